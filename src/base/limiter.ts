@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Runs at most `widthMax` tasks at once, in the order they came. */
+export interface Limiter {
+  run<T>(task: () => Promise<T>): Promise<T>;
+  readonly running: number;
+  readonly waiting: number;
+}
+
+/** A limiter whose queue is bounded by its callers: each holds a promise. */
+export function createLimiter(widthMax: number): Limiter {
+  let running = 0;
+  const queue: (() => void)[] = [];
+  function release(): void {
+    running--;
+    queue.shift()?.();
+  }
+  return {
+    async run(task) {
+      if (running >= widthMax) await new Promise<void>((resolve) => queue.push(resolve));
+      running++;
+      try {
+        return await task();
+      } finally {
+        release();
+      }
+    },
+    get running() {
+      return running;
+    },
+    get waiting() {
+      return queue.length;
+    },
+  };
+}

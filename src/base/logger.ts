@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Constant messages, variables in fields; `error` only if a person should act. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  child(fields: LogFields): Logger;
+}
+
+/** A logger that says nothing. */
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLogger,
+};
