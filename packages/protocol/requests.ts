@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the API takes in. Everything is refused unless these schemas accept it.
+import { z } from "zod";
+import { Plan } from "./decision.ts";
+import { Intent } from "./intent.ts";
+
+/** `POST /v1/plans` */
+export const PlanRequest = z.strictObject({ intent: Intent });
+export type PlanRequest = z.infer<typeof PlanRequest>;
+
+/** `PUT /v1/scopes/{scope}/intent` */
+export const ApplyRequest = z.strictObject({
+  intent: Intent,
+  /** When given, the state must still be what this plan was made from, or the answer is 409 FL0703. */
+  plan: Plan.optional(),
+  /** Make new containers even for services whose configuration has not changed. */
+  recreate: z.boolean().optional(),
+  reason: z.string().max(500).optional(),
+});
+export type ApplyRequest = z.infer<typeof ApplyRequest>;
+
+/** `DELETE /v1/scopes/{scope}` */
+export const DownRequest = z.strictObject({
+  volumes: z.boolean().optional(),
+  dryRun: z.boolean().optional(),
+  reason: z.string().max(500).optional(),
+});
+export type DownRequest = z.infer<typeof DownRequest>;
+
+/** `POST /v1/scopes/{scope}/actions` */
+export const ActionRequest = z.discriminatedUnion("action", [
+  z.strictObject({
+    action: z.literal("restart"),
+    /** Names of services; empty means all. */
+    services: z.array(z.string()).max(5_000),
+    dryRun: z.boolean().optional(),
+    reason: z.string().max(500).optional(),
+  }),
+  z.strictObject({
+    action: z.literal("pause"),
+    services: z.array(z.string()).max(5_000),
+    /** Milliseconds; absent means until resumed. */
+    forMs: z.number().min(1).max(31_536_000_000).optional(),
+    reason: z.string().max(500).optional(),
+  }),
+  z.strictObject({
+    action: z.literal("resume"),
+    services: z.array(z.string()).max(5_000),
+    reason: z.string().max(500).optional(),
+  }),
+]);
+export type ActionRequest = z.infer<typeof ActionRequest>;

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every face shows: CLI, HTTP, page. One object each, the same everywhere.
+import { z } from "zod";
+import { Decision } from "./decision.ts";
+import { Diagnostic, SourceRef } from "./intent.ts";
+
+export const API_VERSION = "fairlead/v1";
+
+export const ScopeMode = z.enum(["manage", "observe"]);
+export type ScopeMode = z.infer<typeof ScopeMode>;
+
+/** A state is a word that a person reads; colours and shapes follow from it. */
+export const ServiceState = z.enum([
+  "ok",
+  "starting",
+  "updating",
+  "waiting",
+  "degraded",
+  "healing",
+  "quarantined",
+  "stopped",
+  "completed",
+  "paused",
+  "removing",
+  "unknown",
+]);
+export type ServiceState = z.infer<typeof ServiceState>;
+
+export const PublishedPort = z.strictObject({
+  hostIp: z.string(),
+  hostPort: z.number().int(),
+  containerPort: z.number().int(),
+  protocol: z.string(),
+});
+
+export const InstanceView = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  scope: z.string(),
+  service: z.string(),
+  slot: z.number().int(),
+  image: z.string(),
+  /** The engine's word: created, running, paused, restarting, removing, exited, dead. */
+  state: z.string(),
+  health: z.enum(["none", "starting", "healthy", "unhealthy"]),
+  exitCode: z.number().int().optional(),
+  oomKilled: z.boolean(),
+  startedAtMs: z.number().optional(),
+  finishedAtMs: z.number().optional(),
+  createdAtMs: z.number(),
+  ports: z.array(PublishedPort),
+  /** Network name to address. */
+  addresses: z.record(z.string(), z.string()),
+  /** Whether it has the configuration that the intent asks for. */
+  current: z.boolean(),
+  adopted: z.boolean(),
+});
+export type InstanceView = z.infer<typeof InstanceView>;
+
+export const ServiceView = z.strictObject({
+  scope: z.string(),
+  name: z.string(),
+  mode: ScopeMode,
+  state: ServiceState,
+  /** One sentence why it is in that state; empty when ok. */
+  reason: z.string(),
+  image: z.string(),
+  wanted: z.number().int(),
+  running: z.number().int(),
+  healthy: z.number().int(),
+  current: z.number().int(),
+  ports: z.array(PublishedPort),
+  dependsOn: z.array(z.string()),
+  heal: z.string(),
+  /** Acts of the ladder in the running window. */
+  healUsed: z.number().int(),
+  healMax: z.number().int(),
+  pausedUntilMs: z.number().optional(),
+  at: SourceRef.optional(),
+  warnings: z.array(Diagnostic),
+  instances: z.array(InstanceView),
+});
+export type ServiceView = z.infer<typeof ServiceView>;
+
+export const Alert = z.strictObject({
+  id: z.string(),
+  scope: z.string(),
+  service: z.string().optional(),
+  /** `HealGaveUp`, `RolloutFailed`, `EngineUnreachable`, `StoreFull`, `Failing`. */
+  name: z.string(),
+  message: z.string(),
+  decision: z.string().optional(),
+  sinceMs: z.number(),
+});
+export type Alert = z.infer<typeof Alert>;
+
+export const ScopeView = z.strictObject({
+  scope: z.string(),
+  mode: ScopeMode,
+  /** True once everything is as the intent says. */
+  settled: z.boolean(),
+  removing: z.boolean(),
+  services: z.array(ServiceView),
+  files: z.array(z.string()),
+});
+export type ScopeView = z.infer<typeof ScopeView>;
+
+export const NodeStatus = z.strictObject({
+  version: z.string(),
+  node: z.string(),
+  pid: z.number().int(),
+  startedAtMs: z.number(),
+  /** Who is asking: `uid 0 by unix socket`, `token`. */
+  you: z.string(),
+  engine: z.strictObject({
+    reachable: z.boolean(),
+    version: z.string().optional(),
+    apiVersion: z.string().optional(),
+    endpoint: z.string(),
+    /** When facts were last read from the engine. */
+    asOfMs: z.number().optional(),
+    problem: z.string().optional(),
+  }),
+  store: z.strictObject({ writable: z.boolean(), sizeBytes: z.number(), problem: z.string().optional() }),
+  scopes: z.strictObject({ managed: z.number().int(), observed: z.number().int() }),
+  services: z.number().int(),
+  instances: z.number().int(),
+  unhealthy: z.number().int(),
+  alerts: z.array(Alert),
+  decisionsToday: z.number().int(),
+  page: z.string().optional(),
+});
+export type NodeStatus = z.infer<typeof NodeStatus>;
+
+/** The envelope of every list. */
+export function listOf<T extends z.ZodType>(kind: string, item: T) {
+  return z.strictObject({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal(kind),
+    asOf: z.string(),
+    /** True when some source did not answer; `missing` names it. */
+    partial: z.boolean(),
+    missing: z.array(z.string()),
+    items: z.array(item),
+  });
+}
+
+/** What `why` answers for an object or a decision. */
+export const WhyAnswer = z.strictObject({
+  subject: z.string(),
+  summary: z.string(),
+  service: ServiceView.optional(),
+  decisions: z.array(Decision),
+  /** What it waits for now, and what will happen next. */
+  next: z.array(z.string()),
+});
+export type WhyAnswer = z.infer<typeof WhyAnswer>;
+
+/** One message of the event stream. */
+export const NodeEvent = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("decision"), atMs: z.number(), decision: Decision }),
+  z.strictObject({ kind: z.literal("service"), atMs: z.number(), service: ServiceView }),
+  z.strictObject({
+    kind: z.literal("engine"),
+    atMs: z.number(),
+    scope: z.string().optional(),
+    service: z.string().optional(),
+    object: z.string(),
+    action: z.string(),
+  }),
+  z.strictObject({ kind: z.literal("alert"), atMs: z.number(), alert: Alert, resolved: z.boolean() }),
+  /** History before this point is gone: list again. */
+  z.strictObject({ kind: z.literal("lagged"), atMs: z.number() }),
+]);
+export type NodeEvent = z.infer<typeof NodeEvent>;
+
+/** RFC 9457 problem details, with Fairlead's code, facts and remedy. */
+export const Problem = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  /** `FL0301`. */
+  id: z.string(),
+  slug: z.string(),
+  code: z.string(),
+  cause: z.string(),
+  remedy: z.string(),
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  at: SourceRef.optional(),
+});
+export type Problem = z.infer<typeof Problem>;

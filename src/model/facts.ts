@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Facts: what is observed on the engine, at one moment. Plain data; brain reads it, control makes it.
+
+/** Labels that Fairlead writes on what it makes. Users' keys are `fairlead.*`; these are the node's own. */
+export const OWN_LABELS = {
+  scope: "io.fairlead.scope",
+  service: "io.fairlead.service",
+  slot: "io.fairlead.slot",
+  hash: "io.fairlead.hash",
+  /** On networks and volumes: their key in the intent. */
+  key: "io.fairlead.key",
+} as const;
+
+/** Labels of Docker Compose, written too so that its own tools keep working, and read to adopt. */
+export const COMPOSE_LABELS = {
+  project: "com.docker.compose.project",
+  service: "com.docker.compose.service",
+  number: "com.docker.compose.container-number",
+  oneoff: "com.docker.compose.oneoff",
+  network: "com.docker.compose.network",
+  volume: "com.docker.compose.volume",
+  workingDir: "com.docker.compose.project.working_dir",
+  configFiles: "com.docker.compose.project.config_files",
+} as const;
+
+export type InstanceState =
+  | "created"
+  | "running"
+  | "paused"
+  | "restarting"
+  | "removing"
+  | "exited"
+  | "dead";
+
+export type InstanceHealth = "none" | "starting" | "healthy" | "unhealthy";
+
+/** One container. Times are the engine's wall clock in milliseconds. */
+export interface InstanceFact {
+  readonly id: string;
+  /** Without the leading slash. */
+  readonly name: string;
+  /** From io.fairlead.scope, else the Compose project; empty for a container of neither. */
+  readonly scope: string;
+  readonly service: string;
+  /** 1-based number within the service. */
+  readonly slot: number;
+  /** io.fairlead.hash; undefined for a container that Fairlead did not make. */
+  readonly hash: string | undefined;
+  readonly oneoff: boolean;
+  readonly image: string;
+  readonly imageId: string;
+  readonly state: InstanceState;
+  readonly health: InstanceHealth;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  /** The engine's own message when a start failed. */
+  readonly error: string;
+  readonly createdAtMs: number;
+  /** 0 when it never started. */
+  readonly startedAtMs: number;
+  /** 0 when it never ended. */
+  readonly finishedAtMs: number;
+  /** The engine's own restart policy: no, always, on-failure, unless-stopped. */
+  readonly engineRestart: string;
+  /** Id of the container whose network namespace it shares. */
+  readonly networkFrom: string | undefined;
+  readonly pidFrom: string | undefined;
+  readonly ipcFrom: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Network name to IPv4 address (empty while not running). */
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly ports: readonly {
+    readonly hostIp: string;
+    readonly hostPort: number;
+    readonly containerPort: number;
+    readonly protocol: string;
+  }[];
+}
+
+export interface NetworkFact {
+  readonly id: string;
+  readonly name: string;
+  readonly driver: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface VolumeFact {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A consistent picture of one engine. */
+export interface Facts {
+  readonly asOfMs: number;
+  /** When the engine's process started again last, as far as this node saw it; 0 when never. */
+  readonly engineRestartedAtMs: number;
+  readonly instances: readonly InstanceFact[];
+  readonly networks: readonly NetworkFact[];
+  readonly volumes: readonly VolumeFact[];
+  /** Image references that are known to be present. */
+  readonly images: ReadonlySet<string>;
+}
