@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operations that every face calls: CLI, HTTP and page return what these return.
+import type { Decision, Plan } from "#model/decision.ts";
+import type { Intent } from "#model/intent.ts";
+import type {
+  ActionRequest,
+  ApplyRequest,
+  DownRequest,
+} from "@fairlead/protocol/requests.ts";
+import type {
+  Alert,
+  InstanceView,
+  NodeEvent,
+  NodeStatus,
+  ScopeView,
+  ServiceView,
+  WhyAnswer,
+} from "@fairlead/protocol/views.ts";
+
+/** Who asks, for the decision record. */
+export interface Caller {
+  readonly signal: AbortSignal;
+  /** `uid 0 by unix socket`, `token page`. */
+  readonly actor: string;
+}
+
+/** A list with how true it is. */
+export interface Answer<T> {
+  readonly asOfMs: number;
+  /** What did not answer; empty when the list is whole. */
+  readonly missing: readonly string[];
+  readonly items: readonly T[];
+}
+
+export interface DecisionFilter {
+  readonly scope?: string;
+  readonly service?: string;
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  readonly outcome?: string;
+  readonly limit: number;
+  /** Only decisions older than this id. */
+  readonly before?: string;
+}
+
+export interface LogRequest {
+  readonly scope: string;
+  /** Services or instances; empty means all of the scope. */
+  readonly names: readonly string[];
+  readonly follow: boolean;
+  readonly tail: number;
+  readonly sinceMs?: number;
+}
+
+export interface LogEntry {
+  readonly scope: string;
+  readonly service: string;
+  readonly instance: string;
+  readonly stream: "stdout" | "stderr";
+  readonly atMs: number;
+  readonly text: string;
+}
+
+export interface UsageEntry {
+  readonly scope: string;
+  readonly service: string;
+  readonly instance: string;
+  readonly cpuPercent: number;
+  readonly memoryBytes: number;
+  readonly memoryLimitBytes: number;
+  readonly networkReceivedBytes: number;
+  readonly networkSentBytes: number;
+  readonly blockReadBytes: number;
+  readonly blockWrittenBytes: number;
+  readonly pids: number;
+}
+
+export interface BuildRequest {
+  readonly scope: string;
+  readonly service: string;
+  readonly intent: Intent;
+  /** The context as a tar. */
+  readonly context: AsyncIterable<Uint8Array>;
+}
+
+/** Safe for concurrent use. Unknown names throw FL0701 `no-such-object` with the nearest one as remedy. */
+export interface Operations {
+  status(caller: Caller): Promise<NodeStatus>;
+  scopes(caller: Caller): Promise<Answer<ScopeView>>;
+  scope(name: string, caller: Caller): Promise<ScopeView>;
+  services(filter: { scope?: string }, caller: Caller): Promise<Answer<ServiceView>>;
+  instances(filter: { scope?: string; service?: string }, caller: Caller): Promise<Answer<InstanceView>>;
+  /** The intent of the scope with values of environment variables and inline files replaced by `[hidden]`. */
+  intent(scope: string, caller: Caller): Promise<Intent>;
+  /** The engine's document of one instance, with environment values hidden, and what Fairlead knows of it. */
+  inspect(object: string, filter: { scope?: string }, caller: Caller): Promise<Record<string, unknown>>;
+  decisions(filter: DecisionFilter, caller: Caller): Promise<Answer<Decision>>;
+  decision(id: string, caller: Caller): Promise<Decision>;
+  alerts(caller: Caller): Promise<Answer<Alert>>;
+  /** `object` is `service/worker`, `worker`, an instance name, a scope, or a decision id. */
+  why(object: string, filter: { scope?: string }, caller: Caller): Promise<WhyAnswer>;
+  logs(request: LogRequest, caller: Caller): AsyncIterable<LogEntry>;
+  /** One reading of every running instance, repeated about once a second until the caller's signal aborts. */
+  usage(filter: { scope?: string }, caller: Caller): AsyncIterable<readonly UsageEntry[]>;
+  /** Events after `afterId`; ids are opaque, ordered by arrival. */
+  events(options: { afterId?: string; scope?: string }, caller: Caller): AsyncIterable<{ id: string; event: NodeEvent }>;
+  /** What `apply` would do; writes nothing, not even to the store. */
+  plan(intent: Intent, caller: Caller): Promise<Plan>;
+  /** Stores the intent; the loop acts on it. Throws FL0703 `plan-out-of-date` when `plan` no longer holds. */
+  apply(request: ApplyRequest, caller: Caller): Promise<Plan>;
+  /** Stores that nothing is wanted. With dryRun: only the plan. */
+  down(scope: string, request: DownRequest, caller: Caller): Promise<Plan>;
+  /** restart, pause, resume. Returns the plan of a restart; empty for the others. */
+  act(scope: string, request: ActionRequest, caller: Caller): Promise<Plan>;
+  /** Builds and tags one service's image through the engine; yields the builder's output. */
+  build(request: BuildRequest, caller: Caller): AsyncIterable<string>;
+  /** Which of these image references the engine has. */
+  images(references: readonly string[], caller: Caller): Promise<ReadonlySet<string>>;
+}
