@@ -92,8 +92,11 @@ export interface VolumeFact {
 /** A consistent picture of one engine. */
 export interface Facts {
   readonly asOfMs: number;
-  /** When the engine's process started again last, as far as this node saw it; 0 when never. */
-  readonly engineRestartedAtMs: number;
+  /**
+   * The last time the engine was away and came back as another process; what ended in it ended with the engine, not by
+   * a fault of its own.
+   */
+  readonly engineGap: { readonly fromMs: number; readonly toMs: number } | undefined;
   readonly instances: readonly InstanceFact[];
   readonly networks: readonly NetworkFact[];
   readonly volumes: readonly VolumeFact[];

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// A plan is the loop run ahead against a simulated engine: what it lists is what the loop will do, no more and no less.
+import { hashValue } from "#base/canonical-json.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { PlannedAction, Reconciliation } from "#model/action.ts";
+import type { Plan, PlannedStep } from "#model/decision.ts";
+import type { Intent } from "#model/intent.ts";
+import { brainErrors } from "./errors.ts";
+import type { ReconcileInput } from "./pass.ts";
+import { planReconcile } from "./reconcile.ts";
+import { planRemoval } from "./removal.ts";
+import { applyActions } from "./simulate.ts";
+
+/** Far above what any scope needs (a round a level of dependencies, three a rollout step); a bound against a loop. */
+const ROUNDS_MAX = 20_000;
+
+type PassFunction = (input: ReconcileInput) => Reconciliation;
+
+function toStep(action: PlannedAction): PlannedStep {
+  const at = action.rule.at;
+  return {
+    act: action.act,
+    ...(action.service === undefined ? {} : { service: action.service }),
+    object: action.object,
+    title: action.title,
+    because: action.trigger.detail,
+    ...(at === undefined ? {} : { at }),
+  };
+}
+
+interface Ahead {
+  readonly actions: readonly PlannedAction[];
+  readonly last: Reconciliation;
+}
+
+/** Runs `pass` until it decides nothing more; time moves only where a change waits for it. */
+export function runAhead(input: ReconcileInput, pass: PassFunction): Ahead {
+  const actions: PlannedAction[] = [];
+  let now = input;
+  let serial = 0;
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const result = pass(now);
+    if (result.actions.length === 0) {
+      const untilMs = Math.min(
+        ...result.waiting.map((w) => (w.kind === "updating" && w.untilMs ? w.untilMs : Infinity)),
+      );
+      if (!Number.isFinite(untilMs) || untilMs <= now.nowMs) return { actions, last: result };
+      now = { ...now, nowMs: untilMs };
+      continue;
+    }
+    actions.push(...result.actions);
+    const nowMs = now.nowMs + 1;
+    const world = applyActions({ ...now, nowMs }, result.actions, serial);
+    serial = world.serial;
+    now = { ...now, nowMs, facts: world.facts, memory: world.memory };
+  }
+  throw new FairleadError(
+    brainErrors["no-end"],
+    `the plan of ${input.intent.scope} does not come to an end`,
+  );
+}
+
+/** What the plan depends on: who is there with which configuration, and what would be done about it. */
+function computeBasis(input: ReconcileInput, steps: readonly PlannedStep[]): string {
+  const { scope } = input.intent;
+  const there = input.facts.instances
+    .filter((instance) => instance.scope === scope && !instance.oneoff)
+    .map((instance) => `${instance.id} ${instance.hash ?? ""}`)
+    .sort();
+  return hashValue({
+    there,
+    steps: steps.map((step) => `${step.act} ${step.object} ${step.title}`),
+  });
+}
+
+/** Hash of an intent without what only describes where it came from. */
+export function hashIntent(intent: Intent): string {
+  const { services, networks, volumes, scope } = intent;
+  const bare = services.map(({ at: _at, origins: _origins, ...service }) => service);
+  return hashValue({ scope, services: bare, networks, volumes });
+}
+
+function toPlan(input: ReconcileInput, ahead: Ahead, id: string): Plan {
+  const steps = ahead.actions.map(toStep);
+  const touched = new Set(ahead.actions.map((action) => action.target));
+  const { scope, diagnostics } = input.intent;
+  const unchanged = input.facts.instances.filter(
+    (instance) => instance.scope === scope && !instance.oneoff && !touched.has(instance.id),
+  ).length;
+  const waits = ahead.last.waiting
+    .filter((w) => w.kind === "failed")
+    .map((w) => `${w.service}: ${w.reason}`);
+  return {
+    id,
+    scope,
+    basis: computeBasis(input, steps),
+    intentHash: hashIntent(input.intent),
+    madeAtMs: input.nowMs,
+    steps,
+    unchanged,
+    warnings: [...diagnostics.map((d) => d.message), ...new Set(waits)],
+  };
+}
+
+/** What bringing the scope to its intent will do. Nothing that runs or is held back now is taken into account. */
+export function makePlan(input: ReconcileInput, id: string): Plan {
+  const fresh = { ...input, busy: new Set<string>(), held: new Map() };
+  return toPlan(fresh, runAhead(fresh, planReconcile), id);
+}
+
+/** What removing the scope will do. */
+export function makeRemovalPlan(
+  input: ReconcileInput,
+  options: { volumes: boolean },
+  id: string,
+): Plan {
+  const fresh = { ...input, busy: new Set<string>(), held: new Map() };
+  return toPlan(
+    fresh,
+    runAhead(fresh, (now) => planRemoval(now, options)),
+    id,
+  );
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// From facts and intent to what has to be done now. Level-triggered: every pass starts from what there is, decides
+// only what may be done at once, and decides nothing when everything is as wanted.
+import type { Reconciliation } from "#model/action.ts";
+import { planService } from "./instances.ts";
+import { createPass, isOwn, type Pass, type ReconcileInput } from "./pass.ts";
+import { planNetworks, planVolumes } from "./resources.ts";
+
+/** Instances that Fairlead made for services the intent no longer has. Others' are left alone. */
+function planOrphans(pass: Pass): void {
+  for (const [service, slots] of pass.observed) {
+    if (pass.services.has(service)) continue;
+    for (const [slot, instances] of slots) {
+      const orphan = instances.find((instance) => isOwn(instance) && instance.state !== "removing");
+      if (orphan === undefined) continue;
+      pass.act({
+        key: `${service}/${slot}`,
+        act: "instance.remove",
+        service,
+        slot,
+        object: orphan.name,
+        target: orphan.id,
+        title: `removed ${orphan.name}`,
+        trigger: {
+          kind: "surplus",
+          detail: `the scope no longer has a service ${service}`,
+          atMs: pass.nowMs,
+        },
+        rule: { text: "services", at: { file: pass.intent.files[0] ?? "" } },
+        inputs: {},
+        notDone: [],
+      });
+    }
+  }
+}
+
+/** One pass over one scope. The same input gives the same result; the cost grows linearly with instances. */
+export function planReconcile(input: ReconcileInput): Reconciliation {
+  const pass = createPass(input);
+  planNetworks(pass);
+  planVolumes(pass);
+  for (const service of input.intent.services) planService(pass, service);
+  planOrphans(pass);
+  return pass.finish();
+}

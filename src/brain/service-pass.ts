@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PlannedAction } from "#model/action.ts";
+import type { ActionKind, Rule, Trigger } from "#model/decision.ts";
+import type { InstanceFact } from "#model/facts.ts";
+import type { ServiceIntent } from "#model/intent.ts";
+import type { ServiceMemory } from "#model/memory.ts";
+import type { Pass } from "./pass.ts";
+import type { Gap } from "./resources.ts";
+import type { Pace, Wanted } from "./rollout.ts";
+
+/** A pass over one service. */
+export interface ServicePass {
+  readonly pass: Pass;
+  readonly service: ServiceIntent;
+  readonly wanted: Wanted;
+  readonly memory: ServiceMemory;
+  readonly pace: Pace;
+  /** Found once a pass; undefined means that nothing is lacking. */
+  gap(): Gap | undefined;
+}
+
+/** What differs between the actions on one service. */
+export interface ActionParts {
+  readonly act: ActionKind;
+  readonly slot: number;
+  readonly object: string;
+  readonly title: string;
+  readonly trigger: Trigger;
+  readonly rule: Rule;
+  readonly instance?: InstanceFact;
+  readonly successor?: InstanceFact;
+  readonly inputs?: PlannedAction["inputs"];
+  readonly notDone?: PlannedAction["notDone"];
+}
+
+/** Adds an action on one slot of the service. */
+export function actOn(own: ServicePass, parts: ActionParts): void {
+  own.pass.act({
+    key: `${own.service.name}/${parts.slot}`,
+    act: parts.act,
+    service: own.service.name,
+    slot: parts.slot,
+    object: parts.object,
+    ...(parts.instance === undefined ? {} : { target: parts.instance.id }),
+    ...(parts.successor === undefined ? {} : { successor: parts.successor.id }),
+    spec: own.wanted.spec,
+    title: parts.title,
+    trigger: parts.trigger,
+    rule: parts.rule,
+    inputs: parts.inputs ?? {},
+    notDone: parts.notDone ?? [],
+  });
+}

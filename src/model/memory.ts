@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What has to be remembered between passes because the engine does not keep it. One value a service in the store.
+import type { ServiceIntent } from "./intent.ts";
+
+/** The ladder's memory of one slot. */
+export interface SlotMemory {
+  /** Wall-clock times of the acts that count against the budget, oldest first; pruned to the window. */
+  readonly acts: readonly number[];
+  /** Failures in a row, each within the good-run time of the one before. */
+  readonly consecutive: number;
+  /** Set while the budget is spent. */
+  readonly quarantinedAtMs?: number;
+}
+
+export interface ServiceMemory {
+  /** No automatic act before this time; Number.MAX_SAFE_INTEGER until resumed. */
+  readonly pausedUntilMs?: number;
+  /** Instances that started before this are restarted, a few at a time. */
+  readonly restartRequestedAtMs?: number;
+  /** Instances that were made before this are replaced. */
+  readonly recreateRequestedAtMs?: number;
+  /** The configuration that did not come up, so that it is not tried again by itself. */
+  readonly rolloutFailed?: {
+    readonly hash: string;
+    readonly atMs: number;
+    readonly reason: string;
+  };
+  /** What ran before the last change, to go back to. */
+  readonly previous?: ServiceIntent;
+  /** Slot number to memory. */
+  readonly slots: Readonly<Record<string, SlotMemory>>;
+  /** Container id to the hash it was taken as having when it was adopted. */
+  readonly adopted: Readonly<Record<string, string>>;
+  /** Container id to when a person stopped it (matters to unless-stopped only). */
+  readonly stoppedByHand: Readonly<Record<string, number>>;
+}
+
+export const EMPTY_SERVICE_MEMORY: ServiceMemory = { slots: {}, adopted: {}, stoppedByHand: {} };
+export const EMPTY_SLOT_MEMORY: SlotMemory = { acts: [], consecutive: 0 };
+
+/** Service name to memory. */
+export type ScopeMemory = ReadonlyMap<string, ServiceMemory>;
