@@ -134,8 +134,9 @@ function assessService(
   warnings: readonly Diagnostic[],
 ): ServiceView {
   const memory = input.memory.get(service.name) ?? EMPTY_SERVICE_MEMORY;
+  const slots = groupBy(instances, (instance) => String(instance.slot));
   const wantedSlots = Array.from({ length: service.replicas }, (_, i) =>
-    bestOf(instances.filter((x) => x.slot === i + 1)),
+    bestOf(slots.get(String(i + 1)) ?? []),
   );
   const there = wantedSlots.filter((instance) => instance !== undefined);
   const standing: Standing = input.removing

@@ -3,7 +3,7 @@
 // engine, so that a plan is what the loop does, and property tests use the same.
 import type { PlannedAction } from "#model/action.ts";
 import { OWN_LABELS, type Facts, type InstanceFact } from "#model/facts.ts";
-import type { ServiceIntent } from "#model/intent.ts";
+import type { Intent, ServiceIntent, SharedNamespace } from "#model/intent.ts";
 import {
   EMPTY_SERVICE_MEMORY,
   EMPTY_SLOT_MEMORY,
@@ -64,12 +64,12 @@ function started(
 function make(draft: Draft, input: ReconcileInput, action: PlannedAction, name: string): void {
   const { spec, slot = 1 } = action;
   if (spec === undefined) return;
-  const pass = createPass({
-    ...input,
-    facts: { ...input.facts, instances: [...draft.instances.values()] },
-  });
-  const share = (from: Parameters<typeof resolveShared>[1] | undefined) =>
-    from === undefined ? undefined : resolveShared(pass, from, slot)?.id;
+  const share = (from: SharedNamespace | undefined): string | undefined => {
+    if (from === undefined) return undefined;
+    const instances = [...draft.instances.values()];
+    return resolveShared(createPass({ ...input, facts: { ...input.facts, instances } }), from, slot)
+      ?.id;
+  };
   const network =
     spec.network.kind === "service" || spec.network.kind === "container" ? spec.network : undefined;
   const attachments = spec.network.kind === "networks" ? spec.network.attachments : [];
@@ -110,6 +110,28 @@ function freeName(draft: Draft, name: string): string {
   for (const instance of draft.instances.values())
     if (instance.name === name) return `${name}-next`;
   return name;
+}
+
+/** Services that others wait for to complete: in a simulation they do, at once. */
+function findJobs(intent: Intent): Set<string> {
+  const awaited = intent.services.flatMap((service) =>
+    service.dependsOn.filter((d) => d.condition === "completed").map((d) => d.service),
+  );
+  const once = (name: string): boolean => {
+    const policy = intent.services.find((service) => service.name === name)?.restart.policy;
+    return policy !== "always" && policy !== "unless-stopped";
+  };
+  return new Set(awaited.filter(once));
+}
+
+function completeJobs(draft: Draft, input: ReconcileInput): void {
+  const jobs = findJobs(input.intent);
+  if (jobs.size === 0) return;
+  for (const instance of draft.instances.values()) {
+    if (instance.scope !== input.intent.scope || !jobs.has(instance.service)) continue;
+    if (instance.state !== "running" || instance.startedAtMs !== input.nowMs) continue;
+    draft.instances.set(instance.id, { ...instance, state: "exited", finishedAtMs: input.nowMs });
+  }
 }
 
 function remember(draft: Draft, action: PlannedAction, nowMs: number): void {
@@ -231,6 +253,7 @@ export function applyActions(
     serial,
   };
   for (const action of actions) applyOne(draft, input, action);
+  completeJobs(draft, input);
   return {
     facts: {
       ...facts,
