@@ -48,6 +48,13 @@ export interface Lease {
   readonly ttlMs: number;
 }
 
+/** How much is stored under a prefix. */
+export interface Measure {
+  readonly entries: number;
+  /** Bytes of keys and of values as JSON; what the backend adds is not counted. */
+  readonly sizeBytes: number;
+}
+
 /**
  * Linearizable on one store. A write that returned is on disk to the driver's stated durability. Every method rejects
  * with the signal's reason when it aborts, with FL0401 `store-unavailable` when the backend does not answer, with FL0402
@@ -58,7 +65,13 @@ export interface Store extends AsyncDisposable {
   get(key: string, options?: { signal?: AbortSignal }): Promise<Entry | undefined>;
   /** Entries whose key starts with `prefix`, sorted by key, all of one revision. */
   list(prefix: string, options?: ListOptions): Promise<Snapshot>;
-  /** Applies all operations or none. Returns the new revision, or undefined when a condition does not hold. */
+  /** Counts without reading the values. */
+  measure(prefix: string, options?: { signal?: AbortSignal }): Promise<Measure>;
+  /**
+   * Applies all operations or none. Returns the new revision, or undefined when a condition does not hold; the
+   * present revision when nothing was to change. A key may occur once. Throws FL0406 `lease-expired` for a put under a
+   * lease that is gone. A put without a lease detaches the key from its former one.
+   */
   transact(
     operations: readonly StoreOperation[],
     conditions?: readonly StoreCondition[],

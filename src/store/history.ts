@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last changes, kept once for all watchers. A watcher is only a cursor into it: however slow it is, it holds no
+// queue of its own; when its place has been dropped it is told that it lagged and lists again.
+import { FairleadError } from "#base/errors.ts";
+import { storeErrors } from "./errors.ts";
+import type { Revision, StoreChange } from "./store.ts";
+
+/** A change with its value still as JSON: each watcher gets an object of its own. */
+export interface RecordedChange {
+  readonly kind: "put" | "delete";
+  readonly key: string;
+  readonly text?: string;
+}
+
+export interface HistoryLimits {
+  /** Most changes kept. Raising it lets watchers lag longer; costs about 200 bytes each plus the value. */
+  readonly changesMax: number;
+  /** Most bytes of keys and values kept. */
+  readonly bytesMax: number;
+}
+
+/** Enough for minutes of a busy node, small beside the 120 MB that a node may use. */
+export const HISTORY_LIMITS: HistoryLimits = { changesMax: 8192, bytesMax: 4 * 1024 * 1024 };
+
+export interface History {
+  /** The revision last appended. */
+  readonly revision: Revision;
+  /** Adds the changes of the transaction that made `revision`, which must be the next one, and wakes the watchers. */
+  append(revision: Revision, changes: readonly RecordedChange[]): void;
+  /** As Store.watch. */
+  watch(
+    prefix: string,
+    from: Revision,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly StoreChange[], void, undefined>;
+  /** Every watcher throws `reason` from now on. */
+  close(reason: FairleadError): void;
+}
+
+interface Kept {
+  readonly changes: readonly RecordedChange[];
+  readonly sizeBytes: number;
+}
+
+/** A history that starts empty after `revision`. */
+export function createHistory(revision: Revision, limits: HistoryLimits = HISTORY_LIMITS): History {
+  const kept = new Map<Revision, Kept>();
+  const waiters = new Set<() => void>();
+  let newest = revision;
+  let floor = revision;
+  let keptChanges = 0;
+  let keptBytes = 0;
+  let closed: FairleadError | undefined;
+
+  function dropOldest(): void {
+    floor++;
+    const oldest = kept.get(floor);
+    kept.delete(floor);
+    keptChanges -= oldest?.changes.length ?? 0;
+    keptBytes -= oldest?.sizeBytes ?? 0;
+  }
+
+  function wake(): void {
+    const woken = [...waiters];
+    waiters.clear();
+    for (const waiter of woken) waiter();
+  }
+
+  function waitForChange(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      function finish(): void {
+        waiters.delete(finish);
+        signal.removeEventListener("abort", finish);
+        resolve();
+      }
+      waiters.add(finish);
+      signal.addEventListener("abort", finish, { once: true });
+    });
+  }
+
+  return {
+    get revision() {
+      return newest;
+    },
+    append(next, changes) {
+      const sizeBytes = changes.reduce((sum, c) => sum + c.key.length + (c.text?.length ?? 0), 0);
+      kept.set(next, { changes, sizeBytes });
+      newest = next;
+      keptChanges += changes.length;
+      keptBytes += sizeBytes;
+      const { changesMax, bytesMax } = limits;
+      while (floor + 1 < newest && (keptChanges > changesMax || keptBytes > bytesMax)) dropOldest();
+      wake();
+    },
+    async *watch(prefix, from, signal) {
+      for (let cursor = from; ; ) {
+        signal.throwIfAborted();
+        if (closed !== undefined) throw closed;
+        if (cursor < floor || cursor > newest) throw createLagged(cursor, floor, newest);
+        if (cursor === newest) {
+          await waitForChange(signal);
+          continue;
+        }
+        cursor++;
+        const changes = revealChanges(prefix, cursor, kept.get(cursor)?.changes ?? []);
+        if (changes.length > 0) yield changes;
+      }
+    },
+    close(reason) {
+      closed = reason;
+      kept.clear();
+      wake();
+    },
+  };
+}
+
+function revealChanges(
+  prefix: string,
+  revision: Revision,
+  changes: readonly RecordedChange[],
+): readonly StoreChange[] {
+  return changes
+    .filter((change) => change.key.startsWith(prefix))
+    .map(({ kind, key, text }) =>
+      text === undefined ? { kind, key, revision } : { kind, key, revision, value: JSON.parse(text) },
+    );
+}
+
+function createLagged(from: Revision, oldest: Revision, newest: Revision): FairleadError {
+  return new FairleadError(
+    storeErrors["store-lagged"],
+    `The changes after revision ${from} are no longer kept`,
+    { facts: { from, oldest, newest } },
+  );
+}
