@@ -2,11 +2,7 @@
 // The operations that every face calls: CLI, HTTP and page return what these return.
 import type { Decision, Plan } from "#model/decision.ts";
 import type { Intent } from "#model/intent.ts";
-import type {
-  ActionRequest,
-  ApplyRequest,
-  DownRequest,
-} from "@fairlead/protocol/requests.ts";
+import type { ActionRequest, ApplyRequest, DownRequest } from "@fairlead/protocol/requests.ts";
 import type {
   Alert,
   InstanceView,
@@ -89,11 +85,18 @@ export interface Operations {
   scopes(caller: Caller): Promise<Answer<ScopeView>>;
   scope(name: string, caller: Caller): Promise<ScopeView>;
   services(filter: { scope?: string }, caller: Caller): Promise<Answer<ServiceView>>;
-  instances(filter: { scope?: string; service?: string }, caller: Caller): Promise<Answer<InstanceView>>;
+  instances(
+    filter: { scope?: string; service?: string },
+    caller: Caller,
+  ): Promise<Answer<InstanceView>>;
   /** The intent of the scope with values of environment variables and inline files replaced by `[hidden]`. */
   intent(scope: string, caller: Caller): Promise<Intent>;
   /** The engine's document of one instance, with environment values hidden, and what Fairlead knows of it. */
-  inspect(object: string, filter: { scope?: string }, caller: Caller): Promise<Record<string, unknown>>;
+  inspect(
+    object: string,
+    filter: { scope?: string },
+    caller: Caller,
+  ): Promise<Record<string, unknown>>;
   decisions(filter: DecisionFilter, caller: Caller): Promise<Answer<Decision>>;
   decision(id: string, caller: Caller): Promise<Decision>;
   alerts(caller: Caller): Promise<Answer<Alert>>;
@@ -103,7 +106,10 @@ export interface Operations {
   /** One reading of every running instance, repeated about once a second until the caller's signal aborts. */
   usage(filter: { scope?: string }, caller: Caller): AsyncIterable<readonly UsageEntry[]>;
   /** Events after `afterId`; ids are opaque, ordered by arrival. */
-  events(options: { afterId?: string; scope?: string }, caller: Caller): AsyncIterable<{ id: string; event: NodeEvent }>;
+  events(
+    options: { afterId?: string; scope?: string },
+    caller: Caller,
+  ): AsyncIterable<{ id: string; event: NodeEvent }>;
   /** What `apply` would do; writes nothing, not even to the store. */
   plan(intent: Intent, caller: Caller): Promise<Plan>;
   /** Stores the intent; the loop acts on it. Throws FL0703 `plan-out-of-date` when `plan` no longer holds. */

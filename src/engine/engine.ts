@@ -134,12 +134,12 @@ export interface CreateRequest {
   /** Endpoint settings by network name; the first is in the create call, the rest are connected before the start. */
   readonly endpoints: readonly {
     readonly network: string;
-    readonly aliases?: readonly string[];
-    readonly ipv4Address?: string;
-    readonly ipv6Address?: string;
-    readonly linkLocalIps?: readonly string[];
-    readonly macAddress?: string;
-    readonly driverOptions?: Readonly<Record<string, string>>;
+    readonly aliases?: readonly string[] | undefined;
+    readonly ipv4Address?: string | undefined;
+    readonly ipv6Address?: string | undefined;
+    readonly linkLocalIps?: readonly string[] | undefined;
+    readonly macAddress?: string | undefined;
+    readonly driverOptions?: Readonly<Record<string, string>> | undefined;
   }[];
   /** Engine PidMode/IpcMode `container:<id>` when shared. */
   readonly pidMode?: string;

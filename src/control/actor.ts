@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries out what brain decided. It decides nothing: it makes the engine's calls in the order that is safe to be cut
+// off at any point, since the next pass starts from whatever is there.
+import { FairleadError } from "#base/errors.ts";
+import type { Clock } from "#base/clock.ts";
+import { formatDuration } from "#base/duration.ts";
+import { nameInstance } from "#brain/naming.ts";
+import type { Engine, WriteOptions } from "#engine/engine.ts";
+import type { PlannedAction } from "#model/action.ts";
+import type { InstanceFact } from "#model/facts.ts";
+import type { Intent, Mount, ServiceIntent } from "#model/intent.ts";
+import { findAnonymousVolumes, makeCreateRequest, makeResourceLabels } from "./create-request.ts";
+import { controlErrors } from "./errors.ts";
+import type { FactsBoard } from "./facts-board.ts";
+
+export interface ActorOptions {
+  readonly engine: Engine;
+  readonly board: FactsBoard;
+  readonly clock: Clock;
+}
+
+/** What became of an act. */
+export interface ActResult {
+  readonly result: string;
+  /** The container that the decision is about now. */
+  readonly containerId?: string;
+}
+
+export interface Actor {
+  /** Does it and brings the board up to date. Throws FairleadError; the board is up to date then too. */
+  perform(action: PlannedAction, intent: Intent, decision: string): Promise<ActResult>;
+}
+
+interface Act {
+  readonly action: PlannedAction;
+  readonly intent: Intent;
+  readonly write: WriteOptions;
+}
+
+const STOP_GRACE_DEFAULT_MS = 10_000;
+
+function need<T>(value: T | undefined, what: string): T {
+  if (value !== undefined) return value;
+  throw new FairleadError(controlErrors["act-failed"], `the act lacks ${what}`);
+}
+
+/** Makes the hands of the loop. */
+export function createActor(options: ActorOptions): Actor {
+  const { engine, board, clock } = options;
+
+  async function create(act: Act, service: ServiceIntent, keep: readonly Mount[]): Promise<string> {
+    const slot = act.action.slot ?? 1;
+    const canonical = nameInstance(act.intent.scope, service, slot);
+    const taken = board.find(canonical) !== undefined;
+    const name = taken ? `${canonical}-${service.hash.slice(0, 6)}` : canonical;
+    if (service.pull === "always") await pullQuietly(act, service.container.Image);
+    const place = { board, intent: act.intent, slot };
+    const request = makeCreateRequest(place, service, name, canonical, keep);
+    const id = await engine.createInstance(request, act.write);
+    if (service.files.length > 0) {
+      const files = service.files.map(({ content, ...file }) => ({
+        ...file,
+        content: Buffer.from(content, "base64"),
+      }));
+      await engine.putFiles(id, files, act.write);
+    }
+    return id;
+  }
+
+  /** `pull_policy: always` must not keep a service down while the registry is away and an image is there. */
+  async function pullQuietly(act: Act, reference: string): Promise<void> {
+    try {
+      await engine.pullImage(reference, act.write);
+    } catch (error) {
+      const images = await engine.listImages();
+      if (
+        !images.some(
+          (image) => image.tags.includes(reference) || image.tags.includes(`${reference}:latest`),
+        )
+      )
+        throw error;
+    }
+  }
+
+  async function stop(act: Act, instance: InstanceFact, graceMs: number): Promise<void> {
+    if (
+      instance.state !== "running" &&
+      instance.state !== "restarting" &&
+      instance.state !== "paused"
+    )
+      return;
+    await engine.stopInstance(instance.id, { ...act.write, graceMs });
+  }
+
+  function graceOf(act: Act): number {
+    return act.action.spec?.stopGraceMs ?? STOP_GRACE_DEFAULT_MS;
+  }
+
+  async function createAndStart(act: Act): Promise<ActResult> {
+    const service = need(act.action.spec, "a configuration");
+    const beganMs = clock.monotonicMs();
+    const old =
+      act.action.target === undefined ? undefined : await engine.inspectRaw(act.action.target);
+    const id = await create(act, service, findAnonymousVolumes(old, service));
+    try {
+      await engine.startInstance(id, act.write);
+    } finally {
+      await board.refresh(id);
+    }
+    return {
+      result: `running after ${formatDuration(clock.monotonicMs() - beganMs)}`,
+      containerId: id,
+    };
+  }
+
+  async function start(act: Act): Promise<ActResult> {
+    const id = need(act.action.target, "a container");
+    const beganMs = clock.monotonicMs();
+    try {
+      await engine.startInstance(id, act.write);
+    } finally {
+      await board.refresh(id);
+    }
+    return {
+      result: `running after ${formatDuration(clock.monotonicMs() - beganMs)}`,
+      containerId: id,
+    };
+  }
+
+  async function restart(act: Act): Promise<ActResult> {
+    const id = need(act.action.target, "a container");
+    const beganMs = clock.monotonicMs();
+    try {
+      await engine.restartInstance(id, { ...act.write, graceMs: graceOf(act) });
+    } finally {
+      await board.refresh(id);
+    }
+    return {
+      result: `running after ${formatDuration(clock.monotonicMs() - beganMs)}`,
+      containerId: id,
+    };
+  }
+
+  /** The new one is made before the old one stops, so that a configuration the engine refuses costs nothing. */
+  async function replace(act: Act): Promise<ActResult> {
+    const service = need(act.action.spec, "a configuration");
+    const beganMs = clock.monotonicMs();
+    const old = await engine.inspectInstance(need(act.action.target, "a container"));
+    const raw = old === undefined ? undefined : await engine.inspectRaw(old.id);
+    const id =
+      act.action.successor ?? (await create(act, service, findAnonymousVolumes(raw, service)));
+    try {
+      if (old !== undefined) await stop(act, old, graceOf(act));
+      await startOrRestore(act, id, old);
+      if (old !== undefined)
+        await engine.removeInstance(old.id, { ...act.write, force: true, anonymousVolumes: false });
+      if (old !== undefined) await board.refresh(old.id);
+      await takeName(act, id, service);
+    } finally {
+      if (old !== undefined) await board.refresh(old.id);
+      await board.refresh(id);
+    }
+    return {
+      result: `running after ${formatDuration(clock.monotonicMs() - beganMs)}`,
+      containerId: id,
+    };
+  }
+
+  async function startOrRestore(
+    act: Act,
+    id: string,
+    old: InstanceFact | undefined,
+  ): Promise<void> {
+    try {
+      await engine.startInstance(id, act.write);
+    } catch (error) {
+      await engine.removeInstance(id, { ...act.write, force: true, anonymousVolumes: false });
+      if (old?.state === "running") await engine.startInstance(old.id, act.write);
+      throw error;
+    }
+  }
+
+  async function takeName(act: Act, id: string, service: ServiceIntent): Promise<void> {
+    const name = nameInstance(act.intent.scope, service, act.action.slot ?? 1);
+    const now = await engine.inspectInstance(id);
+    if (now === undefined || now.name === name || board.find(name) !== undefined) return;
+    await engine.renameInstance(id, name, act.write);
+  }
+
+  async function remove(act: Act): Promise<ActResult> {
+    const id = need(act.action.target, "a container");
+    const { successor, spec } = act.action;
+    try {
+      const old = await engine.inspectInstance(id);
+      if (old !== undefined) await stop(act, old, graceOf(act));
+      const anonymousVolumes = successor === undefined;
+      await engine.removeInstance(id, { ...act.write, force: true, anonymousVolumes });
+    } finally {
+      await board.refresh(id);
+    }
+    if (successor === undefined || spec === undefined) return { result: "removed" };
+    await takeName(act, successor, spec);
+    await board.refresh(successor);
+    return { result: "removed", containerId: successor };
+  }
+
+  async function rename(act: Act): Promise<ActResult> {
+    const id = need(act.action.target, "a container");
+    await engine.renameInstance(id, act.action.object, act.write);
+    await board.refresh(id);
+    return { result: `is ${act.action.object} now`, containerId: id };
+  }
+
+  async function changeNetwork(act: Act): Promise<ActResult> {
+    const { network, target } = act.action;
+    try {
+      if (act.action.act === "network.create") {
+        const wanted = need(network, "a network");
+        await engine.createNetwork(
+          wanted,
+          makeResourceLabels(act.intent, wanted, "network"),
+          act.write,
+        );
+        return { result: "created" };
+      }
+      await engine.removeNetwork(need(target, "a network"), act.write);
+      return { result: "removed" };
+    } finally {
+      await board.refreshNetworks();
+    }
+  }
+
+  async function changeVolume(act: Act): Promise<ActResult> {
+    const { volume, target } = act.action;
+    try {
+      if (act.action.act === "volume.create") {
+        const wanted = need(volume, "a volume");
+        await engine.createVolume(
+          wanted,
+          makeResourceLabels(act.intent, wanted, "volume"),
+          act.write,
+        );
+        return { result: "created" };
+      }
+      await engine.removeVolume(need(target, "a volume"), act.write);
+      return { result: "removed" };
+    } finally {
+      await board.refreshVolumes();
+    }
+  }
+
+  async function pull(act: Act): Promise<ActResult> {
+    const platform = act.action.spec?.platform;
+    await engine.pullImage(act.action.object, {
+      ...act.write,
+      ...(platform === undefined ? {} : { platform }),
+    });
+    await board.refreshImages();
+    return { result: "pulled" };
+  }
+
+  function choose(act: Act): Promise<ActResult> {
+    switch (act.action.act) {
+      case "instance.create":
+        return createAndStart(act);
+      case "instance.start":
+        return start(act);
+      case "instance.restart":
+        return restart(act);
+      case "instance.replace":
+        return replace(act);
+      case "instance.stop":
+      case "instance.remove":
+      case "instance.reap":
+      case "service.rollback":
+      case "service.pauseRollout":
+        return remove(act);
+      case "instance.rename":
+        return rename(act);
+      case "network.create":
+      case "network.remove":
+        return changeNetwork(act);
+      case "volume.create":
+      case "volume.remove":
+        return changeVolume(act);
+      case "image.pull":
+        return pull(act);
+      case "image.build":
+      case "instance.adopt":
+      case "service.quarantine":
+        return Promise.resolve({ result: "noted" });
+    }
+  }
+
+  return {
+    perform: (action, intent, decision) => choose({ action, intent, write: { decision } }),
+  };
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a service's intent to what the engine is asked to create: names and namespaces resolved against the facts.
+import { FairleadError } from "#base/errors.ts";
+import type { CreateRequest } from "#engine/engine.ts";
+import { COMPOSE_LABELS, OWN_LABELS } from "#model/facts.ts";
+import type { Intent, Mount, ServiceIntent, SharedNamespace } from "#model/intent.ts";
+import { controlErrors } from "./errors.ts";
+import type { FactsBoard } from "./facts-board.ts";
+
+/** Labels that say whose a container is; Compose's too, so that Compose's own tools keep seeing it. */
+export function makeLabels(
+  intent: Intent,
+  service: ServiceIntent,
+  slot: number,
+): Record<string, string> {
+  return {
+    [OWN_LABELS.scope]: intent.scope,
+    [OWN_LABELS.service]: service.name,
+    [OWN_LABELS.slot]: String(slot),
+    [OWN_LABELS.hash]: service.hash,
+    [COMPOSE_LABELS.project]: intent.scope,
+    [COMPOSE_LABELS.service]: service.name,
+    [COMPOSE_LABELS.number]: String(slot),
+    [COMPOSE_LABELS.oneoff]: "False",
+    [COMPOSE_LABELS.workingDir]: intent.projectDirectory,
+    [COMPOSE_LABELS.configFiles]: intent.files.join(","),
+  };
+}
+
+/** Labels of a network or volume of the scope. */
+export function makeResourceLabels(
+  intent: Intent,
+  resource: { readonly key: string; readonly hash: string },
+  kind: "network" | "volume",
+): Record<string, string> {
+  return {
+    [OWN_LABELS.scope]: intent.scope,
+    [OWN_LABELS.key]: resource.key,
+    [OWN_LABELS.hash]: resource.hash,
+    [COMPOSE_LABELS.project]: intent.scope,
+    [kind === "network" ? COMPOSE_LABELS.network : COMPOSE_LABELS.volume]: resource.key,
+  };
+}
+
+interface Place {
+  readonly board: FactsBoard;
+  readonly intent: Intent;
+  readonly slot: number;
+}
+
+function resolveContainer(place: Place, shared: SharedNamespace): string {
+  const { board, intent, slot } = place;
+  if (shared.kind === "container") {
+    const found = board.find(shared.container);
+    if (found !== undefined) return found.id;
+    throw new FairleadError(
+      controlErrors["act-failed"],
+      `there is no container ${shared.container} to share with`,
+    );
+  }
+  const candidates = board
+    .read()
+    .instances.filter((i) => i.scope === intent.scope && i.service === shared.service && !i.oneoff);
+  const running = candidates.filter((i) => i.state === "running");
+  const best = running.find((i) => i.slot === slot) ?? running[0] ?? candidates[0];
+  if (best !== undefined) return best.id;
+  throw new FairleadError(
+    controlErrors["act-failed"],
+    `service ${shared.service} has no instance to share with`,
+  );
+}
+
+function resolveNetworkMode(place: Place, service: ServiceIntent): string {
+  const { network } = service;
+  switch (network.kind) {
+    case "networks": {
+      const first = network.attachments[0]?.network;
+      return place.intent.networks.find((n) => n.key === first)?.name ?? first ?? "bridge";
+    }
+    case "service":
+    case "container":
+      return `container:${resolveContainer(place, network)}`;
+    default:
+      return network.kind;
+  }
+}
+
+function resolveEndpoints(
+  place: Place,
+  service: ServiceIntent,
+  name: string,
+): CreateRequest["endpoints"] {
+  if (service.network.kind !== "networks") return [];
+  return service.network.attachments.map((attachment) => {
+    const { network, aliases, ...rest } = attachment;
+    const known = place.intent.networks.find((candidate) => candidate.key === network);
+    return {
+      ...rest,
+      network: known?.name ?? network,
+      aliases: [...new Set([service.name, name, ...(aliases ?? [])])],
+    };
+  });
+}
+
+/** The whole request. `keep`: anonymous volumes of the container it takes over from. */
+export function makeCreateRequest(
+  place: Place,
+  service: ServiceIntent,
+  name: string,
+  canonicalName: string,
+  keep: readonly Mount[],
+): CreateRequest {
+  const { container } = service;
+  const mounts = [...(container.HostConfig?.Mounts ?? []), ...keep];
+  const config =
+    keep.length === 0
+      ? container
+      : { ...container, HostConfig: { ...container.HostConfig, Mounts: mounts } };
+  return {
+    name,
+    config,
+    labels: makeLabels(place.intent, service, place.slot),
+    ...(service.platform === undefined ? {} : { platform: service.platform }),
+    networkMode: resolveNetworkMode(place, service),
+    endpoints: resolveEndpoints(place, service, canonicalName),
+    ...(service.pid === undefined
+      ? {}
+      : { pidMode: `container:${resolveContainer(place, service.pid)}` }),
+    ...(service.ipc === undefined
+      ? {}
+      : { ipcMode: `container:${resolveContainer(place, service.ipc)}` }),
+    volumesFrom: service.volumesFrom.map(
+      (entry) => `${resolveContainer(place, entry.from)}${entry.readOnly ? ":ro" : ""}`,
+    ),
+  };
+}
+
+/** Anonymous volumes of a container, as mounts, so that a recreation does not lose their data. */
+export function findAnonymousVolumes(
+  document: Record<string, unknown> | undefined,
+  service: ServiceIntent,
+): readonly Mount[] {
+  const mounts = document?.["Mounts"];
+  if (!Array.isArray(mounts)) return [];
+  const taken = new Set(
+    (service.container.HostConfig?.Mounts ?? []).filter((m) => m.Source).map((m) => m.Target),
+  );
+  for (const bind of service.container.HostConfig?.Binds ?? []) taken.add(bind.split(":")[1] ?? "");
+  return mounts.flatMap((mount: unknown): Mount[] => {
+    if (typeof mount !== "object" || mount === null) return [];
+    const { Type, Name, Destination } = mount as {
+      Type?: unknown;
+      Name?: unknown;
+      Destination?: unknown;
+    };
+    const anonymous = Type === "volume" && typeof Name === "string" && /^[0-9a-f]{64}$/.test(Name);
+    if (!anonymous || typeof Destination !== "string" || taken.has(Destination)) return [];
+    return [{ Type: "volume", Source: Name, Target: Destination }];
+  });
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import { defineErrors } from "#base/errors.ts";
+
+/** Kinds of error of the control room. */
+export const controlErrors = defineErrors({
+  "no-such-object": {
+    id: "FL0701",
+    code: "not_found",
+    cause: "Nothing that this node knows has that name",
+    remedy: "see `fairlead ps -A` for the names there are",
+  },
+  "ambiguous-name": {
+    id: "FL0702",
+    code: "invalid_argument",
+    cause: "Several objects have that name",
+    remedy: "add --scope SCOPE, or write service/NAME or the name of an instance",
+  },
+  "plan-out-of-date": {
+    id: "FL0703",
+    code: "aborted",
+    cause: "The state or the files have changed since the plan was made",
+    remedy: "make a new plan with `fairlead plan` and look at it again",
+  },
+  "engine-away": {
+    id: "FL0704",
+    code: "unavailable",
+    cause: "The engine does not answer, so nothing certain can be said of its containers",
+    remedy: "start the engine; Fairlead connects again by itself",
+  },
+  "scope-conflict": {
+    id: "FL0705",
+    code: "failed_precondition",
+    cause: "The scope is being removed",
+    remedy: "wait until `fairlead down` has finished, then run up again",
+  },
+  "intent-mismatch": {
+    id: "FL0706",
+    code: "invalid_argument",
+    cause: "The intent does not agree with itself",
+    remedy: "send it again with the hashes that its content has",
+  },
+  "act-failed": {
+    id: "FL0707",
+    code: "internal",
+    cause: "An act on the engine did not end as it should",
+    remedy: "see `fairlead why` for the decision and the engine's words",
+  },
+});

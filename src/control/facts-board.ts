@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's picture of its engine: filled by one full list, kept by events, repaired by listing again. Events are
+// hints: each makes the container they name be read anew, so a lost or doubled event changes nothing.
+import { FairleadError } from "#base/errors.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Logger } from "#base/logger.ts";
+import { normalizeReference } from "#brain/naming.ts";
+import type { EngineEvent, EngineReader } from "#engine/engine.ts";
+import type { Facts, InstanceFact, NetworkFact, VolumeFact } from "#model/facts.ts";
+
+/** Why the board changed; scopes whose instances did, or all. */
+export interface BoardChange {
+  /** Scopes concerned; undefined means any may be. */
+  readonly scopes: ReadonlySet<string> | undefined;
+  readonly event: EngineEvent | undefined;
+}
+
+export interface FactsBoard {
+  /** The facts of now. `asOfMs` is when they were last known to be whole. */
+  read(): Facts;
+  /** True once a first list has been read and while the engine answers. */
+  readonly ready: boolean;
+  readonly problem: string | undefined;
+  find(idOrName: string): InstanceFact | undefined;
+  /** Reads one container anew; returns once the board has it. */
+  refresh(id: string): Promise<void>;
+  refreshNetworks(): Promise<void>;
+  refreshVolumes(): Promise<void>;
+  refreshImages(): Promise<void>;
+  /** Reads everything anew. */
+  relist(): Promise<void>;
+  onChange(listener: (change: BoardChange) => void): void;
+  /** Follows the engine's events until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface BoardOptions {
+  readonly engine: EngineReader;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The last known gap, from before this process started. */
+  readonly engineGap: Facts["engineGap"];
+  readonly onGap: (gap: NonNullable<Facts["engineGap"]>) => void;
+  /** A full list this often repairs what no event told, milliseconds. */
+  readonly resyncIntervalMs: number;
+}
+
+/** Container events after which the container is read again. */
+const RELEVANT =
+  /^(create|start|die|stop|kill|oom|pause|unpause|restart|rename|update|health_status.*|destroy)$/;
+
+/** Makes an empty board; `run` fills it. */
+export function createFactsBoard(options: BoardOptions): FactsBoard {
+  const { engine, clock, logger } = options;
+  let instances = new Map<string, InstanceFact>();
+  let networks: readonly NetworkFact[] = [];
+  let volumes: readonly VolumeFact[] = [];
+  let images: ReadonlySet<string> = new Set();
+  let engineGap = options.engineGap;
+  let asOfMs = 0;
+  let ready = false;
+  let problem: string | undefined = "not connected yet";
+  let lostAtMs: number | undefined;
+  let facts: Facts | undefined;
+  const listeners: ((change: BoardChange) => void)[] = [];
+  const reading = new Map<string, { again: boolean; done: Promise<void> }>();
+
+  function announce(scopes: ReadonlySet<string> | undefined, event?: EngineEvent): void {
+    facts = undefined;
+    for (const listener of listeners) listener({ scopes, event });
+  }
+
+  function read(): Facts {
+    facts ??= { asOfMs, engineGap, instances: [...instances.values()], networks, volumes, images };
+    return facts;
+  }
+
+  async function readOne(id: string): Promise<void> {
+    const before = instances.get(id);
+    const after = await engine.inspectInstance(id);
+    if (after === undefined) instances.delete(before?.id ?? id);
+    else instances.set(after.id, after);
+    asOfMs = clock.nowMs();
+    announce(new Set([before?.scope, after?.scope].filter((scope) => scope !== undefined)));
+  }
+
+  /** One read at a time for each container; a request during a read makes one more follow, so the last word is fresh. */
+  function refresh(id: string): Promise<void> {
+    const running = reading.get(id);
+    if (running !== undefined) {
+      running.again = true;
+      return running.done;
+    }
+    const entry = { again: false, done: Promise.resolve() };
+    entry.done = (async () => {
+      try {
+        do {
+          entry.again = false;
+          await readOne(id);
+        } while (entry.again);
+      } finally {
+        reading.delete(id);
+      }
+    })();
+    reading.set(id, entry);
+    return entry.done;
+  }
+
+  async function refreshNetworks(): Promise<void> {
+    networks = await engine.listNetworks();
+    announce(undefined);
+  }
+  async function refreshVolumes(): Promise<void> {
+    volumes = await engine.listVolumes();
+    announce(undefined);
+  }
+  async function refreshImages(): Promise<void> {
+    const list = await engine.listImages();
+    images = new Set(list.flatMap((image) => [image.id, ...image.tags.map(normalizeReference)]));
+    announce(undefined);
+  }
+
+  async function relist(): Promise<void> {
+    const [list, networkList, volumeList, imageList] = await Promise.all([
+      engine.listInstances(),
+      engine.listNetworks(),
+      engine.listVolumes(),
+      engine.listImages(),
+    ]);
+    instances = new Map(list.map((instance) => [instance.id, instance]));
+    networks = networkList;
+    volumes = volumeList;
+    images = new Set(imageList.flatMap((i) => [i.id, ...i.tags.map(normalizeReference)]));
+    asOfMs = clock.nowMs();
+    ready = true;
+    problem = undefined;
+    announce(undefined);
+  }
+
+  function degrade(error: unknown): void {
+    const said = FairleadError.from(error).message;
+    if (problem === undefined) logger.warn("the engine does not answer", { reason: said });
+    problem = said;
+    lostAtMs ??= clock.nowMs();
+  }
+
+  async function follow(event: EngineEvent): Promise<void> {
+    try {
+      if (event.type === "container") {
+        const action = event.action.split(":")[0] ?? "";
+        if (!RELEVANT.test(action)) return;
+        await refresh(event.id);
+      } else if (event.type === "network" && /^(create|destroy|remove)$/.test(event.action)) {
+        await refreshNetworks();
+      } else if (event.type === "volume" && /^(create|destroy)$/.test(event.action)) {
+        await refreshVolumes();
+      } else if (event.type === "image") await refreshImages();
+    } catch (error) {
+      degrade(error);
+    }
+  }
+
+  async function handleLoss(signal: AbortSignal, restarted: boolean): Promise<void> {
+    if (restarted && lostAtMs !== undefined) {
+      engineGap = { fromMs: lostAtMs, toMs: clock.nowMs() };
+      options.onGap(engineGap);
+    }
+    while (!signal.aborted) {
+      try {
+        await relist();
+        lostAtMs = undefined;
+        return;
+      } catch (error) {
+        degrade(error);
+        await clock.sleep(500, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async function resync(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(options.resyncIntervalMs, signal).catch(() => undefined);
+      if (signal.aborted || lostAtMs !== undefined) continue;
+      await relist().catch(degrade);
+    }
+  }
+
+  async function watch(signal: AbortSignal): Promise<void> {
+    for await (const item of engine.watch({ signal })) {
+      if (item.kind === "event") {
+        for (const listener of listeners) listener({ scopes: new Set(), event: item.event });
+        void follow(item.event);
+      } else if (item.kind === "disconnected") {
+        lostAtMs ??= clock.nowMs();
+        problem = item.error;
+        ready = false;
+        announce(undefined);
+      } else if (item.kind === "connected") await handleLoss(signal, item.restarted);
+      else await relist().catch(degrade);
+    }
+  }
+
+  return {
+    read,
+    get ready() {
+      return ready;
+    },
+    get problem() {
+      return problem;
+    },
+    find(idOrName) {
+      const direct = instances.get(idOrName);
+      if (direct !== undefined) return direct;
+      for (const instance of instances.values()) {
+        if (
+          instance.name === idOrName ||
+          (idOrName.length >= 12 && instance.id.startsWith(idOrName))
+        )
+          return instance;
+      }
+      return undefined;
+    },
+    refresh,
+    refreshNetworks,
+    refreshVolumes,
+    refreshImages,
+    relist,
+    onChange: (listener) => void listeners.push(listener),
+    run: async (signal) => {
+      await Promise.all([watch(signal), resync(signal)]);
+    },
+  };
+}
