@@ -93,7 +93,7 @@ export function createHistory(revision: Revision, limits: HistoryLimits = HISTOR
       wake();
     },
     async *watch(prefix, from, signal) {
-      for (let cursor = from; ; ) {
+      for (let cursor = from; ;) {
         signal.throwIfAborted();
         if (closed !== undefined) throw closed;
         if (cursor < floor || cursor > newest) throw createLagged(cursor, floor, newest);
@@ -122,7 +122,9 @@ function revealChanges(
   return changes
     .filter((change) => change.key.startsWith(prefix))
     .map(({ kind, key, text }) =>
-      text === undefined ? { kind, key, revision } : { kind, key, revision, value: JSON.parse(text) },
+      text === undefined
+        ? { kind, key, revision }
+        : { kind, key, revision, value: JSON.parse(text) },
     );
 }
 

@@ -16,7 +16,7 @@ export interface LeaseKeeper {
   /** Throws FL0406 `lease-expired` unless it is live. */
   checkLive(id: string): void;
   remove(id: string): void;
-  /** What is left of each lease that has not run out. */
+  /** What is left of each lease; 0 for one that ran out and whose keys are not deleted yet. */
   listRemaining(): readonly { readonly id: string; readonly remainingMs: number }[];
   /** Ends the countdown; nothing expires any more. */
   stop(): void;
@@ -79,10 +79,7 @@ export function createLeaseKeeper(
   return {
     isLive,
     checkLive(id) {
-      if (isLive(id)) return;
-      throw new FairleadError(storeErrors["lease-expired"], `Lease "${id}" has expired`, {
-        facts: { lease: id },
-      });
+      if (!isLive(id)) throw createExpired(id);
     },
     start(id, ttlMs, remainingMs = ttlMs) {
       const deadlineMs = clock.monotonicMs() + Math.min(ttlMs, Math.max(0, remainingMs));
@@ -100,12 +97,20 @@ export function createLeaseKeeper(
     },
     listRemaining() {
       const nowMs = clock.monotonicMs();
-      return [...countdowns]
-        .map(([id, c]) => ({ id, remainingMs: Math.floor(c.deadlineMs - nowMs) }))
-        .filter((lease) => lease.remainingMs > 0);
+      return [...countdowns].map(([id, { deadlineMs }]) => ({
+        id,
+        remainingMs: Math.max(0, Math.floor(deadlineMs - nowMs)),
+      }));
     },
     stop() {
       stopped.abort();
     },
   };
+}
+
+/** The error for a lease that is not live. */
+export function createExpired(id: string): FairleadError {
+  return new FairleadError(storeErrors["lease-expired"], `Lease "${id}" has expired`, {
+    facts: { lease: id },
+  });
 }

@@ -78,7 +78,11 @@ export interface Store extends AsyncDisposable {
     options?: { signal?: AbortSignal },
   ): Promise<Revision | undefined>;
   /** Changes after `from`, in order, each transaction's changes together; throws FL0403 `store-lagged` when that history is gone. */
-  watch(prefix: string, from: Revision, options: { signal: AbortSignal }): AsyncIterable<readonly StoreChange[]>;
+  watch(
+    prefix: string,
+    from: Revision,
+    options: { signal: AbortSignal },
+  ): AsyncIterable<readonly StoreChange[]>;
   grantLease(ttlMs: number, options?: { signal?: AbortSignal }): Promise<Lease>;
   /** False when it had already expired. */
   renewLease(id: string, options?: { signal?: AbortSignal }): Promise<boolean>;
