@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one schema of a node's settings. Types, checks, defaults and docs/reference/config.md follow from it.
+import { z } from "zod";
+import { parseDuration } from "#base/duration.ts";
+import { parseSize } from "#base/size.ts";
+
+/** What the reference says of a setting besides its meaning. */
+export interface SettingNotes {
+  /** What changes when it is raised or switched. */
+  readonly effect: string;
+  /** What that costs. */
+  readonly cost: string;
+  /** The default in words, when it depends on the machine. */
+  readonly otherwise?: string;
+}
+
+const numeric = (value: unknown): unknown =>
+  typeof value === "string" && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
+
+function measured(
+  parse: (text: string) => number,
+): (value: unknown, context: z.RefinementCtx) => unknown {
+  return (value, context) => {
+    const plain = numeric(value);
+    if (typeof plain !== "string") return plain;
+    try {
+      return parse(plain);
+    } catch (thrown) {
+      context.addIssue({ code: "custom", message: thrown instanceof Error ? thrown.message : "" });
+      return z.NEVER;
+    }
+  };
+}
+
+const count = (min: number, max: number) =>
+  z.preprocess(numeric, z.number().int().min(min).max(max));
+const duration = (minMs: number, maxMs: number) =>
+  z.preprocess(measured(parseDuration), z.number().min(minMs).max(maxMs));
+const size = (minBytes: number, maxBytes: number) =>
+  z.preprocess(measured(parseSize), z.number().int().min(minBytes).max(maxBytes));
+const directory = z.string().regex(/^\//, "has to be an absolute path");
+const listen = z
+  .string()
+  .regex(/^(off|\S+:\d{1,5})$/, 'has to be ADDRESS:PORT, or "off"')
+  .refine((text) => text === "off" || Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, {
+    message: "has a port above 65535",
+  });
+const hostName = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/,
+    "has to be letters, digits, . _ -, at most 63 characters",
+  );
+
+/** A node's settings, checked and complete. */
+export const SettingsSchema = z.strictObject({
+  version: z.literal(1).describe("Version of this file's form."),
+  nodeName: hostName.describe("How this node is called in decisions and on the page."),
+  stateDir: directory.describe("Directory of the store and the log; survives restarts."),
+  socket: directory.describe("Path of the unix socket on which the API answers."),
+  listen: listen.describe("Address and port of the API with a token and of the page."),
+  logLevel: z
+    .enum(["debug", "info", "warn", "error"])
+    .describe("The least important lines that are still logged."),
+  unknownScopes: z
+    .enum(["observe", "manage"])
+    .describe("What to do with scopes that Fairlead did not start."),
+  resyncIntervalMs: duration(1_000, 3_600_000).describe(
+    "How often facts are listed anew although no event asked for it.",
+  ),
+  engine: z.strictObject({
+    endpoint: z
+      .string()
+      .describe(
+        "unix:///path, tcp://host:port or a context's name; empty follows DOCKER_HOST and contexts.",
+      ),
+    parallelism: count(1, 256).describe("Writes to the engine that may be under way at once."),
+  }),
+  decisions: z.strictObject({
+    keepDays: count(1, 3_650).describe("Days that decisions are kept."),
+    sizeMaxBytes: size(1_048_576, 1_099_511_627_776).describe(
+      "Bytes of decisions that are kept; the oldest go first.",
+    ),
+  }),
+});
+/** A node's settings, checked and complete. */
+export type Settings = z.infer<typeof SettingsSchema>;
+
+/** Notes by dotted path; a test holds it to the schema. */
+export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
+  version: { effect: "none", cost: "none" },
+  nodeName: { effect: "names this node", cost: "none", otherwise: "the host's name" },
+  stateDir: {
+    effect: "moves the store",
+    cost: "an existing store stays where it was",
+    otherwise: "/var/lib/fairlead as root, else $XDG_STATE_HOME/fairlead",
+  },
+  socket: {
+    effect: "moves the socket; commands have to be told with FAIRLEAD_SOCKET",
+    cost: "none",
+    otherwise: "/run/fairlead/fairlead.sock as root, else $XDG_RUNTIME_DIR/fairlead/fairlead.sock",
+  },
+  listen: {
+    effect: '"off" leaves only the unix socket; another address lets other machines sign in',
+    cost: "anything but loopback sends tokens over the network unencrypted",
+  },
+  logLevel: { effect: "debug tells every pass", cost: "disk" },
+  unknownScopes: {
+    effect: "manage adopts every Compose project it finds",
+    cost: "Fairlead restarts what others started",
+  },
+  resyncIntervalMs: {
+    effect: "lower repairs missed events sooner",
+    cost: "one list of all containers each time",
+  },
+  "engine.endpoint": {
+    effect: "names the engine",
+    cost: "none",
+    otherwise: "$DOCKER_HOST, else the current context",
+  },
+  "engine.parallelism": {
+    effect: "higher starts many containers sooner, up to about 32 on two cores",
+    cost: "engine memory and latency of other clients",
+  },
+  "decisions.keepDays": {
+    effect: "a longer past for why",
+    cost: "disk, up to decisions.sizeMaxBytes",
+  },
+  "decisions.sizeMaxBytes": { effect: "a longer past for why", cost: "disk" },
+};
