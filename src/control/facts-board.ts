@@ -29,7 +29,8 @@ export interface FactsBoard {
   refreshImages(): Promise<void>;
   /** Reads everything anew. */
   relist(): Promise<void>;
-  onChange(listener: (change: BoardChange) => void): void;
+  /** Returns the function that ends it. */
+  onChange(listener: (change: BoardChange) => void): () => void;
   /** Follows the engine's events until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -62,7 +63,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   let problem: string | undefined = "not connected yet";
   let lostAtMs: number | undefined;
   let facts: Facts | undefined;
-  const listeners: ((change: BoardChange) => void)[] = [];
+  const listeners = new Set<(change: BoardChange) => void>();
   const reading = new Map<string, { again: boolean; done: Promise<void> }>();
 
   function announce(scopes: ReadonlySet<string> | undefined, event?: EngineEvent): void {
@@ -225,7 +226,10 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     refreshVolumes,
     refreshImages,
     relist,
-    onChange: (listener) => void listeners.push(listener),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     run: async (signal) => {
       await Promise.all([watch(signal), resync(signal)]);
     },

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operations over the loops of one node. Reading is here; writing and streaming have files of their own.
+import { FairleadError } from "#base/errors.ts";
+import type { Clock, Random } from "#base/clock.ts";
+import { normalizeReference } from "#brain/naming.ts";
+import type { Engine, EngineInfo } from "#engine/engine.ts";
+import type { NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
+import type { AlertBoard } from "./alert-board.ts";
+import type { DecisionLog } from "./decision-log.ts";
+import { controlErrors } from "./errors.ts";
+import type { EventFeed } from "./event-feed.ts";
+import { answerDecision, listNext, summarizeService } from "./explain-why.ts";
+import type { FactsBoard } from "./facts-board.ts";
+import { hideDocument, hideIntent } from "./hide.ts";
+import { failLookup, findObject } from "./lookup.ts";
+import type { MemoryBoard } from "./memory-board.ts";
+import type { Answer, Caller, Operations } from "./operations.ts";
+import type { ScopeViews } from "./scope-views.ts";
+import { createStreams } from "./streams.ts";
+import type { Supervisor } from "./supervisor.ts";
+import { createWrites } from "./writes.ts";
+import type { Store } from "#store/store.ts";
+
+export interface OperationsOptions {
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly board: FactsBoard;
+  readonly supervisor: Supervisor;
+  readonly memory: MemoryBoard;
+  readonly decisions: DecisionLog;
+  readonly alerts: AlertBoard;
+  readonly feed: EventFeed;
+  readonly views: ScopeViews;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly identity: {
+    readonly version: string;
+    readonly node: string;
+    readonly pid: number;
+    readonly startedAtMs: number;
+  };
+  /** What the engine said of itself last. */
+  readonly engineInfo: () => EngineInfo | undefined;
+  readonly storeSizeBytes: () => number;
+  /** Address of the page, when it is served. */
+  readonly page: () => string | undefined;
+}
+
+const WHY_DECISIONS = 10;
+
+function startOfDay(nowMs: number): number {
+  return nowMs - (nowMs % 86_400_000);
+}
+
+type Reads = Omit<
+  Operations,
+  "plan" | "apply" | "down" | "act" | "logs" | "usage" | "events" | "build"
+>;
+
+function createReads(options: OperationsOptions): Reads {
+  const { board, supervisor, decisions, alerts, views, clock, engine } = options;
+
+  const missing = (): readonly string[] =>
+    board.ready ? [] : [`engine: ${board.problem ?? "not connected"}`];
+  function answer<T>(items: readonly T[]): Answer<T> {
+    return { asOfMs: board.ready ? clock.nowMs() : board.read().asOfMs, missing: missing(), items };
+  }
+  function listScopes(scope: string | undefined): readonly ScopeView[] {
+    if (scope === undefined) return views.list();
+    const view = views.read(scope);
+    return view === undefined
+      ? failLookup(
+          scope,
+          views.list().map((other) => other.scope),
+        )
+      : [view];
+  }
+
+  async function status(caller: Caller): Promise<NodeStatus> {
+    const scopes = views.list();
+    const services = scopes.flatMap((scope) => scope.services);
+    const info = options.engineInfo();
+    const page = options.page();
+    const { problem } = decisions;
+    return {
+      ...options.identity,
+      you: caller.actor,
+      engine: {
+        reachable: board.ready,
+        ...(info === undefined ? {} : { version: info.version, apiVersion: info.apiVersion }),
+        endpoint: engine.endpoint,
+        ...(board.read().asOfMs > 0 ? { asOfMs: board.read().asOfMs } : {}),
+        ...(board.problem === undefined ? {} : { problem: board.problem }),
+      },
+      store: {
+        writable: problem === undefined,
+        sizeBytes: options.storeSizeBytes(),
+        ...(problem === undefined ? {} : { problem }),
+      },
+      scopes: { managed: supervisor.loops.size, observed: scopes.length - supervisor.loops.size },
+      services: services.length,
+      instances: services.reduce((sum, service) => sum + service.running, 0),
+      unhealthy: services.reduce((sum, service) => sum + service.running - service.healthy, 0),
+      alerts: [...alerts.list()],
+      decisionsToday: await decisions.countSince(startOfDay(clock.nowMs())),
+      ...(page === undefined ? {} : { page }),
+    };
+  }
+
+  async function why(object: string, filter: { scope?: string }): Promise<WhyAnswer> {
+    if (/^dec_[0-9A-Z]+$/.test(object)) {
+      const decision = (await decisions.get(object)) ?? failLookup(object, []);
+      const services = views.read(decision.scope)?.services ?? [];
+      return answerDecision(
+        decision,
+        services.find((service) => service.name === decision.service),
+      );
+    }
+    const found = findObject(listScopes(filter.scope), object);
+    const nowMs = clock.nowMs();
+    if (found.kind === "scope") {
+      const { scope } = found.scope;
+      const items = await decisions.list({ scope, limit: WHY_DECISIONS });
+      const next = found.scope.services.flatMap((s) =>
+        listNext(s.name, supervisor.loop(scope)?.last.waiting ?? [], nowMs),
+      );
+      const troubled = found.scope.services
+        .filter((service) => service.state !== "ok")
+        .map(summarizeService);
+      const summary = [
+        `${scope}  ${found.scope.services.length} services, ${found.scope.settled ? "settled" : "not settled"}`,
+        ...troubled,
+      ];
+      return {
+        subject: `scope/${scope}`,
+        summary: summary.join("\n"),
+        decisions: [...items],
+        next,
+      };
+    }
+    const { service } = found;
+    const filterObject = found.kind === "instance" ? { object: found.instance.name } : {};
+    const items = await decisions.list({
+      scope: service.scope,
+      service: service.name,
+      ...filterObject,
+      limit: WHY_DECISIONS,
+    });
+    return {
+      subject:
+        found.kind === "instance" ? `instance/${found.instance.name}` : `service/${service.name}`,
+      summary: summarizeService(service),
+      service,
+      decisions: [...items],
+      next: listNext(service.name, supervisor.loop(service.scope)?.last.waiting ?? [], nowMs),
+    };
+  }
+
+  async function inspect(
+    object: string,
+    filter: { scope?: string },
+  ): Promise<Record<string, unknown>> {
+    const found = findObject(listScopes(filter.scope), object);
+    if (found.kind === "scope") return { kind: "scope", fairlead: found.scope };
+    const intent = supervisor.loop(found.service.scope)?.desired.intent;
+    const wanted =
+      intent === undefined
+        ? undefined
+        : hideIntent(intent).services.find((s) => s.name === found.service.name);
+    if (found.kind === "service")
+      return { kind: "service", fairlead: found.service, intent: wanted };
+    const document = await engine.inspectRaw(found.instance.id);
+    return {
+      kind: "instance",
+      fairlead: found.instance,
+      intent: wanted,
+      engine: hideDocument(document ?? {}),
+    };
+  }
+
+  return {
+    status,
+    scopes: async () => answer(views.list()),
+    scope: async (name) => listScopes(name)[0] ?? failLookup(name, []),
+    services: async ({ scope }) => answer(listScopes(scope).flatMap((view) => view.services)),
+    instances: async ({ scope, service }) =>
+      answer(
+        listScopes(scope)
+          .flatMap((view) => view.services)
+          .filter((view) => service === undefined || view.name === service)
+          .flatMap((view) => view.instances),
+      ),
+    async intent(scope) {
+      const loop = supervisor.loop(scope) ?? failLookup(scope, supervisor.loops.keys());
+      return hideIntent(loop.desired.intent);
+    },
+    inspect,
+    decisions: async (filter) => answer(await decisions.list(filter)),
+    async decision(id) {
+      return (await decisions.get(id)) ?? failLookup(id, []);
+    },
+    alerts: async () => answer(alerts.list()),
+    why,
+    async images(references) {
+      if (!board.ready) {
+        throw new FairleadError(
+          controlErrors["engine-away"],
+          board.problem ?? "the engine does not answer",
+        );
+      }
+      const { images } = board.read();
+      return new Set(references.filter((reference) => images.has(normalizeReference(reference))));
+    },
+  };
+}
+
+/** All operations of this node. */
+export function openOperations(options: OperationsOptions): Operations {
+  return { ...createReads(options), ...createWrites(options), ...createStreams(options) };
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// How every scope stands, computed when asked for and at most ten times a second for those who watch.
+import type { Clock } from "#base/clock.ts";
+import { assessScope, observeScope } from "#brain/assess.ts";
+import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
+import type { EventFeed } from "./event-feed.ts";
+import type { FactsBoard } from "./facts-board.ts";
+import type { ScopeLoop } from "./scope-loop.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+const PUBLISH_INTERVAL_MS = 100;
+
+export interface ScopeViews {
+  read(scope: string): ScopeView | undefined;
+  list(): readonly ScopeView[];
+  /** Publishes the services of the scope that stand differently than before, soon. */
+  publishSoon(scope: string): void;
+}
+
+/** What has to differ for a service to be told again. */
+function fingerprint(view: ServiceView): string {
+  const instances = view.instances.map((i) => `${i.id} ${i.state} ${i.health} ${i.name}`).join();
+  return `${view.state} ${view.reason} ${view.wanted} ${view.running} ${view.healthy} ${view.current} ${instances}`;
+}
+
+function viewLoop(loop: ScopeLoop): ScopeView {
+  const { desired, input, last } = loop;
+  return assessScope({ ...input, reconciliation: last, removing: desired.removal !== undefined });
+}
+
+/** Views over the supervisor's loops and the board. */
+export function createScopeViews(
+  supervisor: Supervisor,
+  board: FactsBoard,
+  feed: EventFeed,
+  clock: Clock,
+): ScopeViews {
+  const told = new Map<string, string>();
+  const due = new Set<string>();
+  let timer: Promise<void> | undefined;
+
+  function observed(): Map<string, ScopeView> {
+    const groups = Map.groupBy(
+      board
+        .read()
+        .instances.filter((i) => i.scope !== "" && supervisor.loop(i.scope) === undefined),
+      (instance) => instance.scope,
+    );
+    return new Map(
+      [...groups].map(([scope, instances]) => [scope, observeScope(scope, instances)]),
+    );
+  }
+
+  function read(scope: string): ScopeView | undefined {
+    const loop = supervisor.loop(scope);
+    return loop === undefined ? observed().get(scope) : viewLoop(loop);
+  }
+
+  function publish(scope: string): void {
+    const view = read(scope);
+    for (const service of view?.services ?? []) {
+      const key = `${scope}/${service.name}`;
+      const print = fingerprint(service);
+      if (told.get(key) === print) continue;
+      told.set(key, print);
+      feed.publish({ kind: "service", atMs: clock.nowMs(), service });
+    }
+    if (view === undefined)
+      for (const key of told.keys()) if (key.startsWith(`${scope}/`)) told.delete(key);
+  }
+
+  return {
+    read,
+    list: () => [...[...supervisor.loops.values()].map(viewLoop), ...observed().values()],
+    publishSoon(scope) {
+      due.add(scope);
+      timer ??= clock.sleep(PUBLISH_INTERVAL_MS).then(() => {
+        timer = undefined;
+        const scopes = [...due];
+        due.clear();
+        for (const name of scopes) publish(name);
+      });
+    },
+  };
+}

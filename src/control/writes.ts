@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations that change what is wanted. They write to the store only; the loops act on it.
+import { FairleadError } from "#base/errors.ts";
+import { createId } from "#base/ids.ts";
+import { hashIntent, makePlan, makeRemovalPlan } from "#brain/plan.ts";
+import type { ReconcileInput } from "#brain/pass.ts";
+import type { Plan } from "#model/decision.ts";
+import type { Intent } from "#model/intent.ts";
+import type { ServiceMemory } from "#model/memory.ts";
+import type { StoreOperation } from "#store/store.ts";
+import type { ActionRequest } from "@fairlead/protocol/requests.ts";
+import { controlErrors } from "./errors.ts";
+import { failLookup } from "./lookup.ts";
+import type { OperationsOptions } from "./open-operations.ts";
+import type { Caller, Operations } from "./operations.ts";
+import type { Desired } from "./scope-loop.ts";
+import { scopeKey } from "./supervisor.ts";
+
+type Writes = Pick<Operations, "plan" | "apply" | "down" | "act">;
+
+/** Refuses an intent whose parts do not fit together; the schema has checked each part. */
+function checkIntent(intent: Intent): void {
+  const names = new Set(intent.services.map((service) => service.name));
+  if (names.size !== intent.services.length) {
+    throw new FairleadError(controlErrors["intent-mismatch"], "two services have the same name");
+  }
+  const networks = new Set(intent.networks.map((network) => network.key));
+  for (const service of intent.services) {
+    const used = service.network.kind === "networks" ? service.network.attachments : [];
+    const lost = used.find((attachment) => !networks.has(attachment.network));
+    if (lost !== undefined) {
+      throw new FairleadError(
+        controlErrors["intent-mismatch"],
+        `service ${service.name} uses network ${lost.network}, which is not declared`,
+      );
+    }
+    if (service.fixedName !== undefined && service.replicas > 1) {
+      throw new FairleadError(
+        controlErrors["intent-mismatch"],
+        `service ${service.name} has a container_name and ${service.replicas} replicas`,
+      );
+    }
+  }
+}
+
+/** Makes the writing operations. */
+export function createWrites(options: OperationsOptions): Writes {
+  const { board, supervisor, memory, decisions, clock, random } = options;
+
+  function needEngine(): void {
+    if (board.ready) return;
+    throw new FairleadError(
+      controlErrors["engine-away"],
+      board.problem ?? "the engine does not answer",
+      {
+        facts: { endpoint: options.engine.endpoint },
+      },
+    );
+  }
+
+  function inputFor(
+    intent: Intent,
+    change?: (service: string, memory: ServiceMemory) => ServiceMemory,
+  ): ReconcileInput {
+    const known = memory.read(intent.scope);
+    const changed = new Map(known);
+    if (change !== undefined)
+      for (const [service, entry] of known) changed.set(service, change(service, entry));
+    return {
+      intent,
+      facts: board.read(),
+      memory: changed,
+      nowMs: clock.nowMs(),
+      busy: new Set(),
+      held: new Map(),
+    };
+  }
+
+  const planId = (): string => createId("pl", clock.nowMs(), random);
+
+  /** What `up` makes of a service's memory: old failures are forgiven, what ran before is kept to go back to. */
+  function refreshed(
+    intent: Intent,
+    recreateAtMs: number | undefined,
+  ): (service: string, memory: ServiceMemory) => ServiceMemory {
+    const before = supervisor.loop(intent.scope)?.desired.intent.services;
+    return (name, { rolloutFailed: _failed, previous, ...rest }) => {
+      const old = before?.find((service) => service.name === name);
+      const now = intent.services.find((service) => service.name === name);
+      const changed = old !== undefined && now !== undefined && old.hash !== now.hash;
+      const kept = changed ? old : previous;
+      return {
+        ...rest,
+        slots: {},
+        ...(kept === undefined ? {} : { previous: kept }),
+        ...(recreateAtMs === undefined ? {} : { recreateRequestedAtMs: recreateAtMs }),
+      };
+    };
+  }
+
+  function planFor(intent: Intent, recreateAtMs?: number): Plan {
+    return makePlan(inputFor(intent, refreshed(intent, recreateAtMs)), planId());
+  }
+
+  function refuseRemoving(scope: string): void {
+    if (supervisor.loop(scope)?.desired.removal === undefined) return;
+    throw new FairleadError(controlErrors["scope-conflict"], `scope ${scope} is being removed`);
+  }
+
+  function checkPlan(given: Plan, now: Plan): void {
+    if (
+      given.scope === now.scope &&
+      given.basis === now.basis &&
+      given.intentHash === now.intentHash
+    )
+      return;
+    throw new FairleadError(controlErrors["plan-out-of-date"], `plan ${given.id} no longer holds`, {
+      facts: {
+        "planned steps": given.steps.length,
+        "steps now": now.steps.length,
+        files: given.intentHash === now.intentHash ? "unchanged" : "changed",
+      },
+    });
+  }
+
+  async function store(
+    scope: string,
+    desired: Desired,
+    also: readonly StoreOperation[],
+  ): Promise<void> {
+    await options.store.transact([...also, { kind: "put", key: scopeKey(scope), value: desired }]);
+  }
+
+  async function waitForLoop(scope: string, hash: string): Promise<void> {
+    const isThere = (): boolean => {
+      const desired = supervisor.loop(scope)?.desired;
+      return desired !== undefined && hashIntent(desired.intent) === hash;
+    };
+    for (let tries = 0; tries < 200 && !isThere(); tries++) await clock.sleep(5);
+  }
+
+  return {
+    async plan(intent) {
+      needEngine();
+      checkIntent(intent);
+      refuseRemoving(intent.scope);
+      return planFor(intent);
+    },
+    async apply(request, caller: Caller) {
+      needEngine();
+      const { intent } = request;
+      checkIntent(intent);
+      refuseRemoving(intent.scope);
+      const recreateAtMs = request.recreate === true ? clock.nowMs() : undefined;
+      const plan = planFor(intent, recreateAtMs);
+      if (request.plan !== undefined) checkPlan(request.plan, plan);
+      const change = refreshed(intent, recreateAtMs);
+      const also = intent.services
+        .filter(
+          (service) =>
+            recreateAtMs !== undefined ||
+            memory.read(intent.scope).has(service.name) ||
+            isChanged(intent, service.name),
+        )
+        .map((service) =>
+          memory.update(intent.scope, service.name, (entry) => change(service.name, entry)),
+        );
+      await store(
+        intent.scope,
+        { intent, removal: undefined, plan: plan.id, actor: caller.actor },
+        also,
+      );
+      await waitForLoop(intent.scope, plan.intentHash);
+      return plan;
+    },
+    async down(scope, request, caller) {
+      needEngine();
+      const loop = supervisor.loop(scope) ?? failLookup(scope, supervisor.loops.keys());
+      const removal = { volumes: request.volumes === true };
+      const plan = makeRemovalPlan(inputFor(loop.desired.intent), removal, planId());
+      if (request.dryRun === true) return plan;
+      await store(
+        scope,
+        { intent: loop.desired.intent, removal, plan: plan.id, actor: caller.actor },
+        [],
+      );
+      return plan;
+    },
+    async act(scope, request, caller) {
+      const loop = supervisor.loop(scope) ?? failLookup(scope, supervisor.loops.keys());
+      refuseRemoving(scope);
+      const names = chooseServices(loop.desired.intent, request);
+      const change = changeFor(request, clock.nowMs());
+      const changed = (name: string, entry: ServiceMemory): ServiceMemory =>
+        names.includes(name) ? change(entry) : entry;
+      if (request.action === "restart") needEngine();
+      const input = inputFor(loop.desired.intent);
+      const withAll = new Map(input.memory);
+      for (const name of names)
+        withAll.set(
+          name,
+          changed(name, withAll.get(name) ?? { slots: {}, adopted: {}, stoppedByHand: {} }),
+        );
+      const plan = makePlan({ ...input, memory: withAll }, planId());
+      if (request.action !== "restart") plan.steps = [];
+      if (request.action === "restart" && request.dryRun === true) return plan;
+      const operations = names.map((name) => memory.update(scope, name, change));
+      await decisions.write(operations);
+      loop.setDesired({ ...loop.desired, plan: plan.id, actor: caller.actor });
+      return plan;
+    },
+  };
+
+  function isChanged(intent: Intent, name: string): boolean {
+    const old = supervisor
+      .loop(intent.scope)
+      ?.desired.intent.services.find((service) => service.name === name);
+    return (
+      old !== undefined &&
+      old.hash !== intent.services.find((service) => service.name === name)?.hash
+    );
+  }
+}
+
+function chooseServices(intent: Intent, request: ActionRequest): string[] {
+  const all = intent.services.map((service) => service.name);
+  for (const name of request.services) if (!all.includes(name)) failLookup(name, all);
+  return request.services.length === 0 ? all : [...request.services];
+}
+
+function changeFor(
+  request: ActionRequest,
+  nowMs: number,
+): (memory: ServiceMemory) => ServiceMemory {
+  switch (request.action) {
+    case "restart":
+      return (memory) => ({ ...memory, slots: {}, restartRequestedAtMs: nowMs });
+    case "pause": {
+      const pausedUntilMs =
+        request.forMs === undefined ? Number.MAX_SAFE_INTEGER : nowMs + request.forMs;
+      return (memory) => ({ ...memory, pausedUntilMs });
+    }
+    case "resume":
+      return ({ pausedUntilMs: _paused, ...memory }) => memory;
+  }
+}
