@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// What travels over HTTP beside the objects of views.ts: sign-in, streams, lists, builds.
+import { z } from "zod";
+import { Decision } from "./decision.ts";
+import { Intent, ScopeName, ServiceName } from "./intent.ts";
+import {
+  Alert,
+  API_VERSION,
+  InstanceView,
+  listOf,
+  NodeEvent,
+  Problem,
+  ScopeView,
+  ServiceView,
+} from "./views.ts";
+
+export const ScopeList = listOf("ScopeList", ScopeView);
+export type ScopeList = z.infer<typeof ScopeList>;
+export const ServiceList = listOf("ServiceList", ServiceView);
+export type ServiceList = z.infer<typeof ServiceList>;
+export const InstanceList = listOf("InstanceList", InstanceView);
+export type InstanceList = z.infer<typeof InstanceList>;
+export const DecisionList = listOf("DecisionList", Decision);
+export type DecisionList = z.infer<typeof DecisionList>;
+export const AlertList = listOf("AlertList", Alert);
+export type AlertList = z.infer<typeof AlertList>;
+
+/** One line of `GET /v1/logs`. */
+export const LogLine = z.strictObject({
+  scope: z.string(),
+  service: z.string(),
+  instance: z.string(),
+  stream: z.enum(["stdout", "stderr"]),
+  atMs: z.number(),
+  text: z.string(),
+});
+export type LogLine = z.infer<typeof LogLine>;
+
+/** What one instance used when it was read. */
+export const UsageView = z.strictObject({
+  scope: z.string(),
+  service: z.string(),
+  instance: z.string(),
+  cpuPercent: z.number(),
+  memoryBytes: z.number(),
+  memoryLimitBytes: z.number(),
+  networkReceivedBytes: z.number(),
+  networkSentBytes: z.number(),
+  blockReadBytes: z.number(),
+  blockWrittenBytes: z.number(),
+  pids: z.number(),
+});
+export type UsageView = z.infer<typeof UsageView>;
+
+/** One message of `GET /v1/usage`, about one a second. */
+export const UsageReading = z.strictObject({ items: z.array(UsageView) });
+export type UsageReading = z.infer<typeof UsageReading>;
+
+/** One line of `GET /v1/events` as JSON lines; as server-sent events the id is the event's `id:`. */
+export const EventLine = z.strictObject({ id: z.string(), event: NodeEvent });
+export type EventLine = z.infer<typeof EventLine>;
+
+/** Last line of a stream of JSON lines that could not go on; `event: problem` as server-sent event. */
+export const ProblemLine = z.strictObject({ problem: Problem });
+export type ProblemLine = z.infer<typeof ProblemLine>;
+
+/** First line of the body of `POST /v1/builds`; after its newline comes the context as a tar. */
+export const BuildHeader = z.strictObject({
+  scope: ScopeName,
+  service: ServiceName,
+  intent: Intent,
+});
+export type BuildHeader = z.infer<typeof BuildHeader>;
+
+/** One line of the answer of `POST /v1/builds`; the last one is `done` or a ProblemLine. */
+export const BuildLine = z.union([
+  z.strictObject({ line: z.string() }),
+  z.strictObject({ done: z.literal(true) }),
+]);
+export type BuildLine = z.infer<typeof BuildLine>;
+
+/** `POST /v1/images` */
+export const ImagesRequest = z.strictObject({
+  references: z.array(z.string().min(1).max(512)).max(5_000),
+});
+export type ImagesRequest = z.infer<typeof ImagesRequest>;
+
+/** Which of the asked images the engine has, in the order asked. */
+export const ImagesAnswer = z.strictObject({
+  apiVersion: z.literal(API_VERSION),
+  present: z.array(z.string()),
+  absent: z.array(z.string()),
+});
+export type ImagesAnswer = z.infer<typeof ImagesAnswer>;
+
+/** A link that signs a browser in, once. */
+export const SignInLink = z.strictObject({ url: z.string(), expiresAt: z.string() });
+export type SignInLink = z.infer<typeof SignInLink>;
+
+/** `POST /v1/session` */
+export const SessionRequest = z.strictObject({ once: z.string().min(1).max(200) });
+export type SessionRequest = z.infer<typeof SessionRequest>;
+
+/** Whether this browser is signed in. */
+export const SessionView = z.strictObject({
+  signedIn: z.boolean(),
+  actor: z.string().optional(),
+  expiresAt: z.string().optional(),
+});
+export type SessionView = z.infer<typeof SessionView>;
+
+/** What this node's API offers, for programs. */
+export const Capabilities = z.strictObject({
+  apiVersion: z.literal(API_VERSION),
+  version: z.string(),
+  routes: z.array(z.strictObject({ method: z.string(), path: z.string(), summary: z.string() })),
+  limits: z.record(z.string(), z.number()),
+  /** The API's own kinds of error; every room has more. */
+  errors: z.array(
+    z.strictObject({
+      id: z.string(),
+      slug: z.string(),
+      code: z.string(),
+      cause: z.string(),
+      remedy: z.string(),
+    }),
+  ),
+});
+export type Capabilities = z.infer<typeof Capabilities>;

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's face: HTTP on a unix socket and on loopback.
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { Clock } from "#base/clock.ts";
+import type { Logger } from "#base/logger.ts";
+import type { Operations } from "#control/operations.ts";
+import { createApp } from "./app.ts";
+import type { ApiParts, Channel } from "./channel.ts";
+import {
+  createListener,
+  listenOnTcp,
+  listenOnUnix,
+  listHosts,
+  type TcpAddress,
+} from "./listeners.ts";
+import { createFailureLimit, createSessions } from "./sessions.ts";
+import type { ApiSettings } from "./settings.ts";
+import { createStreams } from "./streams.ts";
+
+export interface ApiOptions {
+  readonly operations: Operations;
+  readonly settings: ApiSettings;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Disposing ends every stream and closes every listener. */
+export interface Api extends AsyncDisposable {
+  /** Mode 0660; a socket left by a killed node is replaced. Throws FL0503, FL0504. */
+  listenUnix(path: string): Promise<void>;
+  /** Loopback only; port 0 lets the system choose. Throws FL0501, FL0502, FL0504. */
+  listenTcp(host: string, port: number): Promise<TcpAddress>;
+  /** Open event, log, usage and build streams. */
+  readonly streams: number;
+}
+
+/** How long a request in progress may take to end after its signal has aborted. */
+const CLOSE_GRACE_MS = 1_000;
+
+async function closeServer(server: Server, clock: Clock): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, "close");
+  server.close();
+  server.closeIdleConnections();
+  const done = new AbortController();
+  const late = clock.sleep(CLOSE_GRACE_MS, done.signal).catch(() => undefined);
+  await Promise.race([closed, late]);
+  done.abort();
+  server.closeAllConnections();
+  await closed;
+}
+
+/** An API over `operations`; it listens nowhere yet. */
+export function createApi({ operations, settings, logger, clock }: ApiOptions): Api {
+  const closing = new AbortController();
+  const servers: Server[] = [];
+  let origin: string | undefined;
+  const streams = createStreams(settings.limits, clock, closing.signal);
+  const parts: ApiParts = {
+    operations,
+    settings,
+    logger,
+    clock,
+    sessions: createSessions(settings.limits, clock),
+    failures: createFailureLimit(settings.limits.failuresPerMinuteMax, clock),
+    streams,
+    closing: closing.signal,
+    pageOrigin: () => origin,
+  };
+  const app = createApp(parts);
+
+  function open(channel: () => Channel): Server {
+    const server = createListener(
+      (request, env) => app.fetch(request, env),
+      channel,
+      settings.limits,
+    );
+    servers.push(server);
+    return server;
+  }
+
+  return {
+    async listenUnix(path) {
+      await listenOnUnix(
+        open(() => ({ kind: "unix" })),
+        path,
+      );
+      logger.info("listening", { path });
+    },
+    async listenTcp(host, port) {
+      let channel: Channel = { kind: "tcp", hosts: new Set(), origin: "", cookieName: "" };
+      const server = open(() => channel);
+      const address = await listenOnTcp(server, { host, port });
+      const cookieName = `fairlead_${address.port}`;
+      channel = { kind: "tcp", hosts: listHosts(address), origin: address.origin, cookieName };
+      origin ??= address.origin;
+      logger.info("listening", { origin: address.origin });
+      return address;
+    },
+    get streams() {
+      return streams.open;
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await Promise.all(servers.map((server) => closeServer(server, clock)));
+    },
+  };
+}

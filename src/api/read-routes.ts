@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes that only look.
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { Decision, DecisionOutcome } from "@fairlead/protocol/decision.ts";
+import { Intent } from "@fairlead/protocol/intent.ts";
+import {
+  AlertList,
+  Capabilities,
+  DecisionList,
+  ImagesAnswer,
+  ImagesRequest,
+  InstanceList,
+  ScopeList,
+  ServiceList,
+} from "@fairlead/protocol/routes.ts";
+import { API_VERSION, NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
+import { z } from "zod";
+import { readJsonBody } from "./body.ts";
+import type { ApiEnv, ApiParts } from "./channel.ts";
+import { apiErrors } from "./errors.ts";
+import {
+  acceptJson,
+  countBetween,
+  describeJson,
+  given,
+  PROBLEM,
+  runOperation,
+  scopeParams,
+  scopeQuery,
+  wrapList,
+} from "./route-parts.ts";
+
+const name = z.string().min(1).max(300);
+const instanceQuery = scopeQuery.extend({ service: name.optional() });
+const objectQuery = scopeQuery.extend({ object: name });
+const decisionQuery = scopeQuery.extend({
+  service: name.optional(),
+  outcome: DecisionOutcome.optional(),
+  /** Milliseconds since 1970. */
+  sinceMs: countBetween(0, Number.MAX_SAFE_INTEGER).optional(),
+  untilMs: countBetween(0, Number.MAX_SAFE_INTEGER).optional(),
+  limit: countBetween(1, 1_000).default(100),
+  /** Only decisions older than the one with this id. */
+  before: name.optional(),
+});
+
+function get<P extends string, T extends z.ZodType>(path: P, summary: string, schema: T) {
+  return {
+    method: "get" as const,
+    path,
+    summary,
+    responses: { 200: describeJson(summary, schema), default: PROBLEM },
+  };
+}
+
+const statusRoute = createRoute(
+  get("/v1/status", "The node, its engine and its store", NodeStatus),
+);
+const scopesRoute = createRoute(get("/v1/scopes", "Every scope with its services", ScopeList));
+const alertsRoute = createRoute(get("/v1/alerts", "What needs a person", AlertList));
+const scopeRoute = createRoute({
+  ...get("/v1/scopes/{scope}", "One scope with its services", ScopeView),
+  request: { params: scopeParams },
+});
+const intentRoute = createRoute({
+  ...get("/v1/scopes/{scope}/intent", "What the scope's owner wants; secrets hidden", Intent),
+  request: { params: scopeParams },
+});
+const servicesRoute = createRoute({
+  ...get("/v1/services", "Services with their state and the reason for it", ServiceList),
+  request: { query: scopeQuery },
+});
+const instancesRoute = createRoute({
+  ...get("/v1/instances", "Containers behind the services", InstanceList),
+  request: { query: instanceQuery },
+});
+const inspectRoute = createRoute({
+  ...get(
+    "/v1/inspect",
+    "The engine's document of one instance, secrets hidden",
+    z.record(z.string(), z.unknown()),
+  ),
+  request: { query: objectQuery },
+});
+const decisionsRoute = createRoute({
+  ...get("/v1/decisions", "What was done and why, newest first", DecisionList),
+  request: { query: decisionQuery },
+});
+const decisionRoute = createRoute({
+  ...get("/v1/decisions/{id}", "One decision", Decision),
+  request: { params: z.strictObject({ id: name }) },
+});
+const whyRoute = createRoute({
+  ...get("/v1/why", "Why an object is as it is", WhyAnswer),
+  request: { query: objectQuery },
+});
+const capabilitiesRoute = createRoute(
+  get("/v1/capabilities", "What this API offers, for programs", Capabilities),
+);
+
+function addObjectRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  const { operations } = parts;
+  app.openapi(statusRoute, async (c) => {
+    const status = await runOperation(c, parts, (caller) => operations.status(caller));
+    const page = parts.pageOrigin();
+    return c.json({ ...status, ...given({ page: status.page ?? page }) }, 200);
+  });
+  app.openapi(scopeRoute, async (c) => {
+    const { scope } = c.req.valid("param");
+    return c.json(await runOperation(c, parts, (caller) => operations.scope(scope, caller)), 200);
+  });
+  app.openapi(intentRoute, async (c) => {
+    const { scope } = c.req.valid("param");
+    return c.json(await runOperation(c, parts, (caller) => operations.intent(scope, caller)), 200);
+  });
+  app.openapi(inspectRoute, async (c) => {
+    const { object, scope } = c.req.valid("query");
+    const answer = await runOperation(c, parts, (caller) =>
+      operations.inspect(object, given({ scope }), caller),
+    );
+    return c.json(answer, 200);
+  });
+  app.openapi(decisionRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    return c.json(await runOperation(c, parts, (caller) => operations.decision(id, caller)), 200);
+  });
+  app.openapi(whyRoute, async (c) => {
+    const { object, scope } = c.req.valid("query");
+    const answer = await runOperation(c, parts, (caller) =>
+      operations.why(object, given({ scope }), caller),
+    );
+    return c.json(answer, 200);
+  });
+}
+
+function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  const { operations } = parts;
+  app.openapi(scopesRoute, async (c) => {
+    const answer = await runOperation(c, parts, (caller) => operations.scopes(caller));
+    return c.json(wrapList("ScopeList", answer), 200);
+  });
+  app.openapi(servicesRoute, async (c) => {
+    const filter = given(c.req.valid("query"));
+    const answer = await runOperation(c, parts, (caller) => operations.services(filter, caller));
+    return c.json(wrapList("ServiceList", answer), 200);
+  });
+  app.openapi(instancesRoute, async (c) => {
+    const filter = given(c.req.valid("query"));
+    const answer = await runOperation(c, parts, (caller) => operations.instances(filter, caller));
+    return c.json(wrapList("InstanceList", answer), 200);
+  });
+  app.openapi(decisionsRoute, async (c) => {
+    const filter = given(c.req.valid("query"));
+    const answer = await runOperation(c, parts, (caller) => operations.decisions(filter, caller));
+    return c.json(wrapList("DecisionList", answer), 200);
+  });
+  app.openapi(alertsRoute, async (c) => {
+    const answer = await runOperation(c, parts, (caller) => operations.alerts(caller));
+    return c.json(wrapList("AlertList", answer), 200);
+  });
+}
+
+function addImagesRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  const route = createRoute({
+    method: "post",
+    path: "/v1/images",
+    summary: "Which of these images the engine has",
+    middleware: readJsonBody(parts),
+    request: { body: acceptJson(ImagesRequest) },
+    responses: {
+      200: describeJson("Both halves of the list, in the order asked", ImagesAnswer),
+      default: PROBLEM,
+    },
+  });
+  app.openapi(route, async (c) => {
+    const { references } = c.req.valid("json");
+    const have = await runOperation(c, parts, (caller) =>
+      parts.operations.images(references, caller),
+    );
+    const present = references.filter((one) => have.has(one));
+    const absent = references.filter((one) => !have.has(one));
+    return c.json({ apiVersion: API_VERSION as typeof API_VERSION, present, absent }, 200);
+  });
+}
+
+interface DocumentedRoute {
+  readonly method: string;
+  readonly path: string;
+  readonly summary?: string;
+}
+
+/** Every documented route of an app. */
+export function listRoutes(app: OpenAPIHono<ApiEnv>): readonly DocumentedRoute[] {
+  return app.openAPIRegistry.definitions.flatMap((one) =>
+    one.type === "route" ? [one.route] : [],
+  );
+}
+
+function addCapabilitiesRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  app.openapi(capabilitiesRoute, (c) =>
+    c.json(
+      {
+        apiVersion: API_VERSION as typeof API_VERSION,
+        version: parts.settings.version,
+        routes: listRoutes(app).map(({ method, path, summary }) => ({
+          method: method.toUpperCase(),
+          path,
+          summary: summary ?? "",
+        })),
+        limits: { ...parts.settings.limits },
+        errors: Object.values(apiErrors).map((kind) => ({ ...kind })),
+      },
+      200,
+    ),
+  );
+}
+
+/** Adds every route that only looks. */
+export function addReadRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  addObjectRoutes(app, parts);
+  addListRoutes(app, parts);
+  addImagesRoute(app, parts);
+  addCapabilitiesRoute(app, parts);
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is signed in: one-time links, the sessions made from them, and the count of failures.
+// Everything is held as SHA-256, so that a look-up tells nothing about how much of a guess was right.
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Clock } from "#base/clock.ts";
+
+const LINKS_MAX = 32;
+const SESSIONS_MAX = 64;
+
+/** A signed-in browser. */
+export interface Session {
+  /** For the decision record: `page session 3`. */
+  readonly actor: string;
+  readonly expiresAtMs: number;
+}
+
+/** Lives in memory only: when the node restarts, browsers sign in again. */
+export interface Sessions {
+  /** A secret for one sign-in; the oldest of more than 32 is forgotten. */
+  createLink(): { readonly once: string; readonly expiresAtMs: number };
+  /** Makes a session of a link's secret; undefined when it is unknown, spent or too old. */
+  exchange(once: string): { readonly cookie: string; readonly session: Session } | undefined;
+  find(cookie: string): Session | undefined;
+  end(cookie: string): void;
+}
+
+/** Counts failures in a sliding minute. */
+export interface FailureLimit {
+  /** True while another try may be looked at. */
+  open(): boolean;
+  note(): void;
+}
+
+function digest(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex");
+}
+
+/** Compares without telling by time where two secrets differ, or their lengths. */
+export function equalSecrets(left: string, right: string): boolean {
+  const hash = (text: string): Buffer => createHash("sha256").update(text).digest();
+  return timingSafeEqual(hash(left), hash(right));
+}
+
+function dropOldest(map: Map<string, unknown>, sizeMax: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= sizeMax) return;
+    map.delete(key);
+  }
+}
+
+/** Sessions that last `sessionTtlMs`, made by links that last `linkTtlMs`. */
+export function createSessions(
+  limits: { readonly linkTtlMs: number; readonly sessionTtlMs: number },
+  clock: Clock,
+): Sessions {
+  const links = new Map<string, number>();
+  const sessions = new Map<string, { session: Session; untilMs: number }>();
+  let count = 0;
+  return {
+    createLink() {
+      const once = randomBytes(24).toString("base64url");
+      links.set(digest(once), clock.monotonicMs() + limits.linkTtlMs);
+      dropOldest(links, LINKS_MAX);
+      return { once, expiresAtMs: clock.nowMs() + limits.linkTtlMs };
+    },
+    exchange(once) {
+      const key = digest(once);
+      const untilMs = links.get(key);
+      links.delete(key);
+      if (untilMs === undefined || untilMs <= clock.monotonicMs()) return undefined;
+      const cookie = randomBytes(32).toString("base64url");
+      count++;
+      const session: Session = {
+        actor: `page session ${count}`,
+        expiresAtMs: clock.nowMs() + limits.sessionTtlMs,
+      };
+      sessions.set(digest(cookie), {
+        session,
+        untilMs: clock.monotonicMs() + limits.sessionTtlMs,
+      });
+      dropOldest(sessions, SESSIONS_MAX);
+      return { cookie, session };
+    },
+    find(cookie) {
+      const key = digest(cookie);
+      const found = sessions.get(key);
+      if (found === undefined) return undefined;
+      if (found.untilMs > clock.monotonicMs()) return found.session;
+      sessions.delete(key);
+      return undefined;
+    },
+    end(cookie) {
+      sessions.delete(digest(cookie));
+    },
+  };
+}
+
+/** A limit of `countMax` failures a minute. */
+export function createFailureLimit(countMax: number, clock: Clock): FailureLimit {
+  const times: number[] = [];
+  function forgetOld(): void {
+    const before = clock.monotonicMs() - 60_000;
+    while ((times[0] ?? Number.POSITIVE_INFINITY) <= before) times.shift();
+  }
+  return {
+    open() {
+      forgetOld();
+      return times.length < countMax;
+    },
+    note() {
+      forgetOld();
+      if (times.length < countMax) times.push(clock.monotonicMs());
+    },
+  };
+}
