@@ -41,7 +41,7 @@ export function createManualClock(): ManualClock {
     async advance(ms) {
       wallMs += ms;
       monotonicMs += ms;
-      for (const [wake, atMs] of [...sleepers]) if (atMs <= monotonicMs) wake();
+      for (const [wake, atMs] of sleepers) if (atMs <= monotonicMs) wake();
       // Two turns of the event loop: one for who woke, one for the commits that it asked for.
       for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
     },
