@@ -3,7 +3,7 @@
 import type { MiddlewareHandler } from "hono";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
-import type { ApiEnv, ApiParts } from "./channel.ts";
+import type { ApiContext, ApiEnv, ApiParts } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 
 /** An error for a body above `sizeBytesMax`. */
@@ -77,6 +77,20 @@ async function expire(clock: Clock, delayMs: number, signal: AbortSignal): Promi
   );
 }
 
+/** Forms and plain text can be sent by any page; JSON cannot, unasked. */
+function checkContentType(c: ApiContext, text: string): void {
+  const type = c.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+  if (type === undefined && text === "") return;
+  if (type !== "application/json") {
+    throw new FairleadError(
+      apiErrors["unsupported-media-type"],
+      "the body has to be application/json, and to say so",
+      { facts: { "content type": (type ?? "none").slice(0, 100) } },
+    );
+  }
+  if (text === "") throw new FairleadError(apiErrors["bad-json"], "the body is empty");
+}
+
 /** Reads and checks the body of a route that takes JSON; the validator then reads it again. */
 export function readJsonBody(parts: ApiParts): MiddlewareHandler<ApiEnv> {
   const { bodyBytesMax, bodyDepthMax, bodyTimeMs } = parts.settings.limits;
@@ -89,9 +103,15 @@ export function readJsonBody(parts: ApiParts): MiddlewareHandler<ApiEnv> {
     late.catch(() => undefined);
     try {
       const text = decodeUtf8(await Promise.race([collect(body, bodyBytesMax), late]));
+      checkContentType(c, text);
       if (text !== "") checkJson(text, bodyDepthMax);
       const { method, headers, signal, url } = c.req.raw;
-      c.req.raw = new Request(url, { method, headers, signal, body: text });
+      c.req.raw = new Request(url, {
+        method,
+        headers,
+        signal,
+        ...(text === "" ? {} : { body: text }),
+      });
     } finally {
       done.abort();
     }
