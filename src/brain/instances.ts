@@ -243,6 +243,7 @@ function planSurplus(own: ServicePass, slot: number, instance: InstanceFact, det
 
 function planSlot(own: ServicePass, slot: number, instances: readonly InstanceFact[]): void {
   const { pass, service, memory, wanted } = own;
+  if (pass.busy.has(`${service.name}/${slot}`)) return;
   const foreign = instances.find((i) => i.hash === undefined && memory.adopted[i.id] === undefined);
   if (foreign !== undefined) return planAdopt(own, slot, foreign);
   const { current, outdated } = splitSlot(instances, wanted, memory);

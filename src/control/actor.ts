@@ -96,6 +96,15 @@ export function createActor(options: ActorOptions): Actor {
     return act.action.spec?.stopGraceMs ?? STOP_GRACE_DEFAULT_MS;
   }
 
+  /** What a container that the intent no longer has was given to stop. */
+  async function readGrace(id: string): Promise<number> {
+    const config = (await engine.inspectRaw(id))?.["Config"] as
+      | { StopTimeout?: unknown }
+      | undefined;
+    const seconds = config?.StopTimeout;
+    return typeof seconds === "number" ? seconds * 1_000 : STOP_GRACE_DEFAULT_MS;
+  }
+
   async function createAndStart(act: Act): Promise<ActResult> {
     const service = need(act.action.spec, "a configuration");
     const beganMs = clock.monotonicMs();
@@ -192,7 +201,7 @@ export function createActor(options: ActorOptions): Actor {
     const { successor, spec } = act.action;
     try {
       const old = await engine.inspectInstance(id);
-      if (old !== undefined) await stop(act, old, graceOf(act));
+      if (old !== undefined) await stop(act, old, spec?.stopGraceMs ?? (await readGrace(id)));
       const anonymousVolumes = successor === undefined;
       await engine.removeInstance(id, { ...act.write, force: true, anonymousVolumes });
     } finally {

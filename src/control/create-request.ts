@@ -112,10 +112,11 @@ export function makeCreateRequest(
 ): CreateRequest {
   const { container } = service;
   const mounts = [...(container.HostConfig?.Mounts ?? []), ...keep];
-  const config =
-    keep.length === 0
-      ? container
-      : { ...container, HostConfig: { ...container.HostConfig, Mounts: mounts } };
+  const config = {
+    StopTimeout: Math.ceil(service.stopGraceMs / 1_000),
+    ...container,
+    ...(keep.length === 0 ? {} : { HostConfig: { ...container.HostConfig, Mounts: mounts } }),
+  };
   return {
     name,
     config,
