@@ -62,7 +62,9 @@ function configure(db: DatabaseSync, durability: Durability): void {
   db.exec("PRAGMA trusted_schema = OFF");
   db.exec("PRAGMA temp_store = MEMORY");
   db.exec("PRAGMA cache_size = -4096");
-  db.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  // Setting it writes, which must not be needed to open on a full disk; 2 is incremental.
+  const vacuum = db.prepare("PRAGMA auto_vacuum").get()?.["auto_vacuum"];
+  if (vacuum !== 2) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
   db.exec("PRAGMA journal_mode = WAL");
   db.exec("PRAGMA journal_size_limit = 4194304");
   db.exec(`PRAGMA synchronous = ${durability === "power-loss" ? "FULL" : "NORMAL"}`);
