@@ -73,7 +73,11 @@ export function createApp(parts: ApiParts): OpenAPIHono<ApiEnv> {
   app.use(secureAnswers);
   app.use(createGuard(parts));
   addRoutes(app, parts);
-  app.get("/v1/openapi.json", (c) => c.json(describeApi(app, parts.settings.version)));
+  let document: string | undefined;
+  app.get("/v1/openapi.json", (c) => {
+    document ??= JSON.stringify(describeApi(app, parts.settings.version));
+    return c.body(document, 200, { "content-type": "application/json" });
+  });
   const refuse = createRefusal(app);
   app.notFound(async (c) => {
     const reading = c.req.method === "GET" || c.req.method === "HEAD";
