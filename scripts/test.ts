@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// `npm test`: sets up, then format, lint, types and every test; the last line is `N passed, N failed`.
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { parseArgs } from "node:util";
+import { CHECKS } from "./check.ts";
+import { ensurePackages, ensureWeb, ROOT, TEST_NEEDS } from "./setup.ts";
+
+/** Whatever happens, a run ends: a hung test must not hang who waits for it. */
+const TEST_TIMEOUT_MS = 5 * 60_000;
+const RUN_TIMEOUT_MS = 35 * 60_000;
+
+interface Tally {
+  passed: number;
+  failed: number;
+}
+
+function runChecks(tally: Tally): void {
+  for (const check of CHECKS) {
+    const result = spawnSync(process.execPath, [...check.command], { cwd: ROOT, encoding: "utf8" });
+    const good = result.status === 0;
+    if (good) tally.passed++;
+    else tally.failed++;
+    process.stdout.write(
+      `${good ? "✔" : "✖"} ${check.name}\n${good ? "" : `${result.stdout}${result.stderr}\n`}`,
+    );
+  }
+}
+
+/** Tests that start engines or browsers are heavy: two at a time there, more of the others. */
+function isHeavy(file: string): boolean {
+  return (
+    /\.real\.test\.ts$/.test(file) ||
+    file.startsWith("tests/") ||
+    file.startsWith("lab/") ||
+    file.startsWith("packages/web/")
+  );
+}
+
+async function runFiles(
+  files: readonly string[],
+  concurrency: number,
+  tally: Tally,
+): Promise<void> {
+  if (files.length === 0) return;
+  const stream = run({
+    files: files.map((file) => `${ROOT}${file}`),
+    concurrency,
+    timeout: TEST_TIMEOUT_MS,
+  });
+  stream.on("test:summary", (summary) => {
+    if (summary.file !== undefined) return;
+    tally.passed += summary.counts.passed;
+    tally.failed +=
+      summary.counts.tests - summary.counts.passed - summary.counts.skipped - summary.counts.todo;
+  });
+  const report = stream.compose(new spec());
+  for await (const chunk of report) process.stdout.write(String(chunk));
+}
+
+function finish(tally: Tally): never {
+  process.stdout.write(`${tally.passed} passed, ${tally.failed} failed\n`);
+  process.exit(tally.failed === 0 && tally.passed > 0 ? 0 : 1);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { only: { type: "string" } } });
+  const only = values.only;
+  ensurePackages(TEST_NEEDS);
+  ensureWeb();
+  const tally: Tally = { passed: 0, failed: 0 };
+  const alarm = setTimeout(() => {
+    process.stdout.write(`✖ the run took longer than ${RUN_TIMEOUT_MS / 60_000} minutes\n`);
+    finish({ passed: tally.passed, failed: tally.failed + 1 });
+  }, RUN_TIMEOUT_MS);
+  if (only === undefined) runChecks(tally);
+  const patterns = ["{src,lab,tests,bench,scripts}/**/*.test.ts", "packages/*/**/*.test.ts"];
+  const found = globSync(patterns, { cwd: ROOT, exclude: (name) => name.includes("node_modules") });
+  const files = found.filter((file) => only === undefined || file.includes(only)).sort();
+  await runFiles(
+    files.filter((file) => !isHeavy(file)),
+    2,
+    tally,
+  );
+  await runFiles(files.filter(isHeavy), 2, tally);
+  clearTimeout(alarm);
+  finish(tally);
+}
+
+await main();
