@@ -8,6 +8,12 @@ const SQLITE_LOCKED = 6;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_NOTADB = 26;
+/** Extended codes: the file ends too early; the file system found its own data damaged. */
+const DAMAGED: ReadonlySet<unknown> = new Set([
+  10 | (2 << 8), // SQLITE_IOERR_SHORT_READ
+  10 | (32 << 8), // SQLITE_IOERR_DATA
+  10 | (33 << 8), // SQLITE_IOERR_CORRUPTFS
+]);
 
 /** The primary SQLite result code of a thrown value (its extended code's low byte), or undefined for anything else. */
 export function readSqliteCode(thrown: unknown): number | undefined {
@@ -36,6 +42,8 @@ function selectKind(thrown: unknown): ErrorKind {
   if (system === "ENOSPC" || system === "EDQUOT") return storeErrors["store-full"];
   // A column that should be a small whole number is not.
   if (system === "ERR_OUT_OF_RANGE") return storeErrors["store-corrupt"];
+  const extended = thrown instanceof Error && "errcode" in thrown ? thrown.errcode : undefined;
+  if (DAMAGED.has(extended)) return storeErrors["store-corrupt"];
   switch (readSqliteCode(thrown)) {
     case SQLITE_FULL:
       return storeErrors["store-full"];

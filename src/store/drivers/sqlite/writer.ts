@@ -42,7 +42,9 @@ export function createWriter(db: DatabaseSync, path: string, mark: Mark, head: H
   let committed: Head = head;
   let pending: CommittedChanges[] = [];
   const selectEntry = db.prepare("SELECT revision, checksum FROM entries WHERE key = ?");
-  const putEntry = db.prepare("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)");
+  const putEntry = db.prepare(
+    "INSERT INTO entries VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision, lease = excluded.lease, checksum = excluded.checksum",
+  );
   const deleteEntry = db.prepare("DELETE FROM entries WHERE key = ?");
   const selectLeased = db.prepare("SELECT key FROM entries WHERE lease = ? ORDER BY key");
   const selectLease = db.prepare("SELECT * FROM leases WHERE id = ?");
