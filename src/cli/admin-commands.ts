@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Command } from "./command.ts";
+import { PROJECT_FLAGS, WRITE_FLAGS } from "./flags.ts";
+
+/** Commands for setting up and for the host. */
+export const ADMIN_COMMANDS: readonly Command[] = [
+  {
+    name: "doctor",
+    group: "Dig",
+    summary: "test the engine, the host and the node",
+    arguments: [],
+    flags: [
+      { name: "short", text: "only what is wrong, and versions" },
+      { name: "only", value: "text", many: true, text: "only this group or check" },
+      { name: "skip", value: "text", many: true, text: "leave this group or check out" },
+    ],
+    writes: false,
+    load: () => import("./commands/doctor.ts"),
+  },
+  {
+    name: "demo",
+    group: "Set up",
+    summary: "a multi-agent stack, a fault every 40 s, each heal explained",
+    arguments: [],
+    flags: [{ name: "once", text: "about 60 s, then a summary; exits 0 only if all healed" }],
+    writes: true,
+    load: () => import("./commands/demo.ts"),
+  },
+  {
+    name: "ui",
+    group: "Set up",
+    summary: "open the page with a link that works once",
+    arguments: [],
+    flags: [{ name: "show-url", text: "only print the link" }],
+    writes: false,
+    load: () => import("./commands/ui.ts"),
+  },
+  {
+    name: "uninstall",
+    group: "Set up",
+    summary: "remove everything that Fairlead made, and prove it",
+    arguments: [],
+    flags: [
+      ...WRITE_FLAGS,
+      { name: "volumes", short: "v", text: "remove volumes with data too" },
+      { name: "yes", short: "y", text: "do not ask" },
+      { name: "timeout", value: "duration", text: "how long each scope may take (120s)" },
+    ],
+    writes: true,
+    load: () => import("./commands/uninstall.ts"),
+  },
+  {
+    name: "completion",
+    group: "Admin",
+    summary: "script for the shell's TAB key",
+    arguments: [{ name: "shell", required: true, many: false, value: ["bash", "zsh", "fish"] }],
+    flags: [],
+    writes: false,
+    load: () => import("./commands/completion.ts"),
+  },
+  {
+    name: "capabilities",
+    group: "Admin",
+    summary: "commands, flags and exit codes, for programs",
+    arguments: [],
+    flags: [],
+    writes: false,
+    load: () => import("./commands/capabilities.ts"),
+  },
+  {
+    name: "version",
+    group: "Admin",
+    summary: "version of this command, and of the node if one answers",
+    arguments: [],
+    flags: [{ name: "client", text: "do not ask the node" }],
+    writes: false,
+    load: () => import("./commands/version.ts"),
+  },
+  {
+    name: "node",
+    group: "Admin",
+    summary: "run a node in the foreground; `node stop` ends the one that runs",
+    arguments: [{ name: "what", required: false, many: false, value: ["stop"] }],
+    flags: [
+      { name: "config", value: "file", text: "settings file" },
+      {
+        name: "set",
+        value: "assignment",
+        many: true,
+        text: "SETTING=VALUE, as in docs/reference/config.md",
+      },
+    ],
+    writes: true,
+    hidden: true,
+    load: () => import("./commands/node.ts"),
+  },
+  {
+    name: "complete",
+    group: "Admin",
+    summary: "names for TAB, from the cache",
+    arguments: [{ name: "what", required: true, many: false, value: ["service", "scope"] }],
+    flags: [],
+    writes: false,
+    hidden: true,
+    load: () => import("./commands/complete.ts"),
+  },
+];

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Command, SERVICES } from "./command.ts";
+import { PROJECT_FLAGS, SCOPE_FLAGS, WAIT_FLAGS, WRITE_FLAGS } from "./flags.ts";
+
+/** Commands that change what is wanted. */
+export const CHANGE_COMMANDS: readonly Command[] = [
+  {
+    name: "down",
+    group: "Change",
+    summary: "remove what up made, and nothing else",
+    arguments: [],
+    flags: [
+      ...PROJECT_FLAGS.slice(0, 5),
+      { name: "volumes", short: "v", text: "remove its volumes too" },
+      ...SCOPE_FLAGS.slice(0, 1),
+      ...WRITE_FLAGS,
+      ...WAIT_FLAGS,
+    ],
+    writes: true,
+    load: () => import("./commands/down.ts"),
+  },
+  {
+    name: "restart",
+    group: "Change",
+    summary: "restart services, all without a name",
+    arguments: [SERVICES],
+    flags: [...SCOPE_FLAGS.slice(0, 1), ...WRITE_FLAGS, ...WAIT_FLAGS],
+    writes: true,
+    load: () => import("./commands/restart.ts"),
+  },
+  {
+    name: "pause",
+    group: "Change",
+    summary: "stop automation for services, all without a name",
+    arguments: [SERVICES],
+    flags: [
+      { name: "for", value: "duration", text: "until then; without it until resumed" },
+      ...SCOPE_FLAGS.slice(0, 1),
+      ...WRITE_FLAGS.slice(1),
+    ],
+    writes: true,
+    load: () => import("./commands/pause.ts"),
+  },
+  {
+    name: "resume",
+    group: "Change",
+    summary: "start automation again",
+    arguments: [SERVICES],
+    flags: [...SCOPE_FLAGS.slice(0, 1), ...WRITE_FLAGS.slice(1)],
+    writes: true,
+    load: () => import("./commands/resume.ts"),
+  },
+];

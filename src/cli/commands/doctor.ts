@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
+import { FairleadError } from "#base/errors.ts";
+import { findNearest } from "#base/nearest.ts";
+import { defaultStateDir } from "#config/default-paths.ts";
+import type { Context } from "#cli/context.ts";
+import { askEngine } from "#cli/doctor/ask-engine.ts";
+import type { Check, Evidence, Finding } from "#cli/doctor/check.ts";
+import { DOCKER_CHECKS } from "#cli/doctor/docker-checks.ts";
+import { HOST_CHECKS } from "#cli/doctor/host-checks.ts";
+import { KERNEL_CHECKS } from "#cli/doctor/kernel-checks.ts";
+import { NET_CHECKS } from "#cli/doctor/net-checks.ts";
+import { NODE_CHECKS } from "#cli/doctor/node-checks.ts";
+import { renderDoctor, type Report } from "#cli/doctor/render-doctor.ts";
+import { cliErrors } from "#cli/errors.ts";
+import { EXIT } from "#cli/exit-codes.ts";
+import { wrapItems } from "#cli/output.ts";
+
+const CHECKS: readonly Check[] = [
+  ...DOCKER_CHECKS,
+  ...KERNEL_CHECKS,
+  ...NET_CHECKS,
+  ...HOST_CHECKS,
+  ...NODE_CHECKS,
+];
+
+function matches(check: Check, words: readonly string[]): boolean {
+  return words.includes(check.group) || words.includes(check.name);
+}
+
+/** The checks that --only and --skip leave. Throws FL0605 for a word that names none. */
+function chooseChecks(context: Context): readonly Check[] {
+  const split = (flag: string) => context.parsed.list(flag).flatMap((text) => text.split(","));
+  const only = split("only");
+  const leave = split("skip");
+  const known = [...new Set(CHECKS.flatMap((check) => [check.group, check.name]))];
+  for (const word of [...only, ...leave]) {
+    if (known.includes(word)) continue;
+    const nearest = findNearest(word, known);
+    throw new FairleadError(cliErrors["bad-value"], `there is no check "${word}"`, {
+      facts: { checks: known.join(", ") },
+      ...(nearest === undefined ? {} : { remedy: `did you mean ${nearest}?` }),
+    });
+  }
+  return CHECKS.filter(
+    (check) => (only.length === 0 || matches(check, only)) && !matches(check, leave),
+  );
+}
+
+async function askNode(
+  context: Context,
+): Promise<{ node?: NodeStatus; services: readonly ServiceView[] }> {
+  try {
+    const node = await context.api.call<NodeStatus>("GET", "status");
+    const services = await context.api.list<ServiceView>("services");
+    return { node, services: services.items };
+  } catch (thrown) {
+    // That no node answers is a finding, not an error.
+    if (thrown instanceof FairleadError) return { services: [] };
+    throw thrown;
+  }
+}
+
+async function gather(context: Context): Promise<Evidence> {
+  const { node, services } = await askNode(context);
+  return {
+    engine: await askEngine(node?.engine.endpoint, context.env),
+    node,
+    services,
+    socket: context.socket,
+    stateDir: context.env["FAIRLEAD_STATE_DIR"] ?? defaultStateDir(context),
+    listen: context.env["FAIRLEAD_LISTEN"] ?? "127.0.0.1:7117",
+    uid: context.uid,
+  };
+}
+
+async function runCheck(check: Check, evidence: Evidence): Promise<Finding> {
+  try {
+    return await check.run(evidence);
+  } catch (thrown) {
+    return {
+      verdict: "unknown",
+      text: `${check.name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    };
+  }
+}
+
+/** `fairlead doctor`: exits 0 unless something fails, then 1. */
+export async function run(context: Context): Promise<number> {
+  const startedMs = performance.now();
+  const checks = chooseChecks(context);
+  const evidence = await gather(context);
+  const reports: Report[] = [];
+  for (const check of checks) {
+    const { kind, ...finding } = await runCheck(check, evidence);
+    const advice =
+      kind === undefined ? {} : { id: kind.id, slug: kind.slug, so: kind.cause, try: kind.remedy };
+    reports.push({ group: check.group, name: check.name, ...finding, ...advice });
+  }
+  const { out, parsed } = context;
+  if (out.forPeople) {
+    const tookMs = performance.now() - startedMs;
+    const short = parsed.has("short");
+    const versions = `fairlead ${context.version}, Node.js ${process.versions.node}, ${process.platform} ${process.arch}`;
+    for (const line of renderDoctor(reports, { style: out.style, short, tookMs, versions }))
+      out.line(line);
+  } else if (!out.quiet) {
+    await out.list(wrapItems("DoctorReport", reports), {
+      columns: [],
+      name: (item) => item.name,
+      empty: "",
+    });
+  }
+  return reports.some((report) => report.verdict === "fail") ? EXIT.no : EXIT.ok;
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LogLine } from "@fairlead/protocol/routes.ts";
+import type { Context } from "#cli/context.ts";
+import { EXIT } from "#cli/exit-codes.ts";
+import { needScope } from "#cli/find-scope.ts";
+import type { Style } from "#cli/style.ts";
+import { makePrintable } from "#cli/table.ts";
+
+// oxlint-disable-next-line no-control-regex -- colours are all that a log line may do to a terminal
+const COLOR_CODES = /\u001b\[[0-9;]*m/;
+
+/** A line with its colours, if colour is wanted, and nothing else that moves a terminal. */
+function createCleaner(color: boolean): (text: string) => string {
+  return (text) => {
+    if (!COLOR_CODES.test(text)) return makePrintable(text);
+    const codes = text.match(new RegExp(COLOR_CODES, "g")) ?? [];
+    const parts = text.split(COLOR_CODES).map(makePrintable);
+    if (!color) return parts.join("");
+    return `${parts.map((part, at) => part + (codes[at] ?? "")).join("")}\u001b[0m`;
+  };
+}
+
+const COLORS = [36, 33, 32, 35, 34, 31];
+
+/** One colour for each instance, in order of appearance. */
+function createPainter(context: Context): (name: string) => string {
+  const seen = new Map<string, number>();
+  return (name) => {
+    if (!context.out.terminal.color) return name;
+    const at = seen.get(name) ?? seen.size;
+    seen.set(name, at);
+    return `\u001b[${COLORS[at % COLORS.length] ?? 36}m${name}\u001b[0m`;
+  };
+}
+
+/** `fairlead logs` */
+export async function run(context: Context): Promise<number> {
+  const { api, out, parsed } = context;
+  const sinceMs = parsed.timeMs("since");
+  const paint = createPainter(context);
+  const clean = createCleaner(out.terminal.color);
+  let width = 0;
+  const render = (line: LogLine, _style: Style) => {
+    width = Math.max(width, line.instance.length);
+    const time = parsed.has("timestamps") ? `${new Date(line.atMs).toISOString()} ` : "";
+    const prefix = parsed.has("no-prefix") ? "" : `${paint(line.instance.padEnd(width))} | `;
+    return `${prefix}${time}${clean(line.text)}`;
+  };
+  const lines = api.lines<LogLine>("GET", "logs", {
+    query: {
+      scope: needScope(context),
+      name: parsed.arguments,
+      follow: parsed.has("follow") ? 1 : 0,
+      tail: parsed.count("tail") ?? (sinceMs === undefined ? 100 : 10_000),
+      sinceMs: sinceMs === undefined ? undefined : Math.max(0, Math.floor(sinceMs)),
+    },
+  });
+  for await (const line of lines) await out.stream(line, render);
+  return EXIT.ok;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+import { formatDuration } from "#base/duration.ts";
+import type { Context } from "#cli/context.ts";
+import { EXIT } from "#cli/exit-codes.ts";
+import { needScope } from "#cli/find-scope.ts";
+import { nameServices, readReason, sendAction } from "#cli/send-action.ts";
+
+/** `fairlead pause` */
+export async function run(context: Context): Promise<number> {
+  const { out, parsed } = context;
+  const scope = needScope(context);
+  const forMs = parsed.durationMs("for");
+  await sendAction(context, scope, {
+    action: "pause",
+    services: [...parsed.arguments],
+    ...(forMs === undefined ? {} : { forMs }),
+    ...readReason(context),
+  });
+  const until = forMs === undefined ? "until `fairlead resume`" : `for ${formatDuration(forMs)}`;
+  out.note(`automation is paused ${until} for ${nameServices(context, scope)}`);
+  return EXIT.ok;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { InstanceView, ServiceView } from "@fairlead/protocol/views.ts";
+import type { Context } from "#cli/context.ts";
+import { findScope } from "#cli/find-scope.ts";
+import { formatAge, formatPorts } from "#cli/format.ts";
+import { keepNames } from "#cli/name-cache.ts";
+import type { ListView } from "#cli/output.ts";
+import { toneOfInstance } from "#cli/style.ts";
+import { printServiceWarnings } from "#cli/service-warnings.ts";
+import { listInScope } from "#cli/list-in-scope.ts";
+import { showOrWatch } from "#cli/watch.ts";
+
+const tone = (item: InstanceView) => toneOfInstance(item.state, item.health, item.exitCode);
+
+function describeState(item: InstanceView): string {
+  if (item.oomKilled) return `${item.state} (out of memory)`;
+  return item.exitCode === undefined ? item.state : `${item.state} (${item.exitCode})`;
+}
+
+function listInstances(nowMs: number): ListView<InstanceView> {
+  return {
+    name: (item) => item.name,
+    empty: "no instances; `fairlead up` starts a project, -A shows all scopes",
+    columns: [
+      { key: "scope", title: "SCOPE", value: (item) => item.scope, wide: true },
+      { key: "name", title: "NAME", value: (item) => item.name },
+      { key: "service", title: "SERVICE", value: (item) => item.service },
+      { key: "status", title: "STATE", value: describeState, tone },
+      {
+        key: "health",
+        title: "HEALTH",
+        value: (item) => (item.health === "none" ? "" : item.health),
+        tone,
+      },
+      { key: "image", title: "IMAGE", value: (item) => item.image },
+      {
+        key: "age",
+        title: "UP",
+        value: (item) => (item.state === "running" ? formatAge(item.startedAtMs, nowMs) : ""),
+      },
+      { key: "ports", title: "PORTS", value: (item) => formatPorts(item.ports) },
+      {
+        key: "addresses",
+        title: "ADDRESSES",
+        value: (item) => Object.values(item.addresses).join(", "),
+        wide: true,
+      },
+      { key: "id", title: "ID", value: (item) => item.id.slice(0, 12), wide: true },
+      {
+        key: "current",
+        title: "CURRENT",
+        value: (item) => (item.current ? "yes" : "no"),
+        wide: true,
+      },
+      {
+        key: "adopted",
+        title: "ADOPTED",
+        value: (item) => (item.adopted ? "yes" : "no"),
+        wide: true,
+      },
+      { key: "state", title: "", value: (item) => item.state, hidden: true },
+    ],
+  };
+}
+
+/** `fairlead ps` */
+export async function run(context: Context): Promise<number> {
+  const scope = findScope(context);
+  const wanted = new Set(context.parsed.arguments);
+  return showOrWatch(context, scope, async () => {
+    const [instances, services] = await Promise.all([
+      listInScope<InstanceView>(context, "instances", scope),
+      context.out.forPeople ? listInScope<ServiceView>(context, "services", scope) : undefined,
+    ]);
+    const items = instances.items.filter(
+      (item) => wanted.size === 0 || wanted.has(item.service) || wanted.has(item.name),
+    );
+    await context.out.list({ ...instances, items }, listInstances(Date.now()));
+    if (services !== undefined) keepNames(context, scope, services.items);
+    printServiceWarnings(context.out, services?.items ?? []);
+  });
+}

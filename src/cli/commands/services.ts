@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ServiceView } from "@fairlead/protocol/views.ts";
+import type { Context } from "#cli/context.ts";
+import { findScope } from "#cli/find-scope.ts";
+import { formatPorts } from "#cli/format.ts";
+import { keepNames } from "#cli/name-cache.ts";
+import type { ListView } from "#cli/output.ts";
+import { formatLocation } from "#cli/print-error.ts";
+import { toneOfService } from "#cli/style.ts";
+import { printServiceWarnings } from "#cli/service-warnings.ts";
+import { listInScope } from "#cli/list-in-scope.ts";
+import { showOrWatch } from "#cli/watch.ts";
+
+const LIST: ListView<ServiceView> = {
+  name: (item) => item.name,
+  empty: "no services; `fairlead up` starts a project, -A shows all scopes",
+  columns: [
+    { key: "scope", title: "SCOPE", value: (item) => item.scope, wide: true },
+    { key: "name", title: "NAME", value: (item) => item.name },
+    {
+      key: "state",
+      title: "STATE",
+      value: (item) => item.state,
+      tone: (item) => toneOfService(item.state),
+    },
+    { key: "running", title: "RUNNING", value: (item) => `${item.running}/${item.wanted}` },
+    {
+      key: "healthy",
+      title: "HEALTHY",
+      value: (item) => `${item.healthy}/${item.wanted}`,
+      wide: true,
+    },
+    { key: "image", title: "IMAGE", value: (item) => item.image },
+    { key: "ports", title: "PORTS", value: (item) => formatPorts(item.ports) },
+    { key: "heal", title: "HEAL", value: (item) => item.heal, wide: true },
+    { key: "acts", title: "ACTS", value: (item) => `${item.healUsed}/${item.healMax}`, wide: true },
+    { key: "mode", title: "MODE", value: (item) => item.mode, wide: true },
+    {
+      key: "at",
+      title: "AT",
+      value: (item) => (item.at === undefined ? "" : formatLocation(omitEmpty(item.at))),
+      wide: true,
+    },
+    { key: "reason", title: "WHY", value: (item) => item.reason },
+  ],
+};
+
+function omitEmpty(at: NonNullable<ServiceView["at"]>) {
+  return { file: at.file, ...(at.line === undefined ? {} : { line: at.line }) };
+}
+
+/** `fairlead services` */
+export async function run(context: Context): Promise<number> {
+  const scope = findScope(context);
+  return showOrWatch(context, scope, async () => {
+    const services = await listInScope<ServiceView>(context, "services", scope);
+    await context.out.list(services, LIST);
+    keepNames(context, scope, services.items);
+    if (context.out.forPeople) printServiceWarnings(context.out, services.items);
+  });
+}

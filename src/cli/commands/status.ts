@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Alert, NodeStatus } from "@fairlead/protocol/views.ts";
+import { formatDuration } from "#base/duration.ts";
+import { formatSize } from "#base/size.ts";
+import type { Context } from "#cli/context.ts";
+import { EXIT } from "#cli/exit-codes.ts";
+import { formatCount } from "#cli/format.ts";
+import type { Style, Tone } from "#cli/style.ts";
+import { showOrWatch } from "#cli/watch.ts";
+
+type Row = readonly [tone: Tone, what: string, text: string, next?: string];
+
+function describeEngine({ engine }: NodeStatus): Row {
+  if (!engine.reachable)
+    return [
+      "bad",
+      "engine",
+      engine.problem ?? `no answer at ${engine.endpoint}`,
+      "fairlead doctor",
+    ];
+  return [
+    "good",
+    "engine",
+    `Docker Engine ${engine.version ?? "?"}, API ${engine.apiVersion ?? "?"} at ${engine.endpoint}`,
+  ];
+}
+
+function describeStore({ store }: NodeStatus): Row {
+  if (!store.writable)
+    return [
+      "bad",
+      "store",
+      store.problem ?? "cannot be written; healing goes on",
+      "fairlead doctor",
+    ];
+  return ["good", "store", `${formatSize(store.sizeBytes)}`];
+}
+
+function describeAlert(alert: Alert): Row {
+  const object = alert.decision ?? alert.service ?? alert.scope;
+  return [
+    "warn",
+    "alert",
+    `${alert.name}: ${alert.message}`,
+    object === "" ? undefined : `fairlead why ${object}`,
+  ] as Row;
+}
+
+function renderStatus(status: NodeStatus, style: Style): string[] {
+  const { services, instances, unhealthy, scopes } = status;
+  const fleet = `${formatCount(services, "service")}, ${formatCount(instances, "instance")}, ${unhealthy} unhealthy`;
+  const rows: Row[] = [
+    describeEngine(status),
+    describeStore(status),
+    [
+      unhealthy === 0 ? "good" : "warn",
+      "services",
+      fleet,
+      unhealthy === 0 ? undefined : "fairlead services -A",
+    ] as Row,
+    [
+      "good",
+      "automation",
+      `${formatCount(status.decisionsToday, "decision")} today`,
+      "fairlead decisions -A",
+    ],
+    ...status.alerts.map(describeAlert),
+  ];
+  const up = formatDuration(Date.now() - status.startedAtMs);
+  return [
+    `${style.paint(status.node, "bold")} · fairlead ${status.version} · up ${up} · you are ${status.you}`,
+    ...rows.map(([tone, what, text, next]) =>
+      [`${style.paint(style.mark(tone), tone)} ${what.padEnd(11)} ${text}`, next]
+        .filter((part) => part !== undefined)
+        .join("    "),
+    ),
+    `  observing ${formatCount(scopes.observed, "scope")}, managing ${scopes.managed}`,
+    ...(status.page === undefined ? [] : [`  page ${status.page} (fairlead ui)`]),
+  ];
+}
+
+/** `fairlead status`: exits 0 when all is well, 1 when something is not, 3 when the engine does not answer. */
+export async function run(context: Context): Promise<number> {
+  let last: NodeStatus | undefined;
+  const code = await showOrWatch(context, undefined, async () => {
+    last = await context.api.call<NodeStatus>("GET", "status");
+    await context.out.document(last, {
+      kind: "NodeStatus",
+      name: (item) => item.node,
+      text: renderStatus,
+    });
+  });
+  if (code !== EXIT.ok || last === undefined) return code;
+  if (!last.engine.reachable) return EXIT.unknown;
+  return last.unhealthy === 0 && last.alerts.length === 0 && last.store.writable
+    ? EXIT.ok
+    : EXIT.no;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { UsageReading, UsageView } from "@fairlead/protocol/routes.ts";
+import { formatSize } from "#base/size.ts";
+import type { Context } from "#cli/context.ts";
+import { EXIT } from "#cli/exit-codes.ts";
+import { findScope } from "#cli/find-scope.ts";
+import { type ListView, wrapItems } from "#cli/output.ts";
+
+const LIST: ListView<UsageView> = {
+  name: (item) => item.instance,
+  empty: "no running instances",
+  columns: [
+    { key: "scope", title: "SCOPE", value: (item) => item.scope, wide: true },
+    { key: "instance", title: "INSTANCE", value: (item) => item.instance },
+    { key: "service", title: "SERVICE", value: (item) => item.service, wide: true },
+    { key: "cpu", title: "CPU", value: (item) => `${item.cpuPercent.toFixed(1)}%` },
+    { key: "memory", title: "MEMORY", value: (item) => formatSize(item.memoryBytes) },
+    {
+      key: "limit",
+      title: "LIMIT",
+      value: (item) => (item.memoryLimitBytes > 0 ? formatSize(item.memoryLimitBytes) : ""),
+    },
+    { key: "received", title: "NET IN", value: (item) => formatSize(item.networkReceivedBytes) },
+    { key: "sent", title: "NET OUT", value: (item) => formatSize(item.networkSentBytes) },
+    { key: "read", title: "DISK IN", value: (item) => formatSize(item.blockReadBytes), wide: true },
+    {
+      key: "written",
+      title: "DISK OUT",
+      value: (item) => formatSize(item.blockWrittenBytes),
+      wide: true,
+    },
+    { key: "pids", title: "PIDS", value: (item) => String(item.pids) },
+  ],
+};
+
+function sortByCpu(items: readonly UsageView[]): UsageView[] {
+  return [...items].sort(
+    (a, b) => b.cpuPercent - a.cpuPercent || a.instance.localeCompare(b.instance),
+  );
+}
+
+/** `fairlead top`: redraws on a terminal; one reading with --once, when piped, and for documents. */
+export async function run(context: Context): Promise<number> {
+  const { api, out, parsed } = context;
+  const endless =
+    !parsed.has("once") && (out.form === "jsonl" || (out.terminal.live && out.forPeople));
+  for await (const reading of api.lines<UsageReading>("GET", "usage", {
+    query: { scope: findScope(context) },
+  })) {
+    if (endless && out.forPeople) process.stdout.write("\u001b[H\u001b[2J");
+    await out.list(wrapItems("UsageList", sortByCpu(reading.items)), LIST);
+    if (!endless) break;
+  }
+  return EXIT.ok;
+}

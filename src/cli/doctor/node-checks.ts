@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+import { doctorErrors } from "#cli/errors.ts";
+import { formatCount } from "#cli/format.ts";
+import { renderDiagnostic } from "#cli/service-warnings.ts";
+import { type Check, complain, type Evidence, type Finding, pass, skip } from "./check.ts";
+
+function checkAnswer({ node, socket }: Evidence): Finding {
+  if (node === undefined)
+    return complain("warn", doctorErrors["node-silent"], "no node runs", [`asked ${socket}`]);
+  return pass(`node ${node.version} with pid ${node.pid}`);
+}
+
+function checkSight({ node }: Evidence): Finding {
+  if (node === undefined) return skip("sight: no node to ask");
+  if (node.engine.reachable) return pass("sees its engine");
+  return complain("fail", doctorErrors["node-blind"], "the node does not reach its engine", [
+    node.engine.problem ?? node.engine.endpoint,
+  ]);
+}
+
+function checkStore({ node }: Evidence): Finding {
+  if (node === undefined) return skip("store: no node to ask");
+  if (node.store.writable) return pass("store writable");
+  return complain("fail", doctorErrors["store-readonly"], "the store cannot be written", [
+    node.store.problem ?? "",
+  ]);
+}
+
+function checkLabels({ services }: Evidence): Finding {
+  const lines = services.flatMap((service) =>
+    service.warnings.map(
+      (warning) => `${service.scope}/${service.name}: ${renderDiagnostic(warning, (text) => text)}`,
+    ),
+  );
+  if (lines.length === 0) return pass("no unknown labels");
+  return complain(
+    "warn",
+    doctorErrors["label-problems"],
+    formatCount(lines.length, "label or key warning"),
+    lines,
+  );
+}
+
+/** Tests of the node and of what it manages. */
+export const NODE_CHECKS: readonly Check[] = [
+  { group: "node", name: "node", run: checkAnswer },
+  { group: "node", name: "sight", run: checkSight },
+  { group: "node", name: "store", run: checkStore },
+  { group: "node", name: "labels", run: checkLabels },
+];

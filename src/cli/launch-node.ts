@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts a node in the background and waits until it answers, or says why it does not.
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { NodeStatus } from "@fairlead/protocol/views.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Context } from "./context.ts";
+import { cliErrors } from "./errors.ts";
+import { loadNodeSettings } from "./load-node-settings.ts";
+
+const LOG_LINES = 12;
+
+function readEnd(path: string, from: number): string {
+  const lines = readFileSync(path).subarray(from).toString("utf8").trimEnd().split("\n");
+  return lines.slice(-LOG_LINES).join("\n");
+}
+
+function sizeOf(path: string): number {
+  try {
+    return readFileSync(path).byteLength;
+  } catch {
+    return 0;
+  }
+}
+
+/** Resolves when the child says that it is ready, rejects when it ends before. */
+function awaitReady(child: ChildProcess, log: string, from: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once("message", () => resolve());
+    child.once("error", (thrown) => reject(FairleadError.from(thrown, cliErrors["node-died"])));
+    child.once("exit", (code, signal) => {
+      reject(
+        new FairleadError(cliErrors["node-died"], "the node could not start", {
+          facts: { "exit status": code ?? signal ?? "unknown", log, said: readEnd(log, from) },
+        }),
+      );
+    });
+  });
+}
+
+async function ask(context: Context): Promise<NodeStatus | undefined> {
+  try {
+    return await context.api.call<NodeStatus>("GET", "status");
+  } catch (thrown) {
+    if (thrown instanceof FairleadError && thrown.kind.id === cliErrors["node-unreachable"].id)
+      return undefined;
+    throw thrown;
+  }
+}
+
+async function launch(context: Context): Promise<void> {
+  const { settings } = loadNodeSettings(context, { socket: context.socket });
+  mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
+  const log = join(settings.stateDir, "node.log");
+  const from = sizeOf(log);
+  const file = openSync(log, "a", 0o600);
+  const child = spawn(
+    process.execPath,
+    [`${context.root}src/main.ts`, "node", "--socket", context.socket],
+    {
+      detached: true,
+      cwd: context.root,
+      stdio: ["ignore", file, file, "ipc"],
+    },
+  );
+  closeSync(file);
+  const stop = () => child.kill();
+  context.signal.addEventListener("abort", stop, { once: true });
+  try {
+    await awaitReady(child, log, from);
+  } catch (thrown) {
+    // Another command may have started a node at the same moment; one is enough.
+    if ((await ask(context)) !== undefined) return;
+    throw thrown;
+  } finally {
+    context.signal.removeEventListener("abort", stop);
+  }
+  if (child.connected) child.disconnect();
+  child.unref();
+  context.out.note(
+    `started a node: pid ${child.pid}, log ${log}; it stays when this command ends (fairlead node stop)`,
+  );
+}
+
+/** Makes sure that a node answers at the socket. Throws FL0614 with the end of its log when it cannot start. */
+export async function ensureNode(context: Context): Promise<void> {
+  if ((await ask(context)) === undefined) await launch(context);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commander reads the line; refusals come out in Fairlead's own form, before anything is loaded or called.
+import { Command as Commander, CommanderError, Option } from "commander";
+import { FairleadError } from "#base/errors.ts";
+import { findNearest } from "#base/nearest.ts";
+import type { Command } from "./command.ts";
+import { COMMANDS } from "./command-table.ts";
+import { cliErrors } from "./errors.ts";
+import { checkFlagValue } from "./flag-values.ts";
+import { COMMON_FLAGS, type Flag } from "./flags.ts";
+import { createParsed, type Parsed } from "./parsed.ts";
+
+export type Request =
+  | { readonly kind: "run"; readonly command: Command; readonly parsed: Parsed }
+  | { readonly kind: "help"; readonly text: string };
+
+function describeValue(flag: Flag): string {
+  if (typeof flag.value === "string")
+    return ` <${flag.value === "assignment" ? "key=value" : flag.value}>`;
+  return flag.value === undefined ? "" : ` <${flag.value.join("|")}>`;
+}
+
+function makeOption(flag: Flag): Option {
+  const short = flag.short === undefined ? "" : `-${flag.short}, `;
+  const option = new Option(`${short}--${flag.name}${describeValue(flag)}`, flag.text);
+  option.argParser((value: string, previous: readonly string[] | undefined) => {
+    checkFlagValue(flag, value);
+    if (previous !== undefined && flag.many !== true) {
+      throw new FairleadError(cliErrors["conflicting-flags"], `--${flag.name} is given twice`, {
+        facts: { first: previous.join(", "), second: value },
+      });
+    }
+    return [...(previous ?? []), value];
+  });
+  return option;
+}
+
+function writeArgument(argument: Command["arguments"][number]): string {
+  const name = argument.many ? `${argument.name}...` : argument.name;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+function readValues(options: object, flags: readonly Flag[]): Map<string, readonly string[]> {
+  const given = new Map<string, unknown>(Object.entries(options));
+  const values = new Map<string, readonly string[]>();
+  for (const flag of flags) {
+    const key = new Option(`--${flag.name}`).attributeName();
+    // Commander reads --no-x as x = false.
+    const negated = flag.name.startsWith("no-");
+    const value = given.get(key);
+    if (negated ? value === false : value === true) values.set(flag.name, []);
+    else if (Array.isArray(value)) values.set(flag.name, value.map(String));
+  }
+  return values;
+}
+
+/** Flags of a command, the common ones included. */
+export function listFlags(command: Command): readonly Flag[] {
+  return [...command.flags, ...COMMON_FLAGS];
+}
+
+function refuseWord(thrown: CommanderError, command: Command): FairleadError {
+  const quoted = /'([^']*)'/.exec(thrown.message)?.[1] ?? "";
+  const [word = ""] = quoted.split(/[ =]/);
+  const [first = thrown.message] = thrown.message.replace(/^error: /, "").split("\n");
+  const help = `see \`fairlead ${command.name} --help\``;
+  if (thrown.code === "commander.unknownOption") {
+    const nearest = findNearest(
+      word,
+      listFlags(command).map((flag) => `--${flag.name}`),
+    );
+    const remedy =
+      nearest === undefined || !word.startsWith("--") ? help : `did you mean ${nearest}?`;
+    return new FairleadError(cliErrors["unknown-flag"], `unknown flag ${word}`, { remedy });
+  }
+  if (thrown.code === "commander.excessArguments") {
+    return new FairleadError(cliErrors["extra-argument"], first, { remedy: help });
+  }
+  if (
+    thrown.code === "commander.missingArgument" ||
+    thrown.code === "commander.optionMissingArgument"
+  ) {
+    return new FairleadError(cliErrors["missing-argument"], first, { remedy: help });
+  }
+  return new FairleadError(cliErrors["bad-value"], first, { remedy: help });
+}
+
+function parseWords(command: Command, words: readonly string[]): Request {
+  let help = "";
+  const program = new Commander(command.name)
+    .usage(["[flags]", ...command.arguments.map(writeArgument)].join(" "))
+    .description(command.summary)
+    .helpOption("-h, --help", "this text")
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => (help += text), writeErr: () => undefined });
+  for (const argument of command.arguments) program.argument(writeArgument(argument));
+  if (command.arguments.length === 0) program.allowExcessArguments(false);
+  for (const flag of listFlags(command)) program.addOption(makeOption(flag));
+  try {
+    program.parse([...words], { from: "user" });
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    if (thrown.code === "commander.helpDisplayed") {
+      return { kind: "help", text: help.replace("Usage: ", "Usage: fairlead ") };
+    }
+    throw refuseWord(thrown, command);
+  }
+  return {
+    kind: "run",
+    command,
+    parsed: createParsed(program.args, readValues(program.opts(), listFlags(command))),
+  };
+}
+
+/** Reads a command line. Throws FL0601–FL0606 for what it does not understand. */
+export function parseCommandLine(words: readonly string[], renderHelp: () => string): Request {
+  const [first, ...rest] = words;
+  if (first === undefined || first === "--help" || first === "-h")
+    return { kind: "help", text: renderHelp() };
+  if (first === "help") {
+    const [topic] = rest;
+    if (topic === undefined || topic === "output") return { kind: "help", text: renderHelp() };
+    return parseCommandLine([topic, "--help"], renderHelp);
+  }
+  const name = first === "--version" || first === "-V" ? "version" : first;
+  const command = COMMANDS.find((entry) => entry.name === name);
+  if (command !== undefined) return parseWords(command, rest);
+  if (first.startsWith("-")) {
+    throw new FairleadError(cliErrors["unknown-flag"], `flags stand after the command: ${first}`, {
+      remedy: "fairlead COMMAND [FLAGS]; see `fairlead --help`",
+    });
+  }
+  const nearest = findNearest(
+    first,
+    COMMANDS.filter((c) => c.hidden !== true).map((c) => c.name),
+  );
+  const hint = nearest === undefined ? {} : { remedy: `did you mean "${nearest}"?` };
+  throw new FairleadError(cliErrors["unknown-command"], `unknown command "${first}"`, hint);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ActionKind, Plan, PlannedStep } from "@fairlead/protocol/decision.ts";
+import { formatCount } from "./format.ts";
+import { formatLocation } from "./print-error.ts";
+import type { Style, Tone } from "./style.ts";
+import { measureWidth } from "./table.ts";
+
+const SIGNS: readonly (readonly [RegExp, string, Tone])[] = [
+  [/\.(create|pull|build|start)$/, "+", "good"],
+  [/\.(remove|reap|stop)$/, "-", "bad"],
+  [/./, "~", "warn"],
+];
+
+function signOf(act: ActionKind): readonly [string, Tone] {
+  const [, sign = "~", tone = "warn"] = SIGNS.find(([pattern]) => pattern.test(act)) ?? [];
+  return [sign, tone];
+}
+
+function describeReason(step: PlannedStep): string {
+  if (step.at === undefined) return step.because;
+  const { file, line } = step.at;
+  return `${step.because}  ${formatLocation({ file, ...(line === undefined ? {} : { line }) })}`;
+}
+
+/** True when the plan does nothing. */
+export function isEmptyPlan(plan: Plan): boolean {
+  return plan.steps.length === 0;
+}
+
+/** A plan as people read it: `+ create web-1   file asks for 2 replicas  compose.yaml:4`. */
+export function renderPlan(plan: Plan, style: Style): string[] {
+  const width = Math.max(0, ...plan.steps.map((step) => measureWidth(step.title)));
+  const steps = plan.steps.map((step) => {
+    const [sign, tone] = signOf(step.act);
+    const gap = " ".repeat(width - measureWidth(step.title) + 3);
+    return `  ${style.paint(sign, tone)} ${step.title}${gap}${style.paint(describeReason(step), "dim")}`;
+  });
+  const head = `plan ${plan.id} for ${plan.scope}`;
+  if (steps.length === 0) return [`${head}: nothing to change (${plan.unchanged} unchanged)`];
+  const rest = plan.unchanged > 0 ? [`  = ${plan.unchanged} unchanged`] : [];
+  return [
+    `${head}: ${formatCount(steps.length, "step")}`,
+    ...steps,
+    ...rest,
+    ...plan.warnings.map((w) => `  ! ${w}`),
+  ];
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// One run of the command line: words in, exit code out.
+import { baseErrors, FairleadError } from "#base/errors.ts";
+import { defaultRuntimeDir } from "#config/default-paths.ts";
+import { createApiClient } from "./api-client.ts";
+import type { World } from "./context.ts";
+import { chooseExitCode, EXIT } from "./exit-codes.ts";
+import { createOutput, FORMS } from "./output.ts";
+import { parseCommandLine } from "./parse-command-line.ts";
+import type { Parsed } from "./parsed.ts";
+import { describeError, renderError } from "./print-error.ts";
+import { renderHelp } from "./render-help.ts";
+import { createStyle } from "./style.ts";
+import { detectTerminal, type Terminal } from "./terminal.ts";
+
+function oneOf<T extends string>(value: string | undefined, words: readonly T[], otherwise: T): T {
+  return words.find((word) => word === value) ?? otherwise;
+}
+
+/** The terminal before the line is understood: errors in it must come out in the form asked for all the same. */
+function guess(words: readonly string[], world: World): { terminal: Terminal; asJson: boolean } {
+  const read = (long: string, short: string) => {
+    for (const [at, word] of words.entries()) {
+      if (word === long || word === short) return words[at + 1];
+      if (word.startsWith(`${long}=`)) return word.slice(long.length + 1);
+      if (short !== "" && word.startsWith(short) && !word.startsWith("--"))
+        return word.slice(short.length);
+    }
+    return undefined;
+  };
+  const color = oneOf(read("--color", ""), ["auto", "always", "never"], "auto");
+  const form = read("--output", "-o");
+  const terminal = detectTerminal(
+    { env: world.env, stdout: process.stdout, stderr: process.stderr },
+    { color, progress: "plain" },
+  );
+  return { terminal, asJson: form === "json" || form === "jsonl" };
+}
+
+function findSocket(parsed: Parsed, world: World): string {
+  const named = parsed.text("socket") ?? world.env["FAIRLEAD_SOCKET"];
+  return named ?? `${defaultRuntimeDir(world)}/fairlead.sock`;
+}
+
+async function runWords(words: readonly string[], world: World): Promise<number> {
+  const request = parseCommandLine(words, renderHelp);
+  if (request.kind === "help") {
+    process.stdout.write(request.text);
+    return EXIT.ok;
+  }
+  const { command, parsed } = request;
+  const terminal = detectTerminal(
+    { env: world.env, stdout: process.stdout, stderr: process.stderr },
+    {
+      color: oneOf(parsed.text("color"), ["auto", "always", "never"], "auto"),
+      progress: oneOf(parsed.text("progress"), ["auto", "tty", "plain", "json", "quiet"], "auto"),
+    },
+  );
+  const out = createOutput({
+    form: oneOf(parsed.text("output"), FORMS, "table"),
+    quiet: parsed.has("quiet"),
+    filters: parsed.list("filter"),
+    terminal,
+    stdout: (text) => process.stdout.write(text),
+    stderr: (text) => process.stderr.write(text),
+  });
+  const socket = findSocket(parsed, world);
+  const { run } = await command.load();
+  return run({ ...world, parsed, out, socket, api: createApiClient(socket, world.signal) });
+}
+
+/** How an interrupted run ends: by the signal that ended it. */
+function codeOfInterruption(signal: AbortSignal): number {
+  return signal.reason === "SIGTERM" ? EXIT.terminated : EXIT.interrupted;
+}
+
+/** Runs a command line and returns its exit code; errors are printed, never thrown. */
+export async function runCli(words: readonly string[], world: World): Promise<number> {
+  try {
+    const code = await runWords(words, world);
+    return world.signal.aborted && code === EXIT.ok ? codeOfInterruption(world.signal) : code;
+  } catch (thrown) {
+    const error = FairleadError.from(thrown, baseErrors.internal);
+    if (world.signal.aborted) return codeOfInterruption(world.signal);
+    const { terminal, asJson } = guess(words, world);
+    const style = createStyle(terminal.errorColor, terminal.unicode);
+    const text = asJson
+      ? JSON.stringify(describeError(error))
+      : renderError(error, style).join("\n");
+    process.stderr.write(`${text}\n`);
+    if (error.kind.id === baseErrors.internal.id && world.env["FAIRLEAD_DEBUG"] !== undefined) {
+      process.stderr.write(`${error.stack ?? ""}\n${String(error.cause)}\n`);
+    }
+    return chooseExitCode(error);
+  }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Command, OBJECT, SERVICES } from "./command.ts";
+import { type Flag, LIST_FLAGS, SCOPE_FLAGS, TIME_FLAGS } from "./flags.ts";
+
+const tail: Flag = {
+  name: "tail",
+  short: "n",
+  value: "count",
+  text: "lines from the past of each instance (100; with --since all)",
+};
+
+/** Commands that look. */
+export const SEE_COMMANDS: readonly Command[] = [
+  {
+    name: "status",
+    group: "See",
+    summary: "node, engine, scopes and alerts in a few lines",
+    arguments: [],
+    flags: LIST_FLAGS.slice(0, 1),
+    writes: false,
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "ps",
+    group: "See",
+    summary: "instances",
+    arguments: [SERVICES],
+    flags: LIST_FLAGS,
+    writes: false,
+    load: () => import("./commands/ps.ts"),
+  },
+  {
+    name: "services",
+    group: "See",
+    summary: "services, how they stand and why",
+    arguments: [],
+    flags: LIST_FLAGS,
+    writes: false,
+    load: () => import("./commands/services.ts"),
+  },
+  {
+    name: "logs",
+    group: "See",
+    summary: "output of instances, merged by time",
+    arguments: [SERVICES],
+    flags: [
+      { name: "follow", short: "f", text: "go on as lines come" },
+      tail,
+      { name: "timestamps", short: "t", text: "show the time of each line" },
+      { name: "no-prefix", text: "leave the instance's name out" },
+      ...TIME_FLAGS.slice(0, 1),
+      ...SCOPE_FLAGS.slice(0, 1),
+    ],
+    writes: false,
+    load: () => import("./commands/logs.ts"),
+  },
+  {
+    name: "top",
+    group: "See",
+    summary: "CPU, memory and traffic of instances",
+    arguments: [],
+    flags: [{ name: "once", text: "one reading" }, ...LIST_FLAGS.slice(1)],
+    writes: false,
+    load: () => import("./commands/top.ts"),
+  },
+  {
+    name: "events",
+    group: "See",
+    summary: "what happens, as it happens",
+    arguments: [],
+    flags: LIST_FLAGS.slice(1),
+    writes: false,
+    load: () => import("./commands/events.ts"),
+  },
+  {
+    name: "alerts",
+    group: "See",
+    summary: "what a person should look at",
+    arguments: [],
+    flags: LIST_FLAGS,
+    writes: false,
+    load: () => import("./commands/alerts.ts"),
+  },
+  {
+    name: "decisions",
+    group: "See",
+    summary: "what was done, when and why, newest first",
+    arguments: [],
+    flags: [
+      { name: "limit", short: "n", value: "count", text: "how many (50)" },
+      { name: "service", value: "service", text: "only of this service" },
+      {
+        name: "outcome",
+        value: ["pending", "done", "failed", "interrupted", "observed"],
+        text: "only with this outcome",
+      },
+      ...TIME_FLAGS,
+      ...LIST_FLAGS.slice(1),
+    ],
+    writes: false,
+    load: () => import("./commands/decisions.ts"),
+  },
+];
+
+/** Commands that explain. */
+export const ASK_COMMANDS: readonly Command[] = [
+  {
+    name: "why",
+    group: "Ask",
+    summary: "explain an object or a decision",
+    arguments: [OBJECT],
+    flags: [...SCOPE_FLAGS.slice(0, 1), ...TIME_FLAGS],
+    writes: false,
+    load: () => import("./commands/why.ts"),
+  },
+  {
+    name: "explain",
+    group: "Ask",
+    summary: "explain a code, label, setting, state or exit status; works offline",
+    arguments: [{ name: "topic", required: false, many: false }],
+    flags: [],
+    writes: false,
+    load: () => import("./commands/explain.ts"),
+  },
+  {
+    name: "inspect",
+    group: "Ask",
+    summary: "everything known of one instance",
+    arguments: [OBJECT],
+    flags: SCOPE_FLAGS.slice(0, 1),
+    writes: false,
+    load: () => import("./commands/inspect.ts"),
+  },
+];

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The entry point, and the only place that sees both the command line and the node.
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { runCli } from "#cli/run-cli.ts";
+import type { Settings } from "#config/settings.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+function readVersion(): string {
+  const manifest: { version?: string } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+  return manifest.version ?? "unknown";
+}
+
+function awaitAbort(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+}
+
+/** Tells whoever started this process that it answers now. */
+function announceReady(page: string | undefined): void {
+  if (process.send === undefined) return;
+  process.send({ ready: true, page }, () => process.disconnect());
+}
+
+async function runNode(settings: Settings, signal: AbortSignal): Promise<number> {
+  const [{ startNode }, { createJsonLogger }, { createSystemClock }] = await Promise.all([
+    import("#node/start-node.ts"),
+    import("#node/json-logger.ts"),
+    import("#node/system-clock.ts"),
+  ]);
+  const clock = createSystemClock();
+  const write = (line: string) => void process.stderr.write(line);
+  const logger = createJsonLogger(write, settings.logLevel, clock.nowMs);
+  const page = `${root}packages/web/dist`;
+  const version = readVersion();
+  await using node = await startNode({
+    settings,
+    version,
+    pageDirectory: existsSync(`${page}/index.html`) ? page : undefined,
+    env: process.env,
+    clock,
+    random: Math.random,
+    logger,
+  });
+  logger.info("the node answers", { version, socket: settings.socket, page: node.page });
+  announceReady(node.page);
+  await Promise.race([awaitAbort(signal), node.failed]);
+  logger.info("the node ends; containers go on", { reason: String(signal.reason) });
+  return 0;
+}
+
+const stopping = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    if (stopping.signal.aborted) process.exit(name === "SIGINT" ? 130 : 143);
+    stopping.abort(name);
+  });
+}
+// Whoever read our output has seen enough (`fairlead ps | head`).
+process.stdout.on("error", (error) =>
+  process.exit("code" in error && error.code === "EPIPE" ? 0 : 3),
+);
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  cwd: process.cwd(),
+  uid: process.geteuid?.() ?? -1,
+  signal: stopping.signal,
+  root,
+  version: readVersion(),
+  runNode,
+  stdinIsTty: process.stdin.isTTY === true,
+});
