@@ -32,6 +32,8 @@ export interface EngineInfo {
   readonly rootless: boolean;
   readonly swarmActive: boolean;
   readonly warnings: readonly string[];
+  /** When the engine came up, milliseconds, as far as its socket tells; undefined for a remote one. */
+  readonly startedAtMs: number | undefined;
   readonly cpuCount: number;
   readonly memoryBytes: number;
 }
@@ -107,7 +109,10 @@ export interface EngineReader extends AsyncDisposable {
   /** The engine's whole inspect document, for `fairlead inspect`; undefined when gone. */
   inspectRaw(id: string, options?: CallOptions): Promise<Record<string, unknown> | undefined>;
   /** The last outputs of the health check, newest last. */
-  healthLog(id: string, options?: CallOptions): Promise<readonly { atMs: number; exitCode: number; output: string }[]>;
+  healthLog(
+    id: string,
+    options?: CallOptions,
+  ): Promise<readonly { atMs: number; exitCode: number; output: string }[]>;
   listNetworks(options?: CallOptions): Promise<readonly NetworkFact[]>;
   listVolumes(options?: CallOptions): Promise<readonly VolumeFact[]>;
   listImages(options?: CallOptions): Promise<readonly ImageFact[]>;
@@ -162,22 +167,43 @@ export interface Engine extends EngineReader {
   /** Starts; already running is done. Throws FL0313 `port-in-use` with the port, FL0312 `engine-refused` with the engine's words. */
   startInstance(id: string, options: WriteOptions): Promise<void>;
   /** Stops with the grace time (seconds, rounded up by the driver); the deadline is grace + 10 s. */
-  stopInstance(id: string, options: WriteOptions & { graceMs: number; signalName?: string }): Promise<void>;
+  stopInstance(
+    id: string,
+    options: WriteOptions & { graceMs: number; signalName?: string },
+  ): Promise<void>;
   killInstance(id: string, options: WriteOptions & { signalName?: string }): Promise<void>;
   restartInstance(id: string, options: WriteOptions & { graceMs: number }): Promise<void>;
   renameInstance(id: string, name: string, options: WriteOptions): Promise<void>;
-  removeInstance(id: string, options: WriteOptions & { force: boolean; anonymousVolumes: boolean }): Promise<void>;
+  removeInstance(
+    id: string,
+    options: WriteOptions & { force: boolean; anonymousVolumes: boolean },
+  ): Promise<void>;
   pauseInstance(id: string, options: WriteOptions): Promise<void>;
   unpauseInstance(id: string, options: WriteOptions): Promise<void>;
   /** Writes files as one tar into `/` of a container that need not run. */
   putFiles(id: string, files: readonly FileEntry[], options: WriteOptions): Promise<void>;
   /** Runs a command in a running container; output is bounded to 1 MiB a stream. */
-  exec(id: string, command: readonly string[], options: WriteOptions & { user?: string; stdin?: string }): Promise<ExecResult>;
-  createNetwork(intent: NetworkIntent, labels: Readonly<Record<string, string>>, options: WriteOptions): Promise<string>;
+  exec(
+    id: string,
+    command: readonly string[],
+    options: WriteOptions & { user?: string; stdin?: string },
+  ): Promise<ExecResult>;
+  createNetwork(
+    intent: NetworkIntent,
+    labels: Readonly<Record<string, string>>,
+    options: WriteOptions,
+  ): Promise<string>;
   removeNetwork(id: string, options: WriteOptions): Promise<void>;
-  createVolume(intent: VolumeIntent, labels: Readonly<Record<string, string>>, options: WriteOptions): Promise<void>;
+  createVolume(
+    intent: VolumeIntent,
+    labels: Readonly<Record<string, string>>,
+    options: WriteOptions,
+  ): Promise<void>;
   removeVolume(name: string, options: WriteOptions): Promise<void>;
-  pullImage(reference: string, options: WriteOptions & { platform?: string; onProgress?: (line: string) => void }): Promise<void>;
+  pullImage(
+    reference: string,
+    options: WriteOptions & { platform?: string; onProgress?: (line: string) => void },
+  ): Promise<void>;
   tagImage(reference: string, tag: string, options: WriteOptions): Promise<void>;
   removeImage(reference: string, options: WriteOptions & { force?: boolean }): Promise<void>;
   /** `docker load`: a stream of a tar; returns the loaded references. */

@@ -12,11 +12,13 @@ export function createJsonLogger(
   nowMs: () => number,
   fixed: LogFields = {},
 ): Logger {
-  const log = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
-    if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return;
-    const time = new Date(nowMs()).toISOString();
-    write(`${JSON.stringify({ time, level, message, ...fixed, ...fields })}\n`);
-  };
+  const log =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}) => {
+      if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return;
+      const time = new Date(nowMs()).toISOString();
+      write(`${JSON.stringify({ time, level, message, ...fixed, ...fields })}\n`);
+    };
   return {
     debug: log("debug"),
     info: log("info"),

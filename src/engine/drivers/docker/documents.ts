@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's documents, as far as Fairlead reads them, made into facts. Only fields that every API from 1.41 to the
+// newest has: addresses come from Networks, never from the fields that 1.52 dropped.
+import type { InstanceFact, InstanceHealth, InstanceState } from "#model/facts.ts";
+import { COMPOSE_LABELS, OWN_LABELS } from "#model/facts.ts";
+
+interface BindingDocument {
+  readonly HostIp?: string;
+  readonly HostPort?: string;
+}
+
+/** `GET /containers/{id}/json` */
+export interface ContainerDocument {
+  readonly Id: string;
+  readonly Name: string;
+  readonly Created: string;
+  readonly Image: string;
+  readonly Config: {
+    readonly Image: string;
+    readonly Tty?: boolean;
+    readonly Labels?: Readonly<Record<string, string>> | null;
+  };
+  readonly State: {
+    readonly Status: string;
+    readonly ExitCode: number;
+    readonly OOMKilled?: boolean;
+    readonly Error?: string;
+    readonly StartedAt: string;
+    readonly FinishedAt: string;
+    readonly Health?: {
+      readonly Status?: string;
+      readonly Log?:
+        | readonly { readonly End: string; readonly ExitCode: number; readonly Output: string }[]
+        | null;
+    };
+  };
+  readonly HostConfig: {
+    readonly NetworkMode?: string;
+    readonly PidMode?: string;
+    readonly IpcMode?: string;
+    readonly RestartPolicy?: { readonly Name?: string };
+  };
+  readonly NetworkSettings: {
+    readonly Ports?: Readonly<Record<string, readonly BindingDocument[] | null>> | null;
+    readonly Networks?: Readonly<Record<string, { readonly IPAddress?: string }>> | null;
+  };
+}
+
+/** The engine's RFC 3339 time in milliseconds; 0 for its "never" (year 1). */
+export function parseTime(text: string | undefined): number {
+  if (text === undefined || text.startsWith("0001-")) return 0;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? 0 : ms;
+}
+
+const HEALTH: ReadonlySet<string> = new Set(["starting", "healthy", "unhealthy"]);
+
+function readHealth(status: string | undefined): InstanceHealth {
+  return status !== undefined && HEALTH.has(status) ? (status as InstanceHealth) : "none";
+}
+
+function readShare(mode: string | undefined): string | undefined {
+  return mode?.startsWith("container:") === true ? mode.slice("container:".length) : undefined;
+}
+
+function readPorts(document: ContainerDocument): InstanceFact["ports"] {
+  return Object.entries(document.NetworkSettings.Ports ?? {}).flatMap(([port, bindings]) => {
+    const [number = "0", protocol = "tcp"] = port.split("/");
+    return (bindings ?? []).map((binding) => ({
+      hostIp: binding.HostIp ?? "",
+      hostPort: Number(binding.HostPort ?? 0),
+      containerPort: Number(number),
+      protocol,
+    }));
+  });
+}
+
+function readSlot(labels: Readonly<Record<string, string>>): number {
+  const slot = Number(labels[OWN_LABELS.slot] ?? labels[COMPOSE_LABELS.number] ?? 1);
+  return Number.isInteger(slot) && slot > 0 ? slot : 1;
+}
+
+/** A container as a fact. */
+export function toInstance(document: ContainerDocument): InstanceFact {
+  const labels = document.Config.Labels ?? {};
+  const { State: state, HostConfig: host } = document;
+  const networks = Object.entries(document.NetworkSettings.Networks ?? {});
+  return {
+    id: document.Id,
+    name: document.Name.replace(/^\//, ""),
+    scope: labels[OWN_LABELS.scope] ?? labels[COMPOSE_LABELS.project] ?? "",
+    service: labels[OWN_LABELS.service] ?? labels[COMPOSE_LABELS.service] ?? "",
+    slot: readSlot(labels),
+    hash: labels[OWN_LABELS.hash],
+    oneoff: labels[COMPOSE_LABELS.oneoff] === "True",
+    image: document.Config.Image,
+    imageId: document.Image,
+    state: state.Status as InstanceState,
+    health: state.Status === "running" ? readHealth(state.Health?.Status) : "none",
+    exitCode: state.ExitCode,
+    oomKilled: state.OOMKilled ?? false,
+    error: state.Error ?? "",
+    createdAtMs: parseTime(document.Created),
+    startedAtMs: parseTime(state.StartedAt),
+    finishedAtMs: parseTime(state.FinishedAt),
+    engineRestart:
+      host.RestartPolicy?.Name === undefined || host.RestartPolicy.Name === ""
+        ? "no"
+        : host.RestartPolicy.Name,
+    networkFrom: readShare(host.NetworkMode),
+    pidFrom: readShare(host.PidMode),
+    ipcFrom: readShare(host.IpcMode),
+    labels,
+    addresses: Object.fromEntries(
+      networks.map(([name, endpoint]) => [name, endpoint.IPAddress ?? ""]),
+    ),
+    ports: readPorts(document),
+  };
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { IncomingMessage } from "node:http";
+import type { Clock, Random } from "#base/clock.ts";
+import { isKind } from "#base/errors.ts";
+import { createLimiter } from "#base/limiter.ts";
+import type {
+  CallOptions,
+  EngineInfo,
+  EngineReader,
+  InstanceStats,
+  LogLine,
+  LogOptions,
+} from "#engine/engine.ts";
+import { engineErrors } from "#engine/errors.ts";
+import type { InstanceFact } from "#model/facts.ts";
+import type { Connection } from "./connection.ts";
+import { parseTime, toInstance, type ContainerDocument } from "./documents.ts";
+import { readEngineStart, watchEvents } from "./events.ts";
+import { demultiplex, splitLines } from "./frames.ts";
+import { toStats, type StatsDocument } from "./stats.ts";
+
+/** Inspections at once when everything is listed. */
+const INSPECT_WIDTH = 24;
+const SLOW_READ_MS = 30_000;
+
+interface InfoDocument {
+  readonly ID?: string;
+  readonly OSType?: string;
+  readonly Architecture?: string;
+  readonly KernelVersion?: string;
+  readonly CgroupVersion?: string;
+  readonly CgroupDriver?: string;
+  readonly Driver?: string;
+  readonly DockerRootDir?: string;
+  readonly LiveRestoreEnabled?: boolean;
+  readonly SecurityOptions?: readonly string[] | null;
+  readonly Swarm?: { readonly LocalNodeState?: string };
+  readonly Warnings?: readonly string[] | null;
+  readonly NCPU?: number;
+  readonly MemTotal?: number;
+}
+
+interface Labelled {
+  readonly Labels?: Readonly<Record<string, string>> | null;
+}
+
+async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isKind(error, engineErrors["not-there"])) return undefined;
+    throw error;
+  }
+}
+
+function logQuery(options: LogOptions): string {
+  const query = new URLSearchParams({ stdout: "1", stderr: "1" });
+  if (options.follow === true) query.set("follow", "1");
+  if (options.timestamps === true) query.set("timestamps", "1");
+  if (options.tail !== undefined) query.set("tail", String(options.tail));
+  if (options.sinceMs !== undefined) query.set("since", String(options.sinceMs / 1_000));
+  if (options.untilMs !== undefined) query.set("until", String(options.untilMs / 1_000));
+  return query.toString();
+}
+
+function toLogLine(stream: "stdout" | "stderr", text: string, timestamps: boolean): LogLine {
+  const at = timestamps ? text.indexOf(" ") : -1;
+  if (at < 0) return { stream, atMs: undefined, text };
+  return { stream, atMs: parseTime(text.slice(0, at)), text: text.slice(at + 1) };
+}
+
+/** The reading half of the driver. */
+export function createReader(connection: Connection, clock: Clock, random: Random): EngineReader {
+  const inspecting = createLimiter(INSPECT_WIDTH);
+
+  async function inspectDocument(
+    id: string,
+    options: CallOptions = {},
+  ): Promise<ContainerDocument | undefined> {
+    const path = `/containers/${encodeURIComponent(id)}/json`;
+    return (await orUndefined(connection.call("GET", path, options))) as
+      | ContainerDocument
+      | undefined;
+  }
+
+  async function inspectInstance(
+    id: string,
+    options?: CallOptions,
+  ): Promise<InstanceFact | undefined> {
+    const document = await inspectDocument(id, options);
+    return document === undefined ? undefined : toInstance(document);
+  }
+
+  async function info(options: CallOptions = {}): Promise<EngineInfo> {
+    connection.reset();
+    const apiVersion = await connection.negotiate(options.signal);
+    const [version, about] = (await Promise.all([
+      connection.call("GET", "/version", options),
+      connection.call("GET", "/info", options),
+    ])) as [{ Version?: string; MinAPIVersion?: string }, InfoDocument];
+    return {
+      version: version.Version ?? "unknown",
+      apiVersion,
+      minApiVersion: version.MinAPIVersion ?? "",
+      id: about.ID ?? "",
+      os: about.OSType ?? "",
+      arch: about.Architecture ?? "",
+      kernel: about.KernelVersion ?? "",
+      cgroupVersion: about.CgroupVersion ?? "1",
+      cgroupDriver: about.CgroupDriver ?? "",
+      storageDriver: about.Driver ?? "",
+      rootDir: about.DockerRootDir ?? "",
+      liveRestore: about.LiveRestoreEnabled ?? false,
+      rootless: (about.SecurityOptions ?? []).some((option) => option.includes("rootless")),
+      swarmActive: about.Swarm?.LocalNodeState === "active",
+      warnings: about.Warnings ?? [],
+      cpuCount: about.NCPU ?? 0,
+      memoryBytes: about.MemTotal ?? 0,
+      startedAtMs: readEngineStart(connection),
+    };
+  }
+
+  async function* logs(id: string, options: LogOptions = {}): AsyncGenerator<LogLine> {
+    const document = await inspectDocument(id, options);
+    if (document === undefined) return;
+    const ended = new AbortController();
+    const signal =
+      options.signal === undefined ? ended.signal : AbortSignal.any([ended.signal, options.signal]);
+    const path = `/containers/${encodeURIComponent(id)}/logs?${logQuery(options)}`;
+    const response = await connection.stream("GET", path, {
+      signal,
+      deadlineMs: options.deadlineMs,
+    });
+    try {
+      const tty = document.Config.Tty === true;
+      for await (const line of splitLines(demultiplex(response as AsyncIterable<Buffer>, tty))) {
+        yield toLogLine(line.stream, line.text, options.timestamps === true);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      ended.abort();
+    }
+  }
+
+  async function* stats(id: string, options: CallOptions = {}): AsyncGenerator<InstanceStats> {
+    const ended = new AbortController();
+    const signal =
+      options.signal === undefined ? ended.signal : AbortSignal.any([ended.signal, options.signal]);
+    const response: IncomingMessage = await connection.stream(
+      "GET",
+      `/containers/${encodeURIComponent(id)}/stats`,
+      { signal, deadlineMs: options.deadlineMs },
+    );
+    let before: StatsDocument | undefined;
+    try {
+      const chunks = demultiplex(response as AsyncIterable<Buffer>, true);
+      for await (const { text } of splitLines(chunks)) {
+        const document = JSON.parse(text) as StatsDocument;
+        if (before !== undefined) yield toStats(document, before);
+        before = document;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      ended.abort();
+    }
+  }
+
+  return {
+    endpoint: connection.endpoint.text,
+    info,
+    async listInstances(options = {}) {
+      const parts = { deadlineMs: SLOW_READ_MS, ...options };
+      const list = (await connection.call("GET", "/containers/json?all=1", parts)) as readonly {
+        Id: string;
+      }[];
+      const found = await Promise.all(
+        list.map(({ Id }) => inspecting.run(() => inspectInstance(Id, parts))),
+      );
+      return found.filter((instance) => instance !== undefined);
+    },
+    inspectInstance,
+    async inspectRaw(id, options) {
+      return (await inspectDocument(id, options)) as Record<string, unknown> | undefined;
+    },
+    async healthLog(id, options) {
+      const document = await inspectDocument(id, options);
+      return (document?.State.Health?.Log ?? []).map((check) => ({
+        atMs: parseTime(check.End),
+        exitCode: check.ExitCode,
+        output: check.Output,
+      }));
+    },
+    async listNetworks(options = {}) {
+      const list = (await connection.call("GET", "/networks", options)) as readonly (Labelled & {
+        Id: string;
+        Name: string;
+        Driver: string;
+      })[];
+      return list.map(({ Id, Name, Driver, Labels }) => ({
+        id: Id,
+        name: Name,
+        driver: Driver,
+        labels: Labels ?? {},
+      }));
+    },
+    async listVolumes(options = {}) {
+      const { Volumes } = (await connection.call("GET", "/volumes", options)) as {
+        Volumes?: readonly (Labelled & { Name: string })[] | null;
+      };
+      return (Volumes ?? []).map(({ Name, Labels }) => ({ name: Name, labels: Labels ?? {} }));
+    },
+    async listImages(options = {}) {
+      const list = (await connection.call("GET", "/images/json", options)) as readonly {
+        Id: string;
+        RepoTags?: readonly string[] | null;
+        RepoDigests?: readonly string[] | null;
+        Size: number;
+      }[];
+      return list.map(({ Id, RepoTags, RepoDigests, Size }) => ({
+        id: Id,
+        tags: [...(RepoTags ?? []), ...(RepoDigests ?? [])],
+        sizeBytes: Size,
+      }));
+    },
+    logs,
+    stats,
+    watch: ({ sinceNs, signal }) => watchEvents({ connection, clock, random, sinceNs, signal }),
+    async [Symbol.asyncDispose]() {
+      connection.close();
+    },
+  };
+}

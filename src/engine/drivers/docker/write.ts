@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// The writing half of the driver. Each request carries the decision it belongs to.
+import { FairleadError, isKind } from "#base/errors.ts";
+import type { CreateRequest, Engine, EngineReader, WriteOptions } from "#engine/engine.ts";
+import { engineErrors } from "#engine/errors.ts";
+import type { CallParts, Connection } from "./connection.ts";
+import { runExec } from "./exec.ts";
+import { buildImage, readProgress } from "./images.ts";
+import { packFiles } from "./tar.ts";
+
+const START_MS = 60_000;
+const SLOW_MS = 120_000;
+/** Between the grace time and the answer the engine has to tidy up. */
+const AFTER_GRACE_MS = 10_000;
+
+type Writes = Omit<Engine, keyof EngineReader>;
+
+function parts(
+  options: WriteOptions,
+  deadlineMs: number,
+  more: Partial<CallParts> = {},
+): CallParts {
+  return {
+    decision: options.decision,
+    signal: options.signal,
+    deadlineMs: options.deadlineMs ?? deadlineMs,
+    ...more,
+  };
+}
+
+async function unlessGone(answer: Promise<unknown>): Promise<void> {
+  try {
+    await answer;
+  } catch (error) {
+    if (!isKind(error, engineErrors["not-there"])) throw error;
+  }
+}
+
+type Endpoint = CreateRequest["endpoints"][number];
+
+function toEndpoint(endpoint: Endpoint): object {
+  const { ipv4Address, ipv6Address, linkLocalIps } = endpoint;
+  const fixed =
+    ipv4Address !== undefined || ipv6Address !== undefined || linkLocalIps !== undefined;
+  return {
+    Aliases: endpoint.aliases,
+    MacAddress: endpoint.macAddress,
+    DriverOpts: endpoint.driverOptions,
+    ...(fixed
+      ? {
+          IPAMConfig: {
+            IPv4Address: ipv4Address,
+            IPv6Address: ipv6Address,
+            LinkLocalIPs: linkLocalIps,
+          },
+        }
+      : {}),
+  };
+}
+
+function toCreateBody(request: CreateRequest, first: Endpoint | undefined): object {
+  const { config } = request;
+  return {
+    ...config,
+    Labels: { ...config.Labels, ...request.labels },
+    HostConfig: {
+      ...config.HostConfig,
+      NetworkMode: request.networkMode,
+      ...(request.pidMode === undefined ? {} : { PidMode: request.pidMode }),
+      ...(request.ipcMode === undefined ? {} : { IpcMode: request.ipcMode }),
+      ...(request.volumesFrom === undefined || request.volumesFrom.length === 0
+        ? {}
+        : { VolumesFrom: request.volumesFrom }),
+    },
+    ...(first === undefined
+      ? {}
+      : { NetworkingConfig: { EndpointsConfig: { [first.network]: toEndpoint(first) } } }),
+  };
+}
+
+const at = (id: string): string => `/containers/${encodeURIComponent(id)}`;
+
+/** Makes the writing half over a connection. */
+export function createWriter(connection: Connection): Writes {
+  async function createInstance(request: CreateRequest, options: WriteOptions): Promise<string> {
+    const [first, ...others] = request.endpoints;
+    const query = new URLSearchParams({ name: request.name });
+    if (request.platform !== undefined) query.set("platform", request.platform);
+    const json = toCreateBody(request, first);
+    const { Id } = (await connection.call(
+      "POST",
+      `/containers/create?${query}`,
+      parts(options, START_MS, { json }),
+    )) as { Id: string };
+    for (const endpoint of others) {
+      const body = { Container: Id, EndpointConfig: toEndpoint(endpoint) };
+      await connection.call(
+        "POST",
+        `/networks/${encodeURIComponent(endpoint.network)}/connect`,
+        parts(options, START_MS, { json: body }),
+      );
+    }
+    return Id;
+  }
+
+  function post(path: string, options: WriteOptions, deadlineMs = START_MS): Promise<unknown> {
+    return connection.call("POST", path, parts(options, deadlineMs));
+  }
+
+  const seconds = (ms: number): number => Math.ceil(ms / 1_000);
+
+  return {
+    createInstance,
+    async startInstance(id, options) {
+      await post(`${at(id)}/start`, options);
+    },
+    stopInstance(id, options) {
+      const signal =
+        options.signalName === undefined ? "" : `&signal=${encodeURIComponent(options.signalName)}`;
+      const path = `${at(id)}/stop?t=${seconds(options.graceMs)}${signal}`;
+      return unlessGone(post(path, options, options.graceMs + AFTER_GRACE_MS));
+    },
+    async killInstance(id, options) {
+      const signal = encodeURIComponent(options.signalName ?? "SIGKILL");
+      try {
+        await unlessGone(post(`${at(id)}/kill?signal=${signal}`, options));
+      } catch (error) {
+        // 409: it does not run, which is what a kill is for.
+        if (!(error instanceof FairleadError && error.facts["status"] === 409)) throw error;
+      }
+    },
+    async restartInstance(id, options) {
+      await post(
+        `${at(id)}/restart?t=${seconds(options.graceMs)}`,
+        options,
+        options.graceMs + START_MS,
+      );
+    },
+    async renameInstance(id, name, options) {
+      await post(`${at(id)}/rename?name=${encodeURIComponent(name)}`, options);
+    },
+    async removeInstance(id, options) {
+      const query = `force=${options.force}&v=${options.anonymousVolumes}`;
+      try {
+        await unlessGone(connection.call("DELETE", `${at(id)}?${query}`, parts(options, START_MS)));
+      } catch (error) {
+        // 409 "removal … is already in progress": somebody else does the same.
+        if (!(error instanceof FairleadError && /already in progress/.test(error.message)))
+          throw error;
+      }
+    },
+    async pauseInstance(id, options) {
+      await post(`${at(id)}/pause`, options);
+    },
+    async unpauseInstance(id, options) {
+      await post(`${at(id)}/unpause`, options);
+    },
+    async putFiles(id, files, options) {
+      const body = packFiles(files);
+      await connection.call(
+        "PUT",
+        `${at(id)}/archive?path=${encodeURIComponent("/")}`,
+        parts(options, START_MS, { body, contentType: "application/x-tar" }),
+      );
+    },
+    exec: (id, command, options) => runExec(connection, id, command, options),
+    async createNetwork(intent, labels, options) {
+      const json = {
+        Name: intent.name,
+        CheckDuplicate: true,
+        Driver: intent.driver ?? "bridge",
+        Internal: intent.internal,
+        Attachable: intent.attachable,
+        EnableIPv6: intent.enableIpv6,
+        Options: intent.options,
+        Labels: { ...intent.labels, ...labels },
+        ...(intent.ipam === undefined
+          ? {}
+          : {
+              IPAM: {
+                Driver: intent.ipam.driver ?? "default",
+                Options: intent.ipam.options,
+                Config: intent.ipam.config,
+              },
+            }),
+      };
+      const { Id } = (await connection.call(
+        "POST",
+        "/networks/create",
+        parts(options, START_MS, { json }),
+      )) as { Id: string };
+      return Id;
+    },
+    removeNetwork: (id, options) =>
+      unlessGone(
+        connection.call("DELETE", `/networks/${encodeURIComponent(id)}`, parts(options, START_MS)),
+      ),
+    async createVolume(intent, labels, options) {
+      const json = {
+        Name: intent.name,
+        Driver: intent.driver ?? "local",
+        DriverOpts: intent.options,
+        Labels: { ...intent.labels, ...labels },
+      };
+      await connection.call("POST", "/volumes/create", parts(options, START_MS, { json }));
+    },
+    removeVolume: (name, options) =>
+      unlessGone(
+        connection.call("DELETE", `/volumes/${encodeURIComponent(name)}`, parts(options, START_MS)),
+      ),
+    async pullImage(reference, options) {
+      const platform =
+        options.platform === undefined ? "" : `&platform=${encodeURIComponent(options.platform)}`;
+      const path = `/images/create?fromImage=${encodeURIComponent(withTag(reference))}${platform}`;
+      const response = await connection.stream("POST", path, parts(options, SLOW_MS));
+      await readProgress(response, engineErrors["image-missing"], options.onProgress);
+    },
+    async tagImage(reference, tag, options) {
+      const cut = tag.lastIndexOf(":");
+      const hasTag = cut > tag.lastIndexOf("/");
+      const query = new URLSearchParams({
+        repo: hasTag ? tag.slice(0, cut) : tag,
+        tag: hasTag ? tag.slice(cut + 1) : "latest",
+      });
+      await post(`/images/${encodeURIComponent(reference)}/tag?${query}`, options);
+    },
+    removeImage: (reference, options) =>
+      unlessGone(
+        connection.call(
+          "DELETE",
+          `/images/${encodeURIComponent(reference)}?force=${options.force === true}`,
+          parts(options, START_MS),
+        ),
+      ),
+    async loadImage(tar, options) {
+      const response = await connection.stream(
+        "POST",
+        "/images/load?quiet=1",
+        parts(options, SLOW_MS, { body: tar, contentType: "application/x-tar" }),
+      );
+      const lines: string[] = [];
+      await readProgress(response, engineErrors["engine-refused"], (line) => void lines.push(line));
+      return lines.flatMap((line) => /^Loaded image(?: ID)?: (\S+)/.exec(line)?.[1] ?? []);
+    },
+    async importImage(tar, options) {
+      const cut = options.reference.lastIndexOf(":");
+      const query = new URLSearchParams({
+        fromSrc: "-",
+        repo: options.reference.slice(0, cut),
+        tag: options.reference.slice(cut + 1),
+      });
+      for (const change of options.changes ?? []) query.append("changes", change);
+      const response = await connection.stream(
+        "POST",
+        `/images/create?${query}`,
+        parts(options, SLOW_MS, { body: tar, contentType: "application/x-tar" }),
+      );
+      await readProgress(response, engineErrors["engine-refused"], undefined);
+    },
+    buildImage: (context, options) => buildImage(connection, context, options),
+  };
+}
+
+/** Without a tag the engine would pull every tag there is. */
+function withTag(reference: string): string {
+  const last = reference.slice(reference.lastIndexOf("/") + 1);
+  return last.includes(":") || reference.includes("@") ? reference : `${reference}:latest`;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a node does besides its loops: forget old decisions, watch the store's size, know who the engine is.
+import type { Clock } from "#base/clock.ts";
+import { formatSize } from "#base/size.ts";
+import type { Logger } from "#base/logger.ts";
+import { createId } from "#base/ids.ts";
+import type { Settings } from "#config/settings.ts";
+import type { AlertBoard } from "#control/alert-board.ts";
+import type { DecisionLog } from "#control/decision-log.ts";
+import type { FactsBoard } from "#control/facts-board.ts";
+import type { Engine, EngineInfo } from "#engine/engine.ts";
+import { pruneStore } from "#store/prune.ts";
+import type { Store } from "#store/store.ts";
+
+export interface HouseParts {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly board: FactsBoard;
+  readonly decisions: DecisionLog;
+  readonly alerts: AlertBoard;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: Settings;
+}
+
+const PRUNE_INTERVAL_MS = 600_000;
+const LOOK_INTERVAL_MS = 2_000;
+const DAY_MS = 86_400_000;
+
+export interface House {
+  run(signal: AbortSignal): Promise<void>;
+  engineInfo(): EngineInfo | undefined;
+  storeSizeBytes(): number;
+}
+
+/** Makes the housekeeper. */
+export function keepHouse(parts: HouseParts): House {
+  const { store, engine, board, decisions, alerts, clock, logger, settings } = parts;
+  let info: EngineInfo | undefined;
+  let sizeBytes = 0;
+
+  async function prune(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const oldestMs = clock.nowMs() - settings.decisions.keepDays * DAY_MS;
+        const beforeKey = `decision/${createId("dec", oldestMs, () => 0)}`;
+        const { sizeMaxBytes } = settings.decisions;
+        const pruned = await pruneStore(store, { prefix: "decision/", beforeKey, sizeMaxBytes });
+        sizeBytes = (await store.measure("")).sizeBytes;
+        if (pruned > 0)
+          logger.info("old decisions were forgotten", {
+            count: pruned,
+            size: formatSize(sizeBytes),
+          });
+      } catch (error) {
+        logger.warn("old decisions could not be forgotten", { reason: String(error) });
+      }
+      await clock.sleep(PRUNE_INTERVAL_MS, signal).catch(() => undefined);
+    }
+  }
+
+  async function look(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      alerts.set(
+        "StoreFull",
+        decisions.problem === undefined
+          ? undefined
+          : `the store takes no writes: ${decisions.problem}`,
+      );
+      alerts.set(
+        "EngineUnreachable",
+        board.problem === undefined ? undefined : `the engine does not answer: ${board.problem}`,
+      );
+      if (board.ready && info === undefined)
+        info = await engine.info({ signal }).catch(() => undefined);
+      if (!board.ready) info = undefined;
+      await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
+    }
+  }
+
+  return {
+    run: async (signal) => {
+      await Promise.all([prune(signal), look(signal)]);
+    },
+    engineInfo: () => info,
+    storeSizeBytes: () => sizeBytes,
+  };
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// The composition root: the only place where drivers are made and handed to the rooms that use them.
+import { chmod, mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { createApi } from "#api/api.ts";
+import { API_LIMITS } from "#api/settings.ts";
+import type { Clock, Random } from "#base/clock.ts";
+import { isKind } from "#base/errors.ts";
+import { createId } from "#base/ids.ts";
+import { createLimiter } from "#base/limiter.ts";
+import type { Logger } from "#base/logger.ts";
+import type { Settings } from "#config/settings.ts";
+import { createActor } from "#control/actor.ts";
+import { createAlertBoard } from "#control/alert-board.ts";
+import { createDecisionLog } from "#control/decision-log.ts";
+import { createEventFeed } from "#control/event-feed.ts";
+import { createEvidence } from "#control/evidence.ts";
+import { createFactsBoard } from "#control/facts-board.ts";
+import { loadMemoryBoard } from "#control/memory-board.ts";
+import { openOperations } from "#control/open-operations.ts";
+import type { Operations } from "#control/operations.ts";
+import { createScopeViews } from "#control/scope-views.ts";
+import { createSupervisor } from "#control/supervisor.ts";
+import type { Engine, EngineInfo } from "#engine/engine.ts";
+import { openEngine } from "#engine/open.ts";
+import type { Facts } from "#model/facts.ts";
+import { storeErrors } from "#store/errors.ts";
+import { openStore, quarantineStore } from "#store/open.ts";
+import type { Store } from "#store/store.ts";
+import { keepHouse } from "./keep-house.ts";
+import { readToken } from "./token-file.ts";
+
+export interface NodeParts {
+  readonly settings: Settings;
+  readonly version: string;
+  /** Directory of the built page; undefined when there is none. */
+  readonly pageDirectory: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface RunningNode extends AsyncDisposable {
+  readonly operations: Operations;
+  readonly page: string | undefined;
+  /** Rejects when a loop ends that should not. */
+  readonly failed: Promise<never>;
+}
+
+const HEAL_WIDTH = 16;
+
+interface OpenedStore {
+  readonly store: Store;
+  /** What was moved aside because it was damaged. */
+  readonly lost: readonly string[];
+}
+
+async function openOrQuarantine(parts: NodeParts): Promise<OpenedStore> {
+  const { clock, settings } = parts;
+  const options = { kind: "sqlite" as const, directory: join(settings.stateDir, "store") };
+  try {
+    return { store: await openStore(options, { clock }), lost: [] };
+  } catch (error) {
+    if (!isKind(error, storeErrors["store-corrupt"])) throw error;
+    const lost = quarantineStore(options, { clock });
+    parts.logger.error("the store was damaged and is kept aside", { reason: error.message });
+    return { store: await openStore(options, { clock }), lost };
+  }
+}
+
+const GAP_KEY = "node/engine-gap";
+
+function createLoops(parts: NodeParts, store: Store, engine: Engine, gap: Facts["engineGap"]) {
+  const { clock, random, logger, settings } = parts;
+  const decisions = createDecisionLog({ store, clock, random, logger });
+  const alerts = createAlertBoard(clock, random);
+  const feed = createEventFeed(createId("ep", clock.nowMs(), random));
+  const board = createFactsBoard({
+    engine,
+    clock,
+    logger,
+    engineGap: gap,
+    onGap: (value) => void decisions.write([{ kind: "put", key: GAP_KEY, value }]),
+    resyncIntervalMs: settings.resyncIntervalMs,
+  });
+  return { decisions, alerts, feed, board };
+}
+
+type Loops = ReturnType<typeof createLoops>;
+
+function publishChanges(loops: Loops, clock: Clock): void {
+  const { board, decisions, alerts, feed } = loops;
+  decisions.onDecision((decision) =>
+    feed.publish({ kind: "decision", atMs: clock.nowMs(), decision }),
+  );
+  alerts.onAlert((alert, resolved) =>
+    feed.publish({ kind: "alert", atMs: clock.nowMs(), alert, resolved }),
+  );
+  board.onChange(({ event }) => {
+    if (event === undefined || /^exec_|^top$|^attach$/.test(event.action)) return;
+    const instance = board.find(event.id);
+    feed.publish({
+      kind: "engine",
+      atMs: Number(event.timeNs / 1_000_000n),
+      ...(instance === undefined ? {} : { scope: instance.scope, service: instance.service }),
+      object: instance?.name ?? event.attributes["name"] ?? event.id,
+      action: `${event.type} ${event.action}`,
+    });
+  });
+}
+
+/** Starts a node; it runs until disposed. Throws what its rooms throw: the store's, the API's. */
+export async function startNode(parts: NodeParts): Promise<RunningNode> {
+  const { settings, clock, random, logger } = parts;
+  const startedAtMs = clock.nowMs();
+  await mkdir(settings.stateDir, { recursive: true, mode: 0o700 });
+  await chmod(settings.stateDir, 0o700);
+  await mkdir(dirname(settings.socket), { recursive: true, mode: 0o755 });
+  const stack = new AsyncDisposableStack();
+  try {
+    const { store, lost } = await openOrQuarantine(parts);
+    stack.use(store);
+    const engine = stack.use(
+      openEngine({ endpoint: settings.engine.endpoint, env: parts.env }, { clock, random }),
+    );
+    const gap = (await store.get(GAP_KEY))?.value as Facts["engineGap"];
+    const loops = createLoops(parts, store, engine, gap);
+    const { decisions, alerts, feed, board } = loops;
+    const interrupted = await decisions.recover();
+    if (interrupted > 0)
+      logger.info("decisions of a node that was ended are marked", { count: interrupted });
+    if (lost.length > 0) {
+      alerts.set(
+        "StoreDamaged",
+        `the store was damaged and moved to ${lost[0] ?? ""}; run up again for each scope`,
+      );
+    }
+    publishChanges(loops, clock);
+    const memory = await loadMemoryBoard(store);
+    const supervisor = createSupervisor({
+      store,
+      board,
+      memory,
+      decisions,
+      alerts,
+      actor: createActor({ engine, board, clock }),
+      evidence: createEvidence(engine, board),
+      clock,
+      logger,
+      bulk: createLimiter(settings.engine.parallelism),
+      heal: createLimiter(HEAL_WIDTH),
+      onPass: (loop) => views.publishSoon(loop.desired.intent.scope),
+      startedAtMs,
+    });
+    const views = createScopeViews(supervisor, board, feed, clock);
+    const house = keepHouse({ store, engine, board, decisions, alerts, clock, logger, settings });
+    let page: string | undefined;
+    const operations = openOperations({
+      engine,
+      store,
+      board,
+      supervisor,
+      memory,
+      decisions,
+      alerts,
+      feed,
+      views,
+      clock,
+      random,
+      identity: { version: parts.version, node: settings.nodeName, pid: process.pid, startedAtMs },
+      engineInfo: (): EngineInfo | undefined => house.engineInfo(),
+      storeSizeBytes: () => house.storeSizeBytes(),
+      page: () => page,
+    });
+    const token = await readToken(settings.stateDir);
+    const api = stack.use(
+      createApi({
+        operations,
+        settings: {
+          version: parts.version,
+          token,
+          ...(parts.pageDirectory === undefined ? {} : { pageDirectory: parts.pageDirectory }),
+          limits: API_LIMITS,
+        },
+        logger,
+        clock,
+      }),
+    );
+    const stopping = new AbortController();
+    const running = Promise.all([
+      board.run(stopping.signal),
+      supervisor.run(stopping.signal),
+      house.run(stopping.signal),
+    ]);
+    running.catch(() => undefined);
+    stack.defer(async () => {
+      stopping.abort();
+      await running.catch(() => undefined);
+    });
+    await api.listenUnix(settings.socket);
+    page = await listenForPage(settings.listen, api);
+    const failed = running.then<never>(
+      () => new Promise<never>(() => undefined),
+      (error: unknown) => {
+        throw error;
+      },
+    );
+    failed.catch(() => undefined);
+    return {
+      operations,
+      page,
+      failed,
+      [Symbol.asyncDispose]: stack.move().disposeAsync.bind(stack),
+    };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+async function listenForPage(
+  listen: string,
+  api: { listenTcp(host: string, port: number): Promise<{ port: number }> },
+): Promise<string | undefined> {
+  if (listen === "off") return undefined;
+  const at = listen.lastIndexOf(":");
+  const host = listen.slice(0, at).replace(/^\[|\]$/g, "");
+  const { port } = await api.listenTcp(host, Number(listen.slice(at + 1)));
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
