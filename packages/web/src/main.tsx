@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./app.tsx";
+import { createLive } from "./live.ts";
+import "./style.css";
+
+const root = document.querySelector("#root");
+if (root !== null) {
+  const live = createLive();
+  live.start();
+  createRoot(root).render(
+    <StrictMode>
+      <App live={live} />
+    </StrictMode>,
+  );
+}
