@@ -41,6 +41,10 @@ export interface BoardOptions {
   readonly logger: Logger;
   /** The last known gap, from before this process started. */
   readonly engineGap: Facts["engineGap"];
+  /** When a node last saw this engine answer, wall clock; 0 when never. */
+  readonly lastSeenMs: number;
+  /** When the host came up, wall clock. */
+  readonly hostStartedAtMs: number;
   readonly onGap: (gap: NonNullable<Facts["engineGap"]>) => void;
   /** A full list this often repairs what no event told, milliseconds. */
   readonly resyncIntervalMs: number;
@@ -161,11 +165,22 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     }
   }
 
+  /** An engine or a host that came up after a node last looked has ended its containers in between. */
+  async function findEarlierGap(): Promise<void> {
+    if (asOfMs > 0 || options.lastSeenMs === 0) return;
+    const startedAtMs = (await engine.info().catch(() => undefined))?.startedAtMs ?? 0;
+    if (Math.max(startedAtMs, options.hostStartedAtMs) <= options.lastSeenMs) return;
+    setGap({ fromMs: options.lastSeenMs, toMs: clock.nowMs() });
+  }
+
+  function setGap(gap: NonNullable<Facts["engineGap"]>): void {
+    engineGap = gap;
+    options.onGap(gap);
+  }
+
   async function handleLoss(signal: AbortSignal, restarted: boolean): Promise<void> {
-    if (restarted && lostAtMs !== undefined) {
-      engineGap = { fromMs: lostAtMs, toMs: clock.nowMs() };
-      options.onGap(engineGap);
-    }
+    if (restarted && lostAtMs !== undefined) setGap({ fromMs: lostAtMs, toMs: clock.nowMs() });
+    else await findEarlierGap();
     while (!signal.aborted) {
       try {
         await relist();

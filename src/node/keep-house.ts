@@ -25,6 +25,9 @@ export interface HouseParts {
 
 const PRUNE_INTERVAL_MS = 600_000;
 const LOOK_INTERVAL_MS = 2_000;
+const SEEN_INTERVAL_MS = 10_000;
+/** Where it is kept when the engine was last seen. */
+export const SEEN_KEY = "node/seen";
 const DAY_MS = 86_400_000;
 
 export interface House {
@@ -59,21 +62,35 @@ export function keepHouse(parts: HouseParts): House {
     }
   }
 
+  let seenMs = 0;
+  /** So that a later node can tell what ended while nobody looked. */
+  async function noteSeen(): Promise<void> {
+    const nowMs = clock.nowMs();
+    if (!board.ready || decisions.problem !== undefined || nowMs - seenMs < SEEN_INTERVAL_MS)
+      return;
+    seenMs = nowMs;
+    await store.transact([{ kind: "put", key: SEEN_KEY, value: nowMs }]).catch(() => undefined);
+  }
+
+  function raiseAlerts(): void {
+    const store = decisions.problem;
+    const away = board.problem;
+    alerts.set(
+      "StoreFull",
+      store === undefined ? undefined : `the store takes no writes: ${store}`,
+    );
+    alerts.set(
+      "EngineUnreachable",
+      away === undefined ? undefined : `the engine does not answer: ${away}`,
+    );
+  }
+
   async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      alerts.set(
-        "StoreFull",
-        decisions.problem === undefined
-          ? undefined
-          : `the store takes no writes: ${decisions.problem}`,
-      );
-      alerts.set(
-        "EngineUnreachable",
-        board.problem === undefined ? undefined : `the engine does not answer: ${board.problem}`,
-      );
-      if (board.ready && info === undefined)
-        info = await engine.info({ signal }).catch(() => undefined);
+      raiseAlerts();
+      await noteSeen();
       if (!board.ready) info = undefined;
+      else info ??= await engine.info({ signal }).catch(() => undefined);
       await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
     }
   }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The composition root: the only place where drivers are made and handed to the rooms that use them.
 import { chmod, mkdir } from "node:fs/promises";
+import { uptime } from "node:os";
 import { dirname, join } from "node:path";
-import { createApi } from "#api/api.ts";
+import { createApi } from "#api/create-api.ts";
 import { API_LIMITS } from "#api/settings.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { isKind } from "#base/errors.ts";
@@ -27,7 +28,7 @@ import type { Facts } from "#model/facts.ts";
 import { storeErrors } from "#store/errors.ts";
 import { openStore, quarantineStore } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
-import { keepHouse } from "./keep-house.ts";
+import { keepHouse, SEEN_KEY } from "./keep-house.ts";
 import { readToken } from "./token-file.ts";
 
 export interface NodeParts {
@@ -71,7 +72,18 @@ async function openOrQuarantine(parts: NodeParts): Promise<OpenedStore> {
 
 const GAP_KEY = "node/engine-gap";
 
-function createLoops(parts: NodeParts, store: Store, engine: Engine, gap: Facts["engineGap"]) {
+interface Past {
+  readonly gap: Facts["engineGap"];
+  readonly lastSeenMs: number;
+}
+
+async function readPast(store: Store): Promise<Past> {
+  const gap = (await store.get(GAP_KEY))?.value as Facts["engineGap"];
+  const seen = (await store.get(SEEN_KEY))?.value;
+  return { gap, lastSeenMs: typeof seen === "number" ? seen : 0 };
+}
+
+function createLoops(parts: NodeParts, store: Store, engine: Engine, past: Past) {
   const { clock, random, logger, settings } = parts;
   const decisions = createDecisionLog({ store, clock, random, logger });
   const alerts = createAlertBoard(clock, random);
@@ -80,7 +92,9 @@ function createLoops(parts: NodeParts, store: Store, engine: Engine, gap: Facts[
     engine,
     clock,
     logger,
-    engineGap: gap,
+    engineGap: past.gap,
+    lastSeenMs: past.lastSeenMs,
+    hostStartedAtMs: clock.nowMs() - uptime() * 1_000,
     onGap: (value) => void decisions.write([{ kind: "put", key: GAP_KEY, value }]),
     resyncIntervalMs: settings.resyncIntervalMs,
   });
@@ -124,8 +138,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const engine = stack.use(
       openEngine({ endpoint: settings.engine.endpoint, env: parts.env }, { clock, random }),
     );
-    const gap = (await store.get(GAP_KEY))?.value as Facts["engineGap"];
-    const loops = createLoops(parts, store, engine, gap);
+    const loops = createLoops(parts, store, engine, await readPast(store));
     const { decisions, alerts, feed, board } = loops;
     const interrupted = await decisions.recover();
     if (interrupted > 0)
