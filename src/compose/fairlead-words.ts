@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fairlead.* labels: the contract between a Compose file and Fairlead at run time.
+import { parseDuration } from "#base/duration.ts";
+
+/** One label: what it means, what its value may be. */
+export interface LabelWord {
+  readonly doc: string;
+  /** The form of the value, in words and with an example. */
+  readonly form: string;
+  readonly check: (value: string) => boolean;
+  /** False for what only makes sense for one service, and so not in a top-level x-fairlead. */
+  readonly common: boolean;
+}
+
+/** What `fairlead.heal` says. */
+export interface HealWord {
+  readonly ladder: "restart" | "replace" | "alert" | "off";
+  readonly actsMax?: number;
+  readonly windowMs?: number;
+}
+
+const SERVICE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$/;
+const SCOPE_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+const PORT = /^(\d{1,5})(?:\/(http|grpc|tcp|udp|mcp|a2a))?$/;
+const SETTING = /^[a-z][a-z0-9._-]*=[^\s=]+$/i;
+
+/** A duration in milliseconds, undefined when it is none. */
+export function readDuration(text: string): number | undefined {
+  try {
+    return parseDuration(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function split(value: string, separator: RegExp): string[] {
+  return value
+    .trim()
+    .split(separator)
+    .filter((part) => part !== "");
+}
+
+/** `restart max=3/10m`; undefined when it is not of that form. */
+export function readHeal(value: string): HealWord | undefined {
+  const [ladder, limit, ...rest] = split(value, /\s+/);
+  if (rest.length > 0) return undefined;
+  if (ladder !== "restart" && ladder !== "replace" && ladder !== "alert" && ladder !== "off")
+    return undefined;
+  if (limit === undefined) return { ladder };
+  const [, acts = "", window = ""] = /^max=([1-9]\d{0,5})\/(\S+)$/.exec(limit) ?? [];
+  const windowMs = readDuration(window);
+  if (acts === "" || windowMs === undefined || windowMs < 1_000) return undefined;
+  return { ladder, actsMax: Number(acts), windowMs };
+}
+
+function isFlag(value: string): boolean {
+  return value === "true" || value === "false";
+}
+
+function isPort(value: string): boolean {
+  const port = Number(PORT.exec(value)?.[1] ?? 0);
+  return port >= 1 && port <= 65_535;
+}
+
+function isList(value: string, check: (part: string) => boolean): boolean {
+  const parts = split(value, /\s*,\s*|\s+/);
+  return parts.length > 0 && parts.every(check);
+}
+
+function isPeer(value: string): boolean {
+  const [first = "", second, ...rest] = value.split("/");
+  if (rest.length > 0) return false;
+  if (second === undefined) return first === "*" || SERVICE_NAME.test(first);
+  return SCOPE_NAME.test(first) && (second === "*" || SERVICE_NAME.test(second));
+}
+
+function isScale(value: string): boolean {
+  const [range = "", ...settings] = split(value, /\s+/);
+  const [, least = "", most = least] = /^(\d{1,5})(?:\.\.(\d{1,5}))?$/.exec(range) ?? [];
+  if (least === "" || Number(most) < Number(least) || Number(most) > 10_000) return false;
+  return settings.every((setting) => SETTING.test(setting));
+}
+
+function isCapture(value: string): boolean {
+  const parts = split(value, /\s+/);
+  const good = (part: string): boolean => SETTING.test(part) || readDuration(part) !== undefined;
+  return parts.length > 0 && parts.every(good);
+}
+
+function isTtl(value: string): boolean {
+  return (readDuration(value) ?? 0) > 0;
+}
+
+const peers = "names of services, separated by commas; another scope's as scope/service";
+
+/** Every label, without the prefix `fairlead.`. */
+export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
+  manage: {
+    doc: "Whether Fairlead acts on it; else it is only observed.",
+    form: "true or false",
+    check: isFlag,
+    common: true,
+  },
+  name: {
+    doc: "Name that others call it by; default the service's.",
+    form: "a name of letters, digits, . _ -",
+    check: (v) => SERVICE_NAME.test(v),
+    common: false,
+  },
+  kind: {
+    doc: "Whether it thinks.",
+    form: "service or agent",
+    check: (v) => v === "service" || v === "agent",
+    common: true,
+  },
+  port: {
+    doc: "The port that others call, and what is spoken there.",
+    form: "PORT[/PROTOCOL] with http, grpc, tcp, udp, mcp or a2a, for example 8080/http",
+    check: (v) => isList(v, isPort),
+    common: false,
+  },
+  scope: {
+    doc: "The scope it belongs to; default the Compose project.",
+    form: "a name of lower-case letters, digits, - _",
+    check: (v) => SCOPE_NAME.test(v),
+    common: true,
+  },
+  scale: {
+    doc: "How many instances, and what the number follows.",
+    form: "LEAST..MOST [NAME=VALUE …], for example 1..8 queue=orders oldest=30s",
+    check: isScale,
+    common: true,
+  },
+  heal: {
+    doc: "What is done when an instance fails, and how often in which time.",
+    form: "restart, replace, alert or off, and max=ACTS/TIME, for example restart max=3/10m",
+    check: (v) => readHeal(v) !== undefined,
+    common: true,
+  },
+  "allow.from": {
+    doc: "Who may call it; turns on default-deny for it.",
+    form: peers,
+    check: (v) => isList(v, isPeer),
+    common: true,
+  },
+  "allow.to": {
+    doc: "Whom it may call; turns on default-deny for what it sends.",
+    form: peers,
+    check: (v) => isList(v, isPeer),
+    common: true,
+  },
+  capture: {
+    doc: "When packets are kept, and for how long.",
+    form: "NAME=VALUE and a duration, for example on=alert 30s",
+    check: isCapture,
+    common: true,
+  },
+  expose: {
+    doc: "Whether, and on which port, it is reachable from outside of its scope.",
+    form: "true, false or PORT[/PROTOCOL]",
+    check: (v) => isFlag(v) || isList(v, isPort),
+    common: false,
+  },
+  ignore: {
+    doc: "Fairlead does not even look at it.",
+    form: "true or false",
+    check: isFlag,
+    common: true,
+  },
+  ttl: {
+    doc: "How old an instance may become before it is replaced or reaped.",
+    form: "a duration, for example 2h",
+    check: isTtl,
+    common: true,
+  },
+  owner: {
+    doc: "The container or service that it lives for; it is reaped when that is gone.",
+    form: "a name of letters, digits, . _ -",
+    check: (v) => SERVICE_NAME.test(v),
+    common: false,
+  },
+};
+
+export const LABEL_PREFIX = "fairlead.";
+
+/** The word of a label `fairlead.x`; undefined for a label of someone else. */
+export function wordOf(label: string): string | undefined {
+  return label.startsWith(LABEL_PREFIX) ? label.slice(LABEL_PREFIX.length) : undefined;
+}

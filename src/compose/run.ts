@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one loading shares: the source behind its guard, the findings, the limits.
+import type { Location } from "#base/errors.ts";
+import { composeErrors } from "./errors.ts";
+import { type Findings, refuse } from "./findings.ts";
+import { isInside, normalisePath } from "./path-text.ts";
+import { FILE_SIZE_MAX_BYTES } from "./parse-tree.ts";
+import type { FileSource } from "./source.ts";
+
+export interface Run {
+  readonly source: FileSource;
+  readonly findings: Findings;
+  /** Directories, links resolved, that Compose input may come from. */
+  readonly roots: readonly string[];
+  readonly home: string | undefined;
+  /** Every Compose file read, in order. */
+  readonly files: string[];
+  /** Files read so far, bounded: a chain of includes costs time and memory. */
+  readCount: number;
+}
+
+/** No real project comes near; includes and extends of hostile files do. */
+const READ_COUNT_MAX = 2_000;
+
+/** Reads a file that the user named on the command line: wherever it is. */
+export async function readNamed(run: Run, path: string): Promise<string> {
+  const text = await readBounded(run, path, undefined);
+  if (text === undefined) {
+    throw refuse(composeErrors["file-unreadable"], `there is no file ${path}`, undefined);
+  }
+  return text;
+}
+
+/**
+ * Reads a file that a Compose file names: only below the roots, links resolved before anything is read.
+ * Undefined when there is none. Throws outside-project, file-unreadable.
+ */
+export async function readInput(
+  run: Run,
+  path: string,
+  at: Location | undefined,
+): Promise<string | undefined> {
+  if (/\p{Cc}/u.test(path)) {
+    throw refuse(composeErrors["bad-value"], "a path has a control character in it", at);
+  }
+  const wanted = normalisePath(path);
+  const real = await attempt(() => run.source.realPath(wanted), wanted, at);
+  const inside = run.roots.some((root) => isInside(real ?? wanted, root));
+  // A path that is outside is refused whether or not it exists, so that a file cannot be used to ask what exists.
+  if (!inside) {
+    throw refuse(
+      composeErrors["outside-project"],
+      `${wanted} is outside of the project directory ${run.roots[0] ?? ""}`,
+      at,
+    );
+  }
+  return real === undefined ? undefined : readBounded(run, real, at);
+}
+
+async function readBounded(
+  run: Run,
+  path: string,
+  at: Location | undefined,
+): Promise<string | undefined> {
+  if (++run.readCount > READ_COUNT_MAX) {
+    throw refuse(composeErrors["too-big"], `more than ${READ_COUNT_MAX} files are read`, at);
+  }
+  if (await attempt(() => run.source.isDirectory(path), path, at)) {
+    throw refuse(composeErrors["file-unreadable"], `${path} is a directory`, at);
+  }
+  const text = await attempt(() => run.source.readText(path, FILE_SIZE_MAX_BYTES), path, at);
+  if (text !== undefined && text.length > FILE_SIZE_MAX_BYTES) {
+    const limit = `${FILE_SIZE_MAX_BYTES / 1024 / 1024} MiB`;
+    throw refuse(
+      composeErrors["too-big"],
+      `${path} is larger than ${limit}`,
+      at ?? { file: path, line: 1, column: 1 },
+    );
+  }
+  return text;
+}
+
+async function attempt<T>(
+  read: () => Promise<T>,
+  path: string,
+  at: Location | undefined,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (thrown) {
+    const because = thrown instanceof Error ? thrown.message : String(thrown);
+    throw refuse(composeErrors["file-unreadable"], `cannot read ${path}: ${because}`, at);
+  }
+}
