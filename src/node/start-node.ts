@@ -220,12 +220,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       },
     );
     failed.catch(() => undefined);
-    return {
-      operations,
-      page,
-      failed,
-      [Symbol.asyncDispose]: stack.move().disposeAsync.bind(stack),
-    };
+    const owned = stack.move();
+    return { operations, page, failed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {
     await stack.disposeAsync();
     throw error;
