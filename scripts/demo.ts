@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// `npm run demo`: an engine, images made here, the pipeline of examples/, one fault every 40 s, each heal with its
+// reason; then everything is removed and that is proved. `--once` runs about a minute and exits 0 only if all healed.
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { formatDuration } from "#base/duration.ts";
+import { createSystemClock } from "#node/system-clock.ts";
+import { OWN_LABELS } from "#model/facts.ts";
+import type { Decision } from "@fairlead/protocol/decision.ts";
+import type { ScopeView } from "@fairlead/protocol/views.ts";
+import { FAULTS, type Fault } from "./demo/faults.ts";
+import { findEngine, type DemoEngine } from "./demo/find-engine.ts";
+import { BASE_IMAGE, packNodeRoot } from "./demo/node-root.ts";
+import { ENGINE_NEEDS, ensurePackages, ensureWeb, ROOT } from "./setup.ts";
+
+const SCOPE = "fairlead-demo";
+const AGENT_IMAGE = "fairlead-example/agent:1";
+const EVERY_MS = 40_000;
+const ONCE_MS = 4_000;
+const HEAL_MAX_MS = 60_000;
+const SETTLE_MAX_MS = 120_000;
+
+const clock = createSystemClock();
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** What the demo has made, in the order of making. */
+interface Stage {
+  readonly demo: DemoEngine;
+  readonly directory: string;
+  readonly socket: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly madeImages: readonly string[];
+}
+
+function runCli(stage: Stage, args: readonly string[], signal: AbortSignal): Promise<number> {
+  const child = spawn(process.execPath, [`${ROOT}src/main.ts`, ...args], {
+    env: stage.env,
+    stdio: "inherit",
+    detached: true,
+  });
+  const stop = (): void => void child.kill("SIGINT");
+  signal.addEventListener("abort", stop, { once: true });
+  return endOf(child).finally(() => signal.removeEventListener("abort", stop));
+}
+
+function endOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 130)));
+}
+
+function ask<T>(socketPath: string, path: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path: `/v1/${path}`, timeout: 5_000 }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      response.on("end", () => resolve(JSON.parse(text) as T));
+    });
+    sent.on("timeout", () => sent.destroy(new Error("the node did not answer")));
+    sent.on("error", reject).end();
+  });
+}
+
+async function prepareImages(demo: DemoEngine): Promise<readonly string[]> {
+  const before = new Set((await demo.engine.listImages()).flatMap((image) => image.tags));
+  if (!before.has(BASE_IMAGE)) {
+    const beganMs = clock.monotonicMs();
+    await demo.engine.importImage(packNodeRoot(), {
+      decision: "demo-setup",
+      reference: BASE_IMAGE,
+      changes: ['CMD ["/usr/local/bin/node"]', "ENV PATH=/usr/local/bin"],
+    });
+    say(
+      `made      image ${BASE_IMAGE} from this Node, without a registry (${formatDuration(clock.monotonicMs() - beganMs)})`,
+    );
+  }
+  return [AGENT_IMAGE, BASE_IMAGE].filter((image) => !before.has(image));
+}
+
+const readScope = (stage: Stage): Promise<ScopeView> =>
+  ask<ScopeView>(stage.socket, `scopes/${SCOPE}`);
+
+async function awaitSettled(stage: Stage, maxMs: number, signal: AbortSignal): Promise<boolean> {
+  const giveUpMs = clock.monotonicMs() + maxMs;
+  while (clock.monotonicMs() < giveUpMs && !signal.aborted) {
+    const view = await readScope(stage);
+    const all = view.services.every((service) => service.healthy === service.wanted);
+    if (view.settled && all) return true;
+    await clock.sleep(100, signal).catch(() => undefined);
+  }
+  return false;
+}
+
+async function listDecisions(stage: Stage, sinceMs: number): Promise<readonly Decision[]> {
+  const answer = await ask<{ items: Decision[] }>(
+    stage.socket,
+    `decisions?scope=${SCOPE}&limit=50`,
+  );
+  return answer.items.filter((decision) => decision.startedAtMs >= sinceMs).reverse();
+}
+
+/** Inflicts one fault and follows it to its end. */
+async function playFault(stage: Stage, fault: Fault, signal: AbortSignal): Promise<boolean> {
+  const instances = await stage.demo.engine.listInstances();
+  const instance = instances.find(
+    (i) => i.scope === SCOPE && i.service === fault.service && i.state === "running",
+  );
+  if (instance === undefined) return false;
+  say(`\nfault     ${fault.says}`);
+  const sinceMs = clock.nowMs();
+  const beganMs = clock.monotonicMs();
+  await fault.inflict(stage.demo.engine, instance);
+  while (!signal.aborted && clock.monotonicMs() - beganMs < HEAL_MAX_MS) {
+    const done = (await listDecisions(stage, sinceMs)).some(
+      (d) => d.service === fault.service && d.outcome === "done",
+    );
+    if (done) break;
+    await clock.sleep(50, signal).catch(() => undefined);
+  }
+  const healed = await awaitSettled(stage, HEAL_MAX_MS, signal);
+  const tookMs = clock.monotonicMs() - beganMs;
+  for (const decision of await listDecisions(stage, sinceMs)) {
+    say(`decided   ${decision.title}  ${decision.id}`);
+    say(`  because ${decision.trigger.detail}`);
+    say(
+      `  rule    ${decision.rule.text}${decision.rule.at === undefined ? "" : `  ${decision.rule.at.file.replace(ROOT, "")}:${decision.rule.at.line ?? ""}`}`,
+    );
+    say(`  result  ${decision.result ?? decision.outcome}`);
+  }
+  say(
+    healed
+      ? `healed    everything is healthy again after ${formatDuration(tookMs)}`
+      : `not healed after ${formatDuration(tookMs)}`,
+  );
+  return healed;
+}
+
+/** Removes what was made and says what is left, which has to be nothing. */
+async function tidyUp(stage: Stage): Promise<boolean> {
+  say("\nremoving  everything that the demo made");
+  const never = new AbortController().signal;
+  await runCli(stage, ["down", "--scope", SCOPE, "-v", "--progress", "quiet"], never);
+  await runCli(stage, ["node", "stop"], never);
+  const { engine } = stage.demo;
+  for (const image of stage.madeImages)
+    await engine.removeImage(image, { decision: "demo-removal", force: true });
+  const containers = (await engine.listInstances()).filter(
+    (instance) => instance.scope === SCOPE,
+  ).length;
+  const networks = (await engine.listNetworks()).filter(
+    (n) => n.labels[OWN_LABELS.scope] === SCOPE,
+  ).length;
+  const volumes = (await engine.listVolumes()).filter(
+    (v) => v.labels[OWN_LABELS.scope] === SCOPE,
+  ).length;
+  const tags = new Set((await engine.listImages()).flatMap((image) => image.tags));
+  const images = stage.madeImages.filter((image) => tags.has(image)).length;
+  await stage.demo[Symbol.asyncDispose]();
+  rmSync(stage.directory, { recursive: true, force: true, maxRetries: 5 });
+  say(
+    `proof     ${containers} containers, ${networks} networks, ${volumes} volumes, ${images} images left${stage.demo.isPrivate ? "; the private engine is gone" : ""}`,
+  );
+  return containers + networks + volumes + images === 0;
+}
+
+async function openStage(directory: string): Promise<Stage> {
+  const demo = await findEngine({
+    clock,
+    random: Math.random,
+    directory: join(directory, "engine"),
+  });
+  const info = await demo.engine.info();
+  say(
+    `engine    Docker Engine ${info.version} at ${demo.endpoint}${demo.isPrivate ? " (private, started for this demo)" : ""}`,
+  );
+  const socket = join(directory, "fairlead.sock");
+  const env = {
+    ...process.env,
+    FAIRLEAD_STATE_DIR: join(directory, "state"),
+    FAIRLEAD_SOCKET: socket,
+    FAIRLEAD_ENGINE_ENDPOINT: demo.endpoint,
+  };
+  return { demo, directory, socket, env, madeImages: await prepareImages(demo) };
+}
+
+interface Score {
+  played: number;
+  healed: number;
+}
+
+async function play(stage: Stage, once: boolean, signal: AbortSignal, score: Score): Promise<void> {
+  const up = [
+    "up",
+    "-f",
+    `${ROOT}examples/pipeline/compose.yaml`,
+    "-p",
+    SCOPE,
+    "--timeout",
+    "120s",
+  ];
+  const code = await runCli(stage, up, signal);
+  if (code !== 0) throw new Error(`fairlead up ended with ${code}`);
+  await awaitSettled(stage, SETTLE_MAX_MS, signal);
+  await runCli(stage, ["ps", "--scope", SCOPE], signal);
+  await runCli(stage, ["ui", "--show-url"], signal);
+  for (let round = 0; !signal.aborted; round++) {
+    const fault = FAULTS[round % FAULTS.length];
+    if (fault === undefined || (once && round >= FAULTS.length)) return;
+    if (!once)
+      say(
+        `\nnext      a fault in ${EVERY_MS / 1_000} s; Ctrl-C ends the demo and removes everything`,
+      );
+    await clock.sleep(once ? ONCE_MS : EVERY_MS, signal).catch(() => undefined);
+    if (signal.aborted) return;
+    score.played++;
+    if (await playFault(stage, fault, signal)) score.healed++;
+  }
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { once: { type: "boolean", default: false } } });
+  const stopping = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stopping.abort());
+  const beganMs = clock.monotonicMs();
+  ensurePackages(ENGINE_NEEDS);
+  ensureWeb();
+  const directory = mkdtempSync(join(tmpdir(), "fairlead-demo-"));
+  const stage = await openStage(directory);
+  const score: Score = { played: 0, healed: 0 };
+  let problem: string | undefined;
+  try {
+    await play(stage, values.once, stopping.signal, score);
+  } catch (error) {
+    if (!stopping.signal.aborted) problem = error instanceof Error ? error.message : String(error);
+  }
+  const clean = await tidyUp(stage);
+  say(
+    `summary   ${score.healed} of ${score.played} faults healed, ${clean ? "nothing left" : "something is left"}, ${formatDuration(clock.monotonicMs() - beganMs)}`,
+  );
+  if (problem !== undefined) process.stderr.write(`error: ${problem}\n`);
+  const all = values.once ? score.played === FAULTS.length : true;
+  return problem === undefined && clean && all && score.healed === score.played ? 0 : 1;
+}
+
+process.exit(await main());

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine that the demo uses: the machine's own where one answers, else a private one that leaves the machine's
+// firewall alone and is gone afterwards with all it held.
+import { spawn, type ChildProcess } from "node:child_process";
+import { openSync, rmSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock, Random } from "#base/clock.ts";
+import type { Engine } from "#engine/engine.ts";
+import { openEngine } from "#engine/open.ts";
+
+export interface DemoEngine extends AsyncDisposable {
+  readonly engine: Engine;
+  readonly endpoint: string;
+  readonly isPrivate: boolean;
+}
+
+interface Parts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A directory of the demo's own. */
+  readonly directory: string;
+}
+
+const READY_MS = 30_000;
+
+async function isAnswering(engine: Engine): Promise<boolean> {
+  try {
+    await engine.info({ deadlineMs: 3_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function findOwn(parts: Parts): Promise<Engine | undefined> {
+  const engine = openEngine({ endpoint: "", env: process.env }, parts);
+  if (await isAnswering(engine)) return engine;
+  await engine[Symbol.asyncDispose]();
+  return undefined;
+}
+
+function endOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once("exit", () => resolve()));
+}
+
+/**
+ * `--iptables=false`: published ports go through the engine's own proxy and no rule of the machine is touched.
+ * The mount namespace takes all of the engine's mounts with it when it ends.
+ */
+function launch(directory: string): ChildProcess {
+  const log = openSync(join(directory, "engine.log"), "a");
+  const args = [
+    ["--data-root", join(directory, "data")],
+    ["--exec-root", join(directory, "exec")],
+    ["--host", `unix://${join(directory, "docker.sock")}`],
+    ["--pidfile", join(directory, "docker.pid")],
+    ["--bip", "10.213.0.1/24"],
+    ["--default-address-pool", "base=10.214.0.0/16,size=24"],
+    ["--iptables=false", "--ip-forward=false", "--ip-masq=false", "--ip6tables=false"],
+  ].flat();
+  return spawn("unshare", ["--mount", "dockerd", ...args], {
+    stdio: ["ignore", log, log],
+    detached: true,
+  });
+}
+
+async function startPrivate(parts: Parts): Promise<DemoEngine> {
+  const { directory, clock } = parts;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const child = launch(directory);
+  const endpoint = `unix://${join(directory, "docker.sock")}`;
+  const engine = openEngine({ endpoint, env: {} }, parts);
+  const giveUpMs = clock.monotonicMs() + READY_MS;
+  while (!(await isAnswering(engine))) {
+    if (child.exitCode !== null || clock.monotonicMs() > giveUpMs) {
+      child.kill("SIGKILL");
+      throw new Error(
+        `the private engine did not come up; its log is ${join(directory, "engine.log")}`,
+      );
+    }
+    await clock.sleep(100);
+  }
+  return {
+    engine,
+    endpoint,
+    isPrivate: true,
+    async [Symbol.asyncDispose]() {
+      await engine[Symbol.asyncDispose]();
+      child.kill("SIGTERM");
+      const slow = setTimeout(() => child.kill("SIGKILL"), 15_000);
+      await endOf(child);
+      clearTimeout(slow);
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** Finds or starts it. */
+export async function findEngine(parts: Parts): Promise<DemoEngine> {
+  const engine = await findOwn(parts);
+  if (engine === undefined) return startPrivate(parts);
+  return {
+    engine,
+    endpoint: engine.endpoint,
+    isPrivate: false,
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  };
+}
