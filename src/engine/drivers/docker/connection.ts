@@ -8,7 +8,8 @@ import {
   type IncomingMessage,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import type { Duplex } from "node:stream";
+import { Readable, type Duplex } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { FairleadError } from "#base/errors.ts";
 import { engineErrors } from "#engine/errors.ts";
 import { convertFailure, convertRefusal } from "./convert-error.ts";
@@ -74,17 +75,9 @@ function sendBody(request: ClientRequest, parts: CallParts): void {
   else void pump(request, body);
 }
 
+/** A body that fails ends the request, whose error then says so. */
 async function pump(request: ClientRequest, body: AsyncIterable<Uint8Array>): Promise<void> {
-  try {
-    for await (const chunk of body) {
-      if (!request.write(chunk))
-        await new Promise((resolve) => request.once("drain", resolve).once("close", resolve));
-      if (request.destroyed) return;
-    }
-    request.end();
-  } catch (error) {
-    request.destroy(error instanceof Error ? error : new Error(String(error)));
-  }
+  await pipeline(Readable.from(body, { objectMode: false }), request).catch(() => undefined);
 }
 
 async function readText(response: IncomingMessage): Promise<string> {
