@@ -112,11 +112,16 @@ function usePlan({ kind, service }: DialogProps) {
 }
 
 function ActionDialog(props: DialogProps): ReactNode {
-  const { kind, service, onDone } = props;
+  const { kind, service } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const [pauseFlag, setPauseFlag] = useState("1h");
   const { plan, problem, setProblem } = usePlan(props);
   useEffect(() => dialog.current?.showModal(), []);
+  /** The browser gives the focus back to the button that opened it, but only when it is closed. */
+  function onDone(done: boolean): void {
+    dialog.current?.close();
+    props.onDone(done);
+  }
   async function confirm(): Promise<void> {
     try {
       await act(service.scope, createRequest(kind, service, pauseFlag));
@@ -178,7 +183,6 @@ function ActionDialog(props: DialogProps): ReactNode {
 /** Restart, pause, resume. */
 export function ActionBar({ service, live }: { service: ServiceView; live: Live }): ReactNode {
   const [kind, setKind] = useState<Kind>();
-  const opener = useRef<HTMLButtonElement>(null);
   if (service.mode === "observe") {
     return (
       <p className="muted">
@@ -191,14 +195,7 @@ export function ActionBar({ service, live }: { service: ServiceView; live: Live 
   return (
     <div className="actions">
       {kinds.map((one) => (
-        <button
-          key={one}
-          type="button"
-          onClick={(event) => {
-            opener.current = event.currentTarget;
-            setKind(one);
-          }}
-        >
+        <button key={one} type="button" onClick={() => setKind(one)}>
           {WORDS[one].verb}
         </button>
       ))}
@@ -208,7 +205,6 @@ export function ActionBar({ service, live }: { service: ServiceView; live: Live 
           service={service}
           onDone={(done) => {
             setKind(undefined);
-            opener.current?.focus();
             if (done) live.refresh();
           }}
         />

@@ -53,7 +53,7 @@ function Line({ line, service }: { line: NumberedLine; service: string }): React
   return (
     <div className={`log-line ${line.stream}`}>
       <span className="log-time">{formatTime(line.atMs)}</span>
-      <span className="log-from">
+      <span className="log-from" title={line.instance}>
         {instance}
         {line.stream === "stderr" ? " err" : ""}
       </span>

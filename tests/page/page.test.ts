@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a person sees and does on the page, in a real browser.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Page } from "playwright-core";
+import { createDecision, createInstance, createService } from "#api/testing/fake-data.ts";
+import { makeLink, openPage, startBench, type OpenedPage, type PageBench } from "./open-page.ts";
+
+let bench: PageBench;
+before(async () => {
+  bench = await startBench();
+});
+after(() => bench[Symbol.asyncDispose]());
+
+async function read(page: Page, expression: string): Promise<unknown> {
+  return page.evaluate(expression);
+}
+
+const VIEWS = ["", "services", "services/shop/report", "decisions", "decisions/dec_0000000000000D"];
+
+/** The select whose label begins with `label`. */
+function findChoice(page: Page, label: string) {
+  return page.locator("label", { hasText: new RegExp(`^${label}`) }).locator("select");
+}
+
+async function show(opened: OpenedPage, view: string): Promise<void> {
+  await opened.page.goto(`${opened.origin}/#/${view}`);
+  await opened.page.locator("main h1").waitFor();
+}
+
+describe("sign-in", () => {
+  it("a link signs in once, leaves the address bar, and a second browser is told why not", async () => {
+    await using opened = await openPage(bench);
+    assert.equal(opened.page.url(), `${opened.origin}/`);
+    const link = await makeLink(opened.running);
+    const first = await bench.browser.newContext();
+    const page = await first.newPage();
+    await page.goto(link);
+    await page.locator(".connection.live").waitFor();
+    assert.equal(await read(page, "history.length"), 2);
+    const second = await bench.browser.newContext();
+    const refused = await second.newPage();
+    await refused.goto(link);
+    await refused.getByText("was used already").waitFor();
+    assert.ok(await refused.getByText("fairlead ui", { exact: true }).first().isVisible());
+    assert.ok(!refused.url().includes("once"));
+    await first.close();
+    await second.close();
+  });
+
+  it("without a link the page explains how to get one, and shows nothing of the node", async () => {
+    await using opened = await openPage(bench);
+    const context = await bench.browser.newContext();
+    const page = await context.newPage();
+    await page.goto(opened.origin);
+    await page.getByRole("heading", { name: "Sign in to this node" }).waitFor();
+    const text = await page.locator("body").innerText();
+    assert.match(text, /fairlead ui/);
+    assert.doesNotMatch(text, /harbour|worker/);
+    await context.close();
+  });
+
+  it("signing out ends the session for the next load too", async () => {
+    await using opened = await openPage(bench);
+    await opened.page.getByRole("button", { name: "Sign out" }).click();
+    await opened.page.getByRole("heading", { name: "Sign in to this node" }).waitFor();
+    await opened.page.reload();
+    await opened.page.getByRole("heading", { name: "Sign in to this node" }).waitFor();
+    assert.deepEqual(opened.complaints, []);
+  });
+
+  it("no request carries a referrer, and none leaves the node", async () => {
+    await using opened = await openPage(bench);
+    const referrers: string[] = [];
+    opened.page.on("request", (request) => {
+      const { referer } = request.headers();
+      if (referer !== undefined && referer !== "") referrers.push(referer);
+    });
+    for (const view of VIEWS) await show(opened, view);
+    await opened.page.goto(await makeLink(opened.running));
+    await opened.page.locator(".connection.live").waitFor();
+    assert.deepEqual(referrers, []);
+    assert.deepEqual(
+      opened.requests.filter((url) => !url.startsWith(opened.origin)),
+      [],
+    );
+  });
+});
+
+describe("views", () => {
+  it("Now says in one sentence how things are, with alerts, restless services and decisions", async () => {
+    await using opened = await openPage(bench);
+    const { page } = opened;
+    await page
+      .getByRole("heading", { name: "1 thing needs you. 3 of 5 services are as wanted." })
+      .waitFor();
+    const alerts = page.getByRole("region", { name: "Alerts" });
+    assert.match(await alerts.innerText(), /report keeps exiting with code 1/);
+    const restless = page.getByRole("region", { name: "Services that are not as wanted" });
+    assert.equal(await restless.getByRole("listitem").count(), 2);
+    await alerts.getByRole("link", { name: /why/ }).click();
+    await page.getByRole("heading", { name: "quarantined report" }).waitFor();
+    assert.deepEqual(opened.complaints, []);
+  });
+
+  it("Services shows each service with its state as a word, its budget and its reason", async () => {
+    await using opened = await openPage(bench, { hash: "#/services" });
+    const row = opened.page.getByRole("row", { name: /report/ });
+    const text = await row.innerText();
+    for (const part of [
+      "quarantined",
+      "0 of 1 running",
+      "5 of 5",
+      "it exits with code 1",
+      "1 warning",
+    ]) {
+      assert.ok(text.includes(part), part);
+    }
+    await opened.page.getByRole("checkbox", { name: /only those/ }).check();
+    assert.equal(await opened.page.locator("tbody tr").count(), 2);
+    assert.match(opened.page.url(), /only=restless/);
+    await opened.page.getByRole("searchbox").fill("work");
+    assert.equal(await opened.page.locator("tbody tr").count(), 1);
+    await opened.page.reload();
+    await opened.page.locator("tbody tr").first().waitFor();
+    assert.equal(await opened.page.locator("tbody tr").count(), 1);
+  });
+
+  it("a service's drawer has instances, warnings with their line, the explanation and the logs", async () => {
+    await using opened = await openPage(bench, { hash: "#/services/shop/report" });
+    const drawer = opened.page.getByRole("complementary", { name: "Service report" });
+    await drawer
+      .getByText("all of", { exact: false })
+      .or(drawer.getByText("config: missing REPORT_BUCKET"))
+      .first()
+      .waitFor();
+    const text = await drawer.innerText();
+    for (const part of [
+      "compose.yaml:44",
+      "did you mean fairlead.heal?",
+      "exited, exit code 1",
+      "process ended with code 1",
+      "restart max=5/10m",
+      "compose.yaml:43",
+      "the budget of 5 acts in 10 minutes is used up",
+      "nothing until a person acts",
+    ]) {
+      assert.ok(text.includes(part), part);
+    }
+  });
+
+  it("Decisions are filtered by service, outcome, kind and text, and the address keeps it", async () => {
+    await using opened = await openPage(bench, { hash: "#/decisions" });
+    const { page } = opened;
+    const cards = page.locator("article.card");
+    await cards.first().waitFor();
+    assert.equal(await cards.count(), 4);
+    await findChoice(page, "Service").selectOption("report");
+    assert.equal(await cards.count(), 2);
+    await findChoice(page, "Outcome").selectOption("failed");
+    assert.equal(await cards.count(), 1);
+    await page.reload();
+    await cards.first().waitFor();
+    assert.equal(await cards.count(), 1);
+    await findChoice(page, "Outcome").selectOption("");
+    await findChoice(page, "Kind").selectOption("service.quarantine");
+    assert.match(await cards.first().innerText(), /quarantined report/);
+    await page.getByRole("searchbox").fill("nowhere");
+    await page.getByText("No decision matches.").waitFor();
+    await page.goto(`${opened.origin}/#/decisions/dec_0`);
+    await page.getByText('no decision "dec_0"').waitFor();
+  });
+
+  it("nothing known is shown as unknown, not as none", async () => {
+    await using opened = await openPage(bench, {
+      prepare: ({ fake }) => {
+        fake.obstacle = "hang";
+      },
+    });
+    const text = await opened.page.locator("main").innerText();
+    assert.match(text, /Waiting for the node/);
+    assert.match(text, /Not known yet/);
+    assert.doesNotMatch(text, /\b0\b|None/);
+  });
+
+  it("an engine that does not answer is said on every view", async () => {
+    await using opened = await openPage(bench, {
+      prepare: ({ fake }) => {
+        const engine = { ...fake.status.engine, reachable: false, problem: "connect ENOENT" };
+        fake.status = { ...fake.status, engine };
+        fake.missing = ["engine"];
+      },
+    });
+    for (const view of ["", "services", "decisions"]) {
+      await show(opened, view);
+      await opened.page.getByText("The Docker Engine does not answer (connect ENOENT)").waitFor();
+      await opened.page.getByText("Lists are not whole: engine did not answer.").waitFor();
+    }
+  });
+});
+
+describe("live", () => {
+  it("decisions and services change as they happen", async () => {
+    await using opened = await openPage(bench);
+    const { fake } = opened.running;
+    await opened.page.getByText("created web-2").waitFor();
+    const nowMs = Date.now();
+    const decision = createDecision("dec_0000000000000Z", nowMs, {
+      title: "restarted web-1",
+      service: "web",
+    });
+    fake.publish({ kind: "decision", atMs: nowMs, decision: { ...decision, outcome: "pending" } });
+    const row = opened.page.getByRole("listitem").filter({ hasText: "restarted web-1" });
+    await row.getByText("pending").waitFor();
+    fake.publish({ kind: "decision", atMs: nowMs, decision });
+    await row.getByText("done").waitFor();
+    const web = createService("web", [createInstance("web", 1, nowMs)], {
+      state: "degraded",
+      reason: "1 of 2 is gone",
+    });
+    fake.publish({ kind: "service", atMs: nowMs, service: web });
+    await opened.page.getByText("1 of 2 is gone").waitFor();
+    const alert = fake.alerts[0];
+    assert.ok(alert);
+    fake.publish({ kind: "alert", atMs: nowMs, alert, resolved: true });
+    await opened.page.getByText("None. Nothing waits for a person.").waitFor();
+    assert.deepEqual(opened.complaints, []);
+  });
+
+  it("after a break the stream resumes where it was, and the break is shown", async () => {
+    await using opened = await openPage(bench);
+    const { fake } = opened.running;
+    const nowMs = Date.now();
+    const publish = (id: string, title: string): void =>
+      fake.publish({
+        kind: "decision",
+        atMs: nowMs,
+        decision: createDecision(id, nowMs, { title }),
+      });
+    publish("dec_0000000000000X", "restarted one");
+    await opened.page.getByText("restarted one").first().waitFor();
+    await opened.context.setOffline(true);
+    await read(opened.page, "document.dispatchEvent(new Event('visibilitychange'))");
+    await opened.page.getByText("The node does not answer.").waitFor({ timeout: 30_000 });
+    assert.match(await opened.page.locator("h1").innerText(), /1 thing needs you/);
+    publish("dec_0000000000000Y", "restarted two");
+    await opened.context.setOffline(false);
+    await opened.page.getByText("restarted two").first().waitFor();
+    await opened.page.locator(".connection.live").waitFor();
+    const events = fake.calls.filter((call) => call.name === "events");
+    assert.deepEqual(events.at(-1)?.args, [{ afterId: "1" }]);
+  });
+
+  it("a node that is gone is said within seconds, and what was seen stays", async () => {
+    await using opened = await openPage(bench);
+    await opened.page.getByText("created web-2").waitFor();
+    await opened.running.api[Symbol.asyncDispose]();
+    await opened.page.getByText("The node does not answer. What you see is as of").waitFor();
+    assert.ok(await opened.page.getByText("created web-2").isVisible());
+  });
+
+  it("a screen reader is told at most once in five seconds", async () => {
+    await using opened = await openPage(bench);
+    await opened.page.getByText("created web-2").waitFor();
+    await read(
+      opened.page,
+      `window.said = []; new MutationObserver(() => window.said.push([performance.now(), document.querySelector("[role=status]").textContent])).observe(document.querySelector("[role=status]"), { childList: true, characterData: true, subtree: true })`,
+    );
+    for (let i = 0; i < 6; i++) {
+      const decision = createDecision(`dec_1${i}`, Date.now(), { title: `restarted number ${i}` });
+      opened.running.fake.publish({ kind: "decision", atMs: Date.now(), decision });
+      await opened.page.getByText(`restarted number ${i}`).first().waitFor();
+    }
+    let said: [number, string][] = [];
+    while (said.length < 2) {
+      await opened.page.waitForTimeout(100);
+      said = (await read(opened.page, "window.said")) as [number, string][];
+    }
+    const gapMs = (said[1]?.[0] ?? 0) - (said[0]?.[0] ?? 0);
+    assert.ok(gapMs > 4_900, String(gapMs));
+    assert.match(said[1]?.[1] ?? "", /restarted number 5/);
+  });
+});
+
+describe("hostile text", () => {
+  it("markup in names, reasons, decisions and logs is text, and control sequences are gone", async () => {
+    const evil = '<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>';
+    await using opened = await openPage(bench, {
+      prepare: ({ fake }) => {
+        const instance = createInstance(evil, 1, Date.now(), {
+          name: evil,
+          state: evil,
+          image: evil,
+        });
+        fake.services.push(
+          createService(evil, [instance], {
+            state: "degraded",
+            reason: evil,
+            image: evil,
+            heal: evil,
+            at: { file: evil, line: 1 },
+            warnings: [
+              {
+                severity: "warning",
+                id: evil,
+                slug: evil,
+                message: evil,
+                hint: "javascript:window.pwned=3",
+              },
+            ],
+          }),
+        );
+        fake.decisions.unshift(
+          createDecision("dec_0000000000000Z", Date.now(), {
+            title: evil,
+            service: evil,
+            object: evil,
+            actor: evil,
+            rule: { text: evil, at: { file: evil } },
+            inputs: { [evil]: evil },
+            result: evil,
+            before: {
+              state: evil,
+              healthOutput: `\u001B[2J${evil}`,
+              logTail: [`\u001B]0;title\u0007${evil}`],
+            },
+          }),
+        );
+        fake.logs.push({
+          scope: "shop",
+          service: evil,
+          instance: evil,
+          stream: "stdout",
+          atMs: 1,
+          text: `\u001B[31mred\u001B[0m ${evil} \u202Etxt.exe`,
+        });
+      },
+    });
+    const { page } = opened;
+    const name = encodeURIComponent(evil);
+    for (const view of [
+      "",
+      "services",
+      `services/shop/${name}`,
+      "decisions",
+      "decisions/dec_0000000000000Z",
+      `decisions/${name}`,
+      name,
+    ]) {
+      await show(opened, view);
+      await page.waitForTimeout(200);
+      assert.equal(await read(page, "window.pwned"), undefined);
+      assert.equal(await page.locator("img[src=x], main script").count(), 0);
+    }
+    await show(opened, `services/shop/${name}`);
+    const line = page.locator(".log-text").first();
+    await line.waitFor();
+    assert.equal(await line.innerText(), `red ${evil} \uFFFDtxt.exe`);
+    await page.getByRole("button", { name: "Restart", exact: true }).click();
+    const command = await page.locator("dialog code").innerText();
+    assert.equal(command, `fairlead restart '${evil}' --scope shop`);
+    // The address of a decision that is no decision is a 404 and is said so by the browser.
+    assert.deepEqual(
+      opened.complaints.filter((text) => !text.includes("404")),
+      [],
+    );
+  });
+});
+
+describe("acts", () => {
+  it("a restart shows its plan first, and happens only when confirmed", async () => {
+    await using opened = await openPage(bench, { hash: "#/services/shop/worker" });
+    const { page } = opened;
+    const acts = () =>
+      opened.running.fake.calls.filter((call) => call.name === "act").map((call) => call.args[1]);
+    await page.getByRole("button", { name: "Restart", exact: true }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("restart worker-1").waitFor();
+    assert.match(await dialog.innerText(), /fairlead restart worker --scope shop/);
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    const dryRun = { action: "restart", services: ["worker"], dryRun: true };
+    assert.ok(acts().every((one) => JSON.stringify(one) === JSON.stringify(dryRun)));
+    await page.getByRole("button", { name: "Restart", exact: true }).click();
+    await dialog.getByText("restart worker-1").waitFor();
+    await dialog.getByRole("button", { name: "Restart", exact: true }).click();
+    await dialog.waitFor({ state: "detached" });
+    assert.deepEqual(acts().at(-1), { action: "restart", services: ["worker"] });
+    assert.deepEqual(opened.complaints, []);
+  });
+
+  it("a pause has an end, shows at once, and can be taken back", async () => {
+    await using opened = await openPage(bench, { hash: "#/services/shop/worker" });
+    const { page } = opened;
+    await page.getByRole("button", { name: "Pause", exact: true }).click();
+    await findChoice(page, "For").selectOption("15m");
+    assert.match(
+      await page.getByRole("dialog").innerText(),
+      /fairlead pause worker --for 15m --scope shop/,
+    );
+    await page.getByRole("dialog").getByRole("button", { name: "Pause", exact: true }).click();
+    await page.getByRole("button", { name: "Resume", exact: true }).waitFor();
+    const call = opened.running.fake.calls.findLast((one) => one.name === "act");
+    assert.deepEqual(call?.args, [
+      "shop",
+      { action: "pause", services: ["worker"], forMs: 900_000 },
+    ]);
+    assert.match(call?.actor ?? "", /^page session/);
+    await page.getByRole("button", { name: "Resume", exact: true }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Resume", exact: true }).click();
+    await page.getByRole("button", { name: "Pause", exact: true }).waitFor();
+  });
+
+  it("logs follow, and stop following when told to", async () => {
+    await using opened = await openPage(bench, { hash: "#/services/shop/web" });
+    const { page, running } = opened;
+    await page.locator(".log-text").first().waitFor();
+    const line = (text: string) =>
+      ({
+        scope: "shop",
+        service: "web",
+        instance: "shop-web-1",
+        stream: "stdout",
+        atMs: Date.now(),
+        text,
+      }) as const;
+    running.fake.logs.push(line("a later line"));
+    await page.getByText("a later line").waitFor();
+    await page.getByRole("button", { name: "Stop following" }).click();
+    await page.getByRole("button", { name: "Follow again" }).waitFor();
+    while (running.api.streams > 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+});
