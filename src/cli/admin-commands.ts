@@ -50,6 +50,21 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     load: () => import("./commands/uninstall.ts"),
   },
   {
+    name: "config",
+    group: "Admin",
+    summary: "print the effective Compose file; `config show` prints the node's settings",
+    arguments: [{ name: "what", required: false, many: false, value: ["show"] }],
+    flags: [
+      ...PROJECT_FLAGS,
+      { name: "services", text: "only the services' names" },
+      { name: "images", text: "only the images" },
+      { name: "hash", text: "each service's configuration hash" },
+      { name: "origin", text: "with show: where each value came from" },
+    ],
+    writes: false,
+    load: () => import("./commands/config.ts"),
+  },
+  {
     name: "completion",
     group: "Admin",
     summary: "script for the shell's TAB key",

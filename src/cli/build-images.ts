@@ -7,7 +7,7 @@ import { baseErrors, FairleadError } from "#base/errors.ts";
 import { openBuildContext } from "./build-context.ts";
 import type { Context } from "./context.ts";
 import { cliErrors } from "./errors.ts";
-import { makePrintable } from "./table.ts";
+import { makePrintable } from "./printable.ts";
 
 const BUILD_TYPE = "application/vnd.fairlead.build";
 

@@ -5,6 +5,32 @@ import { PROJECT_FLAGS, SCOPE_FLAGS, WAIT_FLAGS, WRITE_FLAGS } from "./flags.ts"
 /** Commands that change what is wanted. */
 export const CHANGE_COMMANDS: readonly Command[] = [
   {
+    name: "up",
+    group: "Change",
+    summary: "make a scope as its Compose file says, and keep it so",
+    arguments: [],
+    flags: [
+      ...PROJECT_FLAGS,
+      { name: "plan", value: "file", text: "do exactly this plan, or exit 4" },
+      { name: "recreate", text: "make new containers for unchanged services too" },
+      { name: "build", text: "build images even if they are there" },
+      { name: "no-build", text: "never build images" },
+      ...WRITE_FLAGS,
+      ...WAIT_FLAGS,
+    ],
+    writes: true,
+    load: () => import("./commands/up.ts"),
+  },
+  {
+    name: "plan",
+    group: "Change",
+    summary: "show what up would do; exits 0 either way",
+    arguments: [],
+    flags: [...PROJECT_FLAGS, { name: "exit-code", text: "exit 1 when there is something to do" }],
+    writes: false,
+    load: () => import("./commands/plan.ts"),
+  },
+  {
     name: "down",
     group: "Change",
     summary: "remove what up made, and nothing else",

@@ -101,7 +101,12 @@ async function listSettings(): Promise<Topic[]> {
   }));
 }
 
-/** Every topic, errors first. */
-export async function listTopics(): Promise<readonly Topic[]> {
-  return [...listErrors(), ...(await listSettings()), ...listWords()];
+/** Topics that need no library: errors, states, exit statuses, words. */
+export function listQuickTopics(): readonly Topic[] {
+  return [...listErrors(), ...listWords()];
+}
+
+/** Topics of the rooms that bring libraries with them: settings. */
+export function listSlowTopics(): Promise<readonly Topic[]> {
+  return listSettings();
 }

@@ -9,7 +9,7 @@ import { cliErrors } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Settlement } from "./follow-scope.ts";
 import { formatCount } from "./format.ts";
-import { makePrintable } from "./table.ts";
+import { makePrintable } from "./printable.ts";
 
 const LAST_LINES = 10;
 

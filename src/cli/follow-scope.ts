@@ -5,6 +5,7 @@ import type { EventLine } from "@fairlead/protocol/routes.ts";
 import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Context } from "./context.ts";
+import { cliErrors } from "./errors.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
 export type Settlement =
@@ -28,23 +29,37 @@ const LOOK_AGAIN_MS = 1_000;
 /** States that only a person ends. */
 const FINAL: ReadonlySet<ServiceView["state"]> = new Set(["quarantined", "degraded"]);
 
-/** Events of a scope from now on. Opening it before a change makes sure that nothing of the change is missed. */
+/** Events of a scope from now on. Opened before a change, it misses nothing of the change. */
 export interface ScopeWatch extends AsyncDisposable {
-  readonly lines: AsyncIterator<EventLine>;
-  readonly ended: AbortController;
+  /** The next event; the same promise until it was taken. Rejects with FL0619 when the stream ends. */
+  peek(): Promise<EventLine>;
+  take(): void;
 }
 
-/** Starts to listen; await it before the change. */
+/** Starts to listen at once. */
 export function watchScope(context: Context, scope: string): ScopeWatch {
   const ended = new AbortController();
   const call = { query: { scope }, signal: ended.signal };
-  const lines = context.api.lines<EventLine>("GET", "events", call)[Symbol.asyncIterator]();
+  const lines = context.api.lines<EventLine>("GET", "events", call);
+  let pending: Promise<EventLine> | undefined;
+  async function read(): Promise<EventLine> {
+    const next = await lines[Symbol.asyncIterator]().next();
+    if (next.done !== true) return next.value;
+    throw new FairleadError(cliErrors["connection-lost"], "the node ended its stream of events");
+  }
+  function peek(): Promise<EventLine> {
+    pending ??= read();
+    // Whoever waits gets the rejection; before that nobody does, and that is no accident.
+    pending.catch(() => undefined);
+    return pending;
+  }
+  peek();
   return {
-    lines,
-    ended,
+    peek,
+    take: () => (pending = undefined),
     async [Symbol.asyncDispose]() {
       ended.abort();
-      await lines.return?.();
+      await pending?.catch(() => undefined);
     },
   };
 }
@@ -70,24 +85,20 @@ function judge(view: ScopeView | undefined, until: FollowOptions["until"]): Sett
   return failed.length > 0 && !moving ? { kind: "failed", view, services: failed } : undefined;
 }
 
-/** Shows the events that come until it is time to look again. */
+/** Shows the next event, or returns when it is time to look again. */
 async function awaitChange(
   watch: ScopeWatch,
   progress: Progress,
-  pending: { next?: Promise<IteratorResult<EventLine>> },
   signal: AbortSignal,
 ): Promise<void> {
   const late = new AbortController();
-  const timer = sleep(LOOK_AGAIN_MS, undefined, {
-    signal: AbortSignal.any([late.signal, signal]),
-  }).catch(() => undefined);
-  pending.next ??= watch.lines.next();
-  const first = await Promise.race([pending.next, timer]);
+  const ending = AbortSignal.any([late.signal, signal]);
+  const timer = sleep(LOOK_AGAIN_MS, undefined, { signal: ending }).catch(() => undefined);
+  const first = await Promise.race([watch.peek(), timer]);
   late.abort();
   if (first === undefined) return;
-  delete pending.next;
-  if (first.done !== true && first.value.event.kind === "decision")
-    progress.showDecision(first.value.event.decision);
+  watch.take();
+  if (first.event.kind === "decision") progress.showDecision(first.event.decision);
 }
 
 /** Follows until the scope is as waited for, has failed for good, or the time ran out. Shows progress on the way. */
@@ -100,7 +111,6 @@ export async function followScope(
   const progress = createProgress(context.out);
   const deadline = AbortSignal.timeout(timeoutMs);
   const ending = AbortSignal.any([deadline, context.signal]);
-  const pending: { next?: Promise<IteratorResult<EventLine>> } = {};
   let view: ScopeView | undefined;
   try {
     for (;;) {
@@ -110,7 +120,7 @@ export async function followScope(
       if (settlement !== undefined) return settlement;
       if (deadline.aborted) return { kind: "timeout", view };
       context.signal.throwIfAborted();
-      await awaitChange(watch, progress, pending, ending);
+      await awaitChange(watch, progress, ending);
     }
   } finally {
     progress.end();

@@ -3,7 +3,8 @@
 import type { API_VERSION } from "@fairlead/protocol/views.ts";
 import { applyFilters } from "./filters.ts";
 import { createStyle, type Style } from "./style.ts";
-import { type Column, makePrintable, renderTable } from "./table.ts";
+import { makePrintable } from "./printable.ts";
+import { type Column, renderTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 export type Form = "table" | "wide" | "json" | "jsonl" | "yaml" | "name";

@@ -23,6 +23,7 @@ function describeValue(flag: Flag): string {
 function makeOption(flag: Flag): Option {
   const short = flag.short === undefined ? "" : `-${flag.short}, `;
   const option = new Option(`${short}--${flag.name}${describeValue(flag)}`, flag.text);
+  if (flag.value === undefined) return option;
   option.argParser((value: string, previous: readonly string[] | undefined) => {
     checkFlagValue(flag, value);
     if (previous !== undefined && flag.many !== true) {
@@ -40,18 +41,26 @@ function writeArgument(argument: Command["arguments"][number]): string {
   return argument.required ? `<${name}>` : `[${name}]`;
 }
 
-function readValues(options: object, flags: readonly Flag[]): Map<string, readonly string[]> {
-  const given = new Map<string, unknown>(Object.entries(options));
-  const values = new Map<string, readonly string[]>();
+/** Collects what was given. Switches are counted as they come: `--build --no-build` must not look like one of them. */
+function collectValues(
+  program: Commander,
+  flags: readonly Flag[],
+): () => Map<string, readonly string[]> {
+  const switches = new Set<string>();
   for (const flag of flags) {
-    const key = new Option(`--${flag.name}`).attributeName();
-    // Commander reads --no-x as x = false.
-    const negated = flag.name.startsWith("no-");
-    const value = given.get(key);
-    if (negated ? value === false : value === true) values.set(flag.name, []);
-    else if (Array.isArray(value)) values.set(flag.name, value.map(String));
+    if (flag.value === undefined) program.on(`option:${flag.name}`, () => switches.add(flag.name));
   }
-  return values;
+  return () => {
+    const given = new Map<string, unknown>(Object.entries(program.opts()));
+    const values = new Map<string, readonly string[]>();
+    for (const flag of flags) {
+      const value = given.get(new Option(`--${flag.name}`).attributeName());
+      if (switches.has(flag.name)) values.set(flag.name, []);
+      else if (flag.value !== undefined && Array.isArray(value))
+        values.set(flag.name, value.map(String));
+    }
+    return values;
+  };
 }
 
 /** Flags of a command, the common ones included. */
@@ -95,7 +104,9 @@ function parseWords(command: Command, words: readonly string[]): Request {
     .configureOutput({ writeOut: (text) => (help += text), writeErr: () => undefined });
   for (const argument of command.arguments) program.argument(writeArgument(argument));
   if (command.arguments.length === 0) program.allowExcessArguments(false);
-  for (const flag of listFlags(command)) program.addOption(makeOption(flag));
+  const flags = listFlags(command);
+  for (const flag of flags) program.addOption(makeOption(flag));
+  const readValues = collectValues(program, flags);
   try {
     program.parse([...words], { from: "user" });
   } catch (thrown) {
@@ -108,7 +119,7 @@ function parseWords(command: Command, words: readonly string[]): Request {
   return {
     kind: "run",
     command,
-    parsed: createParsed(program.args, readValues(program.opts(), listFlags(command))),
+    parsed: createParsed(program.args, readValues()),
   };
 }
 

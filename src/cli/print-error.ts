@@ -3,7 +3,7 @@
 import type { FairleadError, Location } from "#base/errors.ts";
 import { VERSION_OF_API } from "./output.ts";
 import type { Style } from "./style.ts";
-import { makePrintable } from "./table.ts";
+import { makePrintable } from "./printable.ts";
 
 /** `compose.yaml:3:5` */
 export function formatLocation(at: Location): string {

@@ -6,7 +6,7 @@ import { formatDuration } from "#base/duration.ts";
 import { formatCount } from "./format.ts";
 import type { Output } from "./output.ts";
 import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
-import { makePrintable } from "./table.ts";
+import { makePrintable } from "./printable.ts";
 
 export interface Progress {
   showScope(view: ScopeView): void;
@@ -26,7 +26,7 @@ function renderDecision(decision: Decision, style: Style): string {
   const tone = toneOfOutcome(decision.outcome);
   const took = decision.durationMs === undefined ? "" : ` ${formatDuration(decision.durationMs)}`;
   const result = decision.outcome === "failed" ? `: ${makePrintable(decision.result ?? "")}` : "";
-  return `${style.paint(style.mark(tone), tone)} ${decision.title}${took}${result}`;
+  return `${style.paint(style.mark(tone), tone)} ${makePrintable(decision.title)}${took}${result}`;
 }
 
 function createQuietProgress(): Progress {

@@ -3,7 +3,7 @@ import type { NodeEvent } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
 import { formatTime } from "./format.ts";
 import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
-import { makePrintable } from "./table.ts";
+import { makePrintable } from "./printable.ts";
 
 function describe(event: NodeEvent, style: Style): string {
   if (event.kind === "decision") {

@@ -3,7 +3,7 @@ import type { ActionKind, Plan, PlannedStep } from "@fairlead/protocol/decision.
 import { formatCount } from "./format.ts";
 import { formatLocation } from "./print-error.ts";
 import type { Style, Tone } from "./style.ts";
-import { measureWidth } from "./table.ts";
+import { makePrintable, measureWidth } from "./printable.ts";
 
 const SIGNS: readonly (readonly [RegExp, string, Tone])[] = [
   [/\.(create|pull|build|start)$/, "+", "good"],
@@ -33,7 +33,7 @@ export function renderPlan(plan: Plan, style: Style): string[] {
   const steps = plan.steps.map((step) => {
     const [sign, tone] = signOf(step.act);
     const gap = " ".repeat(width - measureWidth(step.title) + 3);
-    return `  ${style.paint(sign, tone)} ${step.title}${gap}${style.paint(describeReason(step), "dim")}`;
+    return `  ${style.paint(sign, tone)} ${makePrintable(step.title)}${gap}${style.paint(describeReason(step), "dim")}`;
   });
   const head = `plan ${plan.id} for ${plan.scope}`;
   if (steps.length === 0) return [`${head}: nothing to change (${plan.unchanged} unchanged)`];
@@ -42,6 +42,6 @@ export function renderPlan(plan: Plan, style: Style): string[] {
     `${head}: ${formatCount(steps.length, "step")}`,
     ...steps,
     ...rest,
-    ...plan.warnings.map((w) => `  ! ${w}`),
+    ...plan.warnings.map((w) => `  ! ${makePrintable(w)}`),
   ];
 }

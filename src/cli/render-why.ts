@@ -4,6 +4,7 @@ import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ServiceView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
 import { formatCount, formatTime } from "./format.ts";
+import { makePrintable } from "./printable.ts";
 import { renderFacts } from "./print-error.ts";
 import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
 
@@ -61,7 +62,7 @@ function listFacts(decision: Decision): [string, string][] {
 export function renderDecision(decision: Decision, style: Style, nowMs: number): string[] {
   const { actor, id, outcome, startedAtMs, title } = decision;
   const word = style.paint(outcome, toneOfOutcome(outcome));
-  const head = `${formatTime(startedAtMs, nowMs)}  ${style.paint(title, "bold")}   ${id}  ${actor}   ${word}`;
+  const head = `${formatTime(startedAtMs, nowMs)}  ${style.paint(title, "bold")}   ${id}  ${makePrintable(actor)}   ${word}`;
   return [head, ...renderFacts(listFacts(decision))].map(style.plain);
 }
 
@@ -75,7 +76,10 @@ function renderService(service: ServiceView, style: Style): string {
 export function renderWhy(answer: WhyAnswer, style: Style, nowMs: number): string[] {
   const { decisions, next, service, subject, summary } = answer;
   const head = service === undefined ? style.paint(subject, "bold") : renderService(service, style);
-  const lines = [head, ...(summary === "" ? [] : [`  ${summary}`])];
+  const told = makePrintable(summary)
+    .split("\n")
+    .filter((line) => line !== "");
+  const lines = [head, ...told.map((line) => `  ${line}`)];
   for (const decision of decisions) lines.push("", ...renderDecision(decision, style, nowMs));
   if (decisions.length === 0) lines.push("", "no decision about it is kept");
   if (next.length > 0)

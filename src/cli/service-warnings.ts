@@ -2,7 +2,7 @@
 import type { Diagnostic } from "@fairlead/protocol/intent.ts";
 import type { ServiceView } from "@fairlead/protocol/views.ts";
 import type { Output } from "./output.ts";
-import { makePrintable } from "./table.ts";
+import { makePrintable } from "./printable.ts";
 
 /** `warning FL0210 unknown-label compose.yaml:7:9: … (did you mean fairlead.heal?)` */
 export function renderDiagnostic(diagnostic: Diagnostic, paint: (text: string) => string): string {

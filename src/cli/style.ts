@@ -3,6 +3,8 @@
 import type { DecisionOutcome } from "@fairlead/protocol/decision.ts";
 import type { ServiceState } from "@fairlead/protocol/views.ts";
 
+import { makePrintable } from "./printable.ts";
+
 export type Tone = "good" | "warn" | "bad" | "dim" | "bold" | "plain";
 
 const CODES: Readonly<Record<Tone, string>> = {
@@ -16,6 +18,7 @@ const CODES: Readonly<Record<Tone, string>> = {
 
 /** Paints text for a stream, or leaves it. */
 export interface Style {
+  /** The text, painted; control signs in it are made harmless. */
   paint(text: string, tone: Tone): string;
   /** `✓`, `!`, `✗`, `?`, or their ASCII. */
   mark(tone: Tone): string;
@@ -38,8 +41,10 @@ export function createStyle(color: boolean, unicode: boolean): Style {
     unicode ? text : ASCII.reduce((rest, [sign, instead]) => rest.replace(sign, instead), text);
   return {
     plain,
-    paint: (text, tone) =>
-      color && tone !== "plain" ? `\u001b[${CODES[tone]}m${text}\u001b[0m` : text,
+    paint(text, tone) {
+      const safe = makePrintable(text);
+      return color && tone !== "plain" ? `\u001b[${CODES[tone]}m${safe}\u001b[0m` : safe;
+    },
     mark: (tone) =>
       plain({ good: "✓", warn: "!", bad: "✗", dim: "?", bold: "·", plain: "·" }[tone]),
   };

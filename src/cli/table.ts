@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { makePrintable, measureWidth } from "./printable.ts";
 import type { Style, Tone } from "./style.ts";
 
 /** One column of a list. `key` is what `--filter` calls it. */
@@ -13,25 +14,6 @@ export interface Column<T> {
   readonly hidden?: boolean;
 }
 
-const NARROW = /^[\u0020-\u2e7f]*$/;
-
-/** Cells that a text takes on screen: 2 for East Asian wide signs and emoji, 0 for marks that combine. */
-export function measureWidth(text: string): number {
-  if (NARROW.test(text) && !/\p{Mn}/u.test(text)) return text.length;
-  let width = 0;
-  for (const sign of text) {
-    if (/\p{Mn}/u.test(sign)) continue;
-    width += NARROW.test(sign) ? 1 : 2;
-  }
-  return width;
-}
-
-/** Text as it is safe to print: control signs of containers' names and outputs cannot move the cursor. */
-export function makePrintable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are what must not reach a terminal
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\uFFFD");
-}
-
 /** Lines of a table without borders, columns two spaces apart. */
 export function renderTable<T>(
   items: readonly T[],
@@ -39,7 +21,9 @@ export function renderTable<T>(
   style: Style,
 ): string[] {
   const cells = items.map((item) =>
-    columns.map((column) => makePrintable(column.value(item)) || "-"),
+    columns.map(
+      (column) => makePrintable(column.value(item)).replaceAll(/\s+/g, " ").trim() || "-",
+    ),
   );
   const widths = columns.map((column, at) =>
     Math.max(column.title.length, ...cells.map((row) => measureWidth(row[at] ?? ""))),

@@ -4,16 +4,25 @@ import { findNearest } from "#base/nearest.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
-import { listTopics, type Topic } from "#cli/explain-topics.ts";
+import { listQuickTopics, listSlowTopics, type Topic } from "#cli/explain-topics.ts";
 import { wrapItems } from "#cli/output.ts";
 import { renderFacts } from "#cli/print-error.ts";
 
-function find(topics: readonly Topic[], word: string): Topic {
+const namesOf = (topic: Topic) => [topic.topic, ...topic.also];
+
+function match(topics: readonly Topic[], word: string): Topic | undefined {
   const lower = word.toLowerCase();
-  const names = (topic: Topic) => [topic.topic, ...topic.also];
-  const found = topics.find((topic) => names(topic).some((name) => name.toLowerCase() === lower));
+  return topics.find((topic) => namesOf(topic).some((name) => name.toLowerCase() === lower));
+}
+
+async function find(word: string): Promise<Topic> {
+  const quick = listQuickTopics();
+  const found = match(quick, word);
   if (found !== undefined) return found;
-  const nearest = findNearest(word, topics.flatMap(names));
+  const slow = await listSlowTopics();
+  const late = match(slow, word);
+  if (late !== undefined) return late;
+  const nearest = findNearest(word, [...quick, ...slow].flatMap(namesOf));
   const hint = nearest === undefined ? {} : { remedy: `did you mean ${nearest}?` };
   throw new FairleadError(cliErrors["no-topic"], `nothing is known of "${word}"`, hint);
 }
@@ -21,9 +30,9 @@ function find(topics: readonly Topic[], word: string): Topic {
 /** `fairlead explain`; asks nobody. */
 export async function run(context: Context): Promise<number> {
   const { out, parsed } = context;
-  const topics = await listTopics();
   const [word] = parsed.arguments;
   if (word === undefined) {
+    const topics = [...listQuickTopics(), ...(await listSlowTopics())];
     await out.list(wrapItems("TopicList", topics), {
       name: (item) => item.topic,
       empty: "",
@@ -35,7 +44,7 @@ export async function run(context: Context): Promise<number> {
     });
     return EXIT.ok;
   }
-  await out.document(find(topics, word), {
+  await out.document(await find(word), {
     kind: "Topic",
     name: (item) => item.topic,
     text: (item, style) => [

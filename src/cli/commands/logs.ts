@@ -4,7 +4,7 @@ import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { needScope } from "#cli/find-scope.ts";
 import type { Style } from "#cli/style.ts";
-import { makePrintable } from "#cli/table.ts";
+import { makePrintable } from "#cli/printable.ts";
 
 // oxlint-disable-next-line no-control-regex -- colours are all that a log line may do to a terminal
 const COLOR_CODES = /\u001b\[[0-9;]*m/;

@@ -5,6 +5,7 @@ import { formatSize } from "#base/size.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { formatCount } from "#cli/format.ts";
+import { makePrintable } from "#cli/printable.ts";
 import type { Style, Tone } from "#cli/style.ts";
 import { showOrWatch } from "#cli/watch.ts";
 
@@ -70,7 +71,7 @@ function renderStatus(status: NodeStatus, style: Style): string[] {
   return [
     `${style.paint(status.node, "bold")} · fairlead ${status.version} · up ${up} · you are ${status.you}`,
     ...rows.map(([tone, what, text, next]) =>
-      [`${style.paint(style.mark(tone), tone)} ${what.padEnd(11)} ${text}`, next]
+      [`${style.paint(style.mark(tone), tone)} ${what.padEnd(11)} ${makePrintable(text)}`, next]
         .filter((part) => part !== undefined)
         .join("    "),
     ),

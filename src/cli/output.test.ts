@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands on stdout and stderr, by form, terminal and locale.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { parse } from "yaml";
+import { startApi, type TestApi } from "#api/testing/start-api.ts";
+import { type Run, runFairlead } from "./testing/run-fairlead.ts";
+
+// oxlint-disable-next-line no-control-regex -- colour is what is looked for
+const COLOR = /\u001b\[[0-9;]+m/;
+
+describe("output", { concurrency: 3 }, () => {
+  let api: TestApi;
+  before(async () => {
+    api = await startApi();
+  });
+  after(() => api[Symbol.asyncDispose]());
+
+  const run = (line: string, env: Record<string, string> = {}): Promise<Run> =>
+    runFairlead(line.split(" "), { env: { FAIRLEAD_SOCKET: api.socketPath, ...env } });
+
+  test("-o json is one document: apiVersion, kind, asOf, partial, missing, items", async () => {
+    for (const line of [
+      "ps -A",
+      "services -A",
+      "alerts -A",
+      "decisions -A",
+      "status",
+      "why worker --scope shop",
+      "top --once",
+      "explain FL0611",
+      "explain",
+      "version",
+      "capabilities",
+      "restart --scope shop --dry-run",
+      "ui --show-url",
+      "doctor --only node",
+    ]) {
+      const { stdout } = await run(`${line} -o json`);
+      const document: Record<string, unknown> = JSON.parse(stdout);
+      assert.deepEqual(
+        Object.keys(document),
+        ["apiVersion", "kind", "asOf", "partial", "missing", "items"],
+        line,
+      );
+      assert.equal(document["apiVersion"], "fairlead/v1");
+      assert.ok(Array.isArray(document["items"]), line);
+    }
+  });
+
+  test("-o yaml says the same as -o json", async () => {
+    const [json, yaml] = await Promise.all([
+      run("services -A -o json"),
+      run("services -A -o yaml"),
+    ]);
+    const [one, other]: Record<string, unknown>[] = [JSON.parse(json.stdout), parse(yaml.stdout)];
+    assert.deepEqual(other?.["items"], one?.["items"]);
+  });
+
+  test("-o jsonl is one object a line, -o name and -q one name a line", async () => {
+    const [jsonl, name, quiet] = await Promise.all(
+      ["-o jsonl", "-o name", "-q"].map((flag) => run(`services -A ${flag}`)),
+    );
+    const names = jsonl?.stdout
+      .trim()
+      .split("\n")
+      .map((line): string => JSON.parse(line).name);
+    assert.deepEqual(names, ["web", "db", "worker", "report", "migrate"]);
+    assert.equal(name?.stdout, `${names?.join("\n")}\n`);
+    assert.equal(quiet?.stdout, name?.stdout);
+  });
+
+  test("tables go to stdout; warnings of the files stand where the answer stands, on stderr", async () => {
+    const { stderr, stdout } = await run("services -A");
+    assert.match(stdout, /^NAME +STATE +RUNNING +IMAGE +PORTS +WHY\nweb +ok +2\/2 /);
+    assert.match(stderr, /^report: warning FL\d+ \S+ compose\.yaml:44:7: .*fairlead\.heal/m);
+  });
+
+  test("a pipe, NO_COLOR, CI and TERM=dumb get no colour; --color always forces it", async () => {
+    for (const env of [{}, { NO_COLOR: "1" }, { CI: "true" }, { TERM: "dumb" }]) {
+      const { stderr, stdout } = await run("services -A", env);
+      assert.doesNotMatch(stdout + stderr, COLOR);
+    }
+    const forced = await run("services -A --color always", { NO_COLOR: "1" });
+    assert.match(forced.stdout, COLOR);
+  });
+
+  test("colour changes nothing but colour", async () => {
+    const [plain, painted] = await Promise.all([
+      run("services -A"),
+      run("services -A --color always"),
+    ]);
+    assert.equal(painted.stdout.replaceAll(new RegExp(COLOR, "g"), ""), plain.stdout);
+  });
+
+  test("a locale that is not UTF-8 gets ASCII, with the same words", async () => {
+    const [ascii, unicode] = await Promise.all([run("status", { LANG: "C" }), run("status")]);
+    // oxlint-disable-next-line no-control-regex -- nothing above ASCII is what is wanted
+    assert.match(ascii.stdout, /^[\x00-\x7f]+$/);
+    assert.match(ascii.stdout, /^\+ engine/m);
+    assert.match(unicode.stdout, /^✓ engine/m);
+    const words = (text: string) => text.replaceAll(/[^a-zA-Z ]/g, "").replaceAll(/ +/g, " ");
+    assert.equal(words(ascii.stdout), words(unicode.stdout));
+  });
+
+  test("log lines keep their colours only where colour is wanted, and can never move the cursor", async () => {
+    api.fake.logs.push({
+      scope: "shop",
+      service: "db",
+      instance: "shop-db-1",
+      stream: "stdout",
+      atMs: 0,
+      text: "a\u001b[2Jb\u0007c",
+    });
+    const [plain, painted] = await Promise.all([
+      run("logs --scope shop"),
+      run("logs --scope shop --color always"),
+    ]);
+    assert.doesNotMatch(plain.stdout, /\u001b/);
+    assert.match(painted.stdout, /\u001b\[31mredis: connection refused\u001b\[0m/);
+    assert.match(painted.stdout, /a\uFFFD\[2Jb\uFFFDc/);
+  });
+
+  test("--filter: repeats of one key are OR, different keys AND; an unknown key is told with the keys there are", async () => {
+    const [either, both, wrong] = await Promise.all([
+      run("services -A -q --filter state=ok --filter state=healing"),
+      run("services -A -q --filter state=ok --filter name=db"),
+      run("services -A --filter stat=ok"),
+    ]);
+    assert.equal(either.stdout, "web\ndb\nworker\n");
+    assert.equal(both.stdout, "db\n");
+    assert.match(wrong.stderr, /^error FL0605 [^]*did you mean state=\?/);
+    assert.equal(wrong.code, 2);
+  });
+
+  test("a partial answer says so on stderr and in the document", async () => {
+    await using other = await startApi();
+    other.fake.missing = ["engine: not connected"];
+    const env = { FAIRLEAD_SOCKET: other.socketPath };
+    const { stderr, stdout } = await runFairlead(["ps", "-A", "-o", "json"], { env });
+    const document: Record<string, unknown> = JSON.parse(stdout);
+    assert.equal(document["partial"], true);
+    assert.match(stderr, /partial: no answer from engine: not connected/);
+  });
+
+  test("a reader that goes away early ends the command quietly", async () => {
+    const { stderr } = await runFairlead(["explain"], {
+      onOutput: (child) => void child.stdout?.destroy(),
+    });
+    assert.equal(stderr, "");
+  });
+
+  test("every command has a page of help that names its flags", async () => {
+    const { stdout } = await run("capabilities -o json");
+    const [{ commands }] = JSON.parse(stdout).items;
+    assert.ok(commands.length > 20);
+    for (const command of ["up", "ps", "why"]) {
+      const help = await run(`${command} --help`);
+      const flags: { name: string }[] = commands.find(
+        (one: { name: string }) => one.name === command,
+      ).flags;
+      for (const flag of flags)
+        assert.ok(help.stdout.includes(flag.name), `${command} ${flag.name}`);
+      assert.match(help.stdout, new RegExp(`^Usage: fairlead ${command} `));
+      assert.equal(help.code, 0);
+    }
+  });
+});
