@@ -70,6 +70,12 @@ const LOW_CONTRAST = `(() => {
   return { low, count };
 })()`;
 
+/** Texts of several words that were squeezed to a column of letters. */
+const THIN_TEXTS = `[...document.querySelectorAll("td, dd, p, li, span")]
+  .filter((one) => one.checkVisibility() && !one.closest(".unseen") && one.children.length === 0)
+  .filter((one) => one.textContent.length > 8 && one.getBoundingClientRect().width < 60 && one.getBoundingClientRect().height > 60)
+  .map((one) => one.textContent)`;
+
 describe("keyboard", () => {
   it("leads from the skip link to a service, its dialog, and back, with a focus that is seen", async () => {
     await using opened = await openPage(bench);
@@ -149,6 +155,8 @@ describe("sight", () => {
       await opened.page.goto(`${opened.origin}/#/${view}`);
       await opened.page.locator(".mark:visible").first().waitFor();
       assert.equal(await opened.page.evaluate("document.documentElement.scrollWidth"), 360, view);
+      const thin: unknown = await opened.page.evaluate(THIN_TEXTS);
+      assert.deepEqual(thin, [], view);
     }
   });
 

@@ -178,11 +178,13 @@ export function NowView({ state }: { state: PageState }): ReactNode {
   const nowMs = useNow();
   const { status, services, decisions } = state;
   const { tone, text } = describeHealth(state);
+  const old = state.connection === "away" && state.asOfMs !== undefined;
   const restless = services?.filter((one) => !isQuiet(one.state));
   const today = status === undefined ? "" : ` · ${status.decisionsToday} today`;
   return (
     <div className="now">
-      <h1 tabIndex={-1} className={`health ${tone}`}>
+      <h1 tabIndex={-1} className={`health ${old ? "off" : tone}`}>
+        {old ? <span className="muted">As of {formatTime(state.asOfMs ?? 0)}: </span> : null}
         {text}
       </h1>
       {status === undefined ? (
