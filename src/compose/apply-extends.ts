@@ -9,7 +9,16 @@ import { parentPath, resolvePath } from "./path-text.ts";
 import { readInput, type Run } from "./run.ts";
 import { project } from "./schema/project.ts";
 import { service as serviceShape } from "./schema/service.ts";
-import { child, map, type MapNode, textOf, type Tree, withEntry, withoutEntries } from "./tree.ts";
+import {
+  child,
+  type Entry,
+  map,
+  type MapNode,
+  textOf,
+  type Tree,
+  withEntry,
+  withoutEntries,
+} from "./tree.ts";
 
 /** Longer chains are a mistake or an attack. */
 const CHAIN_MAX = 100;
@@ -41,11 +50,11 @@ export async function applyExtends(
   const books = new Map<string, Book>();
   const book: Book = { file, tree, place, done: new Map() };
   books.set(file, book);
-  let changed = services;
-  for (const [name, { value }] of services.entries) {
-    changed = withEntry(changed, name, await workOut(run, books, book, name, value, []));
+  const entries = new Map<string, Entry>();
+  for (const [name, { keyAt, value }] of services.entries) {
+    entries.set(name, { keyAt, value: await workOut(run, books, book, name, value, []) });
   }
-  return withEntry(tree, "services", changed);
+  return withEntry(tree, "services", { ...services, entries });
 }
 
 async function workOut(

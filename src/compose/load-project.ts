@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compose files → effective project. Pure but for the reading, which comes in as a FileSource.
 import type { Location } from "#base/errors.ts";
-import { addDefaults, addImpliedDependencies, readServiceFiles } from "./settle-services.ts";
+import {
+  addDefaults,
+  addImpliedDependencies,
+  lookUpArguments,
+  readServiceFiles,
+} from "./settle-services.ts";
 import { applyLabels } from "./apply-labels.ts";
 import { checkProject } from "./check-project.ts";
 import { composeErrors } from "./errors.ts";
@@ -19,16 +24,7 @@ import { project as projectShape } from "./schema/project.ts";
 import { selectProfiles } from "./select-profiles.ts";
 import { settleResources } from "./settle-resources.ts";
 import type { FileSource } from "./source.ts";
-import {
-  child,
-  map,
-  mapEntries,
-  type MapNode,
-  scalar,
-  textOf,
-  withEntry,
-  withoutEntries,
-} from "./tree.ts";
+import { child, type Entry, map, type MapNode, textOf, withEntry, withoutEntries } from "./tree.ts";
 
 export interface LoadOptions {
   /** Absolute paths, in order; each later one changes the earlier ones. */
@@ -176,20 +172,13 @@ async function settleServices(
   const services = child(tree, "services");
   if (services?.kind !== "map") return tree;
   const common = child(tree, "x-fairlead");
-  let settled = services;
-  for (const [name, { value }] of services.entries) {
+  const entries = new Map<string, Entry>();
+  for (const [name, { keyAt, value }] of services.entries) {
     if (value.kind !== "map") continue;
-    const read = await readServiceFiles(run, value, environment);
+    const read = lookUpArguments(await readServiceFiles(run, value, environment), environment);
     const labelled = applyLabels(read, common, run.findings);
     const complete = addDefaults(addImpliedDependencies(labelled), directory);
-    settled = withEntry(settled, name, complete);
+    entries.set(name, { keyAt, value: withoutEntries(complete, ["extends"]) });
   }
-  const cleaned = mapEntries(settled, (service) =>
-    service.kind === "map" ? withoutEntries(service, ["extends"]) : service,
-  );
-  return withEntry(
-    withEntry(tree, "services", cleaned),
-    "name",
-    scalar(textOf(child(tree, "name")) ?? "", tree.at),
-  );
+  return withEntry(tree, "services", { ...services, entries });
 }

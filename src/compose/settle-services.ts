@@ -11,6 +11,7 @@ import {
   type Entry,
   isNull,
   map,
+  mapEntries,
   type MapNode,
   scalar,
   textOf,
@@ -111,6 +112,19 @@ function lookUp(
     entries.set(name, { keyAt, value: found });
   }
   return { kind: "map", entries, at };
+}
+
+/** Empty build arguments, looked up in the environment; what it does not have is left out. */
+export function lookUpArguments(service: MapNode, environment: Environment): MapNode {
+  const build = child(service, "build");
+  const args = child(build, "args");
+  if (build?.kind !== "map" || args?.kind !== "map") return service;
+  const known = mapEntries(args, (value, name) => {
+    if (!isNull(value)) return value;
+    const found = environment.get(name);
+    return found === undefined ? undefined : scalar(found, value.at);
+  });
+  return withEntry(service, "build", withEntry(build, "args", known));
 }
 
 /** What a service depends on without saying so: shared namespaces, taken-over mounts, links. */
