@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a lab has made, on disk, so that whoever comes next can remove it even when its owner was killed. One directory a
+// lab: `owner` names the process that made it, `processes` those it started.
+import { spawnSync } from "node:child_process";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Not under /run: engines have one of their own. */
+const LEDGERS = join(tmpdir(), "fairlead-lab");
+
+/** A process by pid and start time: a pid alone may be somebody else's by now. */
+interface ProcessMark {
+  readonly pid: number;
+  readonly startTicks: string;
+}
+
+/** Field 22 of /proc/PID/stat, or undefined when there is no such process. */
+export function readStartTicks(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(mark: ProcessMark): boolean {
+  return readStartTicks(mark.pid) === mark.startTicks;
+}
+
+function markOf(pid: number): ProcessMark {
+  return { pid, startTicks: readStartTicks(pid) ?? "" };
+}
+
+/** Sends a signal to that very process; false when it is gone. */
+export function signalProcess(mark: ProcessMark, signal: NodeJS.Signals): boolean {
+  if (!isAlive(mark)) return false;
+  try {
+    process.kill(mark.pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface Ledger {
+  /** Short, unique, fit for names of interfaces: `fl3k9a2b`. */
+  readonly tag: string;
+  /** The lab's directory; everything it writes is in here. */
+  readonly directory: string;
+  noteProcess(pid: number): ProcessMark;
+  /** Names of network namespaces that the lab has made. */
+  noteNamespace(name: string): void;
+  /** Removes all of it. */
+  clear(): void;
+}
+
+/** Opens a ledger for this process, after sweeping those whose owner is gone. */
+export function openLedger(): Ledger {
+  sweepLab();
+  const tag = `fl${Math.floor(Math.random() * 36 ** 5)
+    .toString(36)
+    .padStart(5, "0")}`;
+  const directory = join(LEDGERS, tag);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(join(directory, "owner"), JSON.stringify(markOf(process.pid)));
+  return {
+    tag,
+    directory,
+    noteProcess(pid) {
+      const mark = markOf(pid);
+      appendFileSync(join(directory, "processes"), `${JSON.stringify(mark)}\n`);
+      return mark;
+    },
+    noteNamespace: (name) => appendFileSync(join(directory, "namespaces"), `${name}\n`),
+    clear: () => removeLab(directory, tag),
+  };
+}
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, "utf8")
+      .split("\n")
+      .filter((line) => line !== "");
+  } catch {
+    return [];
+  }
+}
+
+/** Processes whose command line names the directory: the engine's containerd and shims, which outlive it. */
+function findByDirectory(directory: string): ProcessMark[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8");
+      return command.includes(`${directory}/`) && Number(name) !== process.pid
+        ? [markOf(Number(name))]
+        : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Processes that live in a namespace of the lab: containers' and relays'. */
+function findByNamespace(name: string): ProcessMark[] {
+  const wanted = readNamespaceId(`/run/netns/${name}`);
+  if (wanted === undefined) return [];
+  return readdirSync("/proc").flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return [];
+    try {
+      return readlinkSync(`/proc/${entry}/ns/net`) === wanted ? [markOf(Number(entry))] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function readNamespaceId(path: string): string | undefined {
+  const { stdout, status } = spawnSync("stat", ["-L", "-c", "%i", path], { encoding: "utf8" });
+  return status === 0 ? `net:[${stdout.trim()}]` : undefined;
+}
+
+function killAll(find: () => readonly ProcessMark[]): void {
+  for (let round = 0; round < 50; round++) {
+    const found = find().filter(isAlive);
+    if (found.length === 0) return;
+    for (const mark of found) {
+      signalProcess(mark, "SIGCONT");
+      signalProcess(mark, "SIGKILL");
+    }
+    spawnSync("sleep", ["0.05"]);
+  }
+}
+
+function unmountUnder(directory: string): void {
+  const mounts = readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[1] ?? "")
+    .filter((path) => path.startsWith(`${directory}/`));
+  for (const path of mounts.reverse()) spawnSync("umount", ["-l", path]);
+}
+
+function removeCgroups(tag: string): void {
+  const found = spawnSync(
+    "find",
+    ["/sys/fs/cgroup", "-depth", "-type", "d", "-path", `*/${tag}*`],
+    { encoding: "utf8" },
+  );
+  for (const path of found.stdout.split("\n")) if (path !== "") spawnSync("rmdir", [path]);
+}
+
+function removeLab(directory: string, tag: string): void {
+  const marks = readLines(join(directory, "processes")).map(
+    (line) => JSON.parse(line) as ProcessMark,
+  );
+  const namespaces = readLines(join(directory, "namespaces"));
+  killAll(() => [...marks, ...findByDirectory(directory)]);
+  for (const name of namespaces) killAll(() => findByNamespace(name));
+  for (const name of namespaces) spawnSync("ip", ["netns", "del", name]);
+  unmountUnder(directory);
+  removeCgroups(tag);
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/** Removes every lab whose owner is gone; returns their tags. */
+export function sweepLab(): readonly string[] {
+  let tags: string[];
+  try {
+    tags = readdirSync(LEDGERS);
+  } catch {
+    return [];
+  }
+  return tags.filter((tag) => {
+    const [owner] = readLines(join(LEDGERS, tag, "owner"));
+    if (owner === undefined || isAlive(JSON.parse(owner) as ProcessMark)) return false;
+    removeLab(join(LEDGERS, tag), tag);
+    return true;
+  });
+}
+
+/** Tags of the labs that are there, with whether their owner lives. */
+export function listLabs(): readonly { tag: string; pid: number; alive: boolean }[] {
+  try {
+    return readdirSync(LEDGERS).flatMap((tag) => {
+      const [owner] = readLines(join(LEDGERS, tag, "owner"));
+      if (owner === undefined) return [];
+      const mark = JSON.parse(owner) as ProcessMark;
+      return [{ tag, pid: mark.pid, alive: isAlive(mark) }];
+    });
+  } catch {
+    return [];
+  }
+}
