@@ -183,6 +183,20 @@ describe("views", () => {
     assert.doesNotMatch(text, /\b0\b|None/);
   });
 
+  it("an engine that was never read leaves counts and lists unknown", async () => {
+    await using opened = await openPage(bench, {
+      prepare: ({ fake }) => {
+        const { asOfMs: _, ...engine } = fake.status.engine;
+        fake.status = { ...fake.status, engine: { ...engine, reachable: false }, services: 0 };
+        fake.services.length = 0;
+      },
+    });
+    await opened.page.getByText("the engine was not read yet").waitFor();
+    assert.doesNotMatch(await opened.page.locator(".facts").innerText(), /0 services/);
+    await show(opened, "services");
+    await opened.page.getByText("Not known yet.").waitFor();
+  });
+
   it("an engine that does not answer is said on every view", async () => {
     await using opened = await openPage(bench, {
       prepare: ({ fake }) => {

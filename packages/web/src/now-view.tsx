@@ -6,7 +6,7 @@ import type { ReactNode } from "react";
 import { countOf, formatAge, formatDuration, formatSize, formatTime } from "./format.ts";
 import { writeHash } from "./route.ts";
 import { HealthMark, isQuiet, OutcomeMark, StateMark } from "./state-mark.tsx";
-import type { PageState } from "./state.ts";
+import { isSeen, type PageState } from "./state.ts";
 import { useNow } from "./use-now.ts";
 
 const RECENT = 8;
@@ -52,6 +52,33 @@ export function describeHealth(state: PageState): Sentence {
   return { tone: "good", text: `${subject} as wanted.` };
 }
 
+/** Counts of an engine that was never read are not none: they are unknown. */
+function Watching({ status }: { status: NodeStatus }): ReactNode {
+  const { engine, scopes, services, instances, unhealthy } = status;
+  const known = engine.reachable || engine.asOfMs !== undefined;
+  return (
+    <div>
+      <dt>Watching</dt>
+      {known ? (
+        <dd>
+          <span>
+            {countOf(services, "service")}, {countOf(instances, "instance")}
+          </span>
+          <span className="muted">
+            {unhealthy} unhealthy · {countOf(scopes.managed, "scope")} managed, {scopes.observed}{" "}
+            observed
+          </span>
+        </dd>
+      ) : (
+        <dd>
+          <HealthMark good={undefined} word="unknown" />
+          <span className="muted">the engine was not read yet</span>
+        </dd>
+      )}
+    </div>
+  );
+}
+
 function NodeFacts({ status, nowMs }: { status: NodeStatus; nowMs: number }): ReactNode {
   const { engine, store } = status;
   const engineWord = engine.reachable ? "answers" : "no answer";
@@ -78,18 +105,7 @@ function NodeFacts({ status, nowMs }: { status: NodeStatus; nowMs: number }): Re
           <span className="muted">{store.problem ?? formatSize(store.sizeBytes)}</span>
         </dd>
       </div>
-      <div>
-        <dt>Watching</dt>
-        <dd>
-          <span>
-            {countOf(status.services, "service")}, {countOf(status.instances, "instance")}
-          </span>
-          <span className="muted">
-            {status.unhealthy} unhealthy · {countOf(status.scopes.managed, "scope")} managed,{" "}
-            {status.scopes.observed} observed
-          </span>
-        </dd>
-      </div>
+      <Watching status={status} />
       <div>
         <dt>Node</dt>
         <dd>
@@ -105,25 +121,27 @@ function NodeFacts({ status, nowMs }: { status: NodeStatus; nowMs: number }): Re
   );
 }
 
+/** Where the reason of an alert is told; an alert of the node itself says all there is. */
+function findReason({ decision, scope, service }: Alert): string | undefined {
+  if (decision !== undefined) return writeHash(["decisions", decision]);
+  return service === undefined ? undefined : writeHash(["services", scope, service]);
+}
+
 function AlertRow({ alert, nowMs }: { alert: Alert; nowMs: number }): ReactNode {
-  const target =
-    alert.decision === undefined
-      ? writeHash([
-          "services",
-          alert.scope,
-          ...(alert.service === undefined ? [] : [alert.service]),
-        ])
-      : writeHash(["decisions", alert.decision]);
+  const reason = findReason(alert);
   return (
     <li className="alert">
       <HealthMark good={false} word={alert.name} />
       <span className="grow">{alert.message}</span>
       <span className="muted nowrap">
-        {alert.scope} · since {formatTime(alert.sinceMs)} ({formatAge(alert.sinceMs, nowMs)})
+        {alert.scope === "" ? "node" : alert.scope} · since {formatTime(alert.sinceMs)} (
+        {formatAge(alert.sinceMs, nowMs)})
       </span>
-      <a href={target}>
-        why<span className="unseen"> {alert.name}</span>
-      </a>
+      {reason === undefined ? null : (
+        <a href={reason}>
+          why<span className="unseen"> {alert.name}</span>
+        </a>
+      )}
     </li>
   );
 }
@@ -179,7 +197,8 @@ export function NowView({ state }: { state: PageState }): ReactNode {
   const { status, services, decisions } = state;
   const { tone, text } = describeHealth(state);
   const old = state.connection === "away" && state.asOfMs !== undefined;
-  const restless = services?.filter((one) => !isQuiet(one.state));
+  const seen = isSeen(state);
+  const restless = seen ? services?.filter((one) => !isQuiet(one.state)) : undefined;
   const today = status === undefined ? "" : ` · ${status.decisionsToday} today`;
   return (
     <div className="now">

@@ -7,7 +7,7 @@ import type { Live } from "./live.ts";
 import { replaceQuery, writeHash, type Route } from "./route.ts";
 import { ServiceDrawer } from "./service-drawer.tsx";
 import { isQuiet, StateMark } from "./state-mark.tsx";
-import type { PageState } from "./state.ts";
+import { isSeen, type PageState } from "./state.ts";
 
 function matches(service: ServiceView, query: URLSearchParams): boolean {
   if (query.get("only") === "restless" && isQuiet(service.state)) return false;
@@ -149,7 +149,7 @@ export function ServicesView({
   live: Live;
   route: Route;
 }): ReactNode {
-  const { services } = state;
+  const services = isSeen(state) ? state.services : undefined;
   const [, scope, name] = route.path;
   const chosen = services?.find((one) => one.scope === scope && one.name === name);
   const shown = services?.filter((one) => matches(one, route.query));

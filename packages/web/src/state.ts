@@ -32,6 +32,12 @@ export const STARTING: PageState = {
   decisions: undefined,
 };
 
+/** False while an empty list only means that the engine has not been read. */
+export function isSeen({ status, services }: PageState): boolean {
+  const read = status?.engine.reachable === true || status?.engine.asOfMs !== undefined;
+  return read || (services ?? []).length > 0;
+}
+
 /** The same list with one service in its place. */
 function putService(list: readonly ServiceView[], service: ServiceView): readonly ServiceView[] {
   const at = list.findIndex((one) => one.scope === service.scope && one.name === service.name);
