@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeStatus } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Context } from "./context.ts";
@@ -83,7 +84,21 @@ async function launch(context: Context): Promise<void> {
   );
 }
 
+const SIGHT_MS = 2_000;
+const LOOK_MS = 50;
+
+/** A node that has just started needs a moment to see its engine; without one it says so itself when asked. */
+async function awaitSight(context: Context): Promise<void> {
+  const startedMs = performance.now();
+  while (performance.now() - startedMs < SIGHT_MS) {
+    if ((await ask(context))?.engine.reachable === true) return;
+    await sleep(LOOK_MS, undefined, { signal: context.signal });
+  }
+}
+
 /** Makes sure that a node answers at the socket. Throws FL0614 with the end of its log when it cannot start. */
 export async function ensureNode(context: Context): Promise<void> {
-  if ((await ask(context)) === undefined) await launch(context);
+  if ((await ask(context)) !== undefined) return;
+  await launch(context);
+  await awaitSight(context);
 }

@@ -5,9 +5,18 @@ import { VERSION_OF_API } from "./output.ts";
 import type { Style } from "./style.ts";
 import { makePrintable } from "./printable.ts";
 
-/** `compose.yaml:3:5` */
-export function formatLocation(at: Location): string {
-  return [at.file, at.line, at.column].filter((part) => part !== undefined).join(":");
+/** A place, as the schemas of the API have it. */
+export interface Place {
+  readonly file: string;
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
+}
+
+/** `compose.yaml:3:5`, seen from the current directory where it is below it. */
+export function formatLocation(at: Location | Place): string {
+  const below = `${process.cwd()}/`;
+  const file = at.file.startsWith(below) ? at.file.slice(below.length) : at.file;
+  return [file, at.line, at.column].filter((part) => part !== undefined).join(":");
 }
 
 /** Name and value in two columns, further lines of a value below its first. */

@@ -18,8 +18,28 @@ function signOf(act: ActionKind): readonly [string, Tone] {
 
 function describeReason(step: PlannedStep): string {
   if (step.at === undefined) return step.because;
-  const { file, line } = step.at;
-  return `${step.because}  ${formatLocation({ file, ...(line === undefined ? {} : { line }) })}`;
+  return `${step.because}  ${formatLocation({ file: step.at.file, line: step.at.line })}`;
+}
+
+/** Decisions say what was done; a plan says what will be. */
+const PRESENT: Readonly<Record<string, string>> = {
+  adopted: "adopt",
+  built: "build",
+  created: "create",
+  pulled: "pull",
+  reaped: "reap",
+  recreated: "recreate",
+  removed: "remove",
+  renamed: "rename",
+  replaced: "replace",
+  restarted: "restart",
+  started: "start",
+  stopped: "stop",
+};
+
+function sayFuture(title: string): string {
+  const [first = "", ...rest] = makePrintable(title).split(" ");
+  return [PRESENT[first] ?? first, ...rest].join(" ");
 }
 
 /** True when the plan does nothing. */
@@ -29,11 +49,11 @@ export function isEmptyPlan(plan: Plan): boolean {
 
 /** A plan as people read it: `+ create web-1   file asks for 2 replicas  compose.yaml:4`. */
 export function renderPlan(plan: Plan, style: Style): string[] {
-  const width = Math.max(0, ...plan.steps.map((step) => measureWidth(step.title)));
+  const width = Math.max(0, ...plan.steps.map((step) => measureWidth(sayFuture(step.title))));
   const steps = plan.steps.map((step) => {
     const [sign, tone] = signOf(step.act);
-    const gap = " ".repeat(width - measureWidth(step.title) + 3);
-    return `  ${style.paint(sign, tone)} ${makePrintable(step.title)}${gap}${style.paint(describeReason(step), "dim")}`;
+    const gap = " ".repeat(width - measureWidth(sayFuture(step.title)) + 3);
+    return `  ${style.paint(sign, tone)} ${sayFuture(step.title)}${gap}${style.paint(describeReason(step), "dim")}`;
   });
   const head = `plan ${plan.id} for ${plan.scope}`;
   if (steps.length === 0) return [`${head}: nothing to change (${plan.unchanged} unchanged)`];

@@ -5,13 +5,13 @@ import type { ServiceView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
 import { formatCount, formatTime } from "./format.ts";
 import { makePrintable } from "./printable.ts";
-import { renderFacts } from "./print-error.ts";
+import { formatLocation, renderFacts } from "./print-error.ts";
 import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
 
 function describeRule(rule: Decision["rule"]): string {
   const { text, at } = rule;
   if (at === undefined) return text;
-  return `${text}, ${[at.file, at.line, at.column].filter((part) => part !== undefined).join(":")}`;
+  return `${text}, ${formatLocation(at)}`;
 }
 
 function describeBefore(before: NonNullable<Decision["before"]>): string {

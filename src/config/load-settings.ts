@@ -87,9 +87,8 @@ function listWarnings(options: LoadOptions, paths: readonly string[]): string[] 
 
 function refuseFlag(path: string, paths: readonly string[]): FairleadError {
   const nearest = findNearest(path, paths);
-  return new FairleadError(configErrors["unknown-setting"], `there is no setting "${path}"`, {
-    ...(nearest === undefined ? {} : { remedy: `did you mean ${nearest}?` }),
-  });
+  const hint = nearest === undefined ? {} : { remedy: `did you mean ${nearest}?` };
+  return new FairleadError(configErrors["unknown-setting"], `there is no setting "${path}"`, hint);
 }
 
 function stackLayers(
@@ -140,9 +139,7 @@ function refuseValue(issue: z.core.$ZodIssue, layers: ReadonlyMap<string, Layere
   const path = issue.path.join(".");
   const layer = layers.get(path);
   return new FairleadError(configErrors["bad-setting"], `${path}: ${issue.message}`, {
-    facts: {
-      ...(layer === undefined ? {} : { value: String(layer.value), "set by": layer.origin }),
-    },
+    facts: layer === undefined ? {} : { value: String(layer.value), "set by": layer.origin },
     ...(layer?.at === undefined ? {} : { location: layer.at }),
   });
 }

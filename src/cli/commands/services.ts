@@ -38,16 +38,13 @@ const LIST: ListView<ServiceView> = {
     {
       key: "at",
       title: "AT",
-      value: (item) => (item.at === undefined ? "" : formatLocation(omitEmpty(item.at))),
+      value: (item) =>
+        item.at === undefined ? "" : formatLocation({ file: item.at.file, line: item.at.line }),
       wide: true,
     },
     { key: "reason", title: "WHY", value: (item) => item.reason },
   ],
 };
-
-function omitEmpty(at: NonNullable<ServiceView["at"]>) {
-  return { file: at.file, ...(at.line === undefined ? {} : { line: at.line }) };
-}
 
 /** `fairlead services` */
 export async function run(context: Context): Promise<number> {

@@ -6,7 +6,7 @@ import type { Plan } from "@fairlead/protocol/decision.ts";
 import type { NodeStatus, ScopeView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Context } from "#cli/context.ts";
-import { cliErrors } from "#cli/errors.ts";
+import { cliErrors, doctorErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { followScope, watchScope } from "#cli/follow-scope.ts";
 import { formatCount } from "#cli/format.ts";
@@ -45,7 +45,7 @@ async function listManaged(context: Context): Promise<readonly string[]> {
   const scopes = await context.api.list<ScopeView>("scopes");
   if (scopes.partial) {
     throw new FairleadError(
-      cliErrors["not-removed"],
+      doctorErrors["engine-silent"],
       "the engine does not answer, so what is to be removed is not known",
       {
         facts: { missing: scopes.missing.join(", ") },

@@ -74,9 +74,9 @@ async function probe(
     output.startsWith("unshare:")
   )
     return skip(`${name}: ${program} is not installed`);
-  const [first = "", second] = output.split("\n");
+  const [first = ""] = output.split("\n");
   const facts = [
-    `tried ${program} ${input === undefined ? args.join(" ") : input.trim().split("\n").at(-1)}: ${second ?? first}`,
+    `tried ${program} ${input === undefined ? args.join(" ") : input.trim().split("\n").at(-1)}: ${first}`,
     `used for ${use}`,
   ];
   return complain("missing", doctorErrors["kernel-feature-missing"], `${name} missing`, facts);
