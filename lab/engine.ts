@@ -2,11 +2,11 @@
 // A real Docker Engine as one host: in a network namespace and a mount namespace of its own, so that it touches neither
 // the machine's firewall nor its engine. Needs root, dockerd, iproute2.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdirSync, openSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openLedger, signalProcess, type Ledger } from "./ledger.ts";
+import { openLedger, readStartTicks, signalProcess, type Ledger } from "./ledger.ts";
 
 export interface LabEngine extends AsyncDisposable {
   readonly name: string;
@@ -40,8 +40,11 @@ export interface LabEngineOptions {
 }
 
 const READY_MS = 60_000;
-/** The script is constant; its values come as arguments. */
-const LAUNCH = 'mount -t tmpfs tmpfs /run && exec dockerd "$@"';
+/**
+ * Holds the mount namespace, so that an engine which is started again finds the sockets of the shims that lived on.
+ * The script is constant.
+ */
+const HOLD = "mount -t tmpfs tmpfs /run && echo ready && exec sleep infinity";
 
 function run(command: string, args: readonly string[]): void {
   const { status, stderr } = spawnSync(command, args, { encoding: "utf8" });
@@ -75,8 +78,20 @@ export async function startEngine(options: LabEngineOptions = {}): Promise<LabEn
   const socketPath = join(directory, "docker.sock");
   const dataRoot = options.dataRoot ?? join(directory, "data");
   let child: ChildProcess | undefined;
+  let holder: ChildProcess | undefined;
 
-  function launch(): ChildProcess {
+  async function hold(): Promise<ChildProcess> {
+    const args = [`--net=/run/netns/${netns}`, "unshare", "-m", "sh", "-c", HOLD];
+    const holding = spawn("nsenter", args, { stdio: ["ignore", "pipe", "ignore"], detached: true });
+    if (holding.pid !== undefined) ledger.noteProcess(holding.pid);
+    await new Promise((resolve, reject) => {
+      holding.stdout.once("data", resolve);
+      holding.once("exit", (code) => reject(new Error(`no namespace of its own: ${code}`)));
+    });
+    return holding;
+  }
+
+  function launch(holderPid: number): ChildProcess {
     const log = openSync(join(directory, "engine.log"), "a");
     const flags = [
       `--data-root=${dataRoot}`,
@@ -88,11 +103,7 @@ export async function startEngine(options: LabEngineOptions = {}): Promise<LabEn
     ];
     const args = [
       `--net=/run/netns/${netns}`,
-      "unshare",
-      "-m",
-      "sh",
-      "-c",
-      LAUNCH,
+      `--mount=/proc/${holderPid}/ns/mnt`,
       "dockerd",
       ...flags,
     ];
@@ -102,7 +113,8 @@ export async function startEngine(options: LabEngineOptions = {}): Promise<LabEn
   }
 
   async function start(): Promise<void> {
-    const launched = launch();
+    holder ??= await hold();
+    const launched = launch(holder.pid ?? 0);
     child = launched;
     const giveUp = performance.now() + READY_MS;
     while (!(await ping(socketPath))) {
@@ -120,6 +132,17 @@ export async function startEngine(options: LabEngineOptions = {}): Promise<LabEn
     const gone = new Promise<void>((resolve) => ended.once("exit", () => resolve()));
     process.kill(ended.pid, signal);
     await gone;
+    await awaitContainerdEnd();
+  }
+
+  /** The engine's containerd dies with it, a moment later; an engine that starts in between waits for it in vain. */
+  async function awaitContainerdEnd(): Promise<void> {
+    const file = join(directory, "exec/containerd/containerd.pid");
+    if (!existsSync(file)) return;
+    const containerd = Number(readFileSync(file, "utf8"));
+    while (readStartTicks(containerd) !== undefined) await sleep(10);
+    // Where nobody reaps it, the dead one still counts as alive for the engine's own test.
+    rmSync(file, { force: true });
   }
 
   function pid(): number {
@@ -149,6 +172,7 @@ export async function startEngine(options: LabEngineOptions = {}): Promise<LabEn
     async [Symbol.asyncDispose]() {
       if (child?.pid !== undefined) signalProcess(ledger.noteProcess(child.pid), "SIGCONT");
       await end("SIGKILL");
+      holder?.kill("SIGKILL");
       if (options.ledger === undefined) ledger.clear();
     },
   };

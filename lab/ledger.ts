@@ -151,13 +151,16 @@ function unmountUnder(directory: string): void {
   for (const path of mounts.reverse()) spawnSync("umount", ["-l", path]);
 }
 
+/** A group can be removed once the kernel has let go of its last process, a moment after the end. */
 function removeCgroups(tag: string): void {
-  const found = spawnSync(
-    "find",
-    ["/sys/fs/cgroup", "-depth", "-type", "d", "-path", `*/${tag}*`],
-    { encoding: "utf8" },
-  );
-  for (const path of found.stdout.split("\n")) if (path !== "") spawnSync("rmdir", [path]);
+  const args = ["/sys/fs/cgroup", "-depth", "-type", "d", "-path", `*/${tag}*`];
+  for (let round = 0; round < 20; round++) {
+    const found = spawnSync("find", args, { encoding: "utf8" }).stdout.split("\n");
+    const paths = found.filter((path) => path !== "");
+    if (paths.length === 0) return;
+    for (const path of paths) spawnSync("rmdir", [path]);
+    if (round > 0) spawnSync("sleep", ["0.1"]);
+  }
 }
 
 function removeLab(directory: string, tag: string): void {

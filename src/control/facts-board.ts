@@ -21,6 +21,8 @@ export interface FactsBoard {
   /** True once a first list has been read and while the engine answers. */
   readonly ready: boolean;
   readonly problem: string | undefined;
+  /** Resolves once ready, or after `maxMs`. A node that has just begun needs a moment to read its engine. */
+  settle(maxMs: number): Promise<void>;
   find(idOrName: string): InstanceFact | undefined;
   /** Reads one container anew; returns once the board has it. */
   refresh(id: string): Promise<void>;
@@ -216,8 +218,23 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     }
   }
 
+  async function settle(maxMs: number): Promise<void> {
+    const enough = new AbortController();
+    const leave = onChange(() => {
+      if (ready) enough.abort();
+    });
+    if (!ready) await clock.sleep(maxMs, enough.signal).catch(() => undefined);
+    leave();
+  }
+
+  function onChange(listener: (change: BoardChange) => void): () => void {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
   return {
     read,
+    settle,
     get ready() {
       return ready;
     },
@@ -241,10 +258,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     refreshVolumes,
     refreshImages,
     relist,
-    onChange(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onChange,
     run: async (signal) => {
       await Promise.all([watch(signal), resync(signal)]);
     },

@@ -47,6 +47,8 @@ export interface OperationsOptions {
 }
 
 const WHY_DECISIONS = 10;
+/** How long a request waits for an engine that does not answer. */
+const ENGINE_PATIENCE_MS = 3_000;
 
 function startOfDay(nowMs: number): number {
   return nowMs - (nowMs % 86_400_000);
@@ -202,6 +204,7 @@ function createReads(options: OperationsOptions): Reads {
     alerts: async () => answer(alerts.list()),
     why,
     async images(references) {
+      await board.settle(ENGINE_PATIENCE_MS);
       if (!board.ready) {
         throw new FairleadError(
           controlErrors["engine-away"],

@@ -18,6 +18,9 @@ import { scopeKey } from "./supervisor.ts";
 
 type Writes = Pick<Operations, "plan" | "apply" | "down" | "act">;
 
+/** How long a request waits for an engine that does not answer. */
+const ENGINE_PATIENCE_MS = 3_000;
+
 /** Refuses an intent whose parts do not fit together; the schema has checked each part. */
 function checkIntent(intent: Intent): void {
   const names = new Set(intent.services.map((service) => service.name));
@@ -47,7 +50,8 @@ function checkIntent(intent: Intent): void {
 export function createWrites(options: OperationsOptions): Writes {
   const { board, supervisor, memory, decisions, clock, random } = options;
 
-  function needEngine(): void {
+  async function needEngine(): Promise<void> {
+    await board.settle(ENGINE_PATIENCE_MS);
     if (board.ready) return;
     throw new FairleadError(
       controlErrors["engine-away"],
@@ -141,13 +145,13 @@ export function createWrites(options: OperationsOptions): Writes {
 
   return {
     async plan(intent) {
-      needEngine();
+      await needEngine();
       checkIntent(intent);
       refuseRemoving(intent.scope);
       return planFor(intent);
     },
     async apply(request, caller: Caller) {
-      needEngine();
+      await needEngine();
       const { intent } = request;
       checkIntent(intent);
       refuseRemoving(intent.scope);
@@ -174,7 +178,7 @@ export function createWrites(options: OperationsOptions): Writes {
       return plan;
     },
     async down(scope, request, caller) {
-      needEngine();
+      await needEngine();
       const loop = supervisor.loop(scope) ?? failLookup(scope, supervisor.loops.keys());
       const removal = { volumes: request.volumes === true };
       const plan = makeRemovalPlan(inputFor(loop.desired.intent), removal, planId());
@@ -193,7 +197,7 @@ export function createWrites(options: OperationsOptions): Writes {
       const change = changeFor(request, clock.nowMs());
       const changed = (name: string, entry: ServiceMemory): ServiceMemory =>
         names.includes(name) ? change(entry) : entry;
-      if (request.action === "restart") needEngine();
+      if (request.action === "restart") await needEngine();
       const input = inputFor(loop.desired.intent);
       const withAll = new Map(input.memory);
       for (const name of names)

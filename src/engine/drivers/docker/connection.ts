@@ -180,19 +180,23 @@ export function createConnection(
     return parseAnswer(text);
   }
 
-  async function ping(signal: AbortSignal | undefined): Promise<string> {
-    const response = await send("GET", "/_ping", { signal, deadlineMs: 5_000 }, false);
+  async function ping(): Promise<string> {
+    const response = await send("GET", "/_ping", { deadlineMs: 5_000 }, false);
     response.resume();
     const offered = response.headers["api-version"];
     return chooseVersion(typeof offered === "string" ? offered : "");
   }
 
   function negotiate(signal?: AbortSignal): Promise<string> {
-    version ??= ping(signal).catch((error: unknown) => {
-      version = undefined;
-      throw error;
-    });
-    return version;
+    if (version === undefined) {
+      const asked: Promise<string> = ping().catch((error: unknown) => {
+        if (version === asked) version = undefined;
+        throw error;
+      });
+      version = asked;
+    }
+    // The question is everybody's: whoever gives up leaves it to the others.
+    return signal === undefined ? version : abandonOn(signal, version);
   }
 
   return {
@@ -235,6 +239,16 @@ export function createConnection(
     },
     close: () => agent.destroy(),
   };
+}
+
+/** The answer, or the signal's reason when that comes first. */
+function abandonOn<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    void answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
 }
 
 function stripVersion(path: string): string {

@@ -132,13 +132,14 @@ function readCurrentContext(configDirectory: string): string | undefined {
  */
 export function resolveEndpoint(given: string, env: Env): Endpoint {
   const configDirectory = env["DOCKER_CONFIG"] ?? join(env["HOME"] ?? homedir(), ".docker");
-  if (given.includes("://")) return parseEndpoint(given);
-  if (given !== "" && given !== "default") return readContext(given, configDirectory);
-  const host = given === "default" ? "" : (env["DOCKER_HOST"] ?? "");
+  const isAddress = given.includes("://");
+  if (given !== "" && given !== "default" && !isAddress) return readContext(given, configDirectory);
+  const named = given === "default" ? "" : (env["DOCKER_HOST"] ?? "");
+  const host = isAddress ? given : named;
   if (host !== "") {
     const verify = (env["DOCKER_TLS_VERIFY"] ?? "") !== "";
     const secure = verify || (env["DOCKER_CERT_PATH"] ?? "") !== "";
-    const useTls = secure && !host.startsWith("unix://");
+    const useTls = secure && host.startsWith("tcp://");
     return parseEndpoint(
       host,
       useTls ? readTls(env["DOCKER_CERT_PATH"] ?? configDirectory, verify) : undefined,

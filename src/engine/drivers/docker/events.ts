@@ -52,7 +52,8 @@ export function createTold(sinceNs: bigint | undefined): Told {
   let lastNs = sinceNs;
   return {
     isNew(event) {
-      const key = `${event.timeNs} ${event.type} ${event.action} ${event.id}`;
+      const { timeNs, type, action, id, attributes } = event;
+      const key = JSON.stringify([String(timeNs), type, action, id, attributes]);
       if (seen.has(key)) return false;
       seen.add(key);
       if (seen.size > REMEMBERED_MAX) {
@@ -89,7 +90,8 @@ export function readEngineStart(connection: Connection): number | undefined {
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
-async function* readEvents(lines: AsyncIterable<Buffer>): AsyncGenerator<EngineEvent> {
+/** Undefined stands for bytes that were given up: something may be missing. */
+async function* readEvents(lines: AsyncIterable<Buffer>): AsyncGenerator<EngineEvent | undefined> {
   let rest = "";
   const decoder = new TextDecoder();
   for await (const chunk of lines) {
@@ -97,9 +99,12 @@ async function* readEvents(lines: AsyncIterable<Buffer>): AsyncGenerator<EngineE
     for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n")) {
       const event = parseEvent(rest.slice(0, end));
       rest = rest.slice(end + 1);
-      if (event !== undefined) yield event;
+      yield event;
     }
-    if (rest.length > BUFFER_CHARACTERS_MAX) rest = "";
+    if (rest.length > BUFFER_CHARACTERS_MAX) {
+      rest = "";
+      yield undefined;
+    }
   }
 }
 
@@ -128,11 +133,13 @@ export async function* watchEvents(parts: WatchParts): AsyncGenerator<EngineSign
       const nowStartedAtMs = readEngineStart(connection);
       const same = nowStartedAtMs !== undefined && nowStartedAtMs === startedAtMs;
       yield { kind: "connected", restarted: connectedBefore && !same };
+      if (connectedBefore) yield { kind: "relist" };
       startedAtMs = nowStartedAtMs;
       connectedBefore = true;
       failures = 0;
       for await (const event of readEvents(response as AsyncIterable<Buffer>)) {
-        if (told.isNew(event)) yield { kind: "event", event };
+        if (event === undefined) yield { kind: "relist" };
+        else if (told.isNew(event)) yield { kind: "event", event };
       }
       yield { kind: "disconnected", error: "the engine ended the event stream" };
     } catch (error) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ExecResult, WriteOptions } from "#engine/engine.ts";
+import { FairleadError } from "#base/errors.ts";
+import { engineErrors } from "#engine/errors.ts";
 import type { Connection } from "./connection.ts";
 import { demultiplex } from "./frames.ts";
 
@@ -13,8 +15,28 @@ export async function runExec(
   command: readonly string[],
   options: WriteOptions & { user?: string; stdin?: string },
 ): Promise<ExecResult> {
+  const deadlineMs = options.deadlineMs ?? EXEC_MS;
+  const deadline = AbortSignal.timeout(deadlineMs);
+  try {
+    return await execute(connection, id, command, options, deadline);
+  } catch (error) {
+    if (!deadline.aborted || options.signal?.aborted === true) throw error;
+    throw new FairleadError(
+      engineErrors["engine-timeout"],
+      `the command did not end within ${deadlineMs} ms`,
+      { cause: error },
+    );
+  }
+}
+
+async function execute(
+  connection: Connection,
+  id: string,
+  command: readonly string[],
+  options: WriteOptions & { user?: string; stdin?: string },
+  deadline: AbortSignal,
+): Promise<ExecResult> {
   const { decision } = options;
-  const deadline = AbortSignal.timeout(options.deadlineMs ?? EXEC_MS);
   const signal =
     options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   const json = {
@@ -32,16 +54,36 @@ export async function runExec(
   const { Id } = created as { Id: string };
   const start = { json: { Detach: false, Tty: false }, decision, signal };
   const { socket, head } = await connection.hijack(`/exec/${Id}/start`, start);
-  const output = { stdout: "", stderr: "" };
+  const output = { stdout: createBounded(), stderr: createBounded() };
   try {
     if (options.stdin !== undefined) socket.end(options.stdin);
     if (head.length > 0) socket.unshift(head);
     for await (const { stream, bytes } of demultiplex(socket as AsyncIterable<Buffer>, false)) {
-      if (output[stream].length < OUTPUT_BYTES_MAX) output[stream] += bytes.toString("utf8");
+      output[stream].add(bytes);
     }
   } finally {
     socket.destroy();
   }
   const ended = await connection.call("GET", `/exec/${Id}/json`, { signal });
-  return { exitCode: (ended as { ExitCode?: number | null }).ExitCode ?? -1, ...output };
+  const { ExitCode } = ended as { ExitCode?: number | null };
+  return {
+    exitCode: ExitCode ?? -1,
+    stdout: output.stdout.text(),
+    stderr: output.stderr.text(),
+  };
+}
+
+/** Bytes up to the bound; decoded as a whole, since frames cut characters. */
+function createBounded(): { add(bytes: Buffer): void; text(): string } {
+  const kept: Buffer[] = [];
+  let leftBytes = OUTPUT_BYTES_MAX;
+  return {
+    add(bytes) {
+      if (leftBytes === 0) return;
+      const part = bytes.subarray(0, leftBytes);
+      leftBytes -= part.length;
+      kept.push(part);
+    },
+    text: () => Buffer.concat(kept).toString("utf8"),
+  };
 }

@@ -8,6 +8,8 @@ import type { Connection } from "./connection.ts";
 import { demultiplex, splitLines } from "./frames.ts";
 
 const LAST_LINES = 10;
+/** Silence in the midst of an answer after which the engine is taken to hang. */
+const IDLE_MS = 120_000;
 /** A build whose engine says nothing for this long is given up before its answer begins. */
 const BUILD_HEAD_MS = 600_000;
 
@@ -26,6 +28,10 @@ export async function readProgress(
   onLine: ((line: string) => void) | undefined,
 ): Promise<void> {
   const last: string[] = [];
+  response.setTimeout(IDLE_MS, () => {
+    const message = `the engine said nothing for ${IDLE_MS} ms`;
+    response.destroy(new FairleadError(engineErrors["engine-timeout"], message));
+  });
   for await (const { text } of splitLines(demultiplex(response as AsyncIterable<Buffer>, true))) {
     if (text.trim() === "") continue;
     const document = JSON.parse(text) as ProgressDocument;

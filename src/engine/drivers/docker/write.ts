@@ -32,7 +32,9 @@ async function unlessGone(answer: Promise<unknown>): Promise<void> {
   try {
     await answer;
   } catch (error) {
-    if (!isKind(error, engineErrors["not-there"])) throw error;
+    const gone =
+      isKind(error, engineErrors["not-there"]) || isKind(error, engineErrors["image-missing"]);
+    if (!gone) throw error;
   }
 }
 
@@ -92,13 +94,23 @@ export function createWriter(connection: Connection): Writes {
       `/containers/create?${query}`,
       parts(options, START_MS, { json }),
     )) as { Id: string };
-    for (const endpoint of others) {
-      const body = { Container: Id, EndpointConfig: toEndpoint(endpoint) };
-      await connection.call(
-        "POST",
-        `/networks/${encodeURIComponent(endpoint.network)}/connect`,
-        parts(options, START_MS, { json: body }),
-      );
+    try {
+      for (const endpoint of others) {
+        const body = { Container: Id, EndpointConfig: toEndpoint(endpoint) };
+        await connection.call(
+          "POST",
+          `/networks/${encodeURIComponent(endpoint.network)}/connect`,
+          parts(options, START_MS, { json: body }),
+        );
+      }
+    } catch (error) {
+      // Half connected it would look finished to the next list. The first error is the one to tell.
+      const { decision } = options;
+      const query = "force=true&v=true";
+      await connection
+        .call("DELETE", `${at(Id)}?${query}`, { decision, deadlineMs: START_MS })
+        .catch(() => undefined);
+      throw error;
     }
     return Id;
   }
