@@ -39,14 +39,19 @@ function sortByCpu(items: readonly UsageView[]): UsageView[] {
   );
 }
 
+/** The node needs two looks at an instance to know its CPU: its first readings may be empty. */
+const EMPTY_READINGS_MAX = 3;
+
 /** `fairlead top`: redraws on a terminal; one reading with --once, when piped, and for documents. */
 export async function run(context: Context): Promise<number> {
   const { api, out, parsed } = context;
   const endless =
     !parsed.has("once") && (out.form === "jsonl" || (out.terminal.live && out.forPeople));
+  let empty = 0;
   for await (const reading of api.lines<UsageReading>("GET", "usage", {
     query: { scope: findScope(context) },
   })) {
+    if (reading.items.length === 0 && ++empty < EMPTY_READINGS_MAX) continue;
     if (endless && out.forPeople) process.stdout.write("\u001b[H\u001b[2J");
     await out.list(wrapItems("UsageList", sortByCpu(reading.items)), LIST);
     if (!endless) break;

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline/promises";
 import type { Plan } from "@fairlead/protocol/decision.ts";
 import type { NodeStatus, ScopeView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
+import { defaultRuntimeDir } from "#config/default-paths.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors, doctorErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
@@ -101,16 +102,18 @@ async function removeScope(context: Context, scope: string): Promise<void> {
   });
 }
 
-/** Removes the files that are Fairlead's; a directory that someone put more into stays and is told. */
+/** Removes the files that are Fairlead's; a directory that someone put more into stays, and the proof names it. */
 function removeFiles(context: Context): void {
   const { settings } = loadNodeSettings(context, { socket: context.socket });
-  for (const path of listFiles(context))
+  for (const path of listFiles(context)) {
     if (path !== settings.stateDir) rmSync(path, { recursive: true, force: true });
-  for (const directory of [settings.stateDir, dirname(settings.socket)]) removeEmpty(directory);
+  }
+  const runtimeDir = dirname(settings.socket);
+  if (runtimeDir === defaultRuntimeDir(context)) removeEmpty(runtimeDir);
+  removeEmpty(settings.stateDir);
 }
 
 function removeEmpty(directory: string): void {
-  if (!/fairlead|run$/.test(directory)) return;
   try {
     rmdirSync(directory);
   } catch {
