@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { addAbortSignal } from "node:stream";
 import type { ExecResult, WriteOptions } from "#engine/engine.ts";
 import { FairleadError } from "#base/errors.ts";
 import { engineErrors } from "#engine/errors.ts";
@@ -54,6 +55,8 @@ async function execute(
   const { Id } = created as { Id: string };
   const start = { json: { Detach: false, Tty: false }, decision, signal };
   const { socket, head } = await connection.hijack(`/exec/${Id}/start`, start);
+  // The request's own signal no longer reaches a socket that was taken over.
+  addAbortSignal(signal, socket);
   const output = { stdout: createBounded(), stderr: createBounded() };
   try {
     if (options.stdin !== undefined) socket.end(options.stdin);

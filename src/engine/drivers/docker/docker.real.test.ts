@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver against a real engine in a network namespace of its own. Needs root and dockerd.
+import assert from "node:assert/strict";
+import { join, dirname } from "node:path";
+import { after, before, test } from "node:test";
+import { startEngine, type LabEngine } from "#lab/engine.ts";
+import { importBusybox } from "#lab/images.ts";
+import { createSocketProxy } from "#lab/socket-proxy.ts";
+import { FairleadError } from "#base/errors.ts";
+import { createSystemClock } from "#node/system-clock.ts";
+import type { CreateRequest, Engine, EngineSignal } from "#engine/engine.ts";
+import { openEngine, openEngineReader } from "#engine/open.ts";
+
+const parts = { clock: createSystemClock(), random: Math.random };
+const by = { decision: "d-test" };
+let lab: LabEngine;
+let engine: Engine;
+
+before(async () => {
+  lab = await startEngine();
+  await importBusybox(lab);
+  engine = openEngine({ endpoint: lab.endpoint, env: {} }, parts);
+});
+
+after(async () => {
+  await engine?.[Symbol.asyncDispose]();
+  await lab?.[Symbol.asyncDispose]();
+});
+
+function toRequest(name: string, more: Partial<CreateRequest> = {}): CreateRequest {
+  const config = { Image: "busybox:lab", Env: ["TOKEN=hidden-value"] };
+  return { name, config, labels: {}, networkMode: "none", endpoints: [], ...more } as CreateRequest;
+}
+
+const isSlug = (slug: string) => (error: unknown) =>
+  error instanceof FairleadError &&
+  error.kind.slug === slug &&
+  !error.message.includes("hidden-value");
+
+test("a container is created, started, seen, executed in, stopped and removed", async () => {
+  const id = await engine.createInstance(toRequest("one"), by);
+  await engine.startInstance(id, by);
+  await engine.startInstance(id, by);
+  assert.equal((await engine.inspectInstance("one"))?.state, "running");
+  assert.ok((await engine.listInstances()).some((instance) => instance.id === id));
+  const content = Buffer.from("né");
+  await engine.putFiles(id, [{ path: "/tmp/é x", mode: 0o600, uid: 0, gid: 0, content }], by);
+  assert.equal((await engine.exec(id, ["cat", "/tmp/é x"], by)).stdout, "né");
+  const echoed = await engine.exec(id, ["sh", "-c", "cat; echo e >&2; exit 3"], {
+    ...by,
+    stdin: "in",
+  });
+  assert.deepEqual(echoed, { exitCode: 3, stdout: "in", stderr: "e\n" });
+  await assert.rejects(
+    engine.exec(id, ["sleep", "100"], { ...by, deadlineMs: 300 }),
+    isSlug("engine-timeout"),
+  );
+  await engine.stopInstance(id, { ...by, graceMs: 0 });
+  assert.equal((await engine.inspectInstance(id))?.state, "exited");
+  await engine.killInstance(id, by);
+  await engine.removeInstance(id, { ...by, force: true, anonymousVolumes: true });
+  await engine.removeInstance(id, { ...by, force: true, anonymousVolumes: true });
+  assert.equal(await engine.inspectInstance(id), undefined);
+});
+
+test("refusals have kinds, and never the environment", async () => {
+  const id = await engine.createInstance(toRequest("taken"), by);
+  await assert.rejects(engine.createInstance(toRequest("taken"), by), isSlug("name-taken"));
+  const config = { Image: "nowhere:1" };
+  await assert.rejects(
+    engine.createInstance(toRequest("x", { config }), by),
+    isSlug("image-missing"),
+  );
+  await assert.rejects(engine.startInstance("nobody", by), isSlug("not-there"));
+  await assert.rejects(engine.pullImage("registry.invalid/a", by), isSlug("image-missing"));
+  await engine.removeInstance(id, { ...by, force: true, anonymousVolumes: true });
+});
+
+test("a create whose second network cannot be connected leaves no container", async () => {
+  const path = join(dirname(lab.socketPath), "half.sock");
+  await using proxy = await createSocketProxy(lab.socketPath, path);
+  await using slow = openEngine({ endpoint: proxy.endpoint, env: {} }, parts);
+  proxy.hang((seen) => seen.path.endsWith("/connect"));
+  const endpoints = [{ network: "bridge" }, { network: "missing" }];
+  const request = toRequest("half", { networkMode: "bridge", endpoints });
+  const creating = slow.createInstance(request, { ...by, deadlineMs: 2_000 });
+  await assert.rejects(creating, isSlug("engine-timeout"));
+  assert.equal(await engine.inspectInstance("half"), undefined);
+  assert.ok(proxy.writes().every((seen) => seen.decision === by.decision));
+});
+
+test("a reader has no method that writes", async () => {
+  await using reader = openEngineReader({ endpoint: lab.endpoint, env: {} }, parts);
+  assert.ok(!("startInstance" in reader) && !("createInstance" in reader));
+  assert.equal((await reader.info()).apiVersion, "1.41");
+});
+
+test("one hung call ends by its deadline and stalls no other", async () => {
+  await using proxy = await createSocketProxy(
+    lab.socketPath,
+    join(dirname(lab.socketPath), "p.sock"),
+  );
+  await using reader = openEngineReader({ endpoint: proxy.endpoint, env: {} }, parts);
+  proxy.hang((seen) => seen.path.endsWith("/networks"));
+  const hung = reader.listNetworks({ deadlineMs: 1_000 });
+  await Promise.all([reader.listImages(), reader.listVolumes(), reader.listInstances()]);
+  await assert.rejects(hung, isSlug("engine-timeout"));
+  proxy.release();
+});
+
+test("a hung engine is a timeout", async () => {
+  lab.pause();
+  try {
+    await assert.rejects(engine.listImages({ deadlineMs: 300 }), isSlug("engine-timeout"));
+  } finally {
+    lab.resume();
+  }
+});
+
+test("after the engine was killed the watcher says restarted and relist, and no event twice", async () => {
+  const ended = new AbortController();
+  const signals: EngineSignal[] = [];
+  const waits: { test: (signal: EngineSignal) => boolean; done: () => void }[] = [];
+  const next = (test: (signal: EngineSignal) => boolean): Promise<void> =>
+    new Promise((done) => waits.push({ test, done }));
+  const connected = next((signal) => signal.kind === "connected");
+  const watching = (async () => {
+    for await (const signal of engine.watch({ signal: ended.signal })) {
+      signals.push(signal);
+      for (const wait of waits) if (wait.test(signal)) wait.done();
+    }
+  })();
+  const isCreate = (name: string) => (signal: EngineSignal) =>
+    signal.kind === "event" &&
+    signal.event.action === "create" &&
+    signal.event.attributes["name"] === name;
+  await connected;
+  const first = next(isCreate("before"));
+  await engine.createInstance(toRequest("before"), by);
+  await first;
+  const relisted = next((signal) => signal.kind === "relist");
+  await lab.kill();
+  await lab.start();
+  await relisted;
+  const second = next(isCreate("after"));
+  await engine.createInstance(toRequest("after"), by);
+  await second;
+  ended.abort();
+  await watching;
+  assert.ok(signals.some((signal) => signal.kind === "connected" && signal.restarted));
+  for (const name of ["before", "after"]) assert.equal(signals.filter(isCreate(name)).length, 1);
+});
