@@ -3,15 +3,21 @@
 import assert from "node:assert/strict";
 import { join, dirname } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import { startEngine, type LabEngine } from "#lab/engine.ts";
 import { importBusybox } from "#lab/images.ts";
 import { createSocketProxy } from "#lab/socket-proxy.ts";
 import { FairleadError } from "#base/errors.ts";
-import { createSystemClock } from "#node/system-clock.ts";
+import type { Clock } from "#base/clock.ts";
 import type { CreateRequest, Engine, EngineSignal } from "#engine/engine.ts";
 import { openEngine, openEngineReader } from "#engine/open.ts";
 
-const parts = { clock: createSystemClock(), random: Math.random };
+const clock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep: (delayMs, signal) => wait(delayMs, undefined, signal === undefined ? {} : { signal }),
+};
+const parts = { clock, random: Math.random };
 const by = { decision: "d-test" };
 let lab: LabEngine;
 let engine: Engine;
