@@ -3,7 +3,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { FairleadError } from "#base/errors.ts";
 import { addBuildRoutes } from "./build-routes.ts";
-import type { ApiContext, ApiEnv, ApiParts } from "./channel.ts";
+import type { ApiContext, ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 import { createGuard, secureAnswers } from "./guard.ts";
 import { describeApi } from "./openapi.ts";
@@ -14,6 +14,7 @@ import { addSessionRoutes } from "./session-routes.ts";
 import { addStreamRoutes } from "./stream-routes.ts";
 import { refuseInvalid } from "./validation.ts";
 import { addWriteRoutes } from "./write-routes.ts";
+import type { ApiParts } from "./parts.ts";
 
 const PLACES: Readonly<Record<string, string>> = { json: "body", query: "query", param: "path" };
 

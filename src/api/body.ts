@@ -3,8 +3,9 @@
 import type { MiddlewareHandler } from "hono";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
-import type { ApiContext, ApiEnv, ApiParts } from "./channel.ts";
+import type { ApiContext, ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
+import type { ApiParts } from "./parts.ts";
 
 /** An error for a body above `sizeBytesMax`. */
 export function refuseSize(sizeBytesMax: number): FairleadError {

@@ -5,12 +5,13 @@ import { BuildHeader, BuildLine } from "@fairlead/protocol/routes.ts";
 import { z } from "zod";
 import { FairleadError } from "#base/errors.ts";
 import { checkJson, decodeUtf8, refuseSize } from "./body.ts";
-import { createCaller, type ApiEnv, type ApiParts } from "./channel.ts";
+import type { ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 import { PROBLEM } from "./route-parts.ts";
 import type { ApiLimits } from "./settings.ts";
 import type { Message } from "./streams.ts";
 import { refuseInvalid } from "./validation.ts";
+import { createCaller, type ApiParts } from "./parts.ts";
 
 export const BUILD_TYPE = "application/vnd.fairlead.build";
 

@@ -6,7 +6,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Operations } from "#control/operations.ts";
 import { createApp } from "./app.ts";
-import type { ApiParts, Channel } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import {
   createListener,
   listenOnTcp,
@@ -17,6 +17,7 @@ import {
 import { createFailureLimit, createSessions } from "./sessions.ts";
 import type { ApiSettings } from "./settings.ts";
 import { createStreams } from "./streams.ts";
+import type { ApiParts } from "./parts.ts";
 
 export interface ApiOptions {
   readonly operations: Operations;

@@ -3,9 +3,10 @@
 import { getCookie } from "hono/cookie";
 import type { MiddlewareHandler } from "hono";
 import { FairleadError } from "#base/errors.ts";
-import type { ApiContext, ApiEnv, ApiParts, Channel } from "./channel.ts";
+import type { ApiContext, ApiEnv, Channel } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 import { equalSecrets } from "./sessions.ts";
+import type { ApiParts } from "./parts.ts";
 
 type Tcp = Extract<Channel, { kind: "tcp" }>;
 

@@ -16,7 +16,7 @@ import {
 import { API_VERSION, NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { z } from "zod";
 import { readJsonBody } from "./body.ts";
-import type { ApiEnv, ApiParts } from "./channel.ts";
+import type { ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 import {
   acceptJson,
@@ -29,6 +29,7 @@ import {
   scopeQuery,
   wrapList,
 } from "./route-parts.ts";
+import type { ApiParts } from "./parts.ts";
 
 const name = z.string().min(1).max(300);
 const instanceQuery = scopeQuery.extend({ service: name.optional() });

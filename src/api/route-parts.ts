@@ -5,7 +5,8 @@ import { API_VERSION, Problem } from "@fairlead/protocol/views.ts";
 import { z } from "zod";
 import { baseErrors, FairleadError } from "#base/errors.ts";
 import type { Answer, Caller } from "#control/operations.ts";
-import { createCaller, type ApiContext, type ApiParts } from "./channel.ts";
+import type { ApiContext } from "./channel.ts";
+import { createCaller, type ApiParts } from "./parts.ts";
 
 /** What any route answers when it cannot do what was asked. */
 export const PROBLEM = {

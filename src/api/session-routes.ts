@@ -5,10 +5,11 @@ import { SessionRequest, SessionView, SignInLink } from "@fairlead/protocol/rout
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { FairleadError } from "#base/errors.ts";
 import { readJsonBody } from "./body.ts";
-import type { ApiContext, ApiEnv, ApiParts } from "./channel.ts";
+import type { ApiContext, ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 import { acceptJson, describeJson, PROBLEM } from "./route-parts.ts";
 import type { Session } from "./sessions.ts";
+import type { ApiParts } from "./parts.ts";
 
 const linkRoute = createRoute({
   method: "post",

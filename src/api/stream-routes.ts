@@ -6,9 +6,10 @@ import { EventLine, LogLine, UsageReading } from "@fairlead/protocol/routes.ts";
 import { NodeEvent } from "@fairlead/protocol/views.ts";
 import { z } from "zod";
 import type { Caller } from "#control/operations.ts";
-import { createCaller, type ApiContext, type ApiEnv, type ApiParts } from "./channel.ts";
+import type { ApiContext, ApiEnv } from "./channel.ts";
 import { countBetween, flag, given, PROBLEM, repeatable, scopeQuery } from "./route-parts.ts";
 import type { Message } from "./streams.ts";
+import { createCaller, type ApiParts } from "./parts.ts";
 
 const eventsQuery = scopeQuery.extend({
   /** Like the header Last-Event-ID, which wins. */

@@ -10,9 +10,10 @@ import {
 } from "@fairlead/protocol/requests.ts";
 import { FairleadError } from "#base/errors.ts";
 import { readJsonBody } from "./body.ts";
-import type { ApiEnv, ApiParts } from "./channel.ts";
+import type { ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 import { acceptJson, describeJson, PROBLEM, runOperation, scopeParams } from "./route-parts.ts";
+import type { ApiParts } from "./parts.ts";
 
 /** Throws FL0515 when a body speaks of another scope than its address. */
 function checkScope(addressed: string, named: string): void {

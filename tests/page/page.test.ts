@@ -202,13 +202,13 @@ describe("views", () => {
       prepare: ({ fake }) => {
         const engine = { ...fake.status.engine, reachable: false, problem: "connect ENOENT" };
         fake.status = { ...fake.status, engine };
-        fake.missing = ["engine"];
+        fake.missing = ["engine: connect ENOENT", "stats of web-1"];
       },
     });
     for (const view of ["", "services", "decisions"]) {
       await show(opened, view);
       await opened.page.getByText("The Docker Engine does not answer (connect ENOENT)").waitFor();
-      await opened.page.getByText("Lists are not whole: engine did not answer.").waitFor();
+      await opened.page.getByText("Lists are not whole; missing: stats of web-1.").waitFor();
     }
   });
 });

@@ -19,8 +19,11 @@ function listTroubles(state: PageState): string[] {
     const problem = status.engine.problem === undefined ? "" : ` (${status.engine.problem})`;
     troubles.push(`The Docker Engine does not answer${problem}.${since}`);
   }
-  if (missing.length > 0)
-    troubles.push(`Lists are not whole: ${missing.join(", ")} did not answer.`);
+  // The engine's silence was said above, with its reason.
+  const others = missing.filter(
+    (one) => status?.engine.reachable !== false || !one.startsWith("engine"),
+  );
+  if (others.length > 0) troubles.push(`Lists are not whole; missing: ${others.join("; ")}.`);
   if (status?.store.problem !== undefined)
     troubles.push(`The store has a problem: ${status.store.problem}.`);
   return troubles;

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every route is given.
+import type { Clock } from "#base/clock.ts";
+import type { Logger } from "#base/logger.ts";
+import type { Caller, Operations } from "#control/operations.ts";
+import type { ApiContext } from "./channel.ts";
+import type { FailureLimit, Sessions } from "./sessions.ts";
+import type { ApiSettings } from "./settings.ts";
+import type { Streams } from "./streams.ts";
+
+/** Everything that the routes work with. */
+export interface ApiParts {
+  readonly operations: Operations;
+  readonly settings: ApiSettings;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly sessions: Sessions;
+  readonly failures: FailureLimit;
+  readonly streams: Streams;
+  /** Aborts when the API closes. */
+  readonly closing: AbortSignal;
+  /** The page's address, once a TCP listener is open. */
+  pageOrigin(): string | undefined;
+}
+
+/** The caller of a request: its signal aborts when the client goes away or the API closes. */
+export function createCaller(c: ApiContext, parts: ApiParts): Caller {
+  return { actor: c.get("actor"), signal: AbortSignal.any([c.req.raw.signal, parts.closing]) };
+}
