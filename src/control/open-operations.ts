@@ -1,50 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operations over the loops of one node. Reading is here; writing and streaming have files of their own.
 import { FairleadError } from "#base/errors.ts";
-import type { Clock, Random } from "#base/clock.ts";
 import { normalizeReference } from "#brain/naming.ts";
-import type { Engine, EngineInfo } from "#engine/engine.ts";
 import type { NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
-import type { AlertBoard } from "./alert-board.ts";
-import type { DecisionLog } from "./decision-log.ts";
 import { controlErrors } from "./errors.ts";
-import type { EventFeed } from "./event-feed.ts";
 import { answerDecision, listNext, summarizeService } from "./explain-why.ts";
-import type { FactsBoard } from "./facts-board.ts";
 import { hideDocument, hideIntent } from "./hide.ts";
 import { failLookup, findObject } from "./lookup.ts";
-import type { MemoryBoard } from "./memory-board.ts";
 import type { Answer, Caller, Operations } from "./operations.ts";
-import type { ScopeViews } from "./scope-views.ts";
+import type { OperationsOptions } from "./operations-options.ts";
 import { createStreams } from "./streams.ts";
-import type { Supervisor } from "./supervisor.ts";
 import { createWrites } from "./writes.ts";
-import type { Store } from "#store/store.ts";
-
-export interface OperationsOptions {
-  readonly engine: Engine;
-  readonly store: Store;
-  readonly board: FactsBoard;
-  readonly supervisor: Supervisor;
-  readonly memory: MemoryBoard;
-  readonly decisions: DecisionLog;
-  readonly alerts: AlertBoard;
-  readonly feed: EventFeed;
-  readonly views: ScopeViews;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly identity: {
-    readonly version: string;
-    readonly node: string;
-    readonly pid: number;
-    readonly startedAtMs: number;
-  };
-  /** What the engine said of itself last. */
-  readonly engineInfo: () => EngineInfo | undefined;
-  readonly storeSizeBytes: () => number;
-  /** Address of the page, when it is served. */
-  readonly page: () => string | undefined;
-}
 
 const WHY_DECISIONS = 10;
 /** How long a request waits for an engine that does not answer. */

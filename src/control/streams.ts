@@ -5,7 +5,7 @@ import { createAsyncQueue, type AsyncQueue } from "#base/queue.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import { failLookup } from "./lookup.ts";
-import type { OperationsOptions } from "./open-operations.ts";
+import type { OperationsOptions } from "./operations-options.ts";
 import type {
   BuildRequest,
   Caller,

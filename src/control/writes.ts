@@ -11,7 +11,7 @@ import type { StoreOperation } from "#store/store.ts";
 import type { ActionRequest } from "@fairlead/protocol/requests.ts";
 import { controlErrors } from "./errors.ts";
 import { failLookup } from "./lookup.ts";
-import type { OperationsOptions } from "./open-operations.ts";
+import type { OperationsOptions } from "./operations-options.ts";
 import type { Caller, Operations } from "./operations.ts";
 import type { Desired } from "./scope-loop.ts";
 import { scopeKey } from "./supervisor.ts";

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Clock, Random } from "#base/clock.ts";
+import type { Engine, EngineInfo } from "#engine/engine.ts";
+import type { Store } from "#store/store.ts";
+import type { AlertBoard } from "./alert-board.ts";
+import type { DecisionLog } from "./decision-log.ts";
+import type { EventFeed } from "./event-feed.ts";
+import type { FactsBoard } from "./facts-board.ts";
+import type { MemoryBoard } from "./memory-board.ts";
+import type { ScopeViews } from "./scope-views.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** What the operations of a node work with. */
+export interface OperationsOptions {
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly board: FactsBoard;
+  readonly supervisor: Supervisor;
+  readonly memory: MemoryBoard;
+  readonly decisions: DecisionLog;
+  readonly alerts: AlertBoard;
+  readonly feed: EventFeed;
+  readonly views: ScopeViews;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly identity: {
+    readonly version: string;
+    readonly node: string;
+    readonly pid: number;
+    readonly startedAtMs: number;
+  };
+  /** What the engine said of itself last. */
+  readonly engineInfo: () => EngineInfo | undefined;
+  readonly storeSizeBytes: () => number;
+  /** Address of the page, when it is served. */
+  readonly page: () => string | undefined;
+}
