@@ -47,30 +47,32 @@ async function loadIncluded(run: Run, item: Tree, place: Place): Promise<MapNode
     throw refuse(composeErrors["wrong-type"], "an include needs a path", item.at);
   }
   const directory = textOf(child(item, "project_directory")) ?? parentPath(first.path);
+  // All paths are guarded before anything else is looked at.
+  const texts: { path: string; text: string }[] = [];
+  for (const { path, at } of paths)
+    texts.push({ path, text: await readIncluded(run, path, at, place) });
   const environment = await readEnvironment(run, item, directory, place);
   let whole: MapNode = map({}, item.at);
-  for (const { path, at } of paths) {
-    const start = place.chain.indexOf(path);
-    if (start >= 0) {
-      const circle = [...place.chain.slice(start), path].join(" → ");
-      throw refuse(composeErrors["cycle"], `files include each other: ${circle}`, at);
-    }
-    if (place.chain.length >= CHAIN_MAX) {
-      throw refuse(composeErrors["too-big"], `includes are nested deeper than ${CHAIN_MAX}`, at);
-    }
-    const text = await readInput(run, path, at);
-    if (text === undefined) {
-      throw refuse(
-        composeErrors["file-unreadable"],
-        `include names ${path}, which does not exist`,
-        at,
-      );
-    }
+  for (const { path, text } of texts) {
     const inner = { directory, environment, chain: [...place.chain, path] };
     const merged = mergeTrees(whole, await loadFile(run, text, path, inner), project);
     if (merged?.kind === "map") whole = merged;
   }
   return whole;
+}
+
+async function readIncluded(run: Run, path: string, at: Location, place: Place): Promise<string> {
+  const start = place.chain.indexOf(path);
+  if (start >= 0) {
+    const circle = [...place.chain.slice(start), path].join(" → ");
+    throw refuse(composeErrors["cycle"], `files include each other: ${circle}`, at);
+  }
+  if (place.chain.length >= CHAIN_MAX) {
+    throw refuse(composeErrors["too-big"], `includes are nested deeper than ${CHAIN_MAX}`, at);
+  }
+  const text = await readInput(run, path, at);
+  if (text !== undefined) return text;
+  throw refuse(composeErrors["file-unreadable"], `include names ${path}, which does not exist`, at);
 }
 
 function listTexts(node: Tree | undefined): { path: string; at: Location }[] {

@@ -111,7 +111,7 @@ function compileDisks(service: ServiceModel): HostConfig {
   const disks = service.blkio_config;
   if (disks === undefined) return {};
   const rates = (limits: typeof disks.device_read_bps): { Path: string; Rate: number }[] =>
-    (limits ?? []).map(({ path = "", rate = "0" }) => ({ Path: path, Rate: readRate(rate) }));
+    (limits ?? []).map(({ path = "", rate = "0" }) => ({ Path: path, Rate: Number(rate) }));
   return dropEmpty({
     BlkioWeight: nonZero(disks.weight),
     BlkioWeightDevice: (disks.weight_device ?? []).map(({ path = "", weight = 0 }) => ({
@@ -123,13 +123,6 @@ function compileDisks(service: ServiceModel): HostConfig {
     BlkioDeviceWriteBps: rates(disks.device_write_bps),
     BlkioDeviceWriteIOps: rates(disks.device_write_iops),
   });
-}
-
-const POWER: Readonly<Record<string, number>> = { "": 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
-
-function readRate(text: string): number {
-  const [, count = "0", unit = ""] = /^([\d.]+)\s*([kmgtp]?)/i.exec(text) ?? [];
-  return Math.floor(Number(count) * 1024 ** (POWER[unit.toLowerCase()] ?? 0));
 }
 
 function compileNames(service: ServiceModel): HostConfig {

@@ -18,12 +18,12 @@ const PROPAGATIONS = new Set(["private", "rprivate", "shared", "rshared", "slave
 const CONSISTENCIES = new Set(["consistent", "cached", "delegated"]);
 
 function isHostPath(source: string): boolean {
-  return /^(?:[./~]|[A-Za-z]:[\\/])/.test(source);
+  return /^(?:[./~]|[A-Za-z]:\\)/.test(source);
 }
 
-/** `C:\data:/data` begins with a drive letter, not with a volume called C. */
+/** `C:\data:/data` begins with a drive letter; `c:/data` is a volume called c. */
 function splitShort(written: string): string[] {
-  const drive = /^[A-Za-z]:[\\/]/.test(written) ? written.slice(0, 2) : "";
+  const drive = /^[A-Za-z]:\\/.test(written) ? written.slice(0, 2) : "";
   const parts = written.slice(drive.length).split(":");
   return drive === "" ? parts : [`${drive}${parts[0] ?? ""}`, ...parts.slice(1)];
 }
@@ -108,7 +108,7 @@ function resolveSource(node: Tree, resolve: (path: string) => string): Tree {
   const source = textOf(child(node, "source"));
   const bound = textOf(child(node, "type")) === "bind";
   if (node.kind !== "map" || !bound || source === undefined) return node;
-  if (/^[A-Za-z]:[\\/]/.test(source)) return node;
+  if (/^[A-Za-z]:\\/.test(source)) return node;
   return withEntry(node, "source", scalar(resolve(source), child(node, "source")?.at ?? node.at));
 }
 
@@ -131,7 +131,7 @@ export const volumes = listOf(
       target: key(
         text({
           form: "an absolute path in the container",
-          check: (t) => t.startsWith("/") || /^[A-Za-z]:[\\/]/.test(t),
+          check: (t) => t.startsWith("/") || /^[A-Za-z]:\\/.test(t),
           rewrite: normaliseTarget,
         }),
         "Absolute path in the container.",

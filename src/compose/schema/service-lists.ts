@@ -15,7 +15,7 @@ import {
   word,
 } from "#compose/shape.ts";
 import { child, type Entry, list, map, scalar, textOf, type Tree } from "#compose/tree.ts";
-import { driverOptions, duration, path, toList, words } from "./common.ts";
+import { driverOptions, duration, path, size, toList, words } from "./common.ts";
 
 const NAME = /^[a-zA-Z0-9._-]+$/;
 
@@ -194,14 +194,7 @@ export const logging = object(
 const rate = object(
   {
     path: key(text(), "Device of the host."),
-    rate: key(
-      text({
-        loose: true,
-        check: (t) => /^\d+(\.\d+)?\s*[kmgtp]?i?b?$/i.test(t),
-        form: "a number or a size",
-      }),
-      "Bytes or operations a second.",
-    ),
+    rate: key(size, "Bytes or operations a second."),
   },
   { extensible: false, merge: "replace" },
 );
