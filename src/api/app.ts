@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All routes in one app. What is not routed here is refused.
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { FairleadError } from "#base/errors.ts";
+import { baseErrors, FairleadError } from "#base/errors.ts";
 import { addBuildRoutes } from "./build-routes.ts";
 import type { ApiContext, ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
@@ -19,7 +19,11 @@ import type { ApiParts } from "./parts.ts";
 const PLACES: Readonly<Record<string, string>> = { json: "body", query: "query", param: "path" };
 
 function respondToError(thrown: unknown, c: ApiContext, parts: ApiParts): Response {
-  const error = convertThrown(thrown);
+  // What fails after the client went away failed because of that, whatever it says.
+  const gone = c.req.raw.signal.aborted;
+  const error = gone
+    ? new FairleadError(baseErrors.aborted, "the client went away", { cause: thrown })
+    : convertThrown(thrown);
   if (error.code === "internal") {
     const cause = error.cause instanceof Error ? error.cause : error;
     parts.logger.error("a request failed in a way that was not foreseen", {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { stat } from "node:fs/promises";
+import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { Decision, Plan } from "@fairlead/protocol/decision.ts";
 import { Intent } from "@fairlead/protocol/intent.ts";
@@ -164,6 +166,31 @@ describe("routes", () => {
     });
     const last: unknown = JSON.parse(reply.text.trim().split("\n").at(-1) ?? "");
     assert.equal(z.object({ problem: Problem }).parse(last).problem.id, "FL0514");
+  });
+
+  it("a body that does not arrive is 408 after its time, and nothing is called", async () => {
+    await using slow = await startApi({ bodyTimeMs: 50 });
+    const socket = connect(slow.socketPath);
+    socket.write(
+      "POST /v1/plans HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+    );
+    const [head] = (await once(socket, "data")) as [Buffer];
+    socket.destroy();
+    assert.match(String(head), /^HTTP\/1\.1 408 /);
+    assert.deepEqual(slow.fake.calls, []);
+  });
+
+  it("a client that goes away ends its operation and is no error of the node", async () => {
+    await using away = await startApi();
+    away.fake.obstacle = "hang";
+    const socket = connect(away.socketPath);
+    socket.write("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (away.fake.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const signal = away.fake.calls[0]?.signal;
+    socket.destroy();
+    while (signal?.aborted === false) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(signal?.aborted, true);
+    assert.ok(!away.logged.some((line) => line.includes("not foreseen")));
   });
 
   it("an operation that hangs is 504 after its time", async () => {

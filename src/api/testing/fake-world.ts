@@ -45,6 +45,8 @@ export interface FakeCall {
   readonly name: string;
   readonly args: readonly unknown[];
   readonly actor: string;
+  /** The caller's. */
+  readonly signal: AbortSignal;
 }
 
 /** Everything behind the fake operations. */
@@ -155,7 +157,7 @@ export function createFakeWorld(nowMs: () => number): FakeWorld {
       world.feed.publish(event);
     },
     async enter(name, args, caller) {
-      world.calls.push({ name, args, actor: caller.actor });
+      world.calls.push({ name, args, actor: caller.actor, signal: caller.signal });
       if (world.obstacle === "hang") await new Promise(() => undefined);
       if (world.obstacle instanceof Error) throw world.obstacle;
     },
