@@ -7,7 +7,7 @@ import { baseErrors, FairleadError } from "#base/errors.ts";
 import { openBuildContext } from "./build-context.ts";
 import type { Context } from "./context.ts";
 import { cliErrors } from "./errors.ts";
-import { makePrintable } from "./printable.ts";
+import { cleanLogLine } from "./printable.ts";
 
 const BUILD_TYPE = "application/vnd.fairlead.build";
 
@@ -55,7 +55,7 @@ async function buildImage(context: Context, intent: Intent, service: Buildable):
   try {
     for await (const message of api.lines<BuildLine>("POST", "builds", { upload })) {
       if ("line" in message)
-        out.note(`  ${service.name} | ${makePrintable(message.line.trimEnd())}`);
+        out.note(`  ${service.name} | ${cleanLogLine(message.line.trimEnd(), false)}`);
     }
   } catch (thrown) {
     if (!(thrown instanceof FairleadError) || thrown.kind.id === baseErrors.aborted.id)

@@ -6,11 +6,20 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fakeErrors } from "#api/testing/fake-operations.ts";
 import { startApi, type TestApi } from "#api/testing/start-api.ts";
-import { FairleadError } from "#base/errors.ts";
+import { defineErrors, FairleadError } from "#base/errors.ts";
 import { FORMS } from "./output.ts";
 import { runFairlead } from "./testing/run-fairlead.ts";
+
+/** What a node throws when a plan no longer holds. */
+const nodeErrors = defineErrors({
+  "plan-out-of-date": {
+    id: "FL0703",
+    code: "aborted",
+    cause: "The state has changed",
+    remedy: "plan again",
+  },
+});
 
 /** What is asked, and how it ends whatever the form. */
 const MATRIX: readonly (readonly [line: string, code: number, why: string])[] = [
@@ -63,7 +72,7 @@ describe("exit codes", { concurrency: 3 }, () => {
 describe("refusals of the node", () => {
   test("exit 4 and stand on stderr, as JSON where JSON was asked for", async () => {
     await using api = await startApi();
-    api.fake.obstacle = new FairleadError(fakeErrors["plan-out-of-date"], "web-1 has changed");
+    api.fake.obstacle = new FairleadError(nodeErrors["plan-out-of-date"], "web-1 has changed");
     const env = { FAIRLEAD_SOCKET: api.socketPath };
     const line = ["restart", "web", "--scope", "shop", "--dry-run"];
     for (const form of FORMS) {
@@ -79,8 +88,8 @@ describe("refusals of the node", () => {
           slug: "plan-out-of-date",
           code: "aborted",
           message: "web-1 has changed",
-          cause: fakeErrors["plan-out-of-date"].cause,
-          remedy: fakeErrors["plan-out-of-date"].remedy,
+          cause: nodeErrors["plan-out-of-date"].cause,
+          remedy: nodeErrors["plan-out-of-date"].remedy,
         });
       } else assert.match(stderr, /^error FL0703 plan-out-of-date: web-1 has changed\n/);
     }

@@ -106,7 +106,21 @@ export function listQuickTopics(): readonly Topic[] {
   return [...listErrors(), ...listWords()];
 }
 
-/** Topics of the rooms that bring libraries with them: settings. */
-export function listSlowTopics(): Promise<readonly Topic[]> {
-  return listSettings();
+async function listLabels(): Promise<Topic[]> {
+  const { FAIRLEAD_WORDS, LABEL_PREFIX } = await import("#compose/fairlead-words.ts");
+  return Object.entries(FAIRLEAD_WORDS).map(([word, { common, doc, form }]) => ({
+    topic: `${LABEL_PREFIX}${word}`,
+    also: [`x-fairlead.${word}`],
+    kind: "label",
+    text: doc,
+    facts: {
+      takes: form,
+      "in x-fairlead": common ? "of a service or of the whole file" : "of a service",
+    },
+  }));
+}
+
+/** Topics of the rooms that bring libraries with them: labels and settings. */
+export async function listSlowTopics(): Promise<readonly Topic[]> {
+  return [...(await listLabels()), ...(await listSettings())];
 }

@@ -9,7 +9,7 @@ import { cliErrors } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Settlement } from "./follow-scope.ts";
 import { formatCount } from "./format.ts";
-import { makePrintable } from "./printable.ts";
+import { cleanLogLine, makePrintable } from "./printable.ts";
 
 const LAST_LINES = 10;
 
@@ -19,7 +19,7 @@ async function readTail(context: Context, service: ServiceView): Promise<string[
   const lines: string[] = [];
   try {
     for await (const line of context.api.lines<LogLine>("GET", "logs", { query })) {
-      lines.push(`    | ${makePrintable(line.text)}`);
+      lines.push(`    | ${cleanLogLine(line.text, false)}`);
     }
   } catch (thrown) {
     if (!(thrown instanceof FairleadError)) throw thrown;

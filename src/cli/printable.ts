@@ -19,3 +19,15 @@ export function makePrintable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- these are what must not reach a terminal
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\uFFFD");
 }
+
+// oxlint-disable-next-line no-control-regex -- colours are all that a log line may do to a terminal
+const COLOR_CODES = /\u001b\[[0-9;]*m/;
+
+/** A line of a log with its colours, if colour is wanted, and nothing else that moves a terminal. */
+export function cleanLogLine(text: string, color: boolean): string {
+  if (!COLOR_CODES.test(text)) return makePrintable(text);
+  const codes = text.match(new RegExp(COLOR_CODES, "g")) ?? [];
+  const parts = text.split(COLOR_CODES).map(makePrintable);
+  if (!color) return parts.join("");
+  return `${parts.map((part, at) => part + (codes[at] ?? "")).join("")}\u001b[0m`;
+}

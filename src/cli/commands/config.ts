@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { compileIntent } from "#compose/compile-intent.ts";
 import type { LoadResult } from "#compose/project.ts";
+import { renderProject } from "#compose/render-project.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { loadComposeProject, printWarnings } from "#cli/load-intent.ts";
@@ -51,24 +52,6 @@ async function listParts(context: Context, loaded: LoadResult): Promise<boolean>
   return true;
 }
 
-/** The project as a Compose file: sections that say nothing are left out, `$` is written so that it is read back as one. */
-function describeProject({ project }: LoadResult): Record<string, unknown> {
-  const { extensions, name, ...sections } = project;
-  const filled = Object.entries(sections).filter(([, section]) => Object.keys(section).length > 0);
-  return { name, ...mapTexts(Object.fromEntries(filled)), ...mapTexts(extensions) };
-}
-
-function mapTexts(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const walk = (one: unknown): unknown => {
-    if (typeof one === "string") return one.replaceAll("$", "$$$$");
-    if (Array.isArray(one)) return one.map(walk);
-    return typeof one === "object" && one !== null
-      ? mapTexts(Object.fromEntries(Object.entries(one)))
-      : one;
-  };
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, walk(one)]));
-}
-
 /** `fairlead config`: the effective file; asks no node. With -q only the check. */
 export async function run(context: Context): Promise<number> {
   const { out, parsed } = context;
@@ -77,14 +60,13 @@ export async function run(context: Context): Promise<number> {
   printWarnings(context, compileIntent(loaded).diagnostics);
   if (parsed.has("quiet")) return EXIT.ok;
   if (await listParts(context, loaded)) return EXIT.ok;
-  const { stringify } = await import("yaml");
-  await out.document(describeProject(loaded), {
+  const text = renderProject(loaded.project);
+  const { parse } = await import("yaml");
+  const project: unknown = parse(text);
+  await out.document(project, {
     kind: "Project",
     name: () => loaded.project.name,
-    text: (item) =>
-      stringify(item, { aliasDuplicateObjects: false, lineWidth: 0, version: "1.1" })
-        .trimEnd()
-        .split("\n"),
+    text: () => text.trimEnd().split("\n"),
   });
   return EXIT.ok;
 }

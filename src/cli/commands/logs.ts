@@ -4,21 +4,7 @@ import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { needScope } from "#cli/find-scope.ts";
 import type { Style } from "#cli/style.ts";
-import { makePrintable } from "#cli/printable.ts";
-
-// oxlint-disable-next-line no-control-regex -- colours are all that a log line may do to a terminal
-const COLOR_CODES = /\u001b\[[0-9;]*m/;
-
-/** A line with its colours, if colour is wanted, and nothing else that moves a terminal. */
-function createCleaner(color: boolean): (text: string) => string {
-  return (text) => {
-    if (!COLOR_CODES.test(text)) return makePrintable(text);
-    const codes = text.match(new RegExp(COLOR_CODES, "g")) ?? [];
-    const parts = text.split(COLOR_CODES).map(makePrintable);
-    if (!color) return parts.join("");
-    return `${parts.map((part, at) => part + (codes[at] ?? "")).join("")}\u001b[0m`;
-  };
-}
+import { cleanLogLine } from "#cli/printable.ts";
 
 const COLORS = [36, 33, 32, 35, 34, 31];
 
@@ -38,13 +24,12 @@ export async function run(context: Context): Promise<number> {
   const { api, out, parsed } = context;
   const sinceMs = parsed.timeMs("since");
   const paint = createPainter(context);
-  const clean = createCleaner(out.terminal.color);
   let width = 0;
   const render = (line: LogLine, _style: Style) => {
     width = Math.max(width, line.instance.length);
     const time = parsed.has("timestamps") ? `${new Date(line.atMs).toISOString()} ` : "";
     const prefix = parsed.has("no-prefix") ? "" : `${paint(line.instance.padEnd(width))} | `;
-    return `${prefix}${time}${clean(line.text)}`;
+    return `${prefix}${time}${cleanLogLine(line.text, out.terminal.color)}`;
   };
   const lines = api.lines<LogLine>("GET", "logs", {
     query: {
