@@ -3,7 +3,11 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 import { createLive } from "./live.ts";
-import "./style.css";
+import "./base.css";
+import "./frame.css";
+import "./views.css";
+import "./details.css";
+import "./narrow.css";
 
 const root = document.querySelector("#root");
 if (root !== null) {
