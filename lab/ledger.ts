@@ -5,9 +5,11 @@ import { spawnSync } from "node:child_process";
 import {
   appendFileSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -53,11 +55,13 @@ export function signalProcess(mark: ProcessMark, signal: NodeJS.Signals): boolea
   }
 }
 
+/** The list of what one lab has made. */
 export interface Ledger {
   /** Short, unique, fit for names of interfaces: `fl3k9a2b`. */
   readonly tag: string;
   /** The lab's directory; everything it writes is in here. */
   readonly directory: string;
+  /** Notes a process that ends with the lab. */
   noteProcess(pid: number): ProcessMark;
   /** Names of network namespaces that the lab has made. */
   noteNamespace(name: string): void;
@@ -65,15 +69,18 @@ export interface Ledger {
   clear(): void;
 }
 
-/** Opens a ledger for this process, after sweeping those whose owner is gone. */
-export function openLedger(): Ledger {
+/** Opens a ledger for this process or another, after sweeping those whose owner is gone. */
+export function openLedger(ownerPid = process.pid): Ledger {
   sweepLab();
   const tag = `fl${Math.floor(Math.random() * 36 ** 5)
     .toString(36)
     .padStart(5, "0")}`;
   const directory = join(LEDGERS, tag);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(join(directory, "owner"), JSON.stringify(markOf(process.pid)));
+  mkdirSync(LEDGERS, { recursive: true, mode: 0o700 });
+  // Renamed into place, so that no lab is ever without an owner.
+  const unnamed = mkdtempSync(join(LEDGERS, ".new-"));
+  writeFileSync(join(unnamed, "owner"), JSON.stringify(markOf(ownerPid)));
+  renameSync(unnamed, directory);
   return {
     tag,
     directory,
@@ -126,6 +133,19 @@ function findByNamespace(name: string): ProcessMark[] {
   });
 }
 
+/** The lab's control groups, the innermost first. Engines put their containers there. */
+function findCgroups(tag: string): string[] {
+  const args = ["/sys/fs/cgroup", "-depth", "-type", "d", "-path", `*/${tag}-*`];
+  const { stdout } = spawnSync("find", args, { encoding: "utf8" });
+  return stdout.split("\n").filter((path) => path !== "");
+}
+
+/** Processes in the lab's control groups: a container lives on when its shim is killed. */
+function findByCgroup(tag: string): ProcessMark[] {
+  const pids = findCgroups(tag).flatMap((path) => readLines(join(path, "cgroup.procs")));
+  return [...new Set(pids)].map((pid) => markOf(Number(pid)));
+}
+
 function readNamespaceId(path: string): string | undefined {
   const { stdout, status } = spawnSync("stat", ["-L", "-c", "%i", path], { encoding: "utf8" });
   return status === 0 ? `net:[${stdout.trim()}]` : undefined;
@@ -153,10 +173,8 @@ function unmountUnder(directory: string): void {
 
 /** A group can be removed once the kernel has let go of its last process, a moment after the end. */
 function removeCgroups(tag: string): void {
-  const args = ["/sys/fs/cgroup", "-depth", "-type", "d", "-path", `*/${tag}*`];
   for (let round = 0; round < 20; round++) {
-    const found = spawnSync("find", args, { encoding: "utf8" }).stdout.split("\n");
-    const paths = found.filter((path) => path !== "");
+    const paths = findCgroups(tag);
     if (paths.length === 0) return;
     for (const path of paths) spawnSync("rmdir", [path]);
     if (round > 0) spawnSync("sleep", ["0.1"]);
@@ -168,7 +186,7 @@ function removeLab(directory: string, tag: string): void {
     (line) => JSON.parse(line) as ProcessMark,
   );
   const namespaces = readLines(join(directory, "namespaces"));
-  killAll(() => [...marks, ...findByDirectory(directory)]);
+  killAll(() => [...marks, ...findByDirectory(directory), ...findByCgroup(tag)]);
   for (const name of namespaces) killAll(() => findByNamespace(name));
   for (const name of namespaces) spawnSync("ip", ["netns", "del", name]);
   unmountUnder(directory);
@@ -185,11 +203,17 @@ export function sweepLab(): readonly string[] {
     return [];
   }
   return tags.filter((tag) => {
+    if (tag.startsWith(".")) return false;
     const [owner] = readLines(join(LEDGERS, tag, "owner"));
     if (owner === undefined || isAlive(JSON.parse(owner) as ProcessMark)) return false;
     removeLab(join(LEDGERS, tag), tag);
     return true;
   });
+}
+
+/** Removes one lab whoever owns it; the owner is not touched. */
+export function removeLabOf(tag: string): void {
+  removeLab(join(LEDGERS, tag), tag);
 }
 
 /** Tags of the labs that are there, with whether their owner lives. */

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several hosts on one machine: an engine each, joined by one bridge. The bridge stands in a namespace of the lab too,
+// so that neither the machine's interfaces nor its firewall are touched, and no engine can close forwarding on it.
+import { createNamespace, startEngine, type LabEngine, type LabEngineOptions } from "./engine.ts";
+import { openLedger, type Ledger } from "./ledger.ts";
+import { runInNamespace, runProgram } from "./run-program.ts";
+
+/** One host of a lab. */
+export interface LabHost extends LabEngine {
+  /** Its address among the hosts. */
+  readonly ip: string;
+  /** Pulls its cable: nothing goes in or out until `rejoin`. */
+  cutOff(): void;
+  rejoin(): void;
+  /** Loses that share of the packets in either direction, at random; 0 ends it. */
+  losePackets(percent: number): void;
+}
+
+/** Hosts that reach each other. Disposing removes them all. */
+export interface LabHosts extends AsyncDisposable {
+  readonly tag: string;
+  readonly hosts: readonly LabHost[];
+}
+
+const BRIDGE = "br0";
+/** A range for documentation, so that no network of the machine is meant. */
+const NETWORK = "198.51.100";
+const HOSTS_MAX = 200;
+
+function createSwitch(ledger: Ledger): string {
+  const name = `${ledger.tag}-sw`;
+  createNamespace(ledger, name);
+  runProgram("ip", ["-n", name, "link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"]);
+  runProgram("ip", ["-n", name, "link", "set", BRIDGE, "up"]);
+  return name;
+}
+
+/** Lays a cable from the switch, where it ends in `port`, to eth0 of a new namespace. */
+function plugIn(ledger: Ledger, switchName: string, port: string, ip: string): string {
+  const netns = `${ledger.tag}-${port}`;
+  createNamespace(ledger, netns);
+  const peer = ["peer", "name", "eth0", "netns", netns];
+  runProgram("ip", ["-n", switchName, "link", "add", port, "type", "veth", ...peer]);
+  runProgram("ip", ["-n", switchName, "link", "set", port, "master", BRIDGE, "up"]);
+  runProgram("ip", ["-n", netns, "address", "add", `${ip}/24`, "dev", "eth0"]);
+  runProgram("ip", ["-n", netns, "link", "set", "eth0", "up"]);
+  return netns;
+}
+
+/** Rules in the switch, which the hosts cannot see. */
+function setLoss(switchName: string, port: string, percent: number): void {
+  const table = `loss_${port}`;
+  const script = [`add table bridge ${table}`, `delete table bridge ${table}`];
+  if (percent > 0) {
+    const drop = `numgen random mod 100 < ${Math.min(100, Math.round(percent))} drop`;
+    script.push(
+      `add table bridge ${table}`,
+      `add chain bridge ${table} forward { type filter hook forward priority 0; }`,
+      `add rule bridge ${table} forward iifname "${port}" ${drop}`,
+      `add rule bridge ${table} forward oifname "${port}" ${drop}`,
+    );
+  }
+  runInNamespace(switchName, "nft", [script.join("; ")]);
+}
+
+async function startHost(
+  ledger: Ledger,
+  switchName: string,
+  index: number,
+  options: LabEngineOptions,
+): Promise<LabHost> {
+  const name = `h${index}`;
+  const ip = `${NETWORK}.${index}`;
+  const netns = plugIn(ledger, switchName, name, ip);
+  const engine = await startEngine({ ...options, ledger, netns, name });
+  const setCable = (state: "up" | "down"): void =>
+    void runProgram("ip", ["-n", switchName, "link", "set", name, state]);
+  return {
+    ...engine,
+    ip,
+    cutOff: () => setCable("down"),
+    rejoin: () => setCable("up"),
+    losePackets: (percent) => setLoss(switchName, name, percent),
+  };
+}
+
+/** Starts `count` hosts, `h1` to `hN`, at once. Throws when one of them does not start; nothing is left then. */
+export async function startHosts(
+  count: number,
+  options: Pick<LabEngineOptions, "liveRestore" | "flags" | "ledger"> = {},
+): Promise<LabHosts> {
+  if (count < 1 || count > HOSTS_MAX) throw new RangeError(`1 to ${HOSTS_MAX} hosts, not ${count}`);
+  const ledger = options.ledger ?? openLedger();
+  try {
+    const switchName = createSwitch(ledger);
+    const starts = Array.from({ length: count }, (_, i) =>
+      startHost(ledger, switchName, i + 1, options),
+    );
+    const settled = await Promise.allSettled(starts);
+    const hosts = settled.map((result) => {
+      if (result.status === "rejected") throw result.reason;
+      return result.value;
+    });
+    return {
+      tag: ledger.tag,
+      hosts,
+      async [Symbol.asyncDispose]() {
+        await Promise.all(hosts.map((host) => host[Symbol.asyncDispose]()));
+        ledger.clear();
+      },
+    };
+  } catch (error) {
+    ledger.clear();
+    throw error;
+  }
+}
