@@ -53,7 +53,7 @@ export function watchScope(context: Context, scope: string): ScopeWatch {
     pending.catch(() => undefined);
     return pending;
   }
-  peek();
+  void peek();
   return {
     peek,
     take: () => (pending = undefined),

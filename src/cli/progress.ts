@@ -77,7 +77,7 @@ function cut(text: string, columns: number): string {
 }
 
 /** The services that fit, the restless first; the rest as a count. */
-function foldServices(view: ScopeView, rows: number, style: Style): string[] {
+export function foldServices(view: ScopeView, rows: number, style: Style): string[] {
   const calm = (service: ServiceView) => (toneOfService(service.state) === "good" ? 1 : 0);
   const sorted = [...view.services].sort((a, b) => calm(a) - calm(b));
   const shown = sorted.length <= rows ? view.services : sorted.slice(0, rows - 1);
