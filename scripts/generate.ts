@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { renderComposeReference } from "#compose/render-reference.ts";
 import { renderConfigReference } from "#config/render-reference.ts";
 import { errorGenerators } from "./generate-errors.ts";
 import { readRooms, renderLint } from "./generate-lint.ts";
@@ -52,6 +53,7 @@ function renderArchitecture(): string {
 export const GENERATORS: readonly Generator[] = [
   { path: ".oxlintrc.json", render: renderLint },
   { path: "ARCHITECTURE.md", render: renderArchitecture },
+  { path: "docs/reference/compose.md", render: renderComposeReference },
   { path: "docs/reference/config.md", render: renderConfigReference },
   ...errorGenerators,
   ...openApiGenerators,

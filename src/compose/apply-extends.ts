@@ -3,7 +3,7 @@ import type { Location } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
 import { composeErrors } from "./errors.ts";
 import { refuse } from "./findings.ts";
-import { type Place, readDocuments, resolveTree } from "./load-file.ts";
+import { type Place, readDocuments, resolveTree } from "./read-documents.ts";
 import { mergeTrees } from "./merge-trees.ts";
 import { parentPath, resolvePath } from "./path-text.ts";
 import { readInput, type Run } from "./run.ts";

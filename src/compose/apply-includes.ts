@@ -4,7 +4,7 @@ import type { Location } from "#base/errors.ts";
 import { composeErrors } from "./errors.ts";
 import { refuse } from "./findings.ts";
 import type { Environment } from "./interpolate-tree.ts";
-import { loadFile, type Place } from "./load-file.ts";
+import type { Place } from "./read-documents.ts";
 import { mergeTrees } from "./merge-trees.ts";
 import { parseEnvFile } from "./parse-env-file.ts";
 import { parentPath } from "./path-text.ts";
@@ -26,21 +26,34 @@ const RESOURCES = ["services", "networks", "volumes", "configs", "secrets", "mod
 /** Longer chains are a mistake or an attack. */
 const CHAIN_MAX = 50;
 
+/** Loads one file with everything it takes over; handed in, since it includes files itself. */
+type LoadFile = (run: Run, text: string, file: string, place: Place) => Promise<MapNode>;
+
 /**
  * The file together with what it includes; its own paths are absolute already. Throws cycle, include-conflict, and what
  * reading throws.
  */
-export async function applyIncludes(run: Run, tree: MapNode, place: Place): Promise<MapNode> {
+export async function applyIncludes(
+  run: Run,
+  tree: MapNode,
+  place: Place,
+  loadFile: LoadFile,
+): Promise<MapNode> {
   const includes = child(tree, "include");
   let whole = withoutEntries(tree, ["include"]);
   if (includes?.kind !== "list") return whole;
   for (const item of includes.items) {
-    whole = takeOver(whole, await loadIncluded(run, item, place));
+    whole = takeOver(whole, await loadIncluded(run, item, place, loadFile));
   }
   return whole;
 }
 
-async function loadIncluded(run: Run, item: Tree, place: Place): Promise<MapNode> {
+async function loadIncluded(
+  run: Run,
+  item: Tree,
+  place: Place,
+  loadFile: LoadFile,
+): Promise<MapNode> {
   const paths = listTexts(child(item, "path"));
   const [first] = paths;
   if (first === undefined) {

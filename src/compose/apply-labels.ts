@@ -128,7 +128,14 @@ function checkWord(word: string, entry: Entry, findings: Findings): boolean {
     return false;
   }
   const value = textOf(entry.value) ?? "";
-  if (known.check(value)) return true;
+  if (known.check(value)) {
+    const idle = known.idle?.(value);
+    if (idle !== undefined) {
+      const message = `${LABEL_PREFIX}${word} is not acted on: ${idle}`;
+      findings.warn(composeErrors["unsupported-key"], message, entry.keyAt);
+    }
+    return true;
+  }
   findings.warn(
     composeErrors["bad-label"],
     `${LABEL_PREFIX}${word}: "${value}" has no effect`,

@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
 import { Intent as IntentSchema } from "@fairlead/protocol/intent.ts";
 import { compileIntent } from "./compile-intent.ts";
-import { loadText } from "./testdata/load-text.ts";
+import { loadText } from "./testing/load-text.ts";
 
 async function compile(text: string, more: Record<string, string> = {}): Promise<Intent> {
   const intent = compileIntent(await loadText(text, more));

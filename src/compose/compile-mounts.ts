@@ -8,6 +8,7 @@ import type { LoadResult, Project, ServiceModel } from "./project.ts";
 
 type Volume = NonNullable<ServiceModel["volumes"]>[number];
 
+/** Mounts as the engine takes them. */
 export interface CompiledMounts {
   readonly mounts: readonly Mount[];
   readonly binds: readonly string[];

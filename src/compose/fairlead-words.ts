@@ -10,6 +10,8 @@ export interface LabelWord {
   readonly check: (value: string) => boolean;
   /** False for what only makes sense for one service, and so not in a top-level x-fairlead. */
   readonly common: boolean;
+  /** Why a good value has no effect, or not its whole one, in this version; undefined when it has. */
+  readonly idle?: (value: string) => string | undefined;
 }
 
 /** What `fairlead.heal` says. */
@@ -93,6 +95,12 @@ function isTtl(value: string): boolean {
 
 const peers = "names of services, separated by commas; another scope's as scope/service";
 
+function notYet(what: string): (value: string) => string {
+  return () => what;
+}
+
+const NO_POLICY = "this version enforces no policy; nothing is denied";
+
 /** Every label, without the prefix `fairlead.`. */
 export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
   manage: {
@@ -100,6 +108,10 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     form: "true or false",
     check: isFlag,
     common: true,
+    idle: (v) =>
+      v === "false"
+        ? "what a file of `fairlead up` says is managed; fairlead.heal: off stops the healing"
+        : undefined,
   },
   name: {
     doc: "Name that others call it by; default the service's.",
@@ -124,12 +136,15 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     form: "a name of lower-case letters, digits, - _",
     check: (v) => SCOPE_NAME.test(v),
     common: true,
+    idle: notYet("the scope of a file is its project; use `name` or --project-name"),
   },
   scale: {
     doc: "How many instances, and what the number follows.",
     form: "LEAST..MOST [NAME=VALUE …], for example 1..8 queue=orders oldest=30s",
     check: isScale,
     common: true,
+    idle: (v) =>
+      /^\s*\d+\s*$/.test(v) ? undefined : "this version keeps the least number; it does not scale",
   },
   heal: {
     doc: "What is done when an instance fails, and how often in which time.",
@@ -142,30 +157,38 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     form: peers,
     check: (v) => isList(v, isPeer),
     common: true,
+    idle: notYet(NO_POLICY),
   },
   "allow.to": {
     doc: "Whom it may call; turns on default-deny for what it sends.",
     form: peers,
     check: (v) => isList(v, isPeer),
     common: true,
+    idle: notYet(NO_POLICY),
   },
   capture: {
     doc: "When packets are kept, and for how long.",
     form: "NAME=VALUE and a duration, for example on=alert 30s",
     check: isCapture,
     common: true,
+    idle: notYet("this version keeps no packets"),
   },
   expose: {
     doc: "Whether, and on which port, it is reachable from outside of its scope.",
     form: "true, false or PORT[/PROTOCOL]",
     check: (v) => isFlag(v) || isList(v, isPort),
     common: false,
+    idle: notYet("this version opens and closes nothing; published ports are in `ports`"),
   },
   ignore: {
     doc: "Fairlead does not even look at it.",
     form: "true or false",
     check: isFlag,
     common: true,
+    idle: (v) =>
+      v === "true"
+        ? "what a file of `fairlead up` says is managed; leave the service out of it"
+        : undefined,
   },
   ttl: {
     doc: "How old an instance may become before it is replaced or reaped.",
@@ -181,6 +204,7 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
   },
 };
 
+/** Every label of the contract begins so. */
 export const LABEL_PREFIX = "fairlead.";
 
 /** The word of a label `fairlead.x`; undefined for a label of someone else. */

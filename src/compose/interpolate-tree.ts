@@ -5,6 +5,7 @@ import type { Findings } from "./findings.ts";
 import { interpolate } from "./interpolate.ts";
 import { mapEntries, type ScalarNode, type Tree } from "./tree.ts";
 
+/** Variables by name. */
 export type Environment = ReadonlyMap<string, string>;
 
 /**

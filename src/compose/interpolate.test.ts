@@ -6,7 +6,7 @@ import { z } from "zod";
 import { FairleadError, isKind } from "#base/errors.ts";
 import { composeErrors } from "./errors.ts";
 import { interpolate } from "./interpolate.ts";
-import { readTable } from "./testdata/read-table.ts";
+import { readTable } from "./testing/read-table.ts";
 
 const Table = z.object({
   env: z.record(z.string(), z.string()),

@@ -26,6 +26,7 @@ import { settleResources } from "./settle-resources.ts";
 import type { FileSource } from "./source.ts";
 import { child, type Entry, map, type MapNode, textOf, withEntry, withoutEntries } from "./tree.ts";
 
+/** What is loaded, and from where. */
 export interface LoadOptions {
   /** Absolute paths, in order; each later one changes the earlier ones. */
   readonly files: readonly string[];

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ComposeFailure } from "./findings.ts";
-import { loadText } from "./testdata/load-text.ts";
-import { readMalformed } from "./testdata/malformed.ts";
+import { loadText } from "./testing/load-text.ts";
+import { readMalformed } from "./testing/malformed.ts";
 import type { Diagnostic } from "#model/intent.ts";
 
 async function collect(

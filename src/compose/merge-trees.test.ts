@@ -7,7 +7,7 @@ import { createFindings } from "./findings.ts";
 import { mergeTrees, pruneTags } from "./merge-trees.ts";
 import { parseTrees } from "./parse-tree.ts";
 import { project } from "./schema/project.ts";
-import { readTable } from "./testdata/read-table.ts";
+import { readTable } from "./testing/read-table.ts";
 import { toPlain, type Tree } from "./tree.ts";
 
 const Table = z.object({

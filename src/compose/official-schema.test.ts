@@ -10,8 +10,8 @@ import { interpolateFile } from "./interpolate-tree.ts";
 import { parseTrees } from "./parse-tree.ts";
 import { project } from "./schema/project.ts";
 import type { Shape } from "./shape.ts";
-import { readMalformed } from "./testdata/malformed.ts";
-import { readTable } from "./testdata/read-table.ts";
+import { readMalformed } from "./testing/malformed.ts";
+import { readTable } from "./testing/read-table.ts";
 import { toPlain } from "./tree.ts";
 
 type Json = Readonly<Record<string, unknown>>;

@@ -6,6 +6,7 @@ import { refuse } from "./findings.ts";
 import { interpolate } from "./interpolate.ts";
 import type { Environment } from "./interpolate-tree.ts";
 
+/** One line of such a file. */
 export interface EnvFileEntry {
   readonly name: string;
   /** Undefined for a line with only a name: the value comes from the environment. */
@@ -13,6 +14,7 @@ export interface EnvFileEntry {
   readonly at: Location;
 }
 
+/** How such a file is read. */
 export interface EnvFileOptions {
   /** For variables inside values; names of earlier lines of the same file win over it. */
   readonly environment: Environment;

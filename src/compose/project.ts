@@ -5,6 +5,7 @@ import type { ProjectFile } from "./schema/project.ts";
 import type { ServiceModel } from "./schema/service.ts";
 import { child, toPlain, type Tree } from "./tree.ts";
 
+/** One service of a project. */
 export type { ServiceModel } from "./schema/service.ts";
 type Section<K extends "networks" | "volumes" | "configs" | "secrets"> = NonNullable<
   ProjectFile[K]
@@ -30,6 +31,7 @@ export interface Origins {
   findNear(path: readonly string[]): Location | undefined;
 }
 
+/** A loaded project with where its parts were written. */
 export interface LoadResult {
   readonly project: Project;
   /** Absolute directory that relative paths were resolved against. */

@@ -7,6 +7,7 @@ import { isInside, normalisePath } from "./path-text.ts";
 import { FILE_SIZE_MAX_BYTES } from "./parse-tree.ts";
 import type { FileSource } from "./source.ts";
 
+/** One loading. */
 export interface Run {
   readonly source: FileSource;
   readonly findings: Findings;

@@ -24,6 +24,7 @@ interface ShapeBase {
   readonly resolvePaths?: (node: Tree, resolve: (path: string) => string) => Tree;
 }
 
+/** A text, or a number taken as one. */
 export interface TextShape extends ShapeBase {
   readonly kind: "text";
   /** A number or truth value is taken as text. */
@@ -35,6 +36,7 @@ export interface TextShape extends ShapeBase {
   /** The one way to write it. */
   readonly rewrite?: (text: string) => string;
 }
+/** A number, or a text that reads as one. */
 export interface NumberShape extends ShapeBase {
   readonly kind: "number";
   readonly integer?: boolean;
@@ -45,19 +47,23 @@ export interface NumberShape extends ShapeBase {
   /** A leading zero, or any text, is octal: file modes. */
   readonly octal?: boolean;
 }
+/** A truth value, or a text that reads as one. */
 export interface FlagShape extends ShapeBase {
   readonly kind: "flag";
   readonly strict?: boolean;
 }
+/** Anything. */
 export interface AnyShape extends ShapeBase {
   readonly kind: "any";
 }
+/** A list. */
 export interface ListShape extends ShapeBase {
   readonly kind: "list";
   readonly item: Shape;
   /** Items with the same key are one, the later one wins in the place of the earlier. Default: nothing is the same. */
   readonly keyOf?: (item: Tree) => string;
 }
+/** A mapping with names of the owner's choice. */
 export interface RecordShape extends ShapeBase {
   readonly kind: "record";
   readonly value: Shape;
@@ -65,6 +71,7 @@ export interface RecordShape extends ShapeBase {
   /** What a key has to be, in words. */
   readonly keyForm?: string;
 }
+/** A mapping with known keys. */
 export interface ObjectShape extends ShapeBase {
   readonly kind: "object";
   readonly fields: Readonly<Record<string, Field<Shape>>>;
@@ -72,6 +79,7 @@ export interface ObjectShape extends ShapeBase {
   /** False where the official schema allows no x- keys. */
   readonly extensible?: boolean;
 }
+/** What a value may be. */
 export type Shape =
   | TextShape
   | NumberShape
@@ -92,6 +100,7 @@ export interface Field<S extends Shape> {
 /** The TypeScript type of what a shape describes, after short forms are expanded. */
 export type Infer<S> = S extends Typed<infer T> ? T : never;
 type FieldType<F> = F extends Field<infer S> ? Infer<S> : never;
+/** The type of a mapping with such fields, those of `R` being required. */
 export type InferFields<F, R extends string> = {
   readonly [K in keyof F as K extends R ? K : never]: FieldType<F[K]>;
 } & { readonly [K in keyof F as K extends R ? never : K]?: FieldType<F[K]> };
@@ -101,6 +110,7 @@ type Options<S> = Omit<
   "kind" | "item" | "value" | "fields" | "required" | "nullable" | "values"
 >;
 
+/** A text. */
 export function text(options: Options<TextShape> = {}): TextShape & Typed<string> {
   return { kind: "text", ...options };
 }
@@ -110,18 +120,22 @@ export function word<const V extends readonly string[]>(values: V): TextShape & 
   return { kind: "text", values };
 }
 
+/** A number. */
 export function number(options: Options<NumberShape> = {}): NumberShape & Typed<number> {
   return { kind: "number", ...options };
 }
 
+/** True or false. */
 export function flag(options: Options<FlagShape> = {}): FlagShape & Typed<boolean> {
   return { kind: "flag", ...options };
 }
 
+/** Anything at all, also nothing. */
 export function anything(): AnyShape & Typed<unknown> {
   return { kind: "any", nullable: true };
 }
 
+/** A list of one kind of item. */
 export function listOf<S extends Shape>(
   item: S,
   options: Options<ListShape> = {},
@@ -129,6 +143,7 @@ export function listOf<S extends Shape>(
   return { kind: "list", item, ...options };
 }
 
+/** A mapping with any names and one kind of value. */
 export function recordOf<S extends Shape>(
   value: S,
   options: Options<RecordShape> = {},
@@ -136,6 +151,7 @@ export function recordOf<S extends Shape>(
   return { kind: "record", value, ...options };
 }
 
+/** A mapping with the keys of `fields`, and those that begin with x- unless it says otherwise. */
 export function object<
   F extends Readonly<Record<string, Field<Shape>>>,
   const R extends readonly (keyof F & string)[] = [],

@@ -5,8 +5,10 @@ import type { Location } from "#base/errors.ts";
 /** `!reset` removes what earlier files said; `!override` replaces it instead of merging. */
 export type Tag = "reset" | "override";
 
+/** What a single value can be. */
 export type ScalarValue = string | number | boolean | null;
 
+/** A single value. */
 export interface ScalarNode {
   readonly kind: "scalar";
   readonly value: ScalarValue;
@@ -18,11 +20,13 @@ export interface ScalarNode {
   readonly tag?: Tag;
 }
 
+/** One key of a mapping. */
 export interface Entry {
   readonly keyAt: Location;
   readonly value: Tree;
 }
 
+/** A mapping; keys in the order of the file. */
 export interface MapNode {
   readonly kind: "map";
   readonly entries: ReadonlyMap<string, Entry>;
@@ -30,6 +34,7 @@ export interface MapNode {
   readonly tag?: Tag;
 }
 
+/** A list. */
 export interface ListNode {
   readonly kind: "list";
   readonly items: readonly Tree[];
@@ -37,12 +42,15 @@ export interface ListNode {
   readonly tag?: Tag;
 }
 
+/** Any node. */
 export type Tree = ScalarNode | MapNode | ListNode;
 
+/** A single value at a place. */
 export function scalar(value: ScalarValue, at: Location): ScalarNode {
   return { kind: "scalar", value, at };
 }
 
+/** A list at a place. */
 export function list(items: readonly Tree[], at: Location): ListNode {
   return { kind: "list", items, at };
 }
@@ -61,6 +69,7 @@ export function map(
   return { kind: "map", entries, at };
 }
 
+/** Whether nothing is written there: an empty value, `null` or `~`. */
 export function isNull(node: Tree): boolean {
   return node.kind === "scalar" && node.value === null;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { flag, key, listOf, object, text, unsupported } from "#compose/shape.ts";
 import { child, map, scalar, textOf, type Tree, withEntry } from "#compose/tree.ts";
-import { hosts, mountedFiles, oneOrMore, settings, size, texts, ulimits, words } from "./common.ts";
+import { hosts, mountedFiles, oneOrMore, settings, size, texts, ulimits, words } from "./forms.ts";
 
 const NEEDS_BUILDKIT = "it needs BuildKit; images are built through the engine's own build call";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { key, listOf, number, object, orNull, text, unsupported, word } from "#compose/shape.ts";
 import { scalar, textOf, type Tree, type MapNode } from "#compose/tree.ts";
-import { duration, settings, sizeText, words } from "./common.ts";
+import { duration, settings, sizeText, words } from "./forms.ts";
 
 const count = number({ integer: true, min: 0 });
 const ratio = number({ min: 0, max: 1 });

@@ -12,7 +12,7 @@ import {
   type Tree,
   withEntry,
 } from "#compose/tree.ts";
-import { settings, size } from "./common.ts";
+import { settings, size } from "./forms.ts";
 
 const PROPAGATIONS = new Set(["private", "rprivate", "shared", "rshared", "slave", "rslave"]);
 const CONSISTENCIES = new Set(["consistent", "cached", "delegated"]);

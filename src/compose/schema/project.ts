@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Infer, key, listOf, object, recordOf, text, unsupported } from "#compose/shape.ts";
 import { map, type Tree } from "#compose/tree.ts";
-import { path, pathOrPaths } from "./common.ts";
+import { path, pathOrPaths } from "./forms.ts";
 import { config, model, MODELS_UNSUPPORTED, network, secret, volume } from "./resources.ts";
 import { service } from "./service.ts";
 

@@ -12,7 +12,7 @@ import {
   unsupported,
 } from "#compose/shape.ts";
 import { child, textOf } from "#compose/tree.ts";
-import { driverOptions, externalForm, path, resourceKeys, settings, words } from "./common.ts";
+import { driverOptions, externalForm, path, resourceKeys, settings, words } from "./forms.ts";
 
 const options = driverOptions;
 
@@ -23,6 +23,7 @@ const pool = object({
   aux_addresses: key(recordOf(text()), "Addresses that are taken, by name."),
 });
 
+/** A network of the project. */
 export const network = orNull(
   object(
     {
@@ -57,6 +58,7 @@ export const network = orNull(
   ),
 );
 
+/** A volume of the project. */
 export const volume = orNull(
   object(
     {
@@ -79,11 +81,13 @@ const contentKeys = {
   template_driver: unsupported(text(), "Template driver.", SWARM),
 };
 
+/** A config of the project. */
 export const config = object(
   { ...contentKeys, content: key(text(), "The contents themselves.") },
   externalForm,
 );
 
+/** A secret of the project. */
 export const secret = object(
   {
     ...contentKeys,
@@ -98,6 +102,7 @@ const NO_MODELS = "Fairlead runs containers; run the model as a service of its o
 /** Why models do not work, for every key that names them. */
 export const MODELS_UNSUPPORTED = NO_MODELS;
 
+/** An AI model of the project; read, not acted on. */
 export const model = object(
   {
     name: key(text(), "Name."),
@@ -108,7 +113,7 @@ export const model = object(
   { required: ["model"] },
 );
 
-/** Keys of services of the official development section. */
+/** What to do when sources change; read, not acted on. */
 export const develop = orNull(
   object({
     watch: key(

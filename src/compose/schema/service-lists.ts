@@ -15,7 +15,7 @@ import {
   word,
 } from "#compose/shape.ts";
 import { child, type Entry, list, map, scalar, textOf, type Tree } from "#compose/tree.ts";
-import { driverOptions, duration, path, size, toList, words } from "./common.ts";
+import { driverOptions, duration, path, size, toList, words } from "./forms.ts";
 
 const NAME = /^[a-zA-Z0-9._-]+$/;
 
@@ -34,6 +34,7 @@ function namesToMap(node: Tree, findings: Findings, value: (item: Tree) => Tree)
   return { kind: "map", entries, at: node.at };
 }
 
+/** What a service waits for. */
 export const dependsOn = recordOf(
   object(
     {
@@ -54,6 +55,7 @@ export const dependsOn = recordOf(
   },
 );
 
+/** How a service is joined to networks. */
 export const serviceNetworks = recordOf(
   orNull(
     object({
@@ -80,6 +82,7 @@ export const serviceNetworks = recordOf(
   },
 );
 
+/** Which models a service uses; read, not acted on. */
 export const serviceModels = recordOf(
   orNull(
     object({
@@ -103,6 +106,7 @@ function expandEnvFiles(node: Tree): Tree {
   return { ...files, items };
 }
 
+/** Files of variables. */
 export const envFiles = listOf(
   object(
     {
@@ -138,6 +142,7 @@ function expandDevice(node: Tree, findings: Findings): Tree {
   return map({ source, target, permissions: permissions ?? "rwm" }, node.at);
 }
 
+/** Devices of the host in the container. */
 export const devices = listOf(
   object(
     {
@@ -158,6 +163,7 @@ function expandTest(node: Tree): Tree {
   return list([scalar("CMD-SHELL", node.at), scalar(node.value, node.at)], node.at);
 }
 
+/** How the engine sees that an instance works. */
 export const healthcheck = object({
   test: key(
     listOf(text(), { expand: expandTest, merge: "replace", words: "a text or a list of texts" }),
@@ -180,6 +186,7 @@ function mergeLogging(base: Tree, over: Tree): "replace" | "merge" {
   return before === undefined || after === undefined || before === after ? "merge" : "replace";
 }
 
+/** Where output goes. */
 export const logging = object(
   {
     driver: key(text(), "Driver, for example json-file, local, syslog."),
@@ -201,6 +208,7 @@ const rate = object(
 const rates = listOf(rate, { keyOf: (item) => textOf(child(item, "path")) ?? "" });
 const weight = number({ integer: true, min: 0, max: 1_000 });
 
+/** Shares and limits of disks. */
 export const blkio = object(
   {
     weight: key(weight, "Share of the disks, 10 to 1000."),

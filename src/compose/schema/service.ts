@@ -28,7 +28,7 @@ import {
   size,
   ulimits,
   words,
-} from "./common.ts";
+} from "./forms.ts";
 import { deploy, gpus } from "./deploy.ts";
 import { volumes } from "./mounts.ts";
 import { ports } from "./ports.ts";

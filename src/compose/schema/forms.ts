@@ -269,6 +269,7 @@ export function mountedFiles(directory: string): Shape & Typed<readonly MountedF
   return listOf(item, { keyOf: targetOf(directory) });
 }
 
+/** A config or secret that a service uses. */
 export interface MountedFile {
   readonly source?: string;
   readonly target?: string;

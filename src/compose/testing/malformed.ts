@@ -18,8 +18,8 @@ const Case = z.strictObject({
   stricter: z.string().optional(),
 });
 
-/** The cases of malformed.yaml. */
+/** The cases of testdata/malformed.yaml. */
 export function readMalformed(): z.infer<typeof Case>[] {
-  const text = readFileSync(new URL("malformed.yaml", import.meta.url), "utf8");
+  const text = readFileSync(new URL("../testdata/malformed.yaml", import.meta.url), "utf8");
   return z.array(Case).parse(parse(text));
 }
