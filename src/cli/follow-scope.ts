@@ -25,6 +25,9 @@ export interface FollowOptions {
 const NO_SUCH_OBJECT = "FL0701";
 /** Some changes of a scope come without an event of their own. */
 const LOOK_AGAIN_MS = 1_000;
+/** So long without an event ends a burst, so long a burst is followed before looking. */
+const QUIET_MS = 15;
+const BURST_MAX_MS = 150;
 
 /** States that only a person ends. */
 const FINAL: ReadonlySet<ServiceView["state"]> = new Set(["quarantined", "degraded"]);
@@ -85,20 +88,33 @@ function judge(view: ScopeView | undefined, until: FollowOptions["until"]): Sett
   return failed.length > 0 && !moving ? { kind: "failed", view, services: failed } : undefined;
 }
 
-/** Shows the next event, or returns when it is time to look again. */
+/** The next event if it comes in time. */
+async function awaitEvent(watch: ScopeWatch, withinMs: number, signal: AbortSignal) {
+  const late = new AbortController();
+  const ending = AbortSignal.any([late.signal, signal]);
+  const timer = sleep(withinMs, undefined, { signal: ending }).catch(() => undefined);
+  const first = await Promise.race([watch.peek(), timer]);
+  late.abort();
+  if (first !== undefined) watch.take();
+  return first?.event;
+}
+
+/**
+ * Shows what happens until it is time to look again: when a burst of events is over. A scope of a hundred instances
+ * sends hundreds; looking after each would slow down the node that is making them.
+ */
 async function awaitChange(
   watch: ScopeWatch,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  const late = new AbortController();
-  const ending = AbortSignal.any([late.signal, signal]);
-  const timer = sleep(LOOK_AGAIN_MS, undefined, { signal: ending }).catch(() => undefined);
-  const first = await Promise.race([watch.peek(), timer]);
-  late.abort();
-  if (first === undefined) return;
-  watch.take();
-  if (first.event.kind === "decision") progress.showDecision(first.event.decision);
+  let event = await awaitEvent(watch, LOOK_AGAIN_MS, signal);
+  const burstEndsMs = performance.now() + BURST_MAX_MS;
+  while (event !== undefined) {
+    if (event.kind === "decision") progress.showDecision(event.decision);
+    if (performance.now() >= burstEndsMs) return;
+    event = await awaitEvent(watch, QUIET_MS, signal);
+  }
 }
 
 /** Follows until the scope is as waited for, has failed for good, or the time ran out. Shows progress on the way. */

@@ -88,6 +88,7 @@ export function foldServices(view: ScopeView, rows: number, style: Style): strin
 
 function createLiveProgress(out: Output): Progress {
   let height = 0;
+  let shown = "";
   const clear = () => {
     if (height > 0) process.stderr.write(`\u001b[${height}A\u001b[J`);
     height = 0;
@@ -99,8 +100,11 @@ function createLiveProgress(out: Output): Progress {
       const lines = foldServices(view, rows, out.noteStyle).map((line) =>
         cut(out.noteStyle.plain(line), columns),
       );
+      const text = lines.map((line) => `${line}\n`).join("");
+      if (text === shown && height > 0) return;
       clear();
-      process.stderr.write(lines.map((line) => `${line}\n`).join(""));
+      process.stderr.write(text);
+      shown = text;
       height = lines.length;
     },
     showDecision(decision) {

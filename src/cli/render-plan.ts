@@ -47,21 +47,46 @@ export function isEmptyPlan(plan: Plan): boolean {
   return plan.steps.length === 0;
 }
 
+const ALIKE_MAX = 6;
+
+/** Steps, with long rows of the same for one service folded after the first: 100 replicas are one thing to read. */
+function foldSteps(steps: readonly PlannedStep[]): { step: PlannedStep; more: number }[] {
+  const rows: { step: PlannedStep; more: number }[] = [];
+  const groups = new Map<string, PlannedStep[]>();
+  for (const step of steps) {
+    const key = step.service === undefined ? step.object : `${step.act} ${step.service}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [step]);
+    else group.push(step);
+  }
+  for (const group of groups.values()) {
+    const [first] = group;
+    if (first !== undefined && group.length > ALIKE_MAX)
+      rows.push({ step: first, more: group.length - 1 });
+    else for (const step of group) rows.push({ step, more: 0 });
+  }
+  return rows;
+}
+
 /** A plan as people read it: `+ create web-1   file asks for 2 replicas  compose.yaml:4`. */
 export function renderPlan(plan: Plan, style: Style): string[] {
-  const width = Math.max(0, ...plan.steps.map((step) => measureWidth(sayFuture(step.title))));
-  const steps = plan.steps.map((step) => {
-    const [sign, tone] = signOf(step.act);
-    const gap = " ".repeat(width - measureWidth(sayFuture(step.title)) + 3);
-    return `  ${style.paint(sign, tone)} ${sayFuture(step.title)}${gap}${style.paint(describeReason(step), "dim")}`;
-  });
   const head = `plan ${plan.id} for ${plan.scope}`;
-  if (steps.length === 0) return [`${head}: nothing to change (${plan.unchanged} unchanged)`];
+  if (isEmptyPlan(plan)) return [`${head}: nothing to change (${plan.unchanged} unchanged)`];
+  const rows = foldSteps(plan.steps).map(({ more, step }) => ({
+    step,
+    title: sayFuture(step.title) + (more > 0 ? ` and ${more} more` : ""),
+  }));
+  const width = Math.max(...rows.map((row) => measureWidth(row.title)));
+  const steps = rows.map(({ step, title }) => {
+    const [sign, tone] = signOf(step.act);
+    const gap = " ".repeat(width - measureWidth(title) + 3);
+    return `  ${style.paint(sign, tone)} ${title}${gap}${style.paint(describeReason(step), "dim")}`;
+  });
   const rest = plan.unchanged > 0 ? [`  = ${plan.unchanged} unchanged`] : [];
   return [
-    `${head}: ${formatCount(steps.length, "step")}`,
+    `${head}: ${formatCount(plan.steps.length, "step")}`,
     ...steps,
     ...rest,
-    ...plan.warnings.map((w) => `  ! ${makePrintable(w)}`),
+    ...plan.warnings.map((warning) => `  ! ${makePrintable(warning)}`),
   ];
 }

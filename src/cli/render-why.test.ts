@@ -154,6 +154,21 @@ describe("renderPlan()", () => {
     );
   });
 
+  test("folds a long row of the same", () => {
+    const steps = [...Array(100).keys()].map((at) => ({
+      act: "instance.create" as const,
+      service: "web",
+      object: `shop-web-${at + 1}`,
+      title: `created web-${at + 1}`,
+      because: "it is missing",
+    }));
+    const lines = renderPlan({ ...plan, unchanged: 0, warnings: [], steps }, style);
+    assert.deepEqual(lines, [
+      "plan pl_9Q1 for shop: 100 steps",
+      "  + create web-1 and 99 more   it is missing",
+    ]);
+  });
+
   test("says nothing to change when there is nothing to do", () => {
     assert.deepEqual(renderPlan({ ...plan, steps: [] }, style), [
       "plan pl_9Q1 for shop: nothing to change (11 unchanged)",
