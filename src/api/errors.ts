@@ -14,13 +14,13 @@ export const apiErrors = defineErrors({
     id: "FL0502",
     code: "failed_precondition",
     cause: "Another program listens on this address",
-    remedy: "stop that program, or choose another port with `--port`",
+    remedy: "stop that program, or choose another port with FAIRLEAD_LISTEN=127.0.0.1:PORT",
   },
   "already-running": {
     id: "FL0503",
     code: "already_exists",
     cause: "A node answers on this socket already; two nodes would undo each other's work",
-    remedy: "use the node that runs (`fairlead status`), or end it first (`fairlead uninstall`)",
+    remedy: "use the node that runs (`fairlead status`), or end it first (`fairlead node stop`)",
   },
   "cannot-listen": {
     id: "FL0504",
