@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Bench, Sample } from "./bench.ts";
-import { IMAGE, openRig, until, type Rig } from "./rig.ts";
+import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { spawnSync } from "node:child_process";
 
 const ROUNDS = 30;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLimiter } from "#base/limiter.ts";
 import type { Bench } from "./bench.ts";
-import { IMAGE, openRig } from "./rig.ts";
+import { IMAGE, openRig } from "#lab/rig.ts";
 
 const CONTAINERS = 200;
 const WATCH_MS = 60_000;

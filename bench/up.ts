@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createLimiter } from "#base/limiter.ts";
 import type { Bench } from "./bench.ts";
-import { IMAGE, openRig, type Rig } from "./rig.ts";
+import { IMAGE, openRig, type Rig } from "#lab/rig.ts";
 
 const REPLICAS = 100;
 const ROUNDS = 3;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A real engine, a real node process and the CLI, for benchmarks and for tests of the whole.
+// A real engine, a real node process and the CLI, for tests and benchmarks of the whole.
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import { openEngine } from "#engine/open.ts";
 import type { Engine } from "#engine/engine.ts";
 import { createSystemClock } from "#node/system-clock.ts";
-import { startEngine, type LabEngine, type LabEngineOptions } from "#lab/engine.ts";
-import { importBusybox } from "#lab/images.ts";
+import { startEngine, type LabEngine, type LabEngineOptions } from "./engine.ts";
+import { importBusybox } from "./images.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 /** The image every rig has: busybox that sleeps. */
