@@ -34,6 +34,7 @@ export function checkProject(tree: MapNode, inactive: Inactive, findings: Findin
     checkContradictions(check, name, service);
     checkFixedName(check, name, service, names);
   }
+  warnAboutSamePorts(check);
   checkResources(check);
   checkCircles(check);
 }
@@ -148,6 +149,7 @@ function checkContradictions(check: Check, name: string, service: Tree): void {
   if (mode !== undefined && networks?.kind === "map" && networks.entries.size > 0) {
     contradict(check, `the service ${name} has both network_mode and networks`, mode.at);
   }
+  checkSharedNetwork(check, name, service);
   const scale = child(service, "scale");
   const deploy = child(service, "deploy");
   const replicas = child(deploy, "replicas");
@@ -185,6 +187,23 @@ function checkContradictions(check: Check, name: string, service: Tree): void {
   warnAboutPorts(check, name, service, count);
 }
 
+/** What belongs to a network namespace, which is another's here; the engine refuses it. */
+const OWN_NETWORK_KEYS = ["ports", "hostname", "mac_address", "dns", "extra_hosts"];
+
+function checkSharedNetwork(check: Check, name: string, service: Tree): void {
+  const mode = textOf(child(service, "network_mode")) ?? "";
+  if (!/^(?:service|container):/.test(mode)) return;
+  for (const key of OWN_NETWORK_KEYS) {
+    const node = child(service, key);
+    if (node === undefined || (node.kind === "list" && node.items.length === 0)) continue;
+    contradict(
+      check,
+      `${key} of ${name} cannot be set with network_mode ${mode}; set it there`,
+      node.at,
+    );
+  }
+}
+
 function warnAboutPorts(check: Check, name: string, service: Tree, count: number): void {
   const mode = textOf(child(service, "network_mode"));
   for (const port of itemsOf(child(service, "ports"))) {
@@ -204,6 +223,28 @@ function warnAboutPorts(check: Check, name: string, service: Tree, count: number
         port.at,
         "publish a range, for example 8080-8089:80, or leave the host port out",
       );
+    }
+  }
+}
+
+/** Two services that publish one port of the host: the engine will only let one of them start. */
+function warnAboutSamePorts(check: Check): void {
+  const taken = new Map<string, string>();
+  for (const [name, service] of check.services) {
+    for (const port of itemsOf(child(service, "ports"))) {
+      const published = textOf(child(port, "published"));
+      if (published === undefined || !/^[1-9]\d*$/.test(published)) continue;
+      const ip = textOf(child(port, "host_ip")) ?? "";
+      const key = `${ip}:${published}/${textOf(child(port, "protocol")) ?? "tcp"}`;
+      const other = taken.get(key);
+      if (other !== undefined && other !== name) {
+        check.findings.warn(
+          composeErrors.contradiction,
+          `${other} and ${name} publish the same host port ${published}; only one of them can`,
+          port.at,
+        );
+      }
+      taken.set(key, name);
     }
   }
 }

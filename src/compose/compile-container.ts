@@ -3,6 +3,7 @@
 import type { ContainerConfig } from "#model/intent.ts";
 import { compileHostConfig, toTexts } from "./compile-host-config.ts";
 import type { CompiledMounts } from "./compile-mounts.ts";
+import { readShared } from "./compile-network.ts";
 import { dropEmpty } from "./drop-empty.ts";
 import { readDuration } from "./fairlead-words.ts";
 import type { ServiceModel } from "./project.ts";
@@ -48,6 +49,8 @@ function compileEnvironment(service: ServiceModel): string[] {
 
 function compileExposed(service: ServiceModel): Record<string, Record<string, never>> {
   const exposed: Record<string, Record<string, never>> = {};
+  // The namespace is another's, and the engine refuses to note ports of it here.
+  if (readShared(service.network_mode) !== undefined) return exposed;
   for (const port of service.ports ?? []) {
     exposed[`${port.target ?? ""}/${port.protocol ?? "tcp"}`] = {};
   }

@@ -2,6 +2,7 @@
 // Forms that many keys of the Compose Specification share.
 import { parseDuration } from "#base/duration.ts";
 import { parseSize } from "#base/size.ts";
+import { isAddress, isCidr, isMac } from "#compose/addresses.ts";
 import { composeErrors } from "#compose/errors.ts";
 import type { Findings } from "#compose/findings.ts";
 import {
@@ -73,6 +74,16 @@ export const path = text({
 function same(item: Tree): string {
   return textOf(item) ?? "";
 }
+
+/** An address of the Internet Protocol. */
+export const address = text({ check: isAddress, form: "an IP address" });
+/** Addresses of a network. */
+export const cidr = text({
+  check: isCidr,
+  form: "a range of addresses, for example 172.28.0.0/16",
+});
+/** A hardware address. */
+export const mac = text({ check: isMac, form: "a MAC address, for example 02:42:ac:11:00:02" });
 
 /** A list of texts without repetitions. */
 export const words = listOf(text(), { keyOf: same, words: "a list of texts" });
@@ -169,10 +180,10 @@ function splitHosts(node: Tree, findings: Findings): Tree {
   return { kind: "map", entries, at: node.at };
 }
 
-const address = text({ rewrite: (written) => written.replace(/^\[(.*)\]$/, "$1") });
+const hostAddress = text({ rewrite: (written) => written.replace(/^\[(.*)\]$/, "$1") });
 
 /** Names and their addresses: a mapping, or a list of `NAME=address`. */
-export const hosts = recordOf(listOf(address, { keyOf: same }), {
+export const hosts = recordOf(listOf(hostAddress, { keyOf: same }), {
   expand: splitHosts,
   words: "a mapping or a list of NAME=address",
 });

@@ -12,15 +12,24 @@ import {
   unsupported,
 } from "#compose/shape.ts";
 import { child, textOf } from "#compose/tree.ts";
-import { driverOptions, externalForm, path, resourceKeys, settings, words } from "./forms.ts";
+import {
+  address,
+  cidr,
+  driverOptions,
+  externalForm,
+  path,
+  resourceKeys,
+  settings,
+  words,
+} from "./forms.ts";
 
 const options = driverOptions;
 
 const pool = object({
-  subnet: key(text(), "Addresses of the network, for example 172.28.0.0/16."),
-  ip_range: key(text(), "Addresses that instances get."),
-  gateway: key(text(), "Address of the gateway."),
-  aux_addresses: key(recordOf(text()), "Addresses that are taken, by name."),
+  subnet: key(cidr, "Addresses of the network, for example 172.28.0.0/16."),
+  ip_range: key(cidr, "Addresses that instances get."),
+  gateway: key(address, "Address of the gateway."),
+  aux_addresses: key(recordOf(address), "Addresses that are taken, by name."),
 });
 
 /** A network of the project. */

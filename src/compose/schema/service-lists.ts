@@ -15,7 +15,7 @@ import {
   word,
 } from "#compose/shape.ts";
 import { child, type Entry, list, map, scalar, textOf, type Tree } from "#compose/tree.ts";
-import { driverOptions, duration, path, size, toList, words } from "./forms.ts";
+import { address, driverOptions, duration, mac, path, size, toList, words } from "./forms.ts";
 
 const NAME = /^[a-zA-Z0-9._-]+$/;
 
@@ -60,10 +60,10 @@ export const serviceNetworks = recordOf(
   orNull(
     object({
       aliases: key(words, "Further names on this network."),
-      ipv4_address: key(text(), "Fixed IPv4 address."),
-      ipv6_address: key(text(), "Fixed IPv6 address."),
+      ipv4_address: key(address, "Fixed IPv4 address."),
+      ipv6_address: key(address, "Fixed IPv6 address."),
       link_local_ips: key(words, "Link-local addresses."),
-      mac_address: key(text(), "MAC address on this network."),
+      mac_address: key(mac, "MAC address on this network."),
       driver_opts: key(driverOptions, "Options of the driver for this end."),
       priority: key(number(), "Networks are joined from the highest to the lowest."),
       gw_priority: key(number(), "The network with the highest gives the default route."),

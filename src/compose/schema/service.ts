@@ -4,6 +4,7 @@ import {
   flag,
   type Infer,
   key,
+  listOf,
   number,
   object,
   orNull,
@@ -20,6 +21,7 @@ import {
   duration,
   hosts,
   looseWords,
+  mac,
   mountedFiles,
   oneOrMore,
   path,
@@ -68,10 +70,22 @@ function pickRestart(node: Tree): Tree {
   return node.kind === "scalar" && node.value === false ? scalar("no", node.at) : node;
 }
 
+const exposed = listOf(
+  text({
+    loose: true,
+    check: (t) => /^\d{1,5}(?:-\d{1,5})?(?:\/(?:tcp|udp|sctp))?$/.test(t),
+    form: "a port or a range of ports, and /tcp, /udp or /sctp",
+  }),
+  { keyOf: (item) => textOf(item) ?? "" },
+);
+
 const whole = number({ integer: true });
 
 const runKeys = {
-  image: key(text(), "Image to run."),
+  image: key(
+    text({ check: (t) => t.trim() !== "", form: "the name of an image" }),
+    "Image to run.",
+  ),
   build: key(build, "How to make the image."),
   command: key(command, "Replaces the command of the image."),
   entrypoint: key(command, "Replaces the entrypoint of the image."),
@@ -145,7 +159,7 @@ const runKeys = {
 
 const joinKeys = {
   ports: key(ports, "Ports published on the host."),
-  expose: key(looseWords, "Ports that others may call."),
+  expose: key(exposed, "Ports that others may call."),
   networks: key(serviceNetworks, "Networks it joins; default the network `default`."),
   network_mode: key(
     text({
@@ -154,7 +168,7 @@ const joinKeys = {
     }),
     "`bridge`, `host`, `none`, `service:NAME`, `container:NAME`, or a network of the engine.",
   ),
-  mac_address: key(text(), "MAC address."),
+  mac_address: key(mac, "MAC address."),
   dns: key(oneOrMore, "DNS servers."),
   dns_opt: key(words, "Options of the resolver."),
   dns_search: key(oneOrMore, "Search domains."),
