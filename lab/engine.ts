@@ -16,6 +16,8 @@ export interface LabEngine extends AsyncDisposable {
   /** Network namespace, as `ip netns` knows it. */
   readonly netns: string;
   readonly dataRoot: string;
+  /** Control group that holds its containers, `/fl3k9a2b-e1`. */
+  readonly cgroup: string;
   /** Process id of dockerd. */
   pid(): number;
   /** SIGTERM, as an administrator would; containers end unless live-restore is on. */
@@ -80,6 +82,7 @@ export async function startEngine(options: LabEngineOptions = {}): Promise<LabEn
     endpoint: `unix://${socketPath}`,
     netns,
     dataRoot,
+    cgroup: `/${ledger.tag}-${name}`,
     pid: () => dockerd.pid,
     stop: () => dockerd.end("SIGTERM"),
     kill: () => dockerd.end("SIGKILL"),

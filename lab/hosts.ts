@@ -52,7 +52,7 @@ function setLoss(switchName: string, port: string, percent: number): void {
   const table = `loss_${port}`;
   const script = [`add table bridge ${table}`, `delete table bridge ${table}`];
   if (percent > 0) {
-    const drop = `numgen random mod 100 < ${Math.min(100, Math.round(percent))} drop`;
+    const drop = percent >= 100 ? "drop" : `numgen random mod 100 < ${Math.round(percent)} drop`;
     script.push(
       `add table bridge ${table}`,
       `add chain bridge ${table} forward { type filter hook forward priority 0; }`,

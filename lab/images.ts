@@ -5,6 +5,13 @@ import { mkdirSync, mkdtempSync, copyFileSync, rmSync, symlinkSync } from "node:
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { packNodeRoot } from "../scripts/demo/node-root.ts";
+
+/** What takes images: an engine's socket. */
+interface ImageTaker {
+  readonly socketPath: string;
+}
 
 const APPLETS = [
   "sh",
@@ -50,7 +57,7 @@ export async function* packBusybox(): AsyncGenerator<Uint8Array> {
 
 /** `docker import` of a tar: `POST /images/create?fromSrc=-`. */
 export async function importTar(
-  engine: { readonly socketPath: string },
+  engine: ImageTaker,
   reference: string,
   tar: AsyncIterable<Uint8Array>,
   changes: readonly string[] = [],
@@ -73,21 +80,26 @@ export async function importTar(
       },
     );
     sent.on("error", reject);
-    void (async () => {
-      for await (const chunk of tar) sent.write(chunk);
-      sent.end();
-    })();
+    pipeline(tar, sent).catch(reject);
   });
 }
 
 /** Brings a busybox image into the engine under `reference`, with a command that runs for ever by default. */
 export function importBusybox(
-  engine: { readonly socketPath: string },
+  engine: ImageTaker,
   reference = "busybox:lab",
   command: readonly string[] = ["sleep", "1000000"],
 ): Promise<void> {
   return importTar(engine, reference, packBusybox(), [
     `CMD ${JSON.stringify(command)}`,
     "ENV PATH=/bin",
+  ]);
+}
+
+/** Brings an image with this very Node under `reference`; its containers run `script`. */
+export function importNode(engine: ImageTaker, reference: string, script: string): Promise<void> {
+  return importTar(engine, reference, packNodeRoot(), [
+    `CMD ${JSON.stringify(["/usr/local/bin/node", "-e", script])}`,
+    "ENV PATH=/usr/local/bin",
   ]);
 }

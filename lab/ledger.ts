@@ -211,9 +211,15 @@ export function sweepLab(): readonly string[] {
   });
 }
 
-/** Removes one lab whoever owns it; the owner is not touched. */
-export function removeLabOf(tag: string): void {
-  removeLab(join(LEDGERS, tag), tag);
+/** Where the lab of that tag keeps its things. */
+export function findLabDirectory(tag: string): string {
+  return join(LEDGERS, tag);
+}
+
+/** Sends a signal to the process that owns the lab; false when it is gone. */
+export function signalOwner(tag: string, signal: NodeJS.Signals): boolean {
+  const [owner] = readLines(join(LEDGERS, tag, "owner"));
+  return owner !== undefined && signalProcess(JSON.parse(owner) as ProcessMark, signal);
 }
 
 /** Tags of the labs that are there, with whether their owner lives. */

@@ -13,11 +13,20 @@ export interface Reachable {
 export function connectFrom(host: Reachable, port: number, address = "127.0.0.1"): Duplex {
   const args = [`--net=/run/netns/${host.netns}`, "busybox", "nc", address, String(port)];
   const relay = spawn("nsenter", args, { stdio: ["pipe", "pipe", "ignore"] });
-  const stream = Duplex.from({ readable: relay.stdout, writable: relay.stdin });
+  const stream = new Duplex({
+    read: () => void relay.stdout.resume(),
+    write: (chunk, _, done) => void relay.stdin.write(chunk, () => done()),
+    final: (done) => void relay.stdin.end(() => done()),
+    destroy(error, done) {
+      relay.kill("SIGKILL");
+      done(error);
+    },
+  });
+  relay.stdout.on("data", (chunk) => stream.push(chunk) || relay.stdout.pause());
+  relay.stdout.once("end", () => stream.push(null));
   relay.once("error", (error) => stream.destroy(error));
-  // Whoever reads or writes hears of an error anyhow; one nobody waits for is none.
-  stream.on("error", () => undefined);
-  stream.once("close", () => relay.kill("SIGKILL"));
+  // A relay that has ended takes nothing any more; its end is the end of the stream.
+  relay.stdin.on("error", () => undefined);
   return stream;
 }
 

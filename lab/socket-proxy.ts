@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A witness between Fairlead and its engine: passes everything on byte by byte, notes every request, and can hang or
-// refuse chosen ones.
+// A witness between Fairlead and its engine: passes everything on, notes every request, and can hang, delay or refuse
+// chosen ones.
 import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { rmSync } from "node:fs";
+import type { Duplex } from "node:stream";
 
+/** A request as the witness saw it. */
 export interface SeenRequest {
   readonly method: string;
   readonly path: string;
@@ -15,70 +17,135 @@ export interface SeenRequest {
   status: number;
 }
 
+/** Says which requests a fault is for. */
+type Matches = (seen: SeenRequest) => boolean;
+
+/** The witness. One fault of a kind at a time; `release` ends them all. */
 export interface SocketProxy extends AsyncDisposable {
   readonly socketPath: string;
   readonly endpoint: string;
   readonly requests: readonly SeenRequest[];
   /** Requests that are neither GET nor HEAD. */
   writes(): readonly SeenRequest[];
-  /** From now on requests that match get no answer until `release`. */
-  hang(matches: (seen: SeenRequest) => boolean): void;
+  /** From now on requests that match get no answer until `release`; then they are passed on. */
+  hang(matches: Matches): void;
+  /** From now on connections of requests that match are cut without an answer. */
+  refuse(matches: Matches): void;
+  /** From now on requests that match are passed on after `delayMs`. */
+  delay(matches: Matches, delayMs: number): void;
   release(): void;
+  /** Empties `requests`. */
   forget(): void;
+}
+
+/** The faults in force. */
+class Faults {
+  #hangs: Matches | undefined;
+  #refuses: Matches | undefined;
+  #delays: { matches: Matches; delayMs: number } | undefined;
+  #waiting: (() => void)[] = [];
+
+  hang(matches: Matches): void {
+    this.#hangs = matches;
+  }
+
+  refuse(matches: Matches): void {
+    this.#refuses = matches;
+  }
+
+  delay(matches: Matches, delayMs: number): void {
+    this.#delays = { matches, delayMs };
+  }
+
+  release(): void {
+    this.#hangs = this.#refuses = this.#delays = undefined;
+    for (const go of this.#waiting.splice(0)) go();
+  }
+
+  /** Waits as long as the request has to; false when it must not be passed on. */
+  async admit(seen: SeenRequest): Promise<boolean> {
+    if (this.#refuses?.(seen) === true) return false;
+    if (this.#hangs?.(seen) === true) await new Promise<void>((go) => this.#waiting.push(go));
+    const delays = this.#delays;
+    if (delays?.matches(seen) === true)
+      await new Promise<void>((go) => setTimeout(go, delays.delayMs));
+    return true;
+  }
+}
+
+function readRequest(incoming: IncomingMessage): SeenRequest {
+  const header = incoming.headers["x-fairlead-decision"];
+  const decision = typeof header === "string" ? header : undefined;
+  const { method = "", url = "" } = incoming;
+  return { method, path: url, decision, atMs: Date.now(), status: 0 };
+}
+
+function pass(
+  enginePath: string,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  seen: SeenRequest,
+): void {
+  const { method, url, headers } = incoming;
+  const sent = request({ socketPath: enginePath, method, path: url, headers }, (answer) => {
+    seen.status = answer.statusCode ?? 0;
+    outgoing.writeHead(seen.status, answer.headers);
+    outgoing.flushHeaders();
+    answer.pipe(outgoing);
+    answer.on("error", () => outgoing.destroy());
+  });
+  sent.on("error", () => outgoing.destroy());
+  outgoing.on("close", () => sent.destroy());
+  incoming.pipe(sent);
+}
+
+/** After an upgrade nothing is HTTP any more: both directions go on as they are, the answer's head included. */
+function passUpgrade(
+  enginePath: string,
+  incoming: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  const engine = connect(enginePath, () => {
+    const lines = [`${incoming.method} ${incoming.url} HTTP/1.1`];
+    for (let i = 0; i < incoming.rawHeaders.length; i += 2)
+      lines.push(`${incoming.rawHeaders[i]}: ${incoming.rawHeaders[i + 1]}`);
+    engine.write(`${lines.join("\r\n")}\r\n\r\n`);
+    engine.write(head);
+    socket.pipe(engine).pipe(socket);
+  });
+  engine.on("error", () => socket.destroy());
+  socket.on("error", () => engine.destroy());
 }
 
 /** Starts one in front of `enginePath`, listening at `path`. */
 export async function createSocketProxy(enginePath: string, path: string): Promise<SocketProxy> {
   const requests: SeenRequest[] = [];
-  let hangs: ((seen: SeenRequest) => boolean) | undefined;
-  let waiting: (() => void)[] = [];
-
-  function note(incoming: IncomingMessage): SeenRequest {
-    const header = incoming.headers["x-fairlead-decision"];
-    const decision = typeof header === "string" ? header : undefined;
-    const seen = {
-      method: incoming.method ?? "",
-      path: incoming.url ?? "",
-      decision,
-      atMs: Date.now(),
-      status: 0,
-    };
+  const faults = new Faults();
+  const upgraded = new Set<Duplex>();
+  const note = (incoming: IncomingMessage): SeenRequest => {
+    const seen = readRequest(incoming);
     requests.push(seen);
     return seen;
-  }
-
-  async function pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  };
+  const server = createServer((incoming, outgoing) => {
     const seen = note(incoming);
-    if (hangs?.(seen) === true) await new Promise<void>((resolve) => waiting.push(resolve));
-    const { method, url, headers } = incoming;
-    const sent = request({ socketPath: enginePath, method, path: url, headers }, (answer) => {
-      seen.status = answer.statusCode ?? 0;
-      outgoing.writeHead(seen.status, answer.headers);
-      outgoing.flushHeaders();
-      answer.pipe(outgoing);
-      answer.on("error", () => outgoing.destroy());
-    });
-    sent.on("error", () => outgoing.destroy());
-    outgoing.on("close", () => sent.destroy());
-    incoming.pipe(sent);
-  }
-
-  const server = createServer((incoming, outgoing) => void pass(incoming, outgoing));
+    void faults
+      .admit(seen)
+      .then((may) =>
+        may ? pass(enginePath, incoming, outgoing, seen) : incoming.socket.destroy(),
+      );
+  });
   server.requestTimeout = 0;
   server.timeout = 0;
   server.on("upgrade", (incoming, socket, head) => {
     const seen = note(incoming);
-    const engine = connect(enginePath, () => {
-      const lines = [`${incoming.method} ${incoming.url} HTTP/1.1`];
-      for (let i = 0; i < incoming.rawHeaders.length; i += 2)
-        lines.push(`${incoming.rawHeaders[i]}: ${incoming.rawHeaders[i + 1]}`);
-      engine.write(`${lines.join("\r\n")}\r\n\r\n`);
-      engine.write(head);
+    upgraded.add(socket.once("close", () => upgraded.delete(socket)));
+    void faults.admit(seen).then((may) => {
+      if (!may) return void socket.destroy();
       seen.status = 101;
-      socket.pipe(engine).pipe(socket);
+      return passUpgrade(enginePath, incoming, socket, head);
     });
-    engine.on("error", () => socket.destroy());
-    socket.on("error", () => engine.destroy());
   });
   rmSync(path, { force: true });
   await new Promise<void>((resolve) => server.listen(path, resolve));
@@ -87,17 +154,14 @@ export async function createSocketProxy(enginePath: string, path: string): Promi
     endpoint: `unix://${path}`,
     requests,
     writes: () => requests.filter((seen) => seen.method !== "GET" && seen.method !== "HEAD"),
-    hang(matches) {
-      hangs = matches;
-    },
-    release() {
-      hangs = undefined;
-      for (const go of waiting) go();
-      waiting = [];
-    },
+    hang: (matches) => faults.hang(matches),
+    refuse: (matches) => faults.refuse(matches),
+    delay: (matches, delayMs) => faults.delay(matches, delayMs),
+    release: () => faults.release(),
     forget: () => void requests.splice(0),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };

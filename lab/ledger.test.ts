@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { once } from "node:events";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { findLabDirectory, listLabs, readStartTicks, signalProcess, sweepLab } from "./ledger.ts";
+
+const OWNER = `
+  import { startHosts } from "${import.meta.resolve("./hosts.ts")}";
+  import { createSmallDisk } from "${import.meta.resolve("./disk.ts")}";
+  import { openLedger } from "${import.meta.resolve("./ledger.ts")}";
+  import { importBusybox } from "${import.meta.resolve("./images.ts")}";
+  import { runContainer, readContainerPid } from "${import.meta.resolve("./call-engine.ts")}";
+  const ledger = openLedger();
+  createSmallDisk({ ledger, sizeBytes: 1 << 20 });
+  const lab = await startHosts(2, { ledger });
+  const pids = [];
+  for (const host of lab.hosts) {
+    await importBusybox(host);
+    await runContainer(host, "left");
+    pids.push(host.pid(), await readContainerPid(host, "left"));
+  }
+  lab.hosts[1].pause();
+  console.log(JSON.stringify({ tag: lab.tag, pids }));
+  setInterval(() => undefined, 1 << 30);
+`;
+
+describe("sweepLab()", () => {
+  it("removes all that an owner left who was killed with -9", async () => {
+    const root = fileURLToPath(new URL("..", import.meta.url));
+    const owner = spawn(process.execPath, ["--input-type=module", "-e", OWNER], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = (await once(owner.stdout.setEncoding("utf8"), "data")) as [string];
+    const { tag, pids } = JSON.parse(line) as { tag: string; pids: number[] };
+    assert.deepEqual(
+      pids.map((pid) => readStartTicks(pid) !== undefined),
+      [true, true, true, true],
+    );
+    const gone = once(owner, "exit");
+    owner.kill("SIGKILL");
+    await gone;
+    sweepLab();
+    assert.deepEqual(pids.map(readStartTicks), [undefined, undefined, undefined, undefined]);
+    for (const name of ["h1", "h2", "sw"])
+      assert.equal(existsSync(`/run/netns/${tag}-${name}`), false, name);
+    assert.equal(existsSync(findLabDirectory(tag)), false);
+    assert.equal(
+      listLabs().some((lab) => lab.tag === tag),
+      false,
+    );
+  });
+});
+
+describe("signalProcess()", () => {
+  it("spares a process that merely has the number", () => {
+    assert.equal(signalProcess({ pid: process.pid, startTicks: "1" }, "SIGKILL"), false);
+  });
+});
