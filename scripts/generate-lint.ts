@@ -67,6 +67,10 @@ function restrictRoom(
   }
   return [
     ...groups,
+    {
+      group: ["./drivers/**", `#${name}/drivers/**`],
+      message: `Drivers are made by ${name}/open.ts and in node/ only`,
+    },
     UP,
     { group: ["#lab/**"], message: "The lab is for tests, benchmarks and people" },
   ];

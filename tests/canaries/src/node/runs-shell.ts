@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+import { execSync } from "node:child_process";
+execSync("true");
