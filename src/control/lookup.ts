@@ -13,9 +13,11 @@ export type Found =
 /** Throws `no-such-object`, naming the nearest. */
 export function failLookup(name: string, candidates: Iterable<string>): never {
   const nearest = findNearest(name, candidates);
-  throw new FairleadError(controlErrors["no-such-object"], `there is nothing called "${name}"`, {
-    ...(nearest === undefined ? {} : { remedy: `did you mean "${nearest}"?` }),
-  });
+  throw new FairleadError(
+    controlErrors["no-such-object"],
+    `there is nothing called "${name}"`,
+    nearest === undefined ? {} : { remedy: `did you mean "${nearest}"?` },
+  );
 }
 
 function allNames(scopes: readonly ScopeView[]): string[] {

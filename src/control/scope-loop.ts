@@ -258,7 +258,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
       alarm.abort();
     },
     async idle() {
-      while (acts.size > 0) await Promise.allSettled([...acts]);
+      while (acts.size > 0) await Promise.allSettled(acts);
     },
   };
   wake();

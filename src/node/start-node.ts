@@ -168,7 +168,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     });
     const views = createScopeViews(supervisor, board, feed, clock);
     const house = keepHouse({ store, engine, board, decisions, alerts, clock, logger, settings });
-    let page: string | undefined;
+    let page: string | undefined = undefined;
     const operations = openOperations({
       engine,
       store,

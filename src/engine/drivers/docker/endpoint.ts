@@ -54,14 +54,12 @@ export function parseEndpoint(address: string, tls?: TlsFiles): Endpoint {
     throw new FairleadError(
       engineErrors["bad-endpoint"],
       `"${address}" is not an address of an engine`,
-      {
-        ...(ssh
-          ? {
-              remedy:
-                "forward the socket: ssh -L /tmp/docker.sock:/var/run/docker.sock HOST, then DOCKER_HOST=unix:///tmp/docker.sock",
-            }
-          : {}),
-      },
+      ssh
+        ? {
+            remedy:
+              "forward the socket: ssh -L /tmp/docker.sock:/var/run/docker.sock HOST, then DOCKER_HOST=unix:///tmp/docker.sock",
+          }
+        : {},
     );
   }
   const [, scheme, host = "", port] = match;
