@@ -87,9 +87,7 @@ export const Decision = z.strictObject({
       logTail: z.array(z.string()).optional(),
     })
     .optional(),
-  budget: z
-    .strictObject({ used: z.number(), max: z.number(), windowMs: z.number() })
-    .optional(),
+  budget: z.strictObject({ used: z.number(), max: z.number(), windowMs: z.number() }).optional(),
   plan: z.string().optional(),
   startedAtMs: z.number(),
   finishedAtMs: z.number().optional(),

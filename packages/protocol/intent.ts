@@ -28,7 +28,10 @@ export type Diagnostic = z.infer<typeof Diagnostic>;
 /** Names of scopes, as Compose has them for projects. */
 export const ScopeName = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "lower-case letters, digits, - and _, at most 63 characters");
+  .regex(
+    /^[a-z0-9][a-z0-9_-]{0,62}$/,
+    "lower-case letters, digits, - and _, at most 63 characters",
+  );
 /** Names of services, as Compose has them. */
 export const ServiceName = z
   .string()

@@ -121,7 +121,11 @@ export const NodeStatus = z.strictObject({
     asOfMs: z.number().optional(),
     problem: z.string().optional(),
   }),
-  store: z.strictObject({ writable: z.boolean(), sizeBytes: z.number(), problem: z.string().optional() }),
+  store: z.strictObject({
+    writable: z.boolean(),
+    sizeBytes: z.number(),
+    problem: z.string().optional(),
+  }),
   scopes: z.strictObject({ managed: z.number().int(), observed: z.number().int() }),
   services: z.number().int(),
   instances: z.number().int(),
@@ -168,7 +172,12 @@ export const NodeEvent = z.discriminatedUnion("kind", [
     object: z.string(),
     action: z.string(),
   }),
-  z.strictObject({ kind: z.literal("alert"), atMs: z.number(), alert: Alert, resolved: z.boolean() }),
+  z.strictObject({
+    kind: z.literal("alert"),
+    atMs: z.number(),
+    alert: Alert,
+    resolved: z.boolean(),
+  }),
   /** History before this point is gone: list again. */
   z.strictObject({ kind: z.literal("lagged"), atMs: z.number() }),
 ]);

@@ -14,7 +14,9 @@ let ill = false;
 
 /** The longest sentence stands for the whole. */
 function summarize(text) {
-  return text.split(/(?<=\.)\s+/).reduce((best, one) => (one.length > best.length ? one : best), "");
+  return text
+    .split(/(?<=\.)\s+/)
+    .reduce((best, one) => (one.length > best.length ? one : best), "");
 }
 
 async function send(message) {
@@ -59,11 +61,14 @@ process.on("SIGTERM", () => server.close(() => process.exit(0)).closeAllConnecti
 
 if (role === "collector") {
   let number = 0;
-  setInterval(async () => {
-    const text = TEXTS[number++ % TEXTS.length];
-    await send({ number, text }).then(
-      () => handled++,
-      (error) => console.error(`collector: ${error.message}`),
-    );
-  }, Number(process.env.EVERY_MS ?? 1_000));
+  setInterval(
+    async () => {
+      const text = TEXTS[number++ % TEXTS.length];
+      await send({ number, text }).then(
+        () => handled++,
+        (error) => console.error(`collector: ${error.message}`),
+      );
+    },
+    Number(process.env.EVERY_MS ?? 1_000),
+  );
 }

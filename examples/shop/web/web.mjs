@@ -4,7 +4,9 @@ import { createServer } from "node:http";
 import { hostname } from "node:os";
 
 async function check() {
-  const response = await fetch("http://127.0.0.1:8080/health", { signal: AbortSignal.timeout(1_500) });
+  const response = await fetch("http://127.0.0.1:8080/health", {
+    signal: AbortSignal.timeout(1_500),
+  });
   process.exit(response.ok ? 0 : 1);
 }
 
