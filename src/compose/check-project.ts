@@ -71,10 +71,11 @@ function refuseReference(
         ? undefined
         : `did you mean ${nearest}?`
       : `it is only in the profile ${profiles.join(", ")}; activate it with --profile ${profiles[0] ?? ""}`;
-  const state = hint?.startsWith("it is only") === true ? "is not active" : "is not defined";
+  const state =
+    hint?.startsWith("it is only") === true ? "which is not active" : "which is not defined";
   check.findings.error(
     composeErrors["undefined-reference"],
-    `${what} "${wanted}" ${state}`,
+    `${what} "${wanted}", ${state}`,
     at,
     hint,
   );

@@ -30,6 +30,7 @@ const names = readdirSync(samples).filter((name) => name.endsWith(".yaml"));
 /** Files that 1.29 refuses, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
   "new-keys.yaml": "its keys are newer than 1.29",
+  "port-forms.yaml": "an empty address before a port is newer than 1.29",
 };
 
 type Plain = Record<string, unknown>;

@@ -47,6 +47,8 @@ export function formatPlace(at: Location): string {
 export interface Findings {
   error(kind: ErrorKind, message: string, at: Location | undefined, hint?: string): void;
   warn(kind: ErrorKind, message: string, at: Location | undefined, hint?: string): void;
+  /** A warning that says the same wherever it is met: kept at its first place only. */
+  warnOnce(kind: ErrorKind, message: string, at: Location | undefined, hint?: string): void;
   readonly warnings: readonly Diagnostic[];
   readonly problems: readonly Diagnostic[];
   /** Throws a ComposeFailure when there is any problem. */
@@ -92,6 +94,11 @@ export function createFindings(): Findings {
       if (add(problems, kind, describe("error", message, at, hint))) firstKind ??= kind;
     },
     warn(kind, message, at, hint) {
+      add(warnings, kind, describe("warning", message, at, hint));
+    },
+    warnOnce(kind, message, at, hint) {
+      if (seen.has(`${kind.id} ${message}`)) return;
+      seen.add(`${kind.id} ${message}`);
       add(warnings, kind, describe("warning", message, at, hint));
     },
     warnings,

@@ -44,7 +44,7 @@ function interpolateScalar(
     const value = interpolate(node.value, {
       lookup: (name) => environment.get(name),
       onUnset: (name) =>
-        findings.warn(
+        findings.warnOnce(
           composeErrors["variable-unset"],
           `the variable ${name} is not set; an empty text is used`,
           node.at,

@@ -170,6 +170,16 @@ describe("variables", () => {
     );
   });
 
+  test("one that is used in many places is one warning, at the first", async () => {
+    const loaded = await loadText(
+      "services:\n  a: {image: x$TAG, user: $TAG}\n  b: {image: $TAG$TAG-y}\n",
+    );
+    assert.deepEqual(
+      loaded.diagnostics.map((d) => [d.id, d.at?.line]),
+      [["FL0221", 2]],
+    );
+  });
+
   test("texts become numbers and truth values where a key needs them", async () => {
     const a = await one(
       "tty: ${T}\nscale: ${N}\noom_score_adj: '$M'\ndepends_on: {}",

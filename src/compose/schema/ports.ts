@@ -4,8 +4,9 @@ import type { Findings } from "#compose/findings.ts";
 import { key, listOf, number, object, text, unsupported } from "#compose/shape.ts";
 import { child, map, scalar, textOf, type ListNode, type Tree } from "#compose/tree.ts";
 
+/** The address may be empty, as `${BIND_IP}:80:80` is when nothing is set. */
 const SHORT =
-  /^(?:(?:(\[[0-9a-fA-F:.%]+\]|[0-9.]+|[0-9a-fA-F:]*::[0-9a-fA-F:.]*):)?(\d+(?:-\d+)?)?:)?(\d+)(?:-(\d+))?(?:\/([a-z]+))?$/;
+  /^(?:(?:(\[[0-9a-fA-F:.%]+\]|[0-9.]+|[0-9a-fA-F:]*::[0-9a-fA-F:.]*)?:)?(\d+(?:-\d+)?)?:)?(\d+)(?:-(\d+))?(?:\/([a-z]+))?$/;
 const PORT_MAX = 65_535;
 /** A longer range would make a container that no engine starts in reasonable time. */
 const RANGE_MAX = 2_000;
