@@ -30,7 +30,7 @@ const UP: Restriction = {
 };
 const SHELL = {
   name: "node:child_process",
-  importNames: ["exec", "execSync"],
+  importNames: ["exec", "execSync", "default"],
   message: "No shell, ever: spawn with a list of arguments",
 };
 const UNTYPED = [
@@ -43,6 +43,12 @@ const UNTYPED = [
   "performance",
   "crypto",
   "globalThis",
+  "global",
+  "queueMicrotask",
+  "console",
+  "Buffer",
+  "WebSocket",
+  "Temporal",
 ];
 
 function restrictRoom(
@@ -104,6 +110,8 @@ const RULES = {
   "no-restricted-imports": ["error", { paths: [SHELL] }],
   "import/no-cycle": ["error", { ignoreTypes: false }],
   "typescript/consistent-type-imports": "error",
+  // One spelling, so that no ban is evaded by the other.
+  "unicorn/prefer-node-protocol": "error",
   "typescript/no-explicit-any": "error",
   "typescript/no-non-null-assertion": "error",
   "typescript/no-floating-promises": "error",

@@ -43,6 +43,9 @@ const CANARIES: Readonly<Record<string, string>> = {
   "src/engine/skips-open.ts": "no-restricted-imports",
   "src/node/imports-lab.ts": "no-restricted-imports",
   "src/node/runs-shell.ts": "no-restricted-imports",
+  "src/node/hides-shell.ts": "no-restricted-imports",
+  "src/node/spells-shell.ts": "prefer-node-protocol",
+  "src/brain/hides-global.ts": "no-restricted-globals",
   "packages/protocol/imports-src.ts": "no-restricted-imports",
 };
 

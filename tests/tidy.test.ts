@@ -80,6 +80,15 @@ test("types are not escaped from", () => {
   );
 });
 
+test("no program is started through a shell", () => {
+  const shell = /\bshell:(?! *false)|\bexecSync\(/;
+  const started = SOURCES.filter((file) => file !== "tests/tidy.test.ts");
+  assert.deepEqual(
+    offenders(started, (text) => shell.test(text)),
+    [],
+  );
+});
+
 test("no test is skipped, focused or left open", () => {
   const tests = SOURCES.filter(
     (file) => file.endsWith(".test.ts") && file !== "tests/tidy.test.ts",
