@@ -94,9 +94,15 @@ function badValue(node: Tree, needed: string, path: string, findings: Findings):
   return nothing(node.at);
 }
 
+function isTaken(node: ScalarNode, loose: TextShape["loose"]): boolean {
+  if (loose === undefined) return false;
+  if (typeof node.value === "boolean") return loose === "any" || loose === "flags";
+  return loose === "integers" ? Number.isInteger(node.value) : loose !== "flags";
+}
+
 function checkText(node: Tree, shape: TextShape, path: string, findings: Findings): Tree {
   if (node.kind !== "scalar") return wrongType(node, shape.words ?? "a text", path, findings);
-  if (typeof node.value !== "string" && shape.loose !== true) {
+  if (typeof node.value !== "string" && !isTaken(node, shape.loose)) {
     return wrongType(node, "a text (put it in quotes)", path, findings);
   }
   const written = textOf(node) ?? "";
@@ -138,9 +144,7 @@ function checkNumber(node: Tree, shape: NumberShape, path: string, findings: Fin
   const value = readNumber(node, shape);
   if (value === undefined) return wrongType(node, needed, path, findings);
   if (!Number.isFinite(value) || (shape.integer === true && !Number.isSafeInteger(value))) {
-    return typeof node.value === "number"
-      ? wrongType(node, needed, path, findings)
-      : badValue(node, needed, path, findings);
+    return badValue(node, needed, path, findings);
   }
   if (
     (shape.min !== undefined && value < shape.min) ||

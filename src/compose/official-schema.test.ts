@@ -163,6 +163,64 @@ function readFolder(folder: string): [string, string][] {
   return readdirSync(url).map((name) => [name, readFileSync(new URL(name, url), "utf8")]);
 }
 
+/** A file with `value` at a path of keys, and nothing else. */
+function wrap(path: string, value: unknown): unknown {
+  const keys = path.replaceAll("[]", ".[]").split(".");
+  return keys.reduceRight<unknown>(
+    (inner, key) => (key === "[]" ? [inner] : { [key === "*" ? "a" : key]: inner }),
+    value,
+  );
+}
+
+const SAMPLES: readonly unknown[] = [
+  "text",
+  "1",
+  1,
+  1.5,
+  true,
+  null,
+  [],
+  ["a"],
+  [1],
+  {},
+  { a: "b" },
+  { a: 1 },
+];
+
+/** Where we take less than the official schema on purpose. */
+const STRICTER_KINDS: Readonly<Record<string, string>> = {
+  "services.*.post_start[].command": "a hook without a command is none",
+  "services.*.pre_stop[].command": "a hook without a command is none",
+  "secrets.*.external": "it forgets to close the mapping that it closes for networks and volumes",
+  "configs.*.external": "it forgets to close the mapping that it closes for networks and volumes",
+};
+
+describe("each key of the official schema", () => {
+  test("takes the same kinds of value here", () => {
+    const different: string[] = [];
+    let compared = 0;
+    for (const path of listOfficial(isJson(spec) ? spec : {}, "", new Set())) {
+      for (const sample of SAMPLES) {
+        const data = wrap(path, sample);
+        const findings = createFindings();
+        const [tree] = parseTrees(JSON.stringify(data), "sample.yaml");
+        if (tree === undefined) continue;
+        canonicalise(tree, project, "", findings);
+        // A value of the right kind and a wrong form is our own, stricter, matter.
+        const official = validate(data);
+        const kinds = findings.problems.every((p) => p.slug === "bad-value");
+        const ours = official ? kinds : findings.problems.length === 0;
+        compared++;
+        if (official === ours || (official && path in STRICTER_KINDS)) continue;
+        const mine = findings.problems[0]?.message ?? "accepted";
+        different.push(`${path} = ${JSON.stringify(sample)}: ${ours ? "ours accepts" : mine}`);
+      }
+    }
+    assert.ok(compared > 2_000);
+    assert.deepEqual(different, []);
+  });
+});
+
 describe("the verdict of the official schema and ours", () => {
   const accepted = readFolder("accepted").filter(([name]) => name.endsWith(".yaml"));
   const malformed = readMalformed();

@@ -27,8 +27,8 @@ interface ShapeBase {
 /** A text, or a number taken as one. */
 export interface TextShape extends ShapeBase {
   readonly kind: "text";
-  /** A number or truth value is taken as text. */
-  readonly loose?: boolean;
+  /** What else is taken as text: numbers and truth values, or one of them. */
+  readonly loose?: "any" | "numbers" | "integers" | "flags";
   readonly values?: readonly string[];
   /** What the text has to be, in words, when `check` says no. */
   readonly form?: string;

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { flag, key, listOf, object, text, unsupported } from "#compose/shape.ts";
 import { child, map, scalar, textOf, type Tree, withEntry } from "#compose/tree.ts";
-import { hosts, mountedFiles, oneOrMore, settings, size, texts, ulimits, words } from "./forms.ts";
+import {
+  command,
+  hosts,
+  mountedFiles,
+  settings,
+  texts,
+  ulimits,
+  wholeSize,
+  words,
+} from "./forms.ts";
 
 const NEEDS_BUILDKIT = "it needs BuildKit; images are built through the engine's own build call";
 
@@ -36,7 +45,7 @@ export const build = object(
     cache_from: key(words, "Images to take layers from."),
     extra_hosts: key(hosts, "Names that the build can resolve."),
     network: key(text(), "Network of build steps."),
-    shm_size: key(size, "Size of /dev/shm in build steps."),
+    shm_size: key(wholeSize, "Size of /dev/shm in build steps."),
     no_cache: key(flag(), "Build every layer again."),
     pull: key(flag(), "Fetch newer base images."),
     tags: key(words, "Further names of the image."),
@@ -46,18 +55,10 @@ export const build = object(
     entitlements: unsupported(words, "Extra rights of the build.", NEEDS_BUILDKIT),
     isolation: unsupported(text(), "Isolation of build steps.", "it is for Windows containers"),
     privileged: unsupported(flag(), "Build steps with all rights.", NEEDS_BUILDKIT),
-    provenance: unsupported(text({ loose: true }), "Provenance attestation.", NEEDS_BUILDKIT),
-    sbom: unsupported(text({ loose: true }), "Bill of materials.", NEEDS_BUILDKIT),
+    provenance: unsupported(text({ loose: "flags" }), "Provenance attestation.", NEEDS_BUILDKIT),
+    sbom: unsupported(text({ loose: "flags" }), "Bill of materials.", NEEDS_BUILDKIT),
     secrets: unsupported(mountedFiles("/run/secrets/"), "Secrets of build steps.", NEEDS_BUILDKIT),
-    ssh: unsupported(
-      {
-        ...settings,
-        expand: (node, findings) =>
-          settings.expand?.(oneOrMore.expand?.(node, findings) ?? node, findings) ?? node,
-      },
-      "SSH agent of build steps.",
-      NEEDS_BUILDKIT,
-    ),
+    ssh: unsupported(settings, "SSH agent of build steps.", NEEDS_BUILDKIT),
     ulimits: unsupported(ulimits, "Limits of build steps.", NEEDS_BUILDKIT),
   },
   { expand: expandBuild, resolvePaths: resolveContext, words: "a path or a mapping" },
@@ -67,13 +68,7 @@ export const build = object(
 export const hooks = listOf(
   object(
     {
-      command: key(
-        listOf(text({ loose: true }), {
-          expand: (node) =>
-            node.kind === "scalar" ? { kind: "list", items: [node], at: node.at } : node,
-        }),
-        "Command.",
-      ),
+      command: key(command, "Command."),
       user: key(text(), "User."),
       privileged: key(flag(), "With all rights."),
       working_dir: key(text(), "Directory."),

@@ -51,17 +51,23 @@ function isSize(written: string): boolean {
   return written.trim() === "-1" || passes(parseSize)(written);
 }
 
+function toBytes(written: string): string {
+  return written.trim() === "-1" ? "-1" : String(parseSize(written));
+}
+
 /** `64m`, kept as bytes in decimal digits; -1 where the engine takes it for "no limit". */
 export const size = text({
-  loose: true,
+  loose: "numbers",
   form: "a size, for example 64m, 1.5g, 1024",
   check: isSize,
-  rewrite: (written) => (written.trim() === "-1" ? "-1" : String(parseSize(written))),
+  rewrite: toBytes,
   words: "a size",
 });
 
 /** A size that the official schema takes only as text. */
-export const sizeText = text({ ...size, loose: false });
+export const sizeText = text({ form: size.form ?? "", check: isSize, rewrite: toBytes });
+/** A size that the official schema takes as text or whole number. */
+export const wholeSize = text({ ...sizeText, loose: "integers" });
 
 /** A path on this machine, made absolute against the directory of the project. */
 export const path = text({
@@ -88,7 +94,7 @@ export const mac = text({ check: isMac, form: "a MAC address, for example 02:42:
 /** A list of texts without repetitions. */
 export const words = listOf(text(), { keyOf: same, words: "a list of texts" });
 /** A list of texts and numbers without repetitions. */
-export const looseWords = listOf(text({ loose: true }), { keyOf: same });
+export const looseWords = listOf(text({ loose: "numbers" }), { keyOf: same });
 /** A list of texts in which order and repetition mean something. */
 export const texts = listOf(text(), { words: "a list of texts" });
 
@@ -145,13 +151,13 @@ function splitSettings(node: Tree, findings: Findings): Tree {
 }
 
 /** `NAME: value` or a list of `NAME=value`. An empty value means: take it from elsewhere. */
-export const settings = recordOf(orNull(text({ loose: true })), {
+export const settings = recordOf(orNull(text({ loose: "any" })), {
   expand: splitSettings,
   words: "a mapping or a list of NAME=value",
 });
 
 /** Options of a driver: texts and numbers. */
-export const driverOptions = recordOf(text({ loose: true }), { words: "a mapping" });
+export const driverOptions = recordOf(text({ loose: "numbers" }), { words: "a mapping" });
 
 function splitHosts(node: Tree, findings: Findings): Tree {
   if (node.kind === "map") {
@@ -164,7 +170,8 @@ function splitHosts(node: Tree, findings: Findings): Tree {
   if (node.kind !== "list") return node;
   const entries = new Map<string, Entry>();
   for (const item of node.items) {
-    const match = /^([^=:\s]+)\s*[=:]\s*(.+)$/.exec(textOf(item) ?? "");
+    const written = item.kind === "scalar" && typeof item.value === "string" ? item.value : "";
+    const match = /^([^=:\s]+)\s*[=:]\s*(.+)$/.exec(written);
     const [, name = "", address = ""] = match ?? [];
     if (match === null) {
       findings.error(composeErrors["bad-value"], "a host has to be NAME=address", item.at);
@@ -206,10 +213,19 @@ export const command = orNull(
   listOf(text(), { expand: splitCommand, merge: "replace", words: "a text or a list of texts" }),
 );
 
-function expandExternal(node: Tree): Tree {
+function expandExternal(node: Tree, findings: Findings): Tree {
   if (node.kind !== "map") return node;
   const external = child(node, "external");
   if (external?.kind !== "map") return node;
+  for (const [name, { keyAt }] of external.entries) {
+    if (name === "name" || name.startsWith("x-")) continue;
+    findings.error(
+      composeErrors["unknown-key"],
+      `unknown key "${name}" in external`,
+      keyAt,
+      "name is all it takes",
+    );
+  }
   const named = withEntry(node, "external", scalar(true, external.at));
   const name = child(external, "name");
   return name === undefined || child(node, "name") !== undefined

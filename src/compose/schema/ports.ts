@@ -105,7 +105,7 @@ export const ports = listOf(
       target: key(number({ integer: true, min: 1, max: PORT_MAX }), "Port in the container."),
       published: key(
         text({
-          loose: true,
+          loose: "integers",
           form: `a port or a range of ports up to ${PORT_MAX}`,
           check: (t) => t === "" || (/^\d+(-\d+)?$/.test(t) && readRange(t) !== undefined),
         }),

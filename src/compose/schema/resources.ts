@@ -20,7 +20,7 @@ import {
   path,
   resourceKeys,
   settings,
-  words,
+  oneOrMore,
 } from "./forms.ts";
 
 const options = driverOptions;
@@ -139,8 +139,8 @@ export const develop = orNull(
               "What to do.",
             ),
             target: key(text(), "Path in the container."),
-            ignore: key(words, "Patterns to leave out."),
-            include: key(words, "Patterns to take."),
+            ignore: key(oneOrMore, "Patterns to leave out."),
+            include: key(oneOrMore, "Patterns to take."),
             initial_sync: key(flag({ strict: true }), "Sync at the start."),
             exec: key(recordOf(orNull({ kind: "any" })), "Command to run after it."),
           },

@@ -15,7 +15,7 @@ import {
   word,
 } from "#compose/shape.ts";
 import { child, type Entry, list, map, scalar, textOf, type Tree } from "#compose/tree.ts";
-import { address, driverOptions, duration, mac, path, size, toList, words } from "./forms.ts";
+import { address, driverOptions, duration, mac, path, wholeSize, toList, words } from "./forms.ts";
 
 const NAME = /^[a-zA-Z0-9._-]+$/;
 
@@ -65,8 +65,14 @@ export const serviceNetworks = recordOf(
       link_local_ips: key(words, "Link-local addresses."),
       mac_address: key(mac, "MAC address on this network."),
       driver_opts: key(driverOptions, "Options of the driver for this end."),
-      priority: key(number(), "Networks are joined from the highest to the lowest."),
-      gw_priority: key(number(), "The network with the highest gives the default route."),
+      priority: key(
+        number({ strict: true }),
+        "Networks are joined from the highest to the lowest.",
+      ),
+      gw_priority: key(
+        number({ strict: true }),
+        "The network with the highest gives the default route.",
+      ),
       interface_name: unsupported(
         text(),
         "Name of the interface.",
@@ -191,7 +197,7 @@ export const logging = object(
   {
     driver: key(text(), "Driver, for example json-file, local, syslog."),
     options: key(
-      recordOf(orNull(text({ loose: true })), { words: "a mapping" }),
+      recordOf(orNull(text({ loose: "numbers" })), { words: "a mapping" }),
       "Options of the driver.",
     ),
   },
@@ -201,7 +207,7 @@ export const logging = object(
 const rate = object(
   {
     path: key(text(), "Device of the host."),
-    rate: key(size, "Bytes or operations a second."),
+    rate: key(wholeSize, "Bytes or operations a second."),
   },
   { extensible: false, merge: "replace" },
 );

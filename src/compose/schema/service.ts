@@ -29,6 +29,7 @@ import {
   settings,
   size,
   ulimits,
+  wholeSize,
   words,
 } from "./forms.ts";
 import { deploy, gpus } from "./deploy.ts";
@@ -72,7 +73,7 @@ function pickRestart(node: Tree): Tree {
 
 const exposed = listOf(
   text({
-    loose: true,
+    loose: "numbers",
     check: (t) => /^\d{1,5}(?:-\d{1,5})?(?:\/(?:tcp|udp|sctp))?$/.test(t),
     form: "a port or a range of ports, and /tcp, /udp or /sctp",
   }),
@@ -211,21 +212,24 @@ const limitKeys = {
   ),
   cpu_shares: key(whole, "Weight among containers."),
   cpu_period: key(
-    text({ loose: true, check: isPeriod, form: "microseconds or a duration" }),
+    text({ loose: "numbers", check: isPeriod, form: "microseconds or a duration" }),
     "Period of the CPU quota.",
   ),
   cpu_quota: key(whole, "Microseconds of CPU in a period."),
   cpu_rt_period: key(
-    text({ loose: true, check: isPeriod, form: "microseconds or a duration" }),
+    text({ loose: "numbers", check: isPeriod, form: "microseconds or a duration" }),
     "Period for real-time tasks.",
   ),
   cpu_rt_runtime: key(
-    text({ loose: true, check: isPeriod, form: "microseconds or a duration" }),
+    text({ loose: "numbers", check: isPeriod, form: "microseconds or a duration" }),
     "CPU time of real-time tasks.",
   ),
   cpuset: key(text(), "Cores it may use, for example 0-2,4."),
   mem_limit: key(size, "Memory at most."),
-  mem_reservation: key(size, "Memory that it is pressed down to when the host is short of it."),
+  mem_reservation: key(
+    wholeSize,
+    "Memory that it is pressed down to when the host is short of it.",
+  ),
   mem_swappiness: key(
     number({ integer: true, min: -1, max: 100 }),
     "How readily it is swapped, 0 to 100.",
