@@ -203,7 +203,6 @@ export function sweepLab(): readonly string[] {
     return [];
   }
   return tags.filter((tag) => {
-    if (tag.startsWith(".")) return false;
     const [owner] = readLines(join(LEDGERS, tag, "owner"));
     if (owner === undefined || isAlive(JSON.parse(owner) as ProcessMark)) return false;
     removeLab(join(LEDGERS, tag), tag);
@@ -227,7 +226,7 @@ export function listLabs(): readonly { tag: string; pid: number; alive: boolean 
   try {
     return readdirSync(LEDGERS).flatMap((tag) => {
       const [owner] = readLines(join(LEDGERS, tag, "owner"));
-      if (owner === undefined) return [];
+      if (owner === undefined || tag.startsWith(".")) return [];
       const mark = JSON.parse(owner) as ProcessMark;
       return [{ tag, pid: mark.pid, alive: isAlive(mark) }];
     });

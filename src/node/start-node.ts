@@ -3,7 +3,7 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { uptime } from "node:os";
 import { dirname, join } from "node:path";
-import { createApi } from "#api/create-api.ts";
+import { createApi, type Api } from "#api/create-api.ts";
 import { API_LIMITS } from "#api/settings.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { isKind } from "#base/errors.ts";
@@ -31,6 +31,7 @@ import type { Store } from "#store/store.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
 import { readToken } from "./token-file.ts";
 
+/** What a node is made of. */
 export interface NodeParts {
   readonly settings: Settings;
   readonly version: string;
@@ -42,6 +43,7 @@ export interface NodeParts {
   readonly logger: Logger;
 }
 
+/** A node that runs. Disposing ends it; containers stay. */
 export interface RunningNode extends AsyncDisposable {
   readonly operations: Operations;
   readonly page: string | undefined;
@@ -124,33 +126,76 @@ function publishChanges(loops: Loops, clock: Clock): void {
   });
 }
 
+/** Opens store and engine, and marks what a node before this one left open. */
+async function openHands(parts: NodeParts, stack: AsyncDisposableStack) {
+  const { settings, clock, random, logger } = parts;
+  const { store, lost } = await openOrQuarantine(parts);
+  stack.use(store);
+  const engine = stack.use(
+    openEngine({ endpoint: settings.engine.endpoint, env: parts.env }, { clock, random }),
+  );
+  const loops = createLoops(parts, store, engine, await readPast(store));
+  const interrupted = await loops.decisions.recover();
+  if (interrupted > 0)
+    logger.info("decisions of a node that was ended are marked", { count: interrupted });
+  if (lost.length > 0) {
+    loops.alerts.set(
+      "StoreDamaged",
+      `the store was damaged and moved to ${lost[0] ?? ""}; run up again for each scope`,
+    );
+  }
+  publishChanges(loops, clock);
+  return { store, engine, loops, memory: await loadMemoryBoard(store) };
+}
+
+/** Runs loops until the stack is disposed of; the promise rejects when one of them fails for good. */
+function runLoops(
+  stack: AsyncDisposableStack,
+  loops: readonly { run(signal: AbortSignal): Promise<void> }[],
+): Promise<never> {
+  const stopping = new AbortController();
+  const running = Promise.all(loops.map((loop) => loop.run(stopping.signal)));
+  running.catch(() => undefined);
+  stack.defer(async () => {
+    stopping.abort();
+    await running.catch(() => undefined);
+  });
+  const failed = running.then<never>(() => new Promise<never>(() => undefined));
+  failed.catch(() => undefined);
+  return failed;
+}
+
+async function openApi(parts: NodeParts, operations: Operations): Promise<Api> {
+  const { version, pageDirectory, logger, clock } = parts;
+  const token = await readToken(parts.settings.stateDir);
+  return createApi({
+    operations,
+    settings: {
+      version,
+      token,
+      ...(pageDirectory === undefined ? {} : { pageDirectory }),
+      limits: API_LIMITS,
+    },
+    logger,
+    clock,
+  });
+}
+
+async function prepareDirectories(settings: NodeParts["settings"]): Promise<void> {
+  await mkdir(settings.stateDir, { recursive: true, mode: 0o700 });
+  await chmod(settings.stateDir, 0o700);
+  await mkdir(dirname(settings.socket), { recursive: true, mode: 0o755 });
+}
+
 /** Starts a node; it runs until disposed. Throws what its rooms throw: the store's, the API's. */
 export async function startNode(parts: NodeParts): Promise<RunningNode> {
   const { settings, clock, random, logger } = parts;
   const startedAtMs = clock.nowMs();
-  await mkdir(settings.stateDir, { recursive: true, mode: 0o700 });
-  await chmod(settings.stateDir, 0o700);
-  await mkdir(dirname(settings.socket), { recursive: true, mode: 0o755 });
+  await prepareDirectories(settings);
   const stack = new AsyncDisposableStack();
   try {
-    const { store, lost } = await openOrQuarantine(parts);
-    stack.use(store);
-    const engine = stack.use(
-      openEngine({ endpoint: settings.engine.endpoint, env: parts.env }, { clock, random }),
-    );
-    const loops = createLoops(parts, store, engine, await readPast(store));
+    const { store, engine, loops, memory } = await openHands(parts, stack);
     const { decisions, alerts, feed, board } = loops;
-    const interrupted = await decisions.recover();
-    if (interrupted > 0)
-      logger.info("decisions of a node that was ended are marked", { count: interrupted });
-    if (lost.length > 0) {
-      alerts.set(
-        "StoreDamaged",
-        `the store was damaged and moved to ${lost[0] ?? ""}; run up again for each scope`,
-      );
-    }
-    publishChanges(loops, clock);
-    const memory = await loadMemoryBoard(store);
     const supervisor = createSupervisor({
       store,
       board,
@@ -186,40 +231,10 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       storeSizeBytes: () => house.storeSizeBytes(),
       page: () => page,
     });
-    const token = await readToken(settings.stateDir);
-    const api = stack.use(
-      createApi({
-        operations,
-        settings: {
-          version: parts.version,
-          token,
-          ...(parts.pageDirectory === undefined ? {} : { pageDirectory: parts.pageDirectory }),
-          limits: API_LIMITS,
-        },
-        logger,
-        clock,
-      }),
-    );
-    const stopping = new AbortController();
-    const running = Promise.all([
-      board.run(stopping.signal),
-      supervisor.run(stopping.signal),
-      house.run(stopping.signal),
-    ]);
-    running.catch(() => undefined);
-    stack.defer(async () => {
-      stopping.abort();
-      await running.catch(() => undefined);
-    });
+    const api = stack.use(await openApi(parts, operations));
+    const failed = runLoops(stack, [board, supervisor, house]);
     await api.listenUnix(settings.socket);
     page = await listenForPage(settings.listen, api);
-    const failed = running.then<never>(
-      () => new Promise<never>(() => undefined),
-      (error: unknown) => {
-        throw error;
-      },
-    );
-    failed.catch(() => undefined);
     const owned = stack.move();
     return { operations, page, failed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {

@@ -47,6 +47,7 @@ export interface Head {
   readonly digest: number;
 }
 
+/** CRC-32 of all that an entry says. */
 export function checksumEntry(row: Omit<EntryRow, "checksum">): number {
   const start = crc32(
     `${row.key}\0${row.revision}\0${row.lease === null ? "" : `+${row.lease}`}\0`,
@@ -54,10 +55,12 @@ export function checksumEntry(row: Omit<EntryRow, "checksum">): number {
   return crc32(row.value, start);
 }
 
+/** CRC-32 of all that a lease says. */
 export function checksumLease(row: Omit<LeaseRow, "checksum">): number {
   return crc32(`${row.id}\0${row.ttlMs}\0${row.remainingMs}`);
 }
 
+/** CRC-32 of the head, which itself sums up all rows. */
 export function checksumHead(head: Head): number {
   return crc32(`${head.revision}\0${head.rows}\0${head.digest}`);
 }
