@@ -22,7 +22,13 @@ describe("what only looks writes nothing", () => {
     const { rig, proxy } = scenario;
     const file = scenario.file(FILE);
     const rehearse = async (): Promise<void> => {
-      for (const args of [["plan", "-f", file], ["config", "-f", file], ["up", "-f", file, "--dry-run"], ["ps", "-A"], ["status"]]) {
+      for (const args of [
+        ["plan", "-f", file],
+        ["config", "-f", file],
+        ["up", "-f", file, "--dry-run"],
+        ["ps", "-A"],
+        ["status"],
+      ]) {
         assert.equal((await rig.cli(args)).code, 0, args.join(" "));
       }
     };
@@ -31,7 +37,10 @@ describe("what only looks writes nothing", () => {
     await scenario.up(file);
     proxy.forget();
     await rehearse();
-    for (const args of [["down", "--scope", "dry", "--dry-run"], ["restart", "web", "--scope", "dry", "--dry-run"]]) {
+    for (const args of [
+      ["down", "--scope", "dry", "--dry-run"],
+      ["restart", "web", "--scope", "dry", "--dry-run"],
+    ]) {
       assert.equal((await rig.cli(args)).code, 0, args.join(" "));
     }
     assert.deepEqual(proxy.writes(), []);
@@ -46,16 +55,40 @@ describe("what only looks writes nothing", () => {
     const { stdout } = await scenario.up(file);
     assert.match(stdout, /nothing to change/);
     assert.deepEqual(scenario.proxy.writes(), []);
-    assert.deepEqual((await scenario.instances("dry")).map((instance) => instance.id), before);
+    assert.deepEqual(
+      (await scenario.instances("dry")).map((instance) => instance.id),
+      before,
+    );
   });
 
   it("a scope that Fairlead did not start is only observed, and what it would do is told", async () => {
     const { rig, proxy } = scenario;
     proxy.forget();
-    const labels = ["--label", "com.docker.compose.project=strange", "--label", "com.docker.compose.service=app"];
-    const args = ["-H", rig.lab.endpoint, "run", "-d", "--name", "strange-app-1", ...labels, IMAGE, "sh", "-c", "exit 3"];
+    const labels = [
+      "--label",
+      "com.docker.compose.project=strange",
+      "--label",
+      "com.docker.compose.service=app",
+    ];
+    const args = [
+      "-H",
+      rig.lab.endpoint,
+      "run",
+      "-d",
+      "--name",
+      "strange-app-1",
+      ...labels,
+      IMAGE,
+      "sh",
+      "-c",
+      "exit 3",
+    ];
     assert.equal(spawnSync("docker", args).status, 0);
-    await until("a decision that only observes", 20_000, async () => (await scenario.decisions("strange")).length > 0);
+    await until(
+      "a decision that only observes",
+      20_000,
+      async () => (await scenario.decisions("strange")).length > 0,
+    );
     const [decision] = await scenario.decisions("strange");
     assert.equal(decision?.outcome, "observed");
     assert.match(decision?.notDone[0]?.why ?? "", /observed, not managed/);
@@ -69,7 +102,11 @@ describe("what only looks writes nothing", () => {
     assert.equal(made.code, 0, made.stderr);
     const planFile = join(rig.directory, "plan.json");
     writeFileSync(planFile, made.stdout);
-    await rig.engine.removeInstance("dry-web-1", { decision: "test", force: true, anonymousVolumes: true });
+    await rig.engine.removeInstance("dry-web-1", {
+      decision: "test",
+      force: true,
+      anonymousVolumes: true,
+    });
     await scenario.settled("dry");
     const refused = await rig.cli(["up", "-f", file, "--plan", planFile]);
     assert.equal(refused.code, 4, refused.stderr);
@@ -80,8 +117,11 @@ describe("what only looks writes nothing", () => {
     const carried = await rig.cli(["up", "-f", file, "--plan", planFile]);
     assert.equal(carried.code, 0, carried.stderr);
     assert.equal((await scenario.instances("dry")).length, 3);
-    const items = (JSON.parse(again.stdout) as { items?: Plan[]; steps?: Plan["steps"] });
+    const items = JSON.parse(again.stdout) as { items?: Plan[]; steps?: Plan["steps"] };
     const steps = items.items?.[0]?.steps ?? items.steps ?? [];
-    assert.deepEqual(steps.map((step) => step.object), ["dry-web-3"]);
+    assert.deepEqual(
+      steps.map((step) => step.object),
+      ["dry-web-3"],
+    );
   });
 });

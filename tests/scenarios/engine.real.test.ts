@@ -22,7 +22,8 @@ services:
 
 describe("an engine that is not reliable", () => {
   let scenario: Scenario;
-  const status = async (): Promise<NodeStatus> => (await scenario.rig.ask<NodeStatus>("status")).body;
+  const status = async (): Promise<NodeStatus> =>
+    (await scenario.rig.ask<NodeStatus>("status")).body;
   before(async () => {
     scenario = await openScenario();
     await scenario.up(scenario.file(FILE));
@@ -32,13 +33,23 @@ describe("an engine that is not reliable", () => {
   it("killed and started again: everything runs again, nothing twice, no budget is spent", async () => {
     const before = (await scenario.instances("eng")).map((instance) => instance.id);
     await scenario.rig.lab.kill();
-    await until("the node says that the engine is away", 20_000, async () => !(await status()).engine.reachable);
-    assert.ok((await status()).alerts.some((alert) => alert.name === "EngineUnreachable") || (await status()).engine.problem !== undefined);
+    await until(
+      "the node says that the engine is away",
+      20_000,
+      async () => !(await status()).engine.reachable,
+    );
+    assert.ok(
+      (await status()).alerts.some((alert) => alert.name === "EngineUnreachable") ||
+        (await status()).engine.problem !== undefined,
+    );
     await scenario.rig.lab.start();
     await until("the node sees it again", 30_000, async () => (await status()).engine.reachable);
     await scenario.settled("eng");
     const now = await scenario.instances("eng");
-    assert.deepEqual(now.map((instance) => instance.id), before);
+    assert.deepEqual(
+      now.map((instance) => instance.id),
+      before,
+    );
     assert.ok(now.every((instance) => instance.state === "running"));
     assert.equal((await scenario.service("eng", "web")).healUsed, 0);
   });
@@ -46,7 +57,13 @@ describe("an engine that is not reliable", () => {
   it("hung: the node answers, says that it does not know, and goes on when it wakes", async () => {
     scenario.rig.lab.pause();
     try {
-      const answer = await scenario.rig.cli(["up", "-f", scenario.file(FILE.replace("replicas: 2", "replicas: 3")), "--timeout", "3s"]);
+      const answer = await scenario.rig.cli([
+        "up",
+        "-f",
+        scenario.file(FILE.replace("replicas: 2", "replicas: 3")),
+        "--timeout",
+        "3s",
+      ]);
       assert.notEqual(answer.code, 0);
       assert.equal((await status()).node.length > 0, true);
       const { code, stdout } = await scenario.rig.cli(["ps", "--scope", "eng"]);
@@ -54,10 +71,18 @@ describe("an engine that is not reliable", () => {
     } finally {
       scenario.rig.lab.resume();
     }
-    await until("all three run", 60_000, async () => {
-      const view = await scenario.service("eng", "web").catch(() => undefined);
-      return view?.wanted === 3 && view.healthy === 3;
-    }, 50);
-    assert.equal((await scenario.instances("eng")).filter((instance) => instance.service === "web").length, 3);
+    await until(
+      "all three run",
+      60_000,
+      async () => {
+        const view = await scenario.service("eng", "web").catch(() => undefined);
+        return view?.wanted === 3 && view.healthy === 3;
+      },
+      50,
+    );
+    assert.equal(
+      (await scenario.instances("eng")).filter((instance) => instance.service === "web").length,
+      3,
+    );
   });
 });

@@ -47,12 +47,22 @@ describe("healing", () => {
     assert.ok(instance !== undefined, `${name} is there`);
     return instance;
   };
-  const awaitDecision = async (service: string, test: (decision: Decision) => boolean): Promise<Decision> => {
+  const awaitDecision = async (
+    service: string,
+    test: (decision: Decision) => boolean,
+  ): Promise<Decision> => {
     let found: Decision | undefined;
-    await until(`a decision on ${service}`, 60_000, async () => {
-      found = (await scenario.decisions("heal")).find((decision) => decision.service === service && test(decision));
-      return found !== undefined;
-    }, 50);
+    await until(
+      `a decision on ${service}`,
+      60_000,
+      async () => {
+        found = (await scenario.decisions("heal")).find(
+          (decision) => decision.service === service && test(decision),
+        );
+        return found !== undefined;
+      },
+      50,
+    );
     assert.ok(found !== undefined);
     return found;
   };
@@ -65,11 +75,19 @@ describe("healing", () => {
 
   it("restarts a container whose process was killed, in place", async () => {
     const before = await (async () => {
-      await until("plain runs", 30_000, async () => (await scenario.rig.engine.inspectInstance("heal-plain-1"))?.state === "running");
+      await until(
+        "plain runs",
+        30_000,
+        async () =>
+          (await scenario.rig.engine.inspectInstance("heal-plain-1"))?.state === "running",
+      );
       return find("heal-plain-1");
     })();
     await scenario.rig.engine.killInstance(before.id, { decision: "test" });
-    const decision = await awaitDecision("plain", (d) => d.outcome === "done" && d.trigger.kind === "exit");
+    const decision = await awaitDecision(
+      "plain",
+      (d) => d.outcome === "done" && d.trigger.kind === "exit",
+    );
     const now = await find("heal-plain-1");
     assert.equal(now.id, before.id);
     assert.equal(now.state, "running");
@@ -80,7 +98,11 @@ describe("healing", () => {
 
   it("makes a removed container anew", async () => {
     const before = await find("heal-plain-1");
-    await scenario.rig.engine.removeInstance(before.id, { decision: "test", force: true, anonymousVolumes: true });
+    await scenario.rig.engine.removeInstance(before.id, {
+      decision: "test",
+      force: true,
+      anonymousVolumes: true,
+    });
     await until("it is there again", 30_000, async () => {
       const now = await scenario.rig.engine.inspectInstance("heal-plain-1");
       return now?.state === "running" && now.id !== before.id;
@@ -88,39 +110,86 @@ describe("healing", () => {
   });
 
   it("restarts an unhealthy container and keeps what its check said", async () => {
-    await until("sick is healthy", 30_000, async () => (await scenario.rig.engine.inspectInstance("heal-sick-1"))?.health === "healthy");
+    await until(
+      "sick is healthy",
+      30_000,
+      async () => (await scenario.rig.engine.inspectInstance("heal-sick-1"))?.health === "healthy",
+    );
     const before = await find("heal-sick-1");
     await scenario.rig.engine.exec(before.id, ["touch", "/tmp/ill"], { decision: "test" });
-    const decision = await awaitDecision("sick", (d) => d.trigger.kind === "unhealthy" && d.outcome === "done");
+    const decision = await awaitDecision(
+      "sick",
+      (d) => d.trigger.kind === "unhealthy" && d.outcome === "done",
+    );
     assert.equal(decision.act, "instance.restart");
     assert.match(decision.before?.state ?? "", /unhealthy/);
-    await until("sick is healthy again", 30_000, async () => (await scenario.rig.engine.inspectInstance("heal-sick-1"))?.health === "healthy");
+    await until(
+      "sick is healthy again",
+      30_000,
+      async () => (await scenario.rig.engine.inspectInstance("heal-sick-1"))?.health === "healthy",
+    );
     assert.equal((await find("heal-sick-1")).id, before.id);
   });
 
   it("names memory as the cause when the kernel killed for it", async () => {
-    const decision = await awaitDecision("hungry", (d) => d.trigger.kind === "oom" && d.outcome === "done");
+    const decision = await awaitDecision(
+      "hungry",
+      (d) => d.trigger.kind === "oom" && d.outcome === "done",
+    );
     assert.match(decision.trigger.detail, /ran out of memory/);
-    await until("hungry runs", 30_000, async () => (await scenario.rig.engine.inspectInstance("heal-hungry-1"))?.state === "running");
+    await until(
+      "hungry runs",
+      30_000,
+      async () => (await scenario.rig.engine.inspectInstance("heal-hungry-1"))?.state === "running",
+    );
   });
 
   it("leaves completed jobs, restart: no, and what a person stopped under unless-stopped", async () => {
-    await scenario.rig.engine.stopInstance("heal-polite-1", { decision: "test", graceMs: 0, signalName: "SIGTERM" });
-    await until("polite rests", 20_000, async () => (await scenario.service("heal", "polite")).state === "stopped");
+    await scenario.rig.engine.stopInstance("heal-polite-1", {
+      decision: "test",
+      graceMs: 0,
+      signalName: "SIGTERM",
+    });
+    await until(
+      "polite rests",
+      20_000,
+      async () => (await scenario.service("heal", "polite")).state === "stopped",
+    );
     assert.match((await scenario.service("heal", "polite")).reason, /stopped by hand/);
     assert.equal((await scenario.service("heal", "job")).state, "completed");
     assert.equal((await scenario.service("heal", "never")).state, "stopped");
     assert.equal((await find("heal-polite-1")).state, "exited");
-    const acts = (await scenario.decisions("heal")).filter((d) => d.service === "job" || d.service === "never");
-    assert.deepEqual(acts.map((d) => d.act), ["instance.create", "instance.create"]);
+    const acts = (await scenario.decisions("heal")).filter(
+      (d) => d.service === "job" || d.service === "never",
+    );
+    assert.deepEqual(
+      acts.map((d) => d.act),
+      ["instance.create", "instance.create"],
+    );
   });
 
   it("climbs the ladder: restarts, a recreation, quarantine with an alert, and then rests", async () => {
-    await until("crash is quarantined", 60_000, async () => (await scenario.service("heal", "crash")).state === "quarantined", 50);
+    await until(
+      "crash is quarantined",
+      60_000,
+      async () => (await scenario.service("heal", "crash")).state === "quarantined",
+      50,
+    );
     await awaitDecision("crash", (d) => d.act === "service.quarantine" && d.outcome === "done");
     const acts = (await scenario.decisions("heal")).filter((d) => d.service === "crash").reverse();
-    assert.deepEqual(acts.map((d) => d.act), ["instance.create", "instance.start", "instance.start", "instance.replace", "service.quarantine"]);
-    const { body } = await scenario.rig.ask<{ items: { name: string; service?: string }[] }>("alerts");
+    assert.deepEqual(
+      acts.map((d) => d.act),
+      [
+        "instance.create",
+        "instance.start",
+        "instance.start",
+        "instance.replace",
+        "service.quarantine",
+      ],
+    );
+    const { body } = await scenario.rig.ask<{ items: { name: string; service?: string }[] }>(
+      "alerts",
+    );
     assert.ok(body.items.some((alert) => alert.name === "HealGaveUp" && alert.service === "crash"));
     const why = await scenario.rig.cli(["why", "crash", "--scope", "heal"]);
     assert.match(why.stdout, /3 of 3 acts/);
@@ -128,9 +197,22 @@ describe("healing", () => {
 
   it("has one instance of everything in the end, and a decision behind every write", async () => {
     const instances = await scenario.instances("heal");
-    assert.deepEqual(instances.map((instance) => instance.service).sort(), ["crash", "hungry", "job", "never", "plain", "polite", "sick"]);
+    assert.deepEqual(instances.map((instance) => instance.service).sort(), [
+      "crash",
+      "hungry",
+      "job",
+      "never",
+      "plain",
+      "polite",
+      "sick",
+    ]);
     const known = new Set((await scenario.decisions("heal")).map((decision) => decision.id));
-    const unexplained = scenario.proxy.writes().filter((write) => write.decision === undefined || !known.has(write.decision));
-    assert.deepEqual(unexplained.map((write) => `${write.method} ${write.path}`), []);
+    const unexplained = scenario.proxy
+      .writes()
+      .filter((write) => write.decision === undefined || !known.has(write.decision));
+    assert.deepEqual(
+      unexplained.map((write) => `${write.method} ${write.path}`),
+      [],
+    );
   });
 });

@@ -53,7 +53,10 @@ export async function openScenario(options: RigOptions = {}): Promise<Scenario> 
     },
     async up(file, args = [], code = 0) {
       const result = await rig.cli(["up", "-f", file, "--timeout", "60s", ...args]);
-      if (result.code !== code) throw new Error(`up exited with ${result.code}, not ${code}\n${result.stdout}${result.stderr}`);
+      if (result.code !== code)
+        throw new Error(
+          `up exited with ${result.code}, not ${code}\n${result.stdout}${result.stderr}`,
+        );
       return result;
     },
     async instances(scope) {
@@ -66,9 +69,11 @@ export async function openScenario(options: RigOptions = {}): Promise<Scenario> 
       return service;
     },
     async decisions(scope) {
-      return (await rig.ask<{ items: Decision[] }>(`decisions?scope=${scope}&limit=500`)).body.items;
+      return (await rig.ask<{ items: Decision[] }>(`decisions?scope=${scope}&limit=500`)).body
+        .items;
     },
-    settled: (scope, maxMs = 60_000) => until(`${scope} is as wanted`, maxMs, async () => (await view(scope))?.settled === true, 30),
+    settled: (scope, maxMs = 60_000) =>
+      until(`${scope} is as wanted`, maxMs, async () => (await view(scope))?.settled === true, 30),
     async [Symbol.asyncDispose]() {
       await rig.endNode("SIGKILL");
       await witness[Symbol.asyncDispose]();
