@@ -11,6 +11,7 @@ import { ensurePackages, ensureWeb, ROOT, TEST_NEEDS } from "./setup.ts";
 /** Whatever happens, a run ends: a hung test must not hang who waits for it. */
 const TEST_TIMEOUT_MS = 5 * 60_000;
 const RUN_TIMEOUT_MS = 35 * 60_000;
+const LAST_WORDS_MS = 10_000;
 
 interface Tally {
   passed: number;
@@ -43,12 +44,14 @@ async function runFiles(
   files: readonly string[],
   concurrency: number,
   tally: Tally,
+  signal: AbortSignal,
 ): Promise<void> {
   if (files.length === 0) return;
   const stream = run({
     files: files.map((file) => `${ROOT}${file}`),
     concurrency,
     timeout: TEST_TIMEOUT_MS,
+    signal,
   });
   stream.on("test:summary", (summary) => {
     if (summary.file !== undefined) return;
@@ -71,9 +74,13 @@ async function main(): Promise<void> {
   ensurePackages(TEST_NEEDS);
   ensureWeb();
   const tally: Tally = { passed: 0, failed: 0 };
+  const ending = new AbortController();
   const alarm = setTimeout(() => {
     process.stdout.write(`✖ the run took longer than ${RUN_TIMEOUT_MS / 60_000} minutes\n`);
-    finish({ passed: tally.passed, failed: tally.failed + 1 });
+    tally.failed++;
+    // Ends the tests that run; should that hang too, the run ends without them.
+    ending.abort();
+    setTimeout(() => finish(tally), LAST_WORDS_MS).unref();
   }, RUN_TIMEOUT_MS);
   if (only === undefined) runChecks(tally);
   const patterns = ["{src,lab,tests,bench,scripts}/**/*.test.ts", "packages/*/**/*.test.ts"];
@@ -83,8 +90,9 @@ async function main(): Promise<void> {
     files.filter((file) => !isHeavy(file)),
     2,
     tally,
+    ending.signal,
   );
-  await runFiles(files.filter(isHeavy), 2, tally);
+  if (!ending.signal.aborted) await runFiles(files.filter(isHeavy), 2, tally, ending.signal);
   clearTimeout(alarm);
   finish(tally);
 }
