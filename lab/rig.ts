@@ -9,11 +9,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { openEngine } from "#engine/open.ts";
 import type { Engine } from "#engine/engine.ts";
+import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import { startEngine, type LabEngine, type LabEngineOptions } from "./engine.ts";
 import { importBusybox } from "./images.ts";
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const MAIN = `${ROOT}src/main.ts`;
 /** The image every rig has: busybox that sleeps. */
 export const IMAGE = "busybox:lab";
 
@@ -123,7 +125,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const clock = createSystemClock();
   const engine = openEngine({ endpoint: lab.endpoint, env: {} }, { clock, random: Math.random });
   const env: NodeJS.ProcessEnv = {
-    ...process.env,
+    ...withCompileCache(process.env, ROOT),
     FAIRLEAD_STATE_DIR: options.stateDir ?? join(directory, "state"),
     FAIRLEAD_SOCKET: socket,
     FAIRLEAD_LISTEN: "off",
@@ -146,7 +148,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     socket,
     env,
     async startNode() {
-      const child = spawn(process.execPath, [MAIN, "node"], {
+      const child = spawn(process.execPath, [...NODE_PROCESS_FLAGS, MAIN, "node"], {
         env,
         stdio: ["ignore", "ignore", "pipe", "ipc"],
       });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeStatus } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
+import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
 import type { Context } from "./context.ts";
 import { cliErrors } from "./errors.ts";
 import { loadNodeSettings } from "./load-node-settings.ts";
@@ -58,9 +59,10 @@ async function launch(context: Context): Promise<void> {
   const file = openSync(log, "a", 0o600);
   const child = spawn(
     process.execPath,
-    [`${context.root}src/main.ts`, "node", "--socket", context.socket],
+    [...NODE_PROCESS_FLAGS, `${context.root}src/main.ts`, "node", "--socket", context.socket],
     {
       detached: true,
+      env: withCompileCache(context.env, context.root),
       cwd: context.root,
       stdio: ["ignore", file, file, "ipc"],
     },

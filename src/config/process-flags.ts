@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * Flags for the process of a node. The young generation is kept small: a node lives for months and allocates in bursts,
+ * and with the default of 16 MiB a half it keeps some 30 MiB resident that it never needs at once.
+ */
+export const NODE_PROCESS_FLAGS: readonly string[] = ["--max-semi-space-size=1"];
+
+/** Environment for it: what was compiled last time is used again, which saves memory and half of the start. */
+export function withCompileCache(
+  env: Readonly<Record<string, string | undefined>>,
+  root: string,
+): Record<string, string | undefined> {
+  return { NODE_COMPILE_CACHE: `${root}node_modules/.cache/fairlead`, ...env };
+}
