@@ -5,7 +5,7 @@ import { existsSync, openSync, closeSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readStartTicks, signalProcess, type Ledger } from "./ledger.ts";
+import { isStopped, readStartTicks, signalProcess, type Ledger } from "./ledger.ts";
 
 /** Where an engine lives. */
 export interface EnginePlace {
@@ -21,6 +21,8 @@ export interface EnginePlace {
 
 const READY_MS = 60_000;
 const POLL_MS = 20;
+const PAUSE_MS = 5_000;
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
 /**
  * Holds the mount namespace, so that an engine which is started again finds the sockets of the shims that lived on.
  * The script is constant.
@@ -78,6 +80,16 @@ export class Dockerd {
     ended.kill(signal);
     await gone;
     await this.#awaitContainerdEnd();
+  }
+
+  /** Stops all of its threads; it answers nothing once this returns. */
+  pause(): void {
+    process.kill(this.pid, "SIGSTOP");
+    const giveUp = performance.now() + PAUSE_MS;
+    while (!isStopped(this.pid)) {
+      if (performance.now() > giveUp) throw new Error("dockerd does not stop");
+      Atomics.wait(NEVER, 0, 0, 1);
+    }
   }
 
   /** Kills it even when paused, and gives up its mount namespace. */

@@ -26,8 +26,9 @@ export interface LabEngine extends AsyncDisposable {
   kill(): Promise<void>;
   /** Starts it again after stop or kill; resolves once it answers. */
   start(): Promise<void>;
-  /** SIGSTOP and SIGCONT to dockerd: it hangs. */
+  /** SIGSTOP to dockerd: it hangs from when this returns. */
   pause(): void;
+  /** SIGCONT. */
   resume(): void;
 }
 
@@ -87,7 +88,7 @@ export async function startEngine(options: LabEngineOptions = {}): Promise<LabEn
     stop: () => dockerd.end("SIGTERM"),
     kill: () => dockerd.end("SIGKILL"),
     start: () => dockerd.start(),
-    pause: () => void process.kill(dockerd.pid, "SIGSTOP"),
+    pause: () => dockerd.pause(),
     resume: () => void process.kill(dockerd.pid, "SIGCONT"),
     async [Symbol.asyncDispose]() {
       await dockerd.dispose();

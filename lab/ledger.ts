@@ -36,6 +36,24 @@ export function readStartTicks(pid: number): string | undefined {
   }
 }
 
+/** True when every thread of the process is stopped or gone: a signal to stop takes each one a moment. */
+export function isStopped(pid: number): boolean {
+  let threads: string[];
+  try {
+    threads = readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return true;
+  }
+  return threads.every((thread) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8");
+      return /^[TtZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+    } catch {
+      return true;
+    }
+  });
+}
+
 function isAlive(mark: ProcessMark): boolean {
   return readStartTicks(mark.pid) === mark.startTicks;
 }
