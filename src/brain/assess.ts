@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a scope stands, in the words that every face shows.
-import type { Reconciliation, Waiting } from "#model/action.ts";
+import type { PlannedAction, Reconciliation, Waiting } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Diagnostic, ServiceIntent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
@@ -76,8 +76,7 @@ function judgeWaiting(waiting: readonly Waiting[]): Standing | undefined {
   return undefined;
 }
 
-function judgeActs(input: AssessInput, service: ServiceIntent): Standing | undefined {
-  const next = input.reconciliation.actions.find((action) => action.service === service.name);
+function judgeActs(next: PlannedAction | undefined, busy: boolean): Standing | undefined {
   if (next !== undefined) {
     const healing = next.budget !== undefined || next.act === "service.quarantine";
     const changing = next.trigger.kind === "change" || next.trigger.kind === "person";
@@ -90,11 +89,11 @@ function judgeActs(input: AssessInput, service: ServiceIntent): Standing | undef
           : "starting";
     return { state, reason: next.trigger.detail };
   }
-  for (const key of input.busy) {
-    if (key.startsWith(`${service.name}/`))
-      return { state: "starting", reason: "an act is running" };
-  }
-  return undefined;
+  return busy ? { state: "starting", reason: "an act is running" } : undefined;
+}
+
+function describeIllness(instance: InstanceFact): string {
+  return instance.state === "running" ? "health check failed" : describeExit(instance);
 }
 
 function judgeInstances(
@@ -110,6 +109,11 @@ function judgeInstances(
   });
   const stopped = resting.find((diagnosis) => !diagnosis.completed);
   if (stopped !== undefined) return { state: "stopped", reason: stopped.reason };
+  const ill = slots.find(
+    (instance) => diagnose(instance, service, memory, input.facts).kind === "failed",
+  );
+  if (ill !== undefined)
+    return { state: "degraded", reason: `${ill.name}: ${describeIllness(ill)}` };
   const odd = slots.find((instance) => !isHealthy(instance) && instance.state !== "exited");
   if (odd?.state === "paused")
     return { state: "paused", reason: `${odd.name} is paused in the engine` };
@@ -126,13 +130,18 @@ function bestOf(instances: readonly InstanceFact[]): InstanceFact | undefined {
   return instances.find(isHealthy) ?? instances.find((i) => i.state === "running") ?? instances[0];
 }
 
-function assessService(
-  input: AssessInput,
-  service: ServiceIntent,
-  instances: readonly InstanceFact[],
-  waiting: readonly Waiting[],
-  warnings: readonly Diagnostic[],
-): ServiceView {
+/** What concerns one service, out of what concerns the scope. */
+interface Share {
+  readonly instances: readonly InstanceFact[];
+  readonly waiting: readonly Waiting[];
+  readonly warnings: readonly Diagnostic[];
+  /** What is decided on next, and whether an act is running. */
+  readonly next: PlannedAction | undefined;
+  readonly busy: boolean;
+}
+
+function assessService(input: AssessInput, service: ServiceIntent, share: Share): ServiceView {
+  const { instances, waiting, warnings } = share;
   const memory = input.memory.get(service.name) ?? EMPTY_SERVICE_MEMORY;
   const slots = groupBy(instances, (instance) => String(instance.slot));
   const wantedSlots = Array.from({ length: service.replicas }, (_, i) =>
@@ -142,7 +151,7 @@ function assessService(
   const standing: Standing = input.removing
     ? { state: "removing", reason: "down was asked for" }
     : (judgeWaiting(waiting) ??
-      judgeActs(input, service) ??
+      judgeActs(share.next, share.busy) ??
       judgeInstances(input, service, there, memory));
   const used = Object.values(memory.slots).map(
     (slot) => slot.acts.filter((atMs) => atMs > input.nowMs - service.heal.windowMs).length,
@@ -200,14 +209,17 @@ export function assessScope(input: AssessInput): ScopeView {
   const warnings = groupBy(intent.diagnostics, (diagnostic) =>
     findService(intent.services, diagnostic),
   );
+  const next = groupBy(reconciliation.actions, (action) => action.service ?? "");
+  // A key is `service/slot`; names of services have no slash.
+  const busy = new Set([...input.busy].map((key) => key.slice(0, key.indexOf("/"))));
   const services = intent.services.map((service) =>
-    assessService(
-      input,
-      service,
-      instances.get(service.name) ?? [],
-      waiting.get(service.name) ?? [],
-      warnings.get(service.name) ?? [],
-    ),
+    assessService(input, service, {
+      instances: instances.get(service.name) ?? [],
+      waiting: waiting.get(service.name) ?? [],
+      warnings: warnings.get(service.name) ?? [],
+      next: next.get(service.name)?.[0],
+      busy: busy.has(service.name),
+    }),
   );
   const settled =
     services.every((service) => AT_REST.has(service.state)) &&

@@ -27,6 +27,8 @@ function endedWithEngine(instance: InstanceFact, facts: Facts): boolean {
   const gap = facts.engineGap;
   return (
     gap !== undefined &&
+    // What was started again since has ended by a fault of its own.
+    instance.startedAtMs <= gap.toMs &&
     instance.finishedAtMs >= gap.fromMs - ENGINE_STOP_MS &&
     instance.finishedAtMs <= gap.toMs + ENGINE_START_MS
   );
@@ -52,6 +54,12 @@ export function describeExit(instance: InstanceFact): string {
   );
 }
 
+/** True when a person stopped it and nobody has started it since. */
+function isStoppedByHand(instance: InstanceFact, memory: ServiceMemory): boolean {
+  const stoppedAtMs = memory.stoppedByHand[instance.id];
+  return stoppedAtMs !== undefined && stoppedAtMs >= instance.startedAtMs;
+}
+
 /** Why an ended instance stays as it is, or undefined when it is wanted back. */
 function findRest(
   instance: InstanceFact,
@@ -67,9 +75,9 @@ function findRest(
     case "on-failure":
       return good ? { completed: true, reason: said } : undefined;
     case "unless-stopped":
-      return memory.stoppedByHand[instance.id] === undefined
-        ? undefined
-        : { completed: false, reason: "stopped by hand; restart policy is unless-stopped" };
+      return isStoppedByHand(instance, memory)
+        ? { completed: false, reason: "stopped by hand; restart policy is unless-stopped" }
+        : undefined;
     case "always":
       return undefined;
   }
@@ -83,8 +91,8 @@ function diagnoseEnded(
 ): Diagnosis {
   const { policy } = service.restart;
   const withEngine = endedWithEngine(instance, facts);
-  const byHand = memory.stoppedByHand[instance.id] !== undefined && policy === "unless-stopped";
-  if (withEngine && policy !== "no" && !byHand) {
+  const byHand = policy === "unless-stopped" && isStoppedByHand(instance, memory);
+  if (withEngine && policy !== "no" && !byHand && instance.state !== "dead") {
     const detail = "ended when the engine stopped";
     return {
       kind: "start",

@@ -32,7 +32,8 @@ export function readBudget(
   runMs: number,
 ): Budget {
   const { actsMax, windowMs } = service.heal;
-  const recent = slot.acts.filter((atMs) => atMs > nowMs - windowMs);
+  // Acts that lie ahead were noted before the wall clock was set back: they say nothing any more.
+  const recent = slot.acts.filter((atMs) => atMs > nowMs - windowMs && atMs <= nowMs);
   const goodRunMs = service.restart.windowMs ?? GOOD_RUN_MS;
   const oldest = recent[recent.length - actsMax];
   return {
@@ -52,7 +53,7 @@ export function rememberAct(
   nowMs: number,
 ): SlotMemory {
   return {
-    acts: [...slot.acts.filter((atMs) => atMs > nowMs - windowMs), nowMs],
+    acts: [...slot.acts.filter((atMs) => atMs > nowMs - windowMs && atMs <= nowMs), nowMs],
     consecutive: consecutive + 1,
   };
 }
@@ -64,6 +65,7 @@ export function describeHeal(service: ServiceIntent): string {
   return `${ladder} max=${actsMax}/${formatDuration(windowMs)}`;
 }
 
+/** The rule that a healing act names, and where its owner wrote it. */
 export function healRule(service: ServiceIntent): Rule {
   const at = service.heal.at ?? service.restart.at ?? service.at;
   return { text: `fairlead.heal ${describeHeal(service)}`, at };
@@ -77,6 +79,8 @@ interface Patient {
   readonly slot: number;
   readonly instance: InstanceFact;
   readonly memory: ServiceMemory;
+  /** True for an instance that is to be changed soon: it is kept alive, and not recreated. */
+  readonly keep?: boolean;
 }
 
 function wait(
@@ -119,18 +123,35 @@ export function planStart(patient: Patient, trigger: Trigger): void {
   });
 }
 
+/** Why the owner does not want this healed, or undefined. */
+function findRefusal(patient: Patient, failed: Failed): string | undefined {
+  const { service, instance, keep } = patient;
+  if (service.heal.ladder === "alert") return "fairlead.heal is alert";
+  // `restart: no` speaks of all restarts, unless fairlead.heal was written to say otherwise.
+  if (
+    failed.trigger.kind === "unhealthy" &&
+    service.restart.policy === "no" &&
+    service.heal.at === undefined
+  )
+    return "restart policy is no";
+  if (keep === true && instance.state === "dead") return "it cannot be started again";
+  return undefined;
+}
+
 /** Decides the next step of the ladder for an instance that failed. */
 export function planHeal(patient: Patient, failed: Failed): void {
   const { pass, service, slot, instance, memory } = patient;
   const { ladder } = service.heal;
-  if (ladder === "off" || ladder === "alert") {
-    wait(patient, "failed", `${failed.trigger.detail}; fairlead.heal is ${ladder}`);
+  if (ladder === "off") return;
+  const refusal = findRefusal(patient, failed);
+  if (refusal !== undefined) {
+    wait(patient, "failed", `${failed.trigger.detail}; ${refusal}`);
     return;
   }
   const slotMemory = memory.slots[String(slot)] ?? EMPTY_SLOT_MEMORY;
   const budget = readBudget(service, slotMemory, pass.nowMs, failed.runMs);
-  const { attemptsMax, policy } = service.restart;
-  if (policy === "on-failure" && attemptsMax !== undefined && budget.consecutive >= attemptsMax) {
+  const { attemptsMax = 0, policy } = service.restart;
+  if (policy === "on-failure" && attemptsMax > 0 && budget.consecutive >= attemptsMax) {
     wait(patient, "failed", `${failed.trigger.detail}; on-failure:${attemptsMax} is used up`);
     return;
   }
@@ -163,9 +184,10 @@ function computeDue(
     budget.consecutive === 0
       ? 0
       : (service.restart.delayMs ?? computeBackoff(budget.consecutive, instance.name));
-  const lastActMs = slotMemory.acts[slotMemory.acts.length - 1] ?? 0;
-  const sinceMs =
-    failed.trigger.kind === "unhealthy" ? lastActMs : Math.max(lastActMs, instance.finishedAtMs);
+  const { nowMs } = patient.pass;
+  const lastActMs = slotMemory.acts.findLast((atMs) => atMs <= nowMs) ?? 0;
+  const endedMs = instance.finishedAtMs <= nowMs ? instance.finishedAtMs : 0;
+  const sinceMs = failed.trigger.kind === "unhealthy" ? lastActMs : Math.max(lastActMs, endedMs);
   return sinceMs + delayMs;
 }
 
@@ -173,7 +195,9 @@ function makeHealAction(patient: Patient, failed: Failed, budget: Budget): Plann
   const { service, slot, instance } = patient;
   const used = budget.used + 1;
   const last = used === budget.max && budget.max > 1;
-  const replace = service.heal.ladder === "replace" || last;
+  // The engine cannot start what is dead.
+  const needed = service.heal.ladder === "replace" || last || instance.state === "dead";
+  const replace = needed && patient.keep !== true;
   const running = instance.state === "running";
   const short = shortName(service.name, slot);
   return {
@@ -195,11 +219,14 @@ function makeHealAction(patient: Patient, failed: Failed, budget: Budget): Plann
       failuresInARow: budget.consecutive + 1,
       ranMs: failed.runMs,
     },
-    notDone: replace
-      ? []
-      : [{ what: `recreate ${short}`, why: `restart ${used} of ${budget.max} comes first` }],
+    notDone: replace ? [] : [{ what: `recreate ${short}`, why: explainRestart(patient, budget) }],
     budget: { used, max: budget.max, windowMs: budget.windowMs },
   };
+}
+
+function explainRestart(patient: Patient, budget: Budget): string {
+  if (patient.keep === true) return "it is changed when its turn comes";
+  return `restart ${budget.used + 1} of ${budget.max} comes first`;
 }
 
 function planQuarantine(

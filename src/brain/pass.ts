@@ -2,9 +2,10 @@
 // What one planning pass looks at and collects. Built once a pass so that the cost stays linear in instances.
 import type { PlannedAction, Reconciliation, Waiting } from "#model/action.ts";
 import { OWN_LABELS, type Facts, type InstanceFact, type NetworkFact } from "#model/facts.ts";
-import type { Intent, ServiceIntent } from "#model/intent.ts";
+import type { Intent, NetworkIntent, ServiceIntent, VolumeIntent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type ScopeMemory, type ServiceMemory } from "#model/memory.ts";
 import { normalizeReference } from "./naming.ts";
+import { compareInstances } from "./rank.ts";
 
 /** A key whose last action failed: not again before `untilMs`. */
 export interface Hold {
@@ -25,17 +26,38 @@ export interface ReconcileInput {
   readonly held: ReadonlyMap<string, Hold>;
 }
 
-/** Slot number to containers of that slot. */
+/** Slot number to containers of that slot, the best first. */
 export type Slots = ReadonlyMap<number, readonly InstanceFact[]>;
 
 const NO_SLOTS: Slots = new Map();
 
+/** Something an instance needs and the engine lacks. `final`: it will not come by itself. */
+export interface Gap {
+  readonly reason: string;
+  readonly final: boolean;
+}
+
+/** What is found once a pass and asked for by many slots. */
+export interface Findings {
+  /** Why a configuration may not start: at a first start, and later. */
+  readonly firstBlocks: Map<ServiceIntent, string | undefined>;
+  readonly laterBlocks: Map<ServiceIntent, string | undefined>;
+  readonly finalBlocks: Map<ServiceIntent, boolean>;
+  readonly gaps: Map<ServiceIntent, Gap | undefined>;
+  /** Service to the best container of each wanted slot. */
+  readonly best: Map<ServiceIntent, readonly (InstanceFact | undefined)[]>;
+  /** Service to the time at which the first of its instances was started, all of them being up. */
+  readonly oldestStart: Map<ServiceIntent, number | undefined>;
+}
+
 export interface Pass extends ReconcileInput {
   readonly services: ReadonlyMap<string, ServiceIntent>;
+  readonly networkIntents: ReadonlyMap<string, NetworkIntent>;
+  readonly volumeIntents: ReadonlyMap<string, VolumeIntent>;
   readonly observed: ReadonlyMap<string, Slots>;
   readonly networks: ReadonlyMap<string, NetworkFact>;
-  /** Reasons why a service may not start, found once a pass; key `service first?`. */
-  readonly blocks: Map<string, string | undefined>;
+  readonly volumes: ReadonlySet<string>;
+  readonly findings: Findings;
   slotsOf(service: string): Slots;
   memoryOf(service: string): ServiceMemory;
   hasImage(reference: string): boolean;
@@ -44,29 +66,49 @@ export interface Pass extends ReconcileInput {
   /** Adds an action unless its key is busy or held; then it adds why not. */
   act(action: PlannedAction): void;
   wait(waiting: Waiting): void;
+  /** Asks for another pass at that time, if it lies ahead. */
+  wakeAt(timeMs: number): void;
   finish(): Reconciliation;
 }
 
 function indexInstances(scope: string, facts: Facts): Map<string, Map<number, InstanceFact[]>> {
   const observed = new Map<string, Map<number, InstanceFact[]>>();
+  const crowded = new Set<InstanceFact[]>();
   for (const instance of facts.instances) {
     if (instance.scope !== scope || instance.oneoff || instance.service === "") continue;
     let slots = observed.get(instance.service);
     if (slots === undefined) observed.set(instance.service, (slots = new Map()));
     const slot = slots.get(instance.slot);
     if (slot === undefined) slots.set(instance.slot, [instance]);
-    else slot.push(instance);
+    else {
+      slot.push(instance);
+      crowded.add(slot);
+    }
   }
+  for (const slot of crowded) slot.sort(compareInstances);
   return observed;
 }
 
 function indexAll(facts: Facts): Map<string, InstanceFact> {
   const all = new Map<string, InstanceFact>();
-  for (const instance of facts.instances) {
-    all.set(instance.id, instance);
-    all.set(instance.name, instance);
-  }
+  for (const instance of facts.instances) all.set(instance.name, instance);
+  for (const instance of facts.instances) all.set(instance.id, instance);
   return all;
+}
+
+/** An engine can have several networks of one name: always the same one is meant. */
+function indexNetworks(facts: Facts): Map<string, NetworkFact> {
+  const networks = new Map<string, NetworkFact>();
+  for (const network of facts.networks) {
+    const other = networks.get(network.name);
+    if (other === undefined || network.id < other.id) networks.set(network.name, network);
+  }
+  return networks;
+}
+
+/** Trying again helps where the ladder goes on to another act, and where an engine comes up slowly. */
+function isFinal(hold: Hold, action: PlannedAction): boolean {
+  return hold.final && action.budget === undefined && action.act !== "instance.start";
 }
 
 /** Collects what a pass decides; keeps keys unique. */
@@ -84,38 +126,62 @@ function createCollector(input: ReconcileInput) {
   function act(action: PlannedAction): void {
     if (input.busy.has(action.key) || actions.has(action.key)) return;
     const hold = input.held.get(action.key);
-    if (hold !== undefined && (hold.final || hold.untilMs > input.nowMs)) {
+    if (hold !== undefined && (isFinal(hold, action) || hold.untilMs > input.nowMs)) {
+      const final = isFinal(hold, action);
       wait({
         service: action.service ?? "",
         ...(action.slot === undefined ? {} : { slot: action.slot }),
         reason: hold.reason,
-        kind: hold.final ? "failed" : "backoff",
-        ...(hold.final ? {} : { untilMs: hold.untilMs }),
+        kind: final ? "failed" : "backoff",
+        ...(final ? {} : { untilMs: hold.untilMs }),
       });
       return;
     }
     actions.set(action.key, action);
   }
   const finish = (): Reconciliation => ({ actions: [...actions.values()], waiting, wakeAtMs });
-  return { act, wait, finish };
+  return { act, wait, wakeAt, finish };
 }
 
 /** Prepares a pass over one scope. */
 export function createPass(input: ReconcileInput): Pass {
-  const observed = indexInstances(input.intent.scope, input.facts);
+  const { intent, facts } = input;
+  const observed = indexInstances(intent.scope, facts);
   let all: Map<string, InstanceFact> | undefined;
   return {
     ...input,
     ...createCollector(input),
-    services: new Map(input.intent.services.map((service) => [service.name, service])),
+    services: new Map(intent.services.map((service) => [service.name, service])),
+    networkIntents: new Map(intent.networks.map((network) => [network.key, network])),
+    volumeIntents: new Map(intent.volumes.map((volume) => [volume.key, volume])),
     observed,
-    networks: new Map(input.facts.networks.map((network) => [network.name, network])),
-    blocks: new Map(),
+    networks: indexNetworks(facts),
+    volumes: new Set(facts.volumes.map((volume) => volume.name)),
+    findings: {
+      firstBlocks: new Map(),
+      laterBlocks: new Map(),
+      finalBlocks: new Map(),
+      gaps: new Map(),
+      best: new Map(),
+      oldestStart: new Map(),
+    },
     slotsOf: (service) => observed.get(service) ?? NO_SLOTS,
     memoryOf: (service) => input.memory.get(service) ?? EMPTY_SERVICE_MEMORY,
-    hasImage: (reference) => input.facts.images.has(normalizeReference(reference)),
-    findInstance: (idOrName) => (all ??= indexAll(input.facts)).get(idOrName),
+    hasImage: (reference) => facts.images.has(normalizeReference(reference)),
+    findInstance: (idOrName) => (all ??= indexAll(facts)).get(idOrName),
   };
+}
+
+/** The observed containers of some services, in an order that does not depend on the order of the facts. */
+export function* listObserved(
+  pass: Pass,
+  isMeant: (service: string) => boolean,
+): Generator<{ service: string; slot: number; instances: readonly InstanceFact[] }> {
+  const meant = [...pass.observed].filter(([service]) => isMeant(service));
+  for (const [service, slots] of meant.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [slot, instances] of [...slots].sort(([a], [b]) => a - b))
+      yield { service, slot, instances };
+  }
 }
 
 /** True for a container that Fairlead made, as opposed to one that it found. */
@@ -123,9 +189,20 @@ export function isOwn(instance: InstanceFact): boolean {
   return instance.labels[OWN_LABELS.scope] !== undefined;
 }
 
+/** True for a container that Fairlead made or has taken over; others are looked at only. */
+export function isManaged(instance: InstanceFact, memory: ServiceMemory): boolean {
+  return instance.hash !== undefined || memory.adopted[instance.id] !== undefined;
+}
+
 /** The configuration a container counts as having: its label, or what it was adopted as. */
 export function hashOf(instance: InstanceFact, memory: ServiceMemory): string | undefined {
   return memory.adopted[instance.id] ?? instance.hash;
+}
+
+/** Until when automation of a service is paused; undefined when it is not. */
+export function findPauseEnd(memory: ServiceMemory, nowMs: number): number | undefined {
+  const untilMs = memory.pausedUntilMs ?? 0;
+  return untilMs > nowMs ? untilMs : undefined;
 }
 
 /** Running and, where there is a health check, healthy. */

@@ -4,7 +4,7 @@ import { hashValue } from "#base/canonical-json.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import type { Plan, PlannedStep } from "#model/decision.ts";
-import type { Intent } from "#model/intent.ts";
+import type { Intent, ServiceIntent } from "#model/intent.ts";
 import { brainErrors } from "./errors.ts";
 import type { ReconcileInput } from "./pass.ts";
 import { planReconcile } from "./reconcile.ts";
@@ -13,6 +13,8 @@ import { applyActions } from "./simulate.ts";
 
 /** Far above what any scope needs (a round a level of dependencies, three a rollout step); a bound against a loop. */
 const ROUNDS_MAX = 20_000;
+/** Services with more replicas are planned as if all could change at once. */
+const PACED_MAX = 20;
 
 type PassFunction = (input: ReconcileInput) => Reconciliation;
 
@@ -73,11 +75,37 @@ function computeBasis(input: ReconcileInput, steps: readonly PlannedStep[]): str
   });
 }
 
-/** Hash of an intent without what only describes where it came from. */
+/** Without the places in files that a value came from. */
+function dropPlace<T extends object>(value: T): T {
+  const { at: _at, origins: _origins, ...rest } = value as T & { at?: unknown; origins?: unknown };
+  return rest as T;
+}
+
+/** Hash of an intent without what only describes where it came from: moving lines about changes nothing. */
 export function hashIntent(intent: Intent): string {
-  const { services, networks, volumes, scope } = intent;
-  const bare = services.map(({ at: _at, origins: _origins, ...service }) => service);
-  return hashValue({ scope, services: bare, networks, volumes });
+  const services = intent.services.map((service) => ({
+    ...dropPlace(service),
+    restart: dropPlace(service.restart),
+    heal: dropPlace(service.heal),
+    update: dropPlace(service.update),
+  }));
+  const networks = intent.networks.map(dropPlace);
+  const volumes = intent.volumes.map(dropPlace);
+  return hashValue({ scope: intent.scope, services, networks, volumes });
+}
+
+/**
+ * Big services are planned without their pace: the same steps in another order, and the cost stays linear. Run one by
+ * one, a thousand replicas would be a thousand passes over all of them.
+ */
+function hurryBig(intent: Intent): Intent {
+  const isBig = (service: ServiceIntent): boolean => service.replicas > PACED_MAX;
+  if (!intent.services.some(isBig)) return intent;
+  const hurry = (service: ServiceIntent): ServiceIntent =>
+    isBig(service)
+      ? { ...service, update: { ...service.update, parallelism: 0, delayMs: 0 } }
+      : service;
+  return { ...intent, services: intent.services.map(hurry) };
 }
 
 function toPlan(input: ReconcileInput, ahead: Ahead, id: string): Plan {
@@ -105,7 +133,8 @@ function toPlan(input: ReconcileInput, ahead: Ahead, id: string): Plan {
 /** What bringing the scope to its intent will do. Nothing that runs or is held back now is taken into account. */
 export function makePlan(input: ReconcileInput, id: string): Plan {
   const fresh = { ...input, busy: new Set<string>(), held: new Map() };
-  return toPlan(fresh, runAhead(fresh, planReconcile), id);
+  const ahead = runAhead({ ...fresh, intent: hurryBig(input.intent) }, planReconcile);
+  return toPlan(fresh, ahead, id);
 }
 
 /** What removing the scope will do. */

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Containers that agents left behind: past their `fairlead.ttl`, or with a `fairlead.owner` that is gone.
 import { parseDuration } from "#base/duration.ts";
-import type { PlannedAction, Reconciliation, Waiting } from "#model/action.ts";
+import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import type { Trigger } from "#model/decision.ts";
 import type { InstanceFact } from "#model/facts.ts";
+import { shortName } from "./naming.ts";
 import { isOwn, type Hold } from "./pass.ts";
+
+/** An owner that ended may be on its way back; after the longest back-off it counts as gone. */
+const OWNER_GRACE_MS = 60_000;
+/** Ids of containers may be cut to this length. */
+const ID_LENGTH_MIN = 12;
 
 export interface ReapInput {
   readonly instances: readonly InstanceFact[];
@@ -20,19 +26,10 @@ export interface ReapResult extends Reconciliation {
   readonly observed: readonly PlannedAction[];
 }
 
-interface Age {
-  readonly ttlMs: number | undefined;
-  readonly owner: string | undefined;
-}
-
-function readAge(instance: InstanceFact): Age {
-  const owner = instance.labels["fairlead.owner"];
-  const ttl = instance.labels["fairlead.ttl"];
-  return { owner, ttlMs: ttl === undefined ? undefined : parseQuietly(ttl) };
-}
-
 /** A label that cannot be read is reported where labels are checked; here it only means that nothing is reaped. */
-function parseQuietly(text: string): number | undefined {
+function readTtl(instance: InstanceFact): number | undefined {
+  const text = instance.labels["fairlead.ttl"];
+  if (text === undefined) return undefined;
   try {
     return parseDuration(text);
   } catch {
@@ -40,71 +37,127 @@ function parseQuietly(text: string): number | undefined {
   }
 }
 
-/** An owner is a container by name or id, or a service of the same scope, that is not gone or dead. */
-function isOwnerThere(
+/** What containers can be called as owners: by name, by the name of their slot, by id, by service within a scope. */
+function indexOwners(instances: readonly InstanceFact[]): ReadonlyMap<string, InstanceFact[]> {
+  const owners = new Map<string, InstanceFact[]>();
+  const add = (key: string, instance: InstanceFact): void => {
+    const known = owners.get(key);
+    if (known === undefined) owners.set(key, [instance]);
+    else known.push(instance);
+  };
+  for (const instance of instances) {
+    const { scope, service, slot } = instance;
+    add(`name ${instance.name}`, instance);
+    add(`id ${instance.id.slice(0, ID_LENGTH_MIN)}`, instance);
+    if (service === "") continue;
+    add(`service ${scope} ${service}`, instance);
+    // While an owner is replaced, the new one bears a passing name for a moment.
+    const settled = `${scope}-${shortName(service, slot)}`;
+    if (settled !== instance.name) add(`name ${settled}`, instance);
+  }
+  return owners;
+}
+
+/** When the last of the owners is gone: 0 when there is none, Infinity while one lives. */
+function findOwnerEnd(
   owner: string,
   instance: InstanceFact,
-  all: readonly InstanceFact[],
-): boolean {
-  return all.some(
-    (other) =>
-      other.id !== instance.id &&
-      other.state !== "dead" &&
-      other.state !== "exited" &&
-      other.state !== "removing" &&
-      (other.name === owner ||
-        (owner.length >= 12 && other.id.startsWith(owner)) ||
-        (other.scope === instance.scope && other.service === owner && owner !== "")),
-  );
+  owners: ReadonlyMap<string, readonly InstanceFact[]>,
+): number {
+  const byId =
+    owner.length < ID_LENGTH_MIN ? [] : owners.get(`id ${owner.slice(0, ID_LENGTH_MIN)}`);
+  const found = [
+    ...(owners.get(`name ${owner}`) ?? []),
+    ...(owners.get(`service ${instance.scope} ${owner}`) ?? []),
+    ...(byId ?? []).filter((other) => other.id.startsWith(owner)),
+  ];
+  let endMs = 0;
+  for (const other of found) {
+    if (other.id === instance.id || other.state === "dead" || other.state === "removing") continue;
+    endMs = Math.max(
+      endMs,
+      other.state === "exited" ? other.finishedAtMs + OWNER_GRACE_MS : Infinity,
+    );
+  }
+  return endMs;
 }
 
-function findEnd(instance: InstanceFact, age: Age, input: ReapInput): Trigger | undefined {
-  const { nowMs } = input;
-  if (age.ttlMs !== undefined && nowMs - instance.createdAtMs >= age.ttlMs) {
-    const ttl = instance.labels["fairlead.ttl"] ?? "";
-    return { kind: "schedule", detail: `it is older than its fairlead.ttl of ${ttl}`, atMs: nowMs };
-  }
-  if (age.owner !== undefined && !isOwnerThere(age.owner, instance, input.instances)) {
-    return { kind: "owner", detail: `its owner ${age.owner} is gone`, atMs: nowMs };
-  }
-  return undefined;
+interface End {
+  readonly atMs: number;
+  readonly trigger: Trigger;
 }
 
-/** Decides which containers have outlived what they were for. Instances of managed services are left to reconcile. */
+/** When and why a container has outlived what it is for; undefined when it is bound to nothing. */
+function findEnd(
+  instance: InstanceFact,
+  owners: ReadonlyMap<string, readonly InstanceFact[]>,
+  nowMs: number,
+): End | undefined {
+  const ttlMs = readTtl(instance);
+  const owner = instance.labels["fairlead.owner"];
+  const ttlEndMs = ttlMs === undefined ? Infinity : instance.createdAtMs + ttlMs;
+  const ownerEndMs =
+    owner === undefined || owner === "" ? Infinity : findOwnerEnd(owner, instance, owners);
+  if (ttlEndMs === Infinity && ownerEndMs === Infinity) return undefined;
+  if (ttlEndMs <= nowMs || ttlEndMs <= ownerEndMs) {
+    const detail = `it is older than its fairlead.ttl of ${instance.labels["fairlead.ttl"] ?? ""}`;
+    return { atMs: ttlEndMs, trigger: { kind: "schedule", detail, atMs: nowMs } };
+  }
+  const detail = `its owner ${owner ?? ""} is gone`;
+  return { atMs: ownerEndMs, trigger: { kind: "owner", detail, atMs: nowMs } };
+}
+
+function makeReap(instance: InstanceFact, trigger: Trigger, nowMs: number): PlannedAction {
+  return {
+    key: `reap/${instance.id}`,
+    act: "instance.reap",
+    ...(instance.service === "" ? {} : { service: instance.service }),
+    object: instance.name,
+    target: instance.id,
+    title: `reaped ${instance.name}`,
+    trigger,
+    rule: { text: trigger.kind === "owner" ? "label fairlead.owner" : "label fairlead.ttl" },
+    inputs: { ageMs: nowMs - instance.createdAtMs, state: instance.state },
+    notDone: [],
+  };
+}
+
+/** Instances of the services of managed scopes are left to reconcile. */
+function isBound(instance: InstanceFact, managed: ReadonlySet<string>): boolean {
+  if (
+    instance.labels["fairlead.ttl"] === undefined &&
+    instance.labels["fairlead.owner"] === undefined
+  )
+    return false;
+  if (instance.state === "removing") return false;
+  return !(isOwn(instance) && !instance.oneoff && managed.has(instance.scope));
+}
+
+/** Decides which containers have outlived what they were for. */
 export function planReap(input: ReapInput): ReapResult {
+  const { managed, nowMs, busy, held } = input;
   const actions: PlannedAction[] = [];
   const observed: PlannedAction[] = [];
-  const waiting: Waiting[] = [];
   let wakeAtMs: number | undefined;
-  for (const instance of input.instances) {
-    if (
-      instance.labels["fairlead.ttl"] === undefined &&
-      instance.labels["fairlead.owner"] === undefined
-    )
+  const wakeAt = (atMs: number): void => {
+    if (atMs > nowMs && atMs < (wakeAtMs ?? Infinity)) wakeAtMs = atMs;
+  };
+  const bound = input.instances.filter((instance) => isBound(instance, managed));
+  const owners = indexOwners(bound.length === 0 ? [] : input.instances);
+  for (const instance of bound) {
+    const end = findEnd(instance, owners, nowMs);
+    if (end === undefined) continue;
+    wakeAt(end.atMs);
+    if (end.atMs > nowMs) continue;
+    const action = makeReap(instance, end.trigger, nowMs);
+    const hold = held.get(action.key);
+    if (busy.has(action.key) || hold?.final === true) continue;
+    if (hold !== undefined && hold.untilMs > nowMs) {
+      wakeAt(hold.untilMs);
       continue;
-    if ((isOwn(instance) && !instance.oneoff) || instance.state === "removing") continue;
-    const age = readAge(instance);
-    const endMs = age.ttlMs === undefined ? undefined : instance.createdAtMs + age.ttlMs;
-    if (endMs !== undefined && endMs > input.nowMs) wakeAtMs = Math.min(wakeAtMs ?? endMs, endMs);
-    const trigger = findEnd(instance, age, input);
-    const key = `reap/${instance.id}`;
-    const hold = input.held.get(key);
-    if (trigger === undefined || input.busy.has(key)) continue;
-    if (hold !== undefined && (hold.final || hold.untilMs > input.nowMs)) continue;
-    const asked =
-      instance.labels["fairlead.manage"] === "true" || input.managed.has(instance.scope);
-    (asked ? actions : observed).push({
-      key,
-      act: "instance.reap",
-      ...(instance.service === "" ? {} : { service: instance.service }),
-      object: instance.name,
-      target: instance.id,
-      title: `reaped ${instance.name}`,
-      trigger,
-      rule: { text: trigger.kind === "owner" ? "label fairlead.owner" : "label fairlead.ttl" },
-      inputs: { ageMs: input.nowMs - instance.createdAtMs, state: instance.state },
-      notDone: [],
-    });
+    }
+    const asked = instance.labels["fairlead.manage"] === "true" || managed.has(instance.scope);
+    (asked ? actions : observed).push(action);
   }
-  return { actions, observed, waiting, wakeAtMs };
+  return { actions, observed, waiting: [], wakeAtMs };
 }

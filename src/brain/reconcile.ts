@@ -3,34 +3,34 @@
 // only what may be done at once, and decides nothing when everything is as wanted.
 import type { Reconciliation } from "#model/action.ts";
 import { planService } from "./instances.ts";
-import { createPass, isOwn, type Pass, type ReconcileInput } from "./pass.ts";
+import { createPass, isOwn, listObserved, type Pass, type ReconcileInput } from "./pass.ts";
 import { planNetworks, planVolumes } from "./resources.ts";
 
 /** Instances that Fairlead made for services the intent no longer has. Others' are left alone. */
 function planOrphans(pass: Pass): void {
-  for (const [service, slots] of pass.observed) {
-    if (pass.services.has(service)) continue;
-    for (const [slot, instances] of slots) {
-      const orphan = instances.find((instance) => isOwn(instance) && instance.state !== "removing");
-      if (orphan === undefined) continue;
-      pass.act({
-        key: `${service}/${slot}`,
-        act: "instance.remove",
-        service,
-        slot,
-        object: orphan.name,
-        target: orphan.id,
-        title: `removed ${orphan.name}`,
-        trigger: {
-          kind: "surplus",
-          detail: `the scope no longer has a service ${service}`,
-          atMs: pass.nowMs,
-        },
-        rule: { text: "services", at: { file: pass.intent.files[0] ?? "" } },
-        inputs: {},
-        notDone: [],
-      });
-    }
+  for (const { service, slot, instances } of listObserved(
+    pass,
+    (name) => !pass.services.has(name),
+  )) {
+    const orphan = instances.find((instance) => isOwn(instance) && instance.state !== "removing");
+    if (orphan === undefined) continue;
+    pass.act({
+      key: `${service}/${slot}`,
+      act: "instance.remove",
+      service,
+      slot,
+      object: orphan.name,
+      target: orphan.id,
+      title: `removed ${orphan.name}`,
+      trigger: {
+        kind: "surplus",
+        detail: `the scope no longer has a service ${service}`,
+        atMs: pass.nowMs,
+      },
+      rule: { text: "services", at: { file: pass.intent.files[0] ?? "" } },
+      inputs: {},
+      notDone: [],
+    });
   }
 }
 

@@ -3,57 +3,73 @@
 import type { Reconciliation } from "#model/action.ts";
 import { OWN_LABELS } from "#model/facts.ts";
 import type { Rule, Trigger } from "#model/decision.ts";
+import type { InstanceFact } from "#model/facts.ts";
 import { listDependencies } from "./dependencies.ts";
-import { createPass, isOwn, type Pass, type ReconcileInput } from "./pass.ts";
+import { createPass, isOwn, listObserved, type Pass, type ReconcileInput } from "./pass.ts";
 
 const RULE: Rule = { text: "fairlead down" };
 
-function hasOwnInstances(pass: Pass, service: string): boolean {
-  for (const instances of pass.slotsOf(service).values()) {
-    if (instances.some(isOwn)) return true;
-  }
-  return false;
+interface Leaving {
+  readonly service: string;
+  readonly slot: number;
+  readonly instance: InstanceFact;
 }
 
-function findDependant(pass: Pass, service: string): string | undefined {
-  return pass.intent.services.find(
-    (other) =>
-      other.name !== service &&
-      listDependencies(other).some((dependency) => dependency.service === service) &&
-      hasOwnInstances(pass, other.name),
-  )?.name;
+/** One container of each slot that has any of Fairlead's; those that the engine is removing come last. */
+function listLeaving(pass: Pass): readonly Leaving[] {
+  const leaving: Leaving[] = [];
+  for (const { service, slot, instances } of listObserved(pass, () => true)) {
+    const instance = instances.find(isOwn);
+    if (instance !== undefined) leaving.push({ service, slot, instance });
+  }
+  return leaving;
+}
+
+/** Service to one of those that have to go before it. */
+function findDependants(pass: Pass, leaving: readonly Leaving[]): ReadonlyMap<string, string> {
+  const there = new Set(leaving.map(({ service }) => service));
+  const dependants = new Map<string, string>();
+  for (const service of pass.intent.services) {
+    if (!there.has(service.name)) continue;
+    for (const dependency of listDependencies(service)) {
+      if (dependency.service !== service.name && !dependants.has(dependency.service))
+        dependants.set(dependency.service, service.name);
+    }
+  }
+  // Those that wait for each other in a circle would stay for ever.
+  return [...there].every((service) => dependants.has(service)) ? new Map() : dependants;
 }
 
 function planInstances(pass: Pass, trigger: Trigger): number {
-  let left = 0;
-  for (const [service, slots] of pass.observed) {
-    const dependant = findDependant(pass, service);
-    const intent = pass.services.get(service);
-    for (const [slot, instances] of slots) {
-      const instance = instances.find(isOwn);
-      if (instance === undefined) continue;
-      left++;
-      if (dependant !== undefined) {
-        pass.wait({ service, slot, kind: "blocked", reason: `is removed after ${dependant}` });
-        continue;
-      }
-      pass.act({
-        key: `${service}/${slot}`,
-        act: "instance.remove",
-        service,
-        slot,
-        object: instance.name,
-        target: instance.id,
-        ...(intent === undefined ? {} : { spec: intent }),
-        title: `removed ${instance.name}`,
-        trigger,
-        rule: RULE,
-        inputs: { state: instance.state },
-        notDone: [],
-      });
+  const leaving = listLeaving(pass);
+  const dependants = findDependants(pass, leaving);
+  for (const { service, slot, instance } of leaving) {
+    const dependant = dependants.get(service);
+    if (dependant !== undefined) {
+      pass.wait({ service, slot, kind: "blocked", reason: `is removed after ${dependant}` });
+      continue;
     }
+    if (instance.state === "removing") {
+      pass.wait({ service, slot, kind: "blocked", reason: "is being removed by the engine" });
+      continue;
+    }
+    const spec = pass.services.get(service);
+    pass.act({
+      key: `${service}/${slot}`,
+      act: "instance.remove",
+      service,
+      slot,
+      object: instance.name,
+      target: instance.id,
+      ...(spec === undefined ? {} : { spec }),
+      title: `removed ${instance.name}`,
+      trigger,
+      rule: RULE,
+      inputs: { state: instance.state },
+      notDone: [],
+    });
   }
-  return left;
+  return leaving.length;
 }
 
 function planNetworks(pass: Pass, trigger: Trigger): void {

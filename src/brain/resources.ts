@@ -1,19 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks, volumes and images: what instances need before they can be made.
+import type { Rule, Trigger } from "#model/decision.ts";
 import type { InstanceFact, NetworkFact } from "#model/facts.ts";
 import { OWN_LABELS } from "#model/facts.ts";
 import type { NetworkIntent, ServiceIntent } from "#model/intent.ts";
 import { normalizeReference } from "./naming.ts";
-import type { Pass } from "./pass.ts";
+import { findPauseEnd, isManaged, listObserved, type Gap, type Pass } from "./pass.ts";
 
-/** True when the network in the engine was made by Fairlead with another configuration. Found ones are used as they are. */
-function isOutdated(network: NetworkIntent, found: NetworkFact): boolean {
+/**
+ * True when the network in the engine was made for this scope with another configuration. Networks that were found, and
+ * those of other scopes, are used as they are.
+ */
+function isOutdated(pass: Pass, network: NetworkIntent, found: NetworkFact): boolean {
   const hash = found.labels[OWN_LABELS.hash];
-  return !network.external && hash !== undefined && hash !== network.hash;
+  return (
+    !network.external &&
+    hash !== undefined &&
+    hash !== network.hash &&
+    found.labels[OWN_LABELS.scope] === pass.intent.scope
+  );
 }
 
-function isAttached(instance: InstanceFact, network: NetworkFact): boolean {
-  return instance.addresses[network.name] !== undefined;
+function ruleOf(network: NetworkIntent): Rule {
+  return {
+    text: `networks: ${network.key}`,
+    ...(network.at === undefined ? {} : { at: network.at }),
+  };
 }
 
 /** Decides on every network of the intent. */
@@ -24,7 +36,7 @@ export function planNetworks(pass: Pass): void {
       if (!network.external) planNetworkCreate(pass, network);
       continue;
     }
-    if (isOutdated(network, found)) planNetworkRenewal(pass, network, found);
+    if (isOutdated(pass, network, found)) planNetworkRenewal(pass, network, found);
   }
 }
 
@@ -36,45 +48,45 @@ function planNetworkCreate(pass: Pass, network: NetworkIntent): void {
     network,
     title: `created network ${network.name}`,
     trigger: { kind: "missing", detail: "the engine has no such network", atMs: pass.nowMs },
-    rule: {
-      text: `networks: ${network.key}`,
-      ...(network.at === undefined ? {} : { at: network.at }),
-    },
+    rule: ruleOf(network),
     inputs: { driver: network.driver ?? "bridge" },
     notDone: [],
   });
 }
 
+/** What keeps `instance` on a network, in words: it is not Fairlead's to remove, or its service is paused. */
+function explainStay(pass: Pass, instance: InstanceFact): string | undefined {
+  const mine = instance.scope === pass.intent.scope && !instance.oneoff;
+  const memory = pass.memoryOf(instance.service);
+  if (mine && isManaged(instance, memory)) {
+    const paused = findPauseEnd(memory, pass.nowMs) !== undefined;
+    return paused ? `${instance.name}, whose automation is paused` : undefined;
+  }
+  return instance.state === "running" || instance.state === "paused" ? instance.name : undefined;
+}
+
+/** Who keeps a network from being made anew; the first by name. */
+function findHolder(pass: Pass, network: NetworkFact): string | undefined {
+  let first: string | undefined;
+  for (const instance of pass.facts.instances) {
+    if (instance.addresses[network.name] === undefined || instance.state === "removing") continue;
+    const holder = explainStay(pass, instance);
+    if (holder !== undefined && (first === undefined || holder < first)) first = holder;
+  }
+  return first;
+}
+
 /** A network cannot be changed: everything of this scope leaves it, then it is removed and made again. */
 function planNetworkRenewal(pass: Pass, network: NetworkIntent, found: NetworkFact): void {
-  const rule = {
-    text: `networks: ${network.key}`,
-    ...(network.at === undefined ? {} : { at: network.at }),
-  };
-  const detail = `network ${network.name} has another configuration now`;
-  const trigger = { kind: "change" as const, detail, atMs: pass.nowMs };
-  let attached = 0;
-  for (const [service, slots] of pass.observed) {
-    for (const [slot, instances] of slots) {
-      const instance = instances.find((candidate) => isAttached(candidate, found));
-      if (instance === undefined) continue;
-      attached++;
-      pass.act({
-        key: `${service}/${slot}`,
-        act: "instance.remove",
-        service,
-        slot,
-        object: instance.name,
-        target: instance.id,
-        title: `removed ${instance.name} to change network ${network.name}`,
-        trigger,
-        rule,
-        inputs: { network: network.name },
-        notDone: [],
-      });
-    }
+  const holder = findHolder(pass, found);
+  if (holder !== undefined) {
+    const reason = `network ${network.name} has another configuration now and is in use by ${holder}`;
+    pass.wait({ service: "", kind: "failed", reason });
+    return;
   }
-  if (attached > 0) return;
+  const detail = `network ${network.name} has another configuration now`;
+  const trigger: Trigger = { kind: "change", detail, atMs: pass.nowMs };
+  if (planLeaving(pass, network, trigger) > 0) return;
   pass.act({
     key: `network/${network.key}`,
     act: "network.remove",
@@ -82,17 +94,46 @@ function planNetworkRenewal(pass: Pass, network: NetworkIntent, found: NetworkFa
     target: found.id,
     title: `removed network ${network.name} to make it anew`,
     trigger,
-    rule,
+    rule: ruleOf(network),
     inputs: {},
     notDone: [],
   });
 }
 
+/** Removes what is attached and Fairlead's; returns how many there are. */
+function planLeaving(pass: Pass, network: NetworkIntent, trigger: Trigger): number {
+  let attached = 0;
+  for (const { service, slot, instances } of listObserved(pass, () => true)) {
+    const memory = pass.memoryOf(service);
+    const instance = instances.find(
+      (one) => one.addresses[network.name] !== undefined && isManaged(one, memory),
+    );
+    if (instance === undefined) continue;
+    attached++;
+    if (instance.state === "removing") continue;
+    const spec = pass.services.get(service);
+    pass.act({
+      key: `${service}/${slot}`,
+      act: "instance.remove",
+      service,
+      slot,
+      object: instance.name,
+      target: instance.id,
+      ...(spec === undefined ? {} : { spec }),
+      title: `removed ${instance.name} to change network ${network.name}`,
+      trigger,
+      rule: ruleOf(network),
+      inputs: { network: network.name },
+      notDone: [],
+    });
+  }
+  return attached;
+}
+
 /** Decides on every volume of the intent. Data is never removed because a definition changed. */
 export function planVolumes(pass: Pass): void {
-  const names = new Set(pass.facts.volumes.map((volume) => volume.name));
   for (const volume of pass.intent.volumes) {
-    if (volume.external || names.has(volume.name)) continue;
+    if (volume.external || pass.volumes.has(volume.name)) continue;
     pass.act({
       key: `volume/${volume.key}`,
       act: "volume.create",
@@ -110,16 +151,10 @@ export function planVolumes(pass: Pass): void {
   }
 }
 
-/** Something an instance needs and the engine lacks. `final`: it will not come by itself. */
-export interface Gap {
-  readonly reason: string;
-  readonly final: boolean;
-}
-
 function findNetworkGap(pass: Pass, service: ServiceIntent): Gap | undefined {
   if (service.network.kind !== "networks") return undefined;
   for (const { network: key } of service.network.attachments) {
-    const network = pass.intent.networks.find((candidate) => candidate.key === key);
+    const network = pass.networkIntents.get(key);
     if (network === undefined)
       return { reason: `uses network ${key}, which is not declared`, final: true };
     const found = pass.networks.get(network.name);
@@ -130,7 +165,7 @@ function findNetworkGap(pass: Pass, service: ServiceIntent): Gap | undefined {
       };
     }
     if (found === undefined) return { reason: `waits for network ${network.name}`, final: false };
-    if (isOutdated(network, found)) {
+    if (isOutdated(pass, network, found)) {
       return { reason: `waits for network ${network.name} to be made anew`, final: false };
     }
   }
@@ -139,10 +174,10 @@ function findNetworkGap(pass: Pass, service: ServiceIntent): Gap | undefined {
 
 function findVolumeGap(pass: Pass, service: ServiceIntent): Gap | undefined {
   for (const key of service.volumes) {
-    const volume = pass.intent.volumes.find((candidate) => candidate.key === key);
+    const volume = pass.volumeIntents.get(key);
     if (volume === undefined)
       return { reason: `uses volume ${key}, which is not declared`, final: true };
-    if (pass.facts.volumes.some((found) => found.name === volume.name)) continue;
+    if (pass.volumes.has(volume.name)) continue;
     if (!volume.external) return { reason: `waits for volume ${volume.name}`, final: false };
     return {
       reason: `waits for the external volume ${volume.name}, which does not exist`,
@@ -184,9 +219,12 @@ function planPull(pass: Pass, service: ServiceIntent, key: string): void {
   });
 }
 
-/** What `service` still lacks to be made; decides on the pull of its image on the way. */
+/** What `service` still lacks to be made; decides on the pull of its image on the way, whatever else is lacking. */
 export function findGap(pass: Pass, service: ServiceIntent): Gap | undefined {
-  return (
-    findNetworkGap(pass, service) ?? findVolumeGap(pass, service) ?? findImageGap(pass, service)
-  );
+  const { gaps } = pass.findings;
+  if (gaps.has(service)) return gaps.get(service);
+  const image = findImageGap(pass, service);
+  const gap = findNetworkGap(pass, service) ?? findVolumeGap(pass, service) ?? image;
+  gaps.set(service, gap);
+  return gap;
 }

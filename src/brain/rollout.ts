@@ -1,41 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a service changes its configuration: how many at once, in which order, and what happens when the new one fails.
+// How a service changes: which configuration it is to have, what may run side by side, what counts as outdated.
+import type { Rule, Trigger } from "#model/decision.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import type { ServiceMemory } from "#model/memory.ts";
-import { hashOf, isReady, type Pass } from "./pass.ts";
+import { hashOf, isManaged } from "./pass.ts";
 
 /** Which configuration a service is to have now. */
 export interface Wanted {
   readonly spec: ServiceIntent;
   /** True while a failed change is on hold: what runs stays, whatever its configuration. */
   readonly hold: boolean;
+  /** True while a failed change is being taken back: there is nothing further to go back to. */
+  readonly back: boolean;
+  /** What ran before the last change, with the number of replicas of now. */
+  readonly previous: ServiceIntent | undefined;
 }
 
 /** The configuration of the intent, unless it has failed: then what ran before, or what runs. */
 export function chooseWanted(service: ServiceIntent, memory: ServiceMemory): Wanted {
-  if (memory.rolloutFailed?.hash !== service.hash) return { spec: service, hold: false };
-  if (service.update.onFailure === "rollback" && memory.previous !== undefined) {
-    return { spec: { ...memory.previous, replicas: service.replicas }, hold: false };
-  }
-  return { spec: service, hold: true };
+  const known = memory.previous === undefined || memory.previous.hash === service.hash;
+  const previous = known ? undefined : { ...memory.previous, replicas: service.replicas };
+  const failed = memory.rolloutFailed?.hash === service.hash;
+  if (!failed) return { spec: service, hold: false, back: false, previous };
+  if (service.update.onFailure === "rollback" && previous !== undefined)
+    return { spec: previous, hold: false, back: true, previous };
+  return { spec: service, hold: true, back: false, previous };
+}
+
+/** The configuration that `instance` has, as far as it is known: for what it was made with, if a change is on hold. */
+export function specOf(
+  wanted: Wanted,
+  instance: InstanceFact,
+  memory: ServiceMemory,
+): ServiceIntent {
+  const { previous, spec } = wanted;
+  return previous !== undefined && hashOf(instance, memory) === previous.hash ? previous : spec;
+}
+
+function isFixedPort(hostPort: string | undefined): boolean {
+  return hostPort !== undefined && hostPort !== "" && hostPort !== "0" && !hostPort.includes("-");
 }
 
 /** What forbids two instances of one slot side by side, or undefined. */
 export function findStopFirstReason(service: ServiceIntent): string | undefined {
   if (service.update.order === "stop-first") return "update_config.order is stop-first";
-  const { HostConfig } = service.container;
-  const bound = Object.entries(HostConfig?.PortBindings ?? {}).find(([, bindings]) =>
-    bindings.some((binding) => (binding.HostPort ?? "") !== "" && !binding.HostPort?.includes("-")),
-  );
-  if (bound !== undefined) return `host port ${bound[1][0]?.HostPort ?? ""} can be bound once only`;
-  if (service.network.kind === "host") return "it uses the network of the host";
-  if (service.fixedName !== undefined)
-    return `container_name ${service.fixedName} can be used once only`;
-  if (service.network.kind === "networks") {
-    const fixed = service.network.attachments.find(
-      (a) => a.ipv4Address ?? a.ipv6Address ?? a.macAddress,
-    );
+  const { HostConfig, MacAddress } = service.container;
+  const bindings = Object.values(HostConfig?.PortBindings ?? {}).flat();
+  const bound = bindings.find((binding) => isFixedPort(binding.HostPort));
+  if (bound !== undefined) return `host port ${bound.HostPort ?? ""} can be bound once only`;
+  const { network, fixedName } = service;
+  if (network.kind === "host") return "it uses the network of the host";
+  if (network.kind === "service" || network.kind === "container")
+    return "it shares the network of another container";
+  if (fixedName !== undefined) return `container_name ${fixedName} can be used once only`;
+  if (MacAddress !== undefined) return `MAC address ${MacAddress} can be used once only`;
+  if (network.kind === "networks") {
+    const fixed = network.attachments.find((a) => a.ipv4Address ?? a.ipv6Address ?? a.macAddress);
     if (fixed !== undefined) return `its address on network ${fixed.network} can be used once only`;
   }
   if (service.update.order === "start-first") return undefined;
@@ -46,80 +67,64 @@ export function findStopFirstReason(service: ServiceIntent): string | undefined 
   return undefined;
 }
 
+/** Why an instance with the wanted configuration is to be made anew all the same. */
+export interface Renewal {
+  readonly trigger: Trigger;
+  readonly rule: Rule;
+}
+
+/** A person asked for it, or a limit of age is reached. */
+export function findRenewal(
+  instance: InstanceFact,
+  spec: ServiceIntent,
+  memory: ServiceMemory,
+  nowMs: number,
+): Renewal | undefined {
+  const { recreateRequestedAtMs } = memory;
+  if (recreateRequestedAtMs !== undefined && instance.createdAtMs < recreateRequestedAtMs) {
+    const detail = "recreation was asked for";
+    return {
+      trigger: { kind: "person", detail, atMs: recreateRequestedAtMs },
+      rule: { text: "up --recreate" },
+    };
+  }
+  if (spec.ttlMs === undefined || nowMs - instance.createdAtMs < spec.ttlMs) return undefined;
+  return {
+    trigger: { kind: "schedule", detail: "it reached its time to live", atMs: nowMs },
+    rule: { text: "fairlead.ttl", at: spec.origins["labels.fairlead.ttl"] ?? spec.at },
+  };
+}
+
 /** The containers of one slot by what they are to the wanted configuration. */
 export interface SlotParts {
   /** Those with the wanted configuration, the best first. */
   readonly current: readonly InstanceFact[];
-  /** Those with another, the best first. */
+  /** Those with another, or due to be renewed; the best first. */
   readonly outdated: readonly InstanceFact[];
+  /** Those that Fairlead neither made nor adopted, the best first. */
+  readonly foreign: readonly InstanceFact[];
 }
 
-const RANK: Readonly<Record<string, number>> = {
-  running: 5,
-  paused: 4,
-  restarting: 3,
-  exited: 2,
-  created: 1,
-  dead: 0,
-  removing: -1,
-};
-
-function rank(instance: InstanceFact): number {
-  const health = instance.health === "unhealthy" ? -0.5 : 0;
-  return (RANK[instance.state] ?? 0) + health;
-}
-
-/** Sorts the containers of one slot; the order is total, so that two passes choose alike. */
+/** Sorts the containers of one slot; `instances` come the best first. */
 export function splitSlot(
   instances: readonly InstanceFact[],
   wanted: Wanted,
   memory: ServiceMemory,
+  nowMs: number,
 ): SlotParts {
-  const alive = instances.filter((instance) => instance.state !== "removing");
-  const sorted =
-    alive.length < 2
-      ? alive
-      : [...alive].sort(
-          (a, b) => rank(b) - rank(a) || b.createdAtMs - a.createdAtMs || (a.id < b.id ? -1 : 1),
-        );
-  const isCurrent = (instance: InstanceFact): boolean =>
-    hashOf(instance, memory) === wanted.spec.hash;
-  const current = sorted.filter(isCurrent);
-  const outdated = sorted.filter((instance) => !isCurrent(instance));
-  if (wanted.hold && current.length === 0) return { current: outdated, outdated: [] };
-  return { current, outdated };
-}
-
-/** How many more instances of the service may be taken through a change in this pass. */
-export interface Pace {
-  /** True, and one fewer left, when another may change now. */
-  take(): boolean;
-  readonly reason: string;
-}
-
-/** Counts the instances that are in the middle of something and says who may follow. */
-export function createPace(pass: Pass, service: ServiceIntent, memory: ServiceMemory): Pace {
-  const { parallelism, delayMs, monitorMs } = service.update;
-  let left = parallelism === 0 ? Number.MAX_SAFE_INTEGER : parallelism;
-  let lastChangeMs = 0;
-  for (const [slot, instances] of pass.slotsOf(service.name)) {
-    if (slot > service.replicas) continue;
-    const current = instances.filter((instance) => hashOf(instance, memory) === service.hash);
-    for (const instance of current) lastChangeMs = Math.max(lastChangeMs, instance.createdAtMs);
-    const settled = current.length === 0 || current.some((i) => isReady(i, monitorMs, pass.nowMs));
-    const pair = current.length > 0 && current.length < instances.length;
-    if (pass.busy.has(`${service.name}/${slot}`) || !settled || pair) left--;
+  const current: InstanceFact[] = [];
+  const outdated: InstanceFact[] = [];
+  const foreign: InstanceFact[] = [];
+  for (const instance of instances) {
+    if (instance.state === "removing") continue;
+    if (!isManaged(instance, memory)) foreign.push(instance);
+    else if (
+      hashOf(instance, memory) === wanted.spec.hash &&
+      findRenewal(instance, wanted.spec, memory, nowMs) === undefined
+    )
+      current.push(instance);
+    else outdated.push(instance);
   }
-  const early = delayMs > 0 && lastChangeMs > 0 && pass.nowMs < lastChangeMs + delayMs;
-  if (early)
-    pass.wait({
-      service: service.name,
-      kind: "updating",
-      reason: "waits for update_config.delay",
-      untilMs: lastChangeMs + delayMs,
-    });
-  return {
-    take: () => !early && left-- > 0,
-    reason: early ? "update_config.delay" : `update_config.parallelism is ${parallelism}`,
-  };
+  if (wanted.hold && current.length === 0) return { current: outdated, outdated: [], foreign };
+  return { current, outdated, foreign };
 }

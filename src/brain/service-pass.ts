@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PlannedAction } from "#model/action.ts";
+import type { PlannedAction, Waiting } from "#model/action.ts";
 import type { ActionKind, Rule, Trigger } from "#model/decision.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import type { ServiceMemory } from "#model/memory.ts";
+import type { Pace } from "./pace.ts";
 import type { Pass } from "./pass.ts";
-import type { Gap } from "./resources.ts";
-import type { Pace, Wanted } from "./rollout.ts";
+import type { Wanted } from "./rollout.ts";
 
 /** A pass over one service. */
 export interface ServicePass {
@@ -15,8 +15,6 @@ export interface ServicePass {
   readonly wanted: Wanted;
   readonly memory: ServiceMemory;
   readonly pace: Pace;
-  /** Found once a pass; undefined means that nothing is lacking. */
-  gap(): Gap | undefined;
 }
 
 /** What differs between the actions on one service. */
@@ -27,6 +25,8 @@ export interface ActionParts {
   readonly title: string;
   readonly trigger: Trigger;
   readonly rule: Rule;
+  /** The configuration, when it is not the wanted one. */
+  readonly spec?: ServiceIntent;
   readonly instance?: InstanceFact;
   readonly successor?: InstanceFact;
   readonly inputs?: PlannedAction["inputs"];
@@ -43,11 +43,36 @@ export function actOn(own: ServicePass, parts: ActionParts): void {
     object: parts.object,
     ...(parts.instance === undefined ? {} : { target: parts.instance.id }),
     ...(parts.successor === undefined ? {} : { successor: parts.successor.id }),
-    spec: own.wanted.spec,
+    spec: parts.spec ?? own.wanted.spec,
     title: parts.title,
     trigger: parts.trigger,
     rule: parts.rule,
     inputs: parts.inputs ?? {},
     notDone: parts.notDone ?? [],
   });
+}
+
+/** Notes what one slot of the service waits for. */
+export function waitFor(
+  own: ServicePass,
+  slot: number,
+  kind: Waiting["kind"],
+  reason: string,
+  untilMs?: number,
+): void {
+  own.pass.wait({
+    service: own.service.name,
+    slot,
+    kind,
+    reason,
+    ...(untilMs === undefined ? {} : { untilMs }),
+  });
+}
+
+/** True, and said, when the pace of the service allows no other instance to change now. */
+export function isPaced(own: ServicePass, slot: number, what: string): boolean {
+  if (own.pace.take()) return false;
+  const { reason, untilMs } = own.pace.refusal;
+  waitFor(own, slot, "updating", `${what}: ${reason}`, untilMs);
+  return true;
 }
