@@ -70,6 +70,8 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   let lostAtMs: number | undefined;
   let facts: Facts | undefined;
   const listeners = new Set<(change: BoardChange) => void>();
+  /** Lists that are under way, each with what was read by itself since it began. */
+  const listing = new Set<Map<string, InstanceFact | undefined>>();
   const reading = new Map<string, { again: boolean; done: Promise<void> }>();
 
   function announce(scopes: ReadonlySet<string> | undefined, event?: EngineEvent): void {
@@ -87,6 +89,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     const after = await engine.inspectInstance(id);
     if (after === undefined) instances.delete(before?.id ?? id);
     else instances.set(after.id, after);
+    for (const list of listing) list.set(after?.id ?? before?.id ?? id, after);
     asOfMs = clock.nowMs();
     announce(new Set([before?.scope, after?.scope].filter((scope) => scope !== undefined)));
   }
@@ -127,7 +130,18 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     announce(undefined);
   }
 
+  /** Reads everything; what was read by itself in the meantime is newer than the list and stays. */
   async function relist(): Promise<void> {
+    const newer = new Map<string, InstanceFact | undefined>();
+    listing.add(newer);
+    try {
+      await readAll(newer);
+    } finally {
+      listing.delete(newer);
+    }
+  }
+
+  async function readAll(newer: ReadonlyMap<string, InstanceFact | undefined>): Promise<void> {
     const [list, networkList, volumeList, imageList] = await Promise.all([
       engine.listInstances(),
       engine.listNetworks(),
@@ -135,6 +149,10 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
       engine.listImages(),
     ]);
     instances = new Map(list.map((instance) => [instance.id, instance]));
+    for (const [id, instance] of newer) {
+      if (instance === undefined) instances.delete(id);
+      else instances.set(id, instance);
+    }
     networks = networkList;
     volumes = volumeList;
     images = new Set(imageList.flatMap((i) => [i.id, ...i.tags.map(normalizeReference)]));

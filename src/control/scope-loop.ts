@@ -52,6 +52,8 @@ export interface ScopeLoop {
   readonly desired: Desired;
   readonly last: Reconciliation;
   readonly input: ReconcileInput;
+  /** False until a pass has looked at what is desired now. */
+  readonly looked: boolean;
   setDesired(desired: Desired): void;
   /** Looks again soon; many calls make one pass. */
   wake(): void;
@@ -85,6 +87,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
   let alarm = new AbortController();
   let desired = first;
   let last = NOTHING;
+  let looked = false;
   let scheduled = false;
   let stopped = false;
 
@@ -110,6 +113,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
 
   function pass(): void {
     if (!board.ready) return;
+    looked = true;
     const input = makeInput();
     const { removal } = desired;
     last = removal === undefined ? planReconcile(input) : planRemoval(input, removal);
@@ -246,7 +250,11 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
     get input() {
       return makeInput();
     },
+    get looked() {
+      return looked;
+    },
     setDesired(next) {
+      looked = false;
       desired = next;
       held.clear();
       wake();

@@ -23,9 +23,11 @@ function fingerprint(view: ServiceView): string {
   return `${view.state} ${view.reason} ${view.wanted} ${view.running} ${view.healthy} ${view.current} ${instances}`;
 }
 
-function viewLoop(loop: ScopeLoop): ScopeView {
+function viewLoop(loop: ScopeLoop, ready: boolean): ScopeView {
   const { desired, input, last } = loop;
-  return assessScope({ ...input, reconciliation: last, removing: desired.removal !== undefined });
+  const removing = desired.removal !== undefined;
+  const view = assessScope({ ...input, reconciliation: last, removing });
+  return { ...view, settled: view.settled && loop.looked && ready };
 }
 
 /** Views over the supervisor's loops and the board. */
@@ -53,7 +55,7 @@ export function createScopeViews(
 
   function read(scope: string): ScopeView | undefined {
     const loop = supervisor.loop(scope);
-    return loop === undefined ? observed().get(scope) : viewLoop(loop);
+    return loop === undefined ? observed().get(scope) : viewLoop(loop, board.ready);
   }
 
   function publish(scope: string): void {
@@ -71,7 +73,10 @@ export function createScopeViews(
 
   return {
     read,
-    list: () => [...[...supervisor.loops.values()].map(viewLoop), ...observed().values()],
+    list: () => [
+      ...[...supervisor.loops.values()].map((loop) => viewLoop(loop, board.ready)),
+      ...observed().values(),
+    ],
     publishSoon(scope) {
       due.add(scope);
       timer ??= clock.sleep(PUBLISH_INTERVAL_MS).then(() => {

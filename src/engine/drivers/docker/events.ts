@@ -108,6 +108,21 @@ async function* readEvents(lines: AsyncIterable<Buffer>): AsyncGenerator<EngineE
   }
 }
 
+/**
+ * Whether the engine still has the event it told last. It keeps events in memory only, so one that has not is another
+ * process. Where no event was told nothing can be said, and another process is assumed: that costs a look, no act.
+ */
+async function isStillKnown(
+  connection: Connection,
+  lastNs: bigint | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (lastNs === undefined) return false;
+  const query = `since=${formatSince(lastNs)}&until=${formatSince(lastNs + 1n)}`;
+  const past = await connection.call("GET", `/events?${query}`, { signal });
+  return past !== undefined;
+}
+
 export interface WatchParts {
   readonly connection: Connection;
   readonly clock: Clock;
@@ -131,7 +146,8 @@ export async function* watchEvents(parts: WatchParts): AsyncGenerator<EngineSign
         deadlineMs: 5_000,
       });
       const nowStartedAtMs = readEngineStart(connection);
-      const same = nowStartedAtMs !== undefined && nowStartedAtMs === startedAtMs;
+      const same =
+        nowStartedAtMs === startedAtMs && (await isStillKnown(connection, told.lastNs, signal));
       yield { kind: "connected", restarted: connectedBefore && !same };
       if (connectedBefore) yield { kind: "relist" };
       startedAtMs = nowStartedAtMs;
