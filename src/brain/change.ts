@@ -65,12 +65,18 @@ function explainChange(own: ServicePass, old: InstanceFact): { trigger: Trigger;
   };
 }
 
-/** Changes one slot: side by side where that is allowed, else in place. What is down need not wait for its turn. */
+/**
+ * Changes one slot: side by side where that is allowed, else in place. What is down need not wait for its turn, as long
+ * as the new configuration is not known to fail.
+ */
 export function planChange(own: ServicePass, slot: number, old: InstanceFact): void {
   const { pass, service, wanted } = own;
   const serves = old.state === "running" || old.state === "paused" || old.state === "restarting";
   const later = `${old.name} is changed after the others`;
-  if (isHeldBack(own, slot, wanted.spec, false) || (serves && isPaced(own, slot, later))) {
+  if (
+    isHeldBack(own, slot, wanted.spec, false) ||
+    ((serves || own.pace.failing) && isPaced(own, slot, later))
+  ) {
     keepOld(own, slot, old);
     return;
   }

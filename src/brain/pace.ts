@@ -11,6 +11,8 @@ import type { SlotParts } from "./rollout.ts";
 export interface Pace {
   /** True, and one fewer left, when another may change now. */
   take(): boolean;
+  /** True while what was changed already fails: then nothing else is risked. */
+  readonly failing: boolean;
   /** Why none may, once `take` has said no, and when that can change by time alone. */
   readonly refusal: { readonly reason: string; readonly untilMs: number | undefined };
 }
@@ -22,7 +24,11 @@ export interface PaceInput {
   partsOf(slot: number): SlotParts | undefined;
 }
 
-type Standing = { readonly settled: true } | { readonly settled: false; readonly untilMs?: number };
+type Standing =
+  | { readonly settled: true }
+  | { readonly settled: false; readonly failing?: true; readonly untilMs?: number };
+
+const FAILING: Standing = { settled: false, failing: true };
 
 /** A slot is settled when what was changed in it has proven good, or was never wanted to stay up. */
 function judgeSlot(input: PaceInput, parts: SlotParts): Standing {
@@ -31,10 +37,10 @@ function judgeSlot(input: PaceInput, parts: SlotParts): Standing {
   if (fresh === undefined) return { settled: true };
   const goesOn = spec.update.onFailure === "continue";
   const diagnosis = diagnose(fresh, spec, memory, pass.facts);
-  if (diagnosis.kind === "failed") return goesOn ? { settled: true } : { settled: false };
+  if (diagnosis.kind === "failed") return goesOn ? { settled: true } : FAILING;
   if (parts.outdated.length > 0) return { settled: false };
   if (diagnosis.kind === "rests")
-    return diagnosis.completed || goesOn ? { settled: true } : { settled: false };
+    return diagnosis.completed || goesOn ? { settled: true } : FAILING;
   if (fresh.state === "paused" || isReady(fresh, spec.update.monitorMs, pass.nowMs))
     return { settled: true };
   return waitForReady(fresh, spec);
@@ -49,6 +55,7 @@ function waitForReady(fresh: InstanceFact, spec: ServiceIntent): Standing {
 
 interface Count {
   left: number;
+  readonly failing: boolean;
   readonly reason: string;
   readonly untilMs: number | undefined;
 }
@@ -59,19 +66,21 @@ function countMoving(input: PaceInput): Count {
   let left = parallelism === 0 ? Number.MAX_SAFE_INTEGER : parallelism;
   let lastChangeMs = 0;
   let untilMs: number | undefined;
+  let failing = false;
   for (let slot = 1; slot <= spec.replicas; slot++) {
     const parts = input.partsOf(slot);
     if (parts === undefined) continue;
     for (const one of parts.current) lastChangeMs = Math.max(lastChangeMs, one.createdAtMs);
     const standing = judgeSlot(input, parts);
+    if (!standing.settled && standing.failing === true) failing = true;
     if (!standing.settled && standing.untilMs !== undefined)
       untilMs = Math.min(untilMs ?? standing.untilMs, standing.untilMs);
     if (!standing.settled || pass.busy.has(`${spec.name}/${slot}`)) left--;
   }
   const dueMs = lastChangeMs + delayMs;
   if (delayMs > 0 && lastChangeMs > 0 && pass.nowMs < dueMs && lastChangeMs <= pass.nowMs)
-    return { left: 0, reason: "update_config.delay", untilMs: dueMs };
-  return { left, reason: `update_config.parallelism is ${parallelism}`, untilMs };
+    return { left: 0, failing, reason: "update_config.delay", untilMs: dueMs };
+  return { left, failing, reason: `update_config.parallelism is ${parallelism}`, untilMs };
 }
 
 /** Counts, when first asked, the instances that are in the middle of something. */
@@ -80,6 +89,9 @@ export function createPace(input: PaceInput): Pace {
   const read = (): Count => (count ??= countMoving(input));
   return {
     take: () => read().left-- > 0,
+    get failing() {
+      return read().failing;
+    },
     get refusal() {
       const { reason, untilMs } = read();
       return { reason, untilMs };

@@ -81,7 +81,11 @@ function planNetworkRenewal(pass: Pass, network: NetworkIntent, found: NetworkFa
   const holder = findHolder(pass, found);
   if (holder !== undefined) {
     const reason = `network ${network.name} has another configuration now and is in use by ${holder}`;
-    pass.wait({ service: "", kind: "failed", reason });
+    for (const { name, network: mode } of pass.intent.services) {
+      const attachments = mode.kind === "networks" ? mode.attachments : [];
+      if (attachments.some((attachment) => attachment.network === network.key))
+        pass.wait({ service: name, kind: "failed", reason });
+    }
     return;
   }
   const detail = `network ${network.name} has another configuration now`;
