@@ -41,7 +41,7 @@ export function formatDuration(durationMs: number): string {
   const ms = Math.max(0, Math.round(durationMs));
   if (ms < 1_000) return `${ms}ms`;
   const seconds = Math.floor(ms / 1_000);
-  if (seconds < 10 && ms % 1_000 >= 100) return `${(ms / 1_000).toFixed(1)}s`;
+  if (seconds < 10 && ms % 1_000 >= 100) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
   if (seconds < 60) return `${seconds}s`;
   const pairs: [number, string, number, string][] = [
     [86_400, "d", 3_600, "h"],

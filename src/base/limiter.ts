@@ -11,14 +11,16 @@ export interface Limiter {
 export function createLimiter(widthMax: number): Limiter {
   let running = 0;
   const queue: (() => void)[] = [];
+  /** The place goes straight to the one who waits longest: nobody can slip in between. */
   function release(): void {
-    running--;
-    queue.shift()?.();
+    const next = queue.shift();
+    if (next === undefined) running--;
+    else next();
   }
   return {
     async run(task) {
       if (running >= widthMax) await new Promise<void>((resolve) => queue.push(resolve));
-      running++;
+      else running++;
       try {
         return await task();
       } finally {

@@ -9,7 +9,7 @@ import { isOwn, type Hold } from "./pass.ts";
 
 /** An owner that ended may be on its way back; after the longest back-off it counts as gone. */
 const OWNER_GRACE_MS = 60_000;
-/** Ids of containers may be cut to this length. */
+/** Ids of containers are written whole or cut to this length, as the engine's tools print them. */
 const ID_LENGTH_MIN = 12;
 
 export interface ReapInput {
@@ -37,49 +37,56 @@ function readTtl(instance: InstanceFact): number | undefined {
   }
 }
 
+/** When the containers of one name are gone: the last of them, and the last but that one. */
+interface Lives {
+  readonly lastId: string;
+  readonly endMs: number;
+  readonly nextEndMs: number;
+}
+
+/** 0 for one that is gone, Infinity for one that lives. */
+function findLifeEnd(instance: InstanceFact): number {
+  if (instance.state === "dead" || instance.state === "removing") return 0;
+  return instance.state === "exited" ? instance.finishedAtMs + OWNER_GRACE_MS : Infinity;
+}
+
 /** What containers can be called as owners: by name, by the name of their slot, by id, by service within a scope. */
-function indexOwners(instances: readonly InstanceFact[]): ReadonlyMap<string, InstanceFact[]> {
-  const owners = new Map<string, InstanceFact[]>();
-  const add = (key: string, instance: InstanceFact): void => {
+function indexOwners(instances: readonly InstanceFact[]): ReadonlyMap<string, Lives> {
+  const owners = new Map<string, Lives>();
+  const add = (key: string, { id }: InstanceFact, endMs: number): void => {
     const known = owners.get(key);
-    if (known === undefined) owners.set(key, [instance]);
-    else known.push(instance);
+    if (known === undefined) owners.set(key, { lastId: id, endMs, nextEndMs: 0 });
+    else if (endMs > known.endMs) owners.set(key, { lastId: id, endMs, nextEndMs: known.endMs });
+    else if (endMs > known.nextEndMs) owners.set(key, { ...known, nextEndMs: endMs });
   };
   for (const instance of instances) {
-    const { scope, service, slot } = instance;
-    add(`name ${instance.name}`, instance);
-    add(`id ${instance.id.slice(0, ID_LENGTH_MIN)}`, instance);
+    const { scope, service, slot, id } = instance;
+    const endMs = findLifeEnd(instance);
+    add(`name ${instance.name}`, instance, endMs);
+    add(`id ${id}`, instance, endMs);
+    if (id.length > ID_LENGTH_MIN) add(`id ${id.slice(0, ID_LENGTH_MIN)}`, instance, endMs);
     if (service === "") continue;
-    add(`service ${scope} ${service}`, instance);
+    add(`service ${scope} ${service}`, instance, endMs);
     // While an owner is replaced, the new one bears a passing name for a moment.
     const settled = `${scope}-${shortName(service, slot)}`;
-    if (settled !== instance.name) add(`name ${settled}`, instance);
+    if (settled !== instance.name) add(`name ${settled}`, instance, endMs);
   }
   return owners;
 }
 
-/** When the last of the owners is gone: 0 when there is none, Infinity while one lives. */
+/** When the last of the owners of `instance` is gone: 0 when there is none, Infinity while one lives. */
 function findOwnerEnd(
   owner: string,
   instance: InstanceFact,
-  owners: ReadonlyMap<string, readonly InstanceFact[]>,
+  owners: ReadonlyMap<string, Lives>,
 ): number {
-  const byId =
-    owner.length < ID_LENGTH_MIN ? [] : owners.get(`id ${owner.slice(0, ID_LENGTH_MIN)}`);
-  const found = [
-    ...(owners.get(`name ${owner}`) ?? []),
-    ...(owners.get(`service ${instance.scope} ${owner}`) ?? []),
-    ...(byId ?? []).filter((other) => other.id.startsWith(owner)),
-  ];
-  let endMs = 0;
-  for (const other of found) {
-    if (other.id === instance.id || other.state === "dead" || other.state === "removing") continue;
-    endMs = Math.max(
-      endMs,
-      other.state === "exited" ? other.finishedAtMs + OWNER_GRACE_MS : Infinity,
-    );
-  }
-  return endMs;
+  const keys = [`name ${owner}`, `service ${instance.scope} ${owner}`, `id ${owner}`];
+  const ends = keys.map((key) => {
+    const lives = owners.get(key);
+    if (lives === undefined) return 0;
+    return lives.lastId === instance.id ? lives.nextEndMs : lives.endMs;
+  });
+  return Math.max(...ends);
 }
 
 interface End {
@@ -90,7 +97,7 @@ interface End {
 /** When and why a container has outlived what it is for; undefined when it is bound to nothing. */
 function findEnd(
   instance: InstanceFact,
-  owners: ReadonlyMap<string, readonly InstanceFact[]>,
+  owners: ReadonlyMap<string, Lives>,
   nowMs: number,
 ): End | undefined {
   const ttlMs = readTtl(instance);
