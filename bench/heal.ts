@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Decision } from "@fairlead/protocol/decision.ts";
+import type { EngineEvent } from "#engine/engine.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Bench, Sample } from "./bench.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
@@ -13,7 +14,6 @@ import { spawnSync } from "node:child_process";
 const ROUNDS = 30;
 const SWARM_ROUNDS = 5;
 const GOOD_RUN_MS = 11_000;
-const LOOK_MS = 2;
 
 function docker(rig: Rig, args: readonly string[]): string {
   const { stdout, stderr, status } = spawnSync("docker", ["-H", rig.lab.endpoint, ...args], {
@@ -30,29 +30,54 @@ interface Running {
 
 async function inspect(rig: Rig, id: string): Promise<Running | undefined> {
   const document = await rig.engine.inspectRaw(id);
-  const state = document?.["State"] as
-    | { Running?: boolean; Restarting?: boolean; Pid?: number }
-    | undefined;
-  if (state?.Running !== true || state.Restarting === true || !state.Pid) return undefined;
-  return { pid: state.Pid, id };
+  const state = document?.["State"] as { Running?: boolean; Pid?: number } | undefined;
+  if (document === undefined || state?.Running !== true || !state.Pid) return undefined;
+  return { pid: state.Pid, id: String(document["Id"]) };
 }
 
-/** Kills the process from the host's side and waits until the engine says that another runs. */
-async function killAndWait(find: () => Promise<Running | undefined>): Promise<number> {
+/** Times of the engine's `start` events: asking over and over would take from those who are measured. */
+interface StartTimes extends AsyncDisposable {
+  /** Wall clock in milliseconds of the first start after `afterMs` that `isIt` accepts. */
+  next(afterMs: number, isIt: (event: EngineEvent) => boolean): Promise<number>;
+}
+
+function watchStarts(rig: Rig): StartTimes {
+  const stop = new AbortController();
+  const starts: EngineEvent[] = [];
+  const watching = (async () => {
+    for await (const signal of rig.engine.watch({ signal: stop.signal })) {
+      if (signal.kind === "event" && signal.event.action === "start") starts.push(signal.event);
+    }
+  })();
+  const timeOf = (event: EngineEvent): number => Number(event.timeNs / 1_000n) / 1_000;
+  return {
+    async next(afterMs, isIt) {
+      let found: EngineEvent | undefined;
+      await until("started again", 60_000, () => {
+        found = starts.find((event) => timeOf(event) > afterMs && isIt(event));
+        return found !== undefined;
+      });
+      return found === undefined ? Number.NaN : timeOf(found);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await watching;
+    },
+  };
+}
+
+/** Kills the process from the host's side and waits until the engine says that one was started. */
+async function killAndWait(
+  starts: StartTimes,
+  find: () => Promise<Running | undefined>,
+  isIt: (event: EngineEvent, before: Running) => boolean = (event, before) =>
+    event.id === before.id,
+): Promise<number> {
   const before = await find();
   if (before === undefined) throw new Error("it does not run");
-  const beganMs = performance.now();
+  const beganMs = performance.timeOrigin + performance.now();
   process.kill(before.pid, "SIGKILL");
-  await until(
-    "running again",
-    60_000,
-    async () => {
-      const now = await find();
-      return now !== undefined && now.pid !== before.pid;
-    },
-    LOOK_MS,
-  );
-  return performance.now() - beganMs;
+  return (await starts.next(beganMs, (event) => isIt(event, before))) - beganMs;
 }
 
 async function prepareFairlead(rig: Rig): Promise<void> {
@@ -158,14 +183,20 @@ export const heal: Bench = {
     say(`preparing ${ROUNDS} containers for each`);
     await prepareFairlead(rig);
     prepareDocker(rig);
+    await using starts = watchStarts(rig);
     await sleep(GOOD_RUN_MS);
     const put = (subject: string, value: number): void =>
       sample({ metric: "kill_to_running_ms", unit: "ms", subject, value });
     for (let round = 1; round <= ROUNDS; round++) {
-      put("fairlead", await killAndWait(() => inspect(rig, `heal-app-${round}`)));
+      put("fairlead", await killAndWait(starts, () => inspect(rig, `heal-app-${round}`)));
       await sleep(300);
-      put("docker", await killAndWait(() => inspect(rig, `peer-${round}`)));
+      put("docker", await killAndWait(starts, () => inspect(rig, `peer-${round}`)));
       await sleep(300);
+    }
+    const { body } = await rig.ask<{ items: Decision[] }>("decisions?scope=heal&limit=100");
+    for (const decision of body.items.filter((item) => item.budget !== undefined)) {
+      const value = decision.startedAtMs - decision.trigger.atMs;
+      sample({ metric: "exit_to_decision_ms", unit: "ms", subject: "fairlead", value });
     }
     for (let i = 1; i <= ROUNDS; i++) docker(rig, ["rm", "-f", `peer-${i}`]);
     say("Swarm");
@@ -173,7 +204,9 @@ export const heal: Bench = {
     await until("swarm task", 60_000, async () => (await findSwarm(rig)) !== undefined, 100);
     for (let round = 0; round < SWARM_ROUNDS; round++) {
       await sleep(3_000);
-      put("swarm", await killAndWait(() => findSwarm(rig)));
+      const isTask = (event: EngineEvent): boolean =>
+        event.attributes["com.docker.swarm.service.name"] === "swarm";
+      put("swarm", await killAndWait(starts, () => findSwarm(rig), isTask));
     }
     docker(rig, ["service", "rm", "swarm"]);
     docker(rig, ["swarm", "leave", "--force"]);
