@@ -66,6 +66,7 @@ export function describeHeal(service: ServiceIntent): string {
 }
 
 /** The rule that a healing act names, and where its owner wrote it. */
+/** The rule that a decision of the ladder names: the label, or where the restart policy stands. */
 export function healRule(service: ServiceIntent): Rule {
   const at = service.heal.at ?? service.restart.at ?? service.at;
   return { text: `fairlead.heal ${describeHeal(service)}`, at };

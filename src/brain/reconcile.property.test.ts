@@ -13,7 +13,7 @@ import { anyInput } from "./testing/arbitraries.ts";
 import { SCOPE } from "./testing/builders.ts";
 import { runWorld, type Fate, type Outcome } from "./testing/world.ts";
 
-const RUNS = { numRuns: 400, endOnFailure: true, includeErrorInReport: true };
+const RUNS = { numRuns: 250, endOnFailure: true, includeErrorInReport: true };
 
 function memoryOf(input: ReconcileInput, service: string) {
   return input.memory.get(service) ?? EMPTY_SERVICE_MEMORY;

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { normalizeReference } from "./naming.ts";
+import { planReconcile } from "./reconcile.ts";
+import { OWN_LABELS } from "#model/facts.ts";
+import {
+  buildDependency,
+  buildFacts,
+  buildInput,
+  buildInstance,
+  buildIntent,
+  buildNetwork,
+  buildService,
+  NOW_MS,
+} from "./testing/builders.ts";
+
+describe("dependencies", () => {
+  test("in a circle decide nothing and end", () => {
+    for (const required of [true, false]) {
+      const services = [
+        buildService({ name: "a", dependsOn: [buildDependency("b", { required })] }),
+        buildService({ name: "b", dependsOn: [buildDependency("a", { required })] }),
+      ];
+      const { actions, waiting } = planReconcile(buildInput(services, []));
+      if (required) assert.deepEqual([actions.length, waiting.length], [0, 2]);
+      else assert.ok(actions.length > 0);
+    }
+  });
+
+  test("that are not required are done without once an act on them has failed", () => {
+    const services = [
+      buildService({ name: "cache" }),
+      buildService({ dependsOn: [buildDependency("cache", { required: false })] }),
+    ];
+    const waits = planReconcile(buildInput(services, []));
+    assert.deepEqual(
+      waits.actions.map((action) => action.key),
+      ["cache/1"],
+    );
+    const held = new Map([["cache/1", { untilMs: NOW_MS + 9, reason: "no", final: false }]]);
+    const goes = planReconcile(buildInput(services, [], { held }));
+    assert.deepEqual(
+      goes.actions.map((action) => action.key),
+      ["web/1"],
+    );
+  });
+
+  test("are not waited for before their images are pulled", () => {
+    const services = [
+      buildService({ name: "db" }),
+      buildService({
+        container: { Image: "web:9" },
+        dependsOn: [buildDependency("db", { condition: "healthy" })],
+      }),
+    ];
+    const { actions } = planReconcile(buildInput(services, []));
+    assert.deepEqual(
+      actions.map((action) => action.act),
+      ["instance.create", "image.pull"],
+    );
+  });
+});
+
+describe("resources", () => {
+  const isOwnOf = (scope: string) => ({
+    [OWN_LABELS.scope]: scope,
+    [OWN_LABELS.key]: "default",
+    [OWN_LABELS.hash]: "default-v0",
+  });
+
+  test("a network in use by a container of another scope is not taken from it", () => {
+    const guest = buildInstance({ scope: "other", addresses: { shop_default: "172.18.0.9" } });
+    const networks = [{ id: "n", name: "shop_default", driver: "bridge", labels: isOwnOf("shop") }];
+    const there = [buildInstance(), guest];
+    const input = buildInput([buildService()], there, { facts: buildFacts(there, { networks }) });
+    const { actions, waiting } = planReconcile(input);
+    assert.deepEqual(actions, []);
+    assert.match(waiting[0]?.reason ?? "", /in use by other-web-1/);
+  });
+
+  test("what is external is waited for and never made", () => {
+    const intent = buildIntent([buildService({ volumes: ["data"] })], {
+      networks: [buildNetwork({ external: true, name: "lan" })],
+      volumes: [{ key: "data", name: "nas", external: true, options: {}, labels: {}, hash: "h" }],
+    });
+    const { actions, waiting } = planReconcile(buildInput([], [], { intent }));
+    assert.deepEqual(actions, []);
+    assert.deepEqual(
+      [waiting[0]?.kind, waiting[0]?.reason],
+      ["failed", "waits for the external network lan, which does not exist"],
+    );
+  });
+
+  test("an image that has to be built, or may not be pulled, is not pulled", () => {
+    for (const pull of ["build", "never"] as const) {
+      const service = buildService({ container: { Image: "own:1" }, pull });
+      const { actions, waiting } = planReconcile(buildInput([service], []));
+      assert.deepEqual(actions, []);
+      assert.equal(waiting[0]?.kind, "failed");
+    }
+  });
+
+  test("one image is pulled once for all that need it", () => {
+    const services = ["a", "b", "c"].map((name) =>
+      buildService({ name, container: { Image: "docker.io/library/new" } }),
+    );
+    const { actions } = planReconcile(buildInput(services, []));
+    assert.deepEqual(
+      actions.map((action) => action.key),
+      ["image/new:latest"],
+    );
+  });
+});
+
+test("normalizeReference() writes images as the engine lists them", () => {
+  const cases: [string, string][] = [
+    ["busybox", "busybox:latest"],
+    ["docker.io/library/busybox", "busybox:latest"],
+    ["docker.io/me/app:2", "me/app:2"],
+    ["localhost:5000/app", "localhost:5000/app:latest"],
+    ["app@sha256:aa", "app@sha256:aa"],
+    ["sha256:aa", "sha256:aa"],
+  ];
+  for (const [text, normal] of cases) assert.equal(normalizeReference(text), normal);
+});
