@@ -48,11 +48,17 @@ function need<T>(value: T | undefined, what: string): T {
 export function createActor(options: ActorOptions): Actor {
   const { engine, board, clock } = options;
 
+  /** The slot's own name, or a passing one while another container has it. */
+  function nameFor(act: Act, service: ServiceIntent): string {
+    const canonical = nameInstance(act.intent.scope, service, act.action.slot ?? 1);
+    const taken = board.find(canonical) !== undefined;
+    return taken ? `${canonical}-${service.hash.slice(0, 6)}` : canonical;
+  }
+
   async function create(act: Act, service: ServiceIntent, keep: readonly Mount[]): Promise<string> {
     const slot = act.action.slot ?? 1;
     const canonical = nameInstance(act.intent.scope, service, slot);
-    const taken = board.find(canonical) !== undefined;
-    const name = taken ? `${canonical}-${service.hash.slice(0, 6)}` : canonical;
+    const name = nameFor(act, service);
     if (service.pull === "always") await pullQuietly(act, service.container.Image);
     const place = { board, intent: act.intent, slot };
     const request = makeCreateRequest(place, service, name, canonical, keep);
@@ -105,17 +111,29 @@ export function createActor(options: ActorOptions): Actor {
     return typeof seconds === "number" ? seconds * 1_000 : STOP_GRACE_DEFAULT_MS;
   }
 
+  async function createHushed(
+    act: Act,
+    service: ServiceIntent,
+    keep: readonly Mount[],
+  ): Promise<string> {
+    using _hush = board.hush(nameFor(act, service));
+    const id = await create(act, service, keep);
+    try {
+      await engine.startInstance(id, act.write);
+    } catch (error) {
+      await board.refresh(id);
+      throw error;
+    }
+    return id;
+  }
+
   async function createAndStart(act: Act): Promise<ActResult> {
     const service = need(act.action.spec, "a configuration");
     const beganMs = clock.monotonicMs();
     const old =
       act.action.target === undefined ? undefined : await engine.inspectRaw(act.action.target);
-    const id = await create(act, service, findAnonymousVolumes(old, service));
-    try {
-      await engine.startInstance(id, act.write);
-    } finally {
-      await board.refresh(id);
-    }
+    const id = await createHushed(act, service, findAnonymousVolumes(old, service));
+    await board.refresh(id);
     return {
       result: `running after ${formatDuration(clock.monotonicMs() - beganMs)}`,
       containerId: id,

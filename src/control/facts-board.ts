@@ -26,6 +26,11 @@ export interface FactsBoard {
   find(idOrName: string): InstanceFact | undefined;
   /** Reads one container anew; returns once the board has it. */
   refresh(id: string): Promise<void>;
+  /**
+   * Until disposed, events of the container with that name are not followed: whoever acts on it reads it afterwards.
+   * A container that is made and started tells five times in a row what one reading says.
+   */
+  hush(name: string): Disposable;
   refreshNetworks(): Promise<void>;
   refreshVolumes(): Promise<void>;
   refreshImages(): Promise<void>;
@@ -72,6 +77,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   const listeners = new Set<(change: BoardChange) => void>();
   /** Lists that are under way, each with what was read by itself since it began. */
   const listing = new Set<Map<string, InstanceFact | undefined>>();
+  const hushed = new Set<string>();
   const reading = new Map<string, { again: boolean; done: Promise<void> }>();
 
   function announce(scopes: ReadonlySet<string> | undefined, event?: EngineEvent): void {
@@ -173,7 +179,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     try {
       if (event.type === "container") {
         const action = event.action.split(":")[0] ?? "";
-        if (!RELEVANT.test(action)) return;
+        if (!RELEVANT.test(action) || hushed.has(event.attributes["name"] ?? "")) return;
         await refresh(event.id);
       } else if (event.type === "network" && /^(create|destroy|remove)$/.test(event.action)) {
         await refreshNetworks();
@@ -277,6 +283,10 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     refreshImages,
     relist,
     onChange,
+    hush(name) {
+      hushed.add(name);
+      return { [Symbol.dispose]: () => void hushed.delete(name) };
+    },
     run: async (signal) => {
       await Promise.all([watch(signal), resync(signal)]);
     },
