@@ -109,7 +109,7 @@ interface Sketch {
   readonly health: InstanceFact["health"];
   readonly exitCode: number;
   readonly oomKilled: boolean;
-  readonly owner: "own" | "own" | "found" | "other" | "oneoff";
+  readonly owner: "own" | "found" | "other" | "oneoff";
   readonly current: boolean;
   readonly times: readonly number[];
 }
