@@ -59,6 +59,14 @@ describe("planReap()", () => {
     assert.deepEqual(reap([owner, tool({ "fairlead.owner": "shop-web-1" })]).actions, []);
   });
 
+  test("waits a moment for the owner of what has just been made", () => {
+    const createdAtMs = NOW_MS - 1_000;
+    const child = tool({ "fairlead.owner": "web" }, { createdAtMs });
+    assert.deepEqual(reap([child]).actions, []);
+    assert.equal(reap([child]).wakeAtMs, createdAtMs + 10_000);
+    assert.deepEqual(names(reap([child], createdAtMs + 10_000).actions), ["tool"]);
+  });
+
   test("gives an owner that ended the time to come back", () => {
     const owner = buildEnded(1);
     const child = tool({ "fairlead.owner": "web" });

@@ -9,6 +9,8 @@ import { isOwn, type Hold } from "./pass.ts";
 
 /** An owner that ended may be on its way back; after the longest back-off it counts as gone. */
 const OWNER_GRACE_MS = 60_000;
+/** A container may be seen before its owner is made or read; until this age a missing owner is waited for. */
+const OWNER_ARRIVAL_MS = 10_000;
 /** Ids of containers are written whole or cut to this length, as the engine's tools print them. */
 const ID_LENGTH_MIN = 12;
 
@@ -74,7 +76,7 @@ function indexOwners(instances: readonly InstanceFact[]): ReadonlyMap<string, Li
   return owners;
 }
 
-/** When the last of the owners of `instance` is gone: 0 when there is none, Infinity while one lives. */
+/** When the last of the owners of `instance` counts as gone; Infinity while one lives. */
 function findOwnerEnd(
   owner: string,
   instance: InstanceFact,
@@ -86,7 +88,7 @@ function findOwnerEnd(
     if (lives === undefined) return 0;
     return lives.lastId === instance.id ? lives.nextEndMs : lives.endMs;
   });
-  return Math.max(...ends);
+  return Math.max(...ends, instance.createdAtMs + OWNER_ARRIVAL_MS);
 }
 
 interface End {
