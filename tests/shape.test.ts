@@ -141,7 +141,7 @@ const ENTRIES = [
   "bin/fairlead.mjs",
   "packages/web/src/main.tsx",
   "packages/web/vite.config.ts",
-  ...globSync("{scripts,lab,bench}/{main,demo,test,check,setup,generate}.ts", { cwd: ROOT }),
+  ...globSync("{scripts,lab,bench}/{main,demo,test,check,setup,generate,images}.ts", { cwd: ROOT }),
 ];
 
 test("every file is reached from an entry point or a test", () => {

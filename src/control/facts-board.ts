@@ -61,6 +61,20 @@ export interface BoardOptions {
 const RELEVANT =
   /^(create|start|die|stop|kill|oom|pause|unpause|restart|rename|update|health_status.*|destroy)$/;
 
+/** By id, by name, or by the first twelve digits of an id or more. */
+function findInstance(
+  instances: ReadonlyMap<string, InstanceFact>,
+  idOrName: string,
+): InstanceFact | undefined {
+  const direct = instances.get(idOrName);
+  if (direct !== undefined) return direct;
+  for (const instance of instances.values()) {
+    if (instance.name === idOrName) return instance;
+    if (idOrName.length >= 12 && instance.id.startsWith(idOrName)) return instance;
+  }
+  return undefined;
+}
+
 /** Makes an empty board; `run` fills it. */
 export function createFactsBoard(options: BoardOptions): FactsBoard {
   const { engine, clock, logger } = options;
@@ -265,18 +279,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     get problem() {
       return problem;
     },
-    find(idOrName) {
-      const direct = instances.get(idOrName);
-      if (direct !== undefined) return direct;
-      for (const instance of instances.values()) {
-        if (
-          instance.name === idOrName ||
-          (idOrName.length >= 12 && instance.id.startsWith(idOrName))
-        )
-          return instance;
-      }
-      return undefined;
-    },
+    find: (idOrName) => findInstance(instances, idOrName),
     refresh,
     refreshNetworks,
     refreshVolumes,
