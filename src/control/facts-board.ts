@@ -256,6 +256,11 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     }
   }
 
+  function hush(name: string): Disposable {
+    hushed.add(name);
+    return { [Symbol.dispose]: () => void hushed.delete(name) };
+  }
+
   async function settle(maxMs: number): Promise<void> {
     const enough = new AbortController();
     const leave = onChange(() => {
@@ -286,10 +291,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     refreshImages,
     relist,
     onChange,
-    hush(name) {
-      hushed.add(name);
-      return { [Symbol.dispose]: () => void hushed.delete(name) };
-    },
+    hush,
     run: async (signal) => {
       await Promise.all([watch(signal), resync(signal)]);
     },
