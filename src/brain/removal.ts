@@ -40,7 +40,7 @@ function findDependants(pass: Pass, leaving: readonly Leaving[]): ReadonlyMap<st
   return [...there].every((service) => dependants.has(service)) ? new Map() : dependants;
 }
 
-function planInstances(pass: Pass, trigger: Trigger): number {
+function planInstances(pass: Pass, trigger: Trigger, volumes: boolean): number {
   const leaving = listLeaving(pass);
   const dependants = findDependants(pass, leaving);
   for (const { service, slot, instance } of leaving) {
@@ -65,7 +65,7 @@ function planInstances(pass: Pass, trigger: Trigger): number {
       title: `removed ${instance.name}`,
       trigger,
       rule: RULE,
-      inputs: { state: instance.state },
+      inputs: { state: instance.state, volumes },
       notDone: [],
     });
   }
@@ -96,7 +96,7 @@ function planVolumes(pass: Pass, trigger: Trigger): void {
 export function planRemoval(input: ReconcileInput, options: { volumes: boolean }): Reconciliation {
   const pass = createPass(input);
   const trigger: Trigger = { kind: "person", detail: "down was asked for", atMs: input.nowMs };
-  if (planInstances(pass, trigger) === 0) {
+  if (planInstances(pass, trigger, options.volumes) === 0) {
     planNetworks(pass, trigger);
     if (options.volumes) planVolumes(pass, trigger);
   }

@@ -220,7 +220,7 @@ export function createActor(options: ActorOptions): Actor {
     try {
       const old = await engine.inspectInstance(id);
       if (old !== undefined) await stop(act, old, spec?.stopGraceMs ?? (await readGrace(id)));
-      const anonymousVolumes = successor === undefined;
+      const anonymousVolumes = act.action.inputs["volumes"] === true;
       await engine.removeInstance(id, { ...act.write, force: true, anonymousVolumes });
     } finally {
       await board.refresh(id);

@@ -61,6 +61,31 @@ export interface BoardOptions {
 const RELEVANT =
   /^(create|start|die|stop|kill|oom|pause|unpause|restart|rename|update|health_status.*|destroy)$/;
 
+/** One read at a time for each container; a request during a read makes one more follow, so the last word is fresh. */
+function createCoalescer(readOne: (id: string) => Promise<void>): (id: string) => Promise<void> {
+  const reading = new Map<string, { again: boolean; done: Promise<void> }>();
+  return (id) => {
+    const running = reading.get(id);
+    if (running !== undefined) {
+      running.again = true;
+      return running.done;
+    }
+    const entry = { again: false, done: Promise.resolve() };
+    entry.done = (async () => {
+      try {
+        do {
+          entry.again = false;
+          await readOne(id);
+        } while (entry.again);
+      } finally {
+        reading.delete(id);
+      }
+    })();
+    reading.set(id, entry);
+    return entry.done;
+  };
+}
+
 /** By id, by name, or by the first twelve digits of an id or more. */
 function findInstance(
   instances: ReadonlyMap<string, InstanceFact>,
@@ -92,7 +117,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   /** Lists that are under way, each with what was read by itself since it began. */
   const listing = new Set<Map<string, InstanceFact | undefined>>();
   const hushed = new Set<string>();
-  const reading = new Map<string, { again: boolean; done: Promise<void> }>();
+  const refresh = createCoalescer(readOne);
 
   function announce(scopes: ReadonlySet<string> | undefined, event?: EngineEvent): void {
     facts = undefined;
@@ -112,28 +137,6 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     for (const list of listing) list.set(after?.id ?? before?.id ?? id, after);
     asOfMs = clock.nowMs();
     announce(new Set([before?.scope, after?.scope].filter((scope) => scope !== undefined)));
-  }
-
-  /** One read at a time for each container; a request during a read makes one more follow, so the last word is fresh. */
-  function refresh(id: string): Promise<void> {
-    const running = reading.get(id);
-    if (running !== undefined) {
-      running.again = true;
-      return running.done;
-    }
-    const entry = { again: false, done: Promise.resolve() };
-    entry.done = (async () => {
-      try {
-        do {
-          entry.again = false;
-          await readOne(id);
-        } while (entry.again);
-      } finally {
-        reading.delete(id);
-      }
-    })();
-    reading.set(id, entry);
-    return entry.done;
   }
 
   async function refreshNetworks(): Promise<void> {
