@@ -9,6 +9,7 @@ import { FairleadError } from "#base/errors.ts";
 import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
 import type { Context } from "./context.ts";
 import { cliErrors } from "./errors.ts";
+import { EXIT } from "./exit-codes.ts";
 import { loadNodeSettings } from "./load-node-settings.ts";
 
 const LOG_LINES = 12;
@@ -51,6 +52,24 @@ async function ask(context: Context): Promise<NodeStatus | undefined> {
   }
 }
 
+/** How long a node that owns the directory already may take until it answers. */
+const OTHER_MS = 10_000;
+const OTHER_LOOK_MS = 100;
+
+/** The node was refused its directory: another process has it. */
+function isRefused(thrown: unknown): boolean {
+  return thrown instanceof FairleadError && thrown.facts["exit status"] === EXIT.refused;
+}
+
+async function findOther(context: Context, patienceMs: number): Promise<boolean> {
+  const giveUpMs = performance.now() + patienceMs;
+  for (;;) {
+    if ((await ask(context)) !== undefined) return true;
+    if (performance.now() >= giveUpMs) return false;
+    await sleep(OTHER_LOOK_MS, undefined, { signal: context.signal });
+  }
+}
+
 async function launch(context: Context): Promise<void> {
   const { settings } = loadNodeSettings(context, { socket: context.socket });
   mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
@@ -74,7 +93,7 @@ async function launch(context: Context): Promise<void> {
     await awaitReady(child, log, from);
   } catch (thrown) {
     // Another command may have started a node at the same moment; one is enough.
-    if ((await ask(context)) !== undefined) return;
+    if (await findOther(context, isRefused(thrown) ? OTHER_MS : 0)) return;
     throw thrown;
   } finally {
     context.signal.removeEventListener("abort", stop);

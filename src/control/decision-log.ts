@@ -156,12 +156,15 @@ function createWriter(options: DecisionLogOptions) {
 }
 
 const PAGE = 500;
+const COUNT_MAX = 100_000;
 
 /** Opens the log over a store. */
 export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
   const { store, clock, random } = options;
   const writer = createWriter(options);
   const listeners: ((decision: Decision) => void)[] = [];
+  /** Counted once for a beginning, then kept up: `status` asks often. */
+  let counted: { readonly sinceMs: number; count: number } | undefined;
   const tell = (decision: Decision): Decision => {
     for (const listener of listeners) listener(decision);
     return decision;
@@ -198,6 +201,7 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
         decision.outcome === "pending"
           ? [{ kind: "put", key: pendingKey(decision.id), value: 1 }]
           : [];
+      if (counted !== undefined) counted.count++;
       await writer.write([put, ...mark, ...also]);
       return tell(decision);
     },
@@ -239,6 +243,11 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
       return writer.problem;
     },
     onDecision: (listener) => void listeners.push(listener),
-    countSince: async (sinceMs) => (await list({ sinceMs, limit: 100_000 })).length,
+    async countSince(sinceMs) {
+      if (counted?.sinceMs !== sinceMs) {
+        counted = { sinceMs, count: (await list({ sinceMs, limit: COUNT_MAX })).length };
+      }
+      return counted.count;
+    },
   };
 }

@@ -3,7 +3,7 @@
 import { createAsyncQueue, type AsyncQueue } from "#base/queue.ts";
 import type { NodeEvent } from "@fairlead/protocol/views.ts";
 
-const PAST_MAX = 5_000;
+const PAST_MAX = 1_000;
 const READER_MAX = 2_000;
 
 export interface FeedItem {
