@@ -16,7 +16,8 @@ export function isIpv6(text: string): boolean {
   if (more.length > 0) return false;
   const groups = (side: string): string[] => (side === "" ? [] : side.split(":"));
   const all = [...groups(head), ...groups(tail ?? "")];
-  const last = all.at(-1);
+  // An embedded IPv4 address ends the text: nothing, not even `::`, may follow it.
+  const last = tail === "" ? undefined : all.at(-1);
   const embedded = last !== undefined && isIpv4(last);
   const count = all.length + (embedded ? 1 : 0);
   const good = (embedded ? all.slice(0, -1) : all).every((group) =>
