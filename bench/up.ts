@@ -46,7 +46,8 @@ async function runFairlead(rig: Rig, file: string): Promise<number> {
   const tookMs = performance.now() - beganMs;
   if (code !== 0) throw new Error(stderr);
   await expectAll(rig, "benchup");
-  await rig.cli(["down", "--scope", "benchup", "--progress", "quiet"]);
+  const down = await rig.cli(["down", "--scope", "benchup", "--progress", "quiet"]);
+  if (down.code !== 0) throw new Error(`down ended with ${down.code}: ${down.stderr}`);
   return tookMs;
 }
 

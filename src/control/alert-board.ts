@@ -51,7 +51,7 @@ export function createAlertBoard(clock: Clock, random: Random): AlertBoard {
         const rollout = memory?.rolloutFailed !== undefined && kind === "failed";
         const name = kind === "quarantined" ? "HealGaveUp" : rollout ? "RolloutFailed" : "Failing";
         const decision = decisionOf.get(`${scope}/${service}`);
-        const message = `${service}: ${reason}`;
+        const message = service === "" ? reason : `${service}: ${reason}`;
         wanted.set(`${scope}/${service}/${name}`, {
           scope,
           service,

@@ -82,4 +82,11 @@ export const engineErrors = defineErrors({
     cause: "The engine has no such container, network or volume",
     remedy: "see `fairlead ps -A`",
   },
+  "still-in-use": {
+    id: "FL0317",
+    code: "unavailable",
+    cause:
+      "A container still uses the network or volume, or the engine has not let go of one that did",
+    remedy: "remove the container that uses it; Fairlead tries again by itself",
+  },
 });

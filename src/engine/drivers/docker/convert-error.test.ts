@@ -21,6 +21,8 @@ const REFUSALS: readonly (readonly [number, string, string, string])[] = [
     "/containers/x/start",
     "port-in-use",
   ],
+  [403, "network a id 1 has active endpoints", "/networks/a", "still-in-use"],
+  [409, "remove v: volume is in use - [c]", "/volumes/v", "still-in-use"],
   [400, "invalid reference format", "/images/create", "engine-refused"],
   [500, "OCI runtime create failed", "/containers/x/start", "engine-refused"],
   [

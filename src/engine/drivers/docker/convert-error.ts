@@ -36,7 +36,8 @@ function chooseKind(status: number, message: string, path: string): ErrorKind {
     return engineErrors["image-missing"];
   }
   if (status === 404) return engineErrors["not-there"];
-  if (status === 409 && /already in use|already exists|is in use/.test(message))
+  if (/has active endpoints|volume is in use/.test(message)) return engineErrors["still-in-use"];
+  if (status === 409 && /already in use|already exists/.test(message))
     return engineErrors["name-taken"];
   if (status === 500 && path.startsWith("/images/create")) return engineErrors["image-missing"];
   if (
