@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dials a peer: one HTTP/2 connection, one gRPC stream on it.
+import {
+  connect as connectHttp2,
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+} from "node:http2";
+import { connect as connectTcp } from "node:net";
+import { connect as connectTls, type SecureContextOptions } from "node:tls";
+import { codeOfNumber, FabricError } from "@fairlead/fabric/errors.ts";
+import type { Transport } from "@fairlead/fabric/transport.ts";
+import { isLocalAddress } from "./address.ts";
+import { createGrpcTransport } from "./grpc-transport.ts";
+import { SETTINGS, watchSession } from "./session-options.ts";
+
+const LINK_PATH = "/fairlead.fabric.v1.Fabric/Link";
+const HTTP_OK = 200;
+
+export interface DialOptions {
+  /** `host:port`, `[v6]:port` or `unix:/path`. */
+  readonly address: string;
+  readonly timeoutMs?: number;
+  readonly keepaliveMs?: number;
+  /** Mutual TLS when given. */
+  readonly tls?: SecureContextOptions & { readonly servername?: string };
+}
+
+/** The error of a response's or trailers' gRPC status; undefined for OK. */
+export function readGrpcStatus(headers: IncomingHttpHeaders): FabricError | undefined {
+  const number = Number(headers["grpc-status"] ?? 0);
+  if (number === 0) return undefined;
+  const text = String(headers["grpc-message"] ?? "");
+  let message = text;
+  try {
+    message = decodeURIComponent(text);
+  } catch {
+    // A peer that does not encode is shown as it is.
+  }
+  return new FabricError(
+    codeOfNumber(number),
+    message || `the peer answered with status ${number}`,
+  );
+}
+
+function openSocket(options: DialOptions) {
+  const { address, tls } = options;
+  if (address.startsWith("unix:")) return connectTcp({ path: address.slice("unix:".length) });
+  const cut = address.lastIndexOf(":");
+  const host = address.slice(0, cut).replace(/^\[(.*)\]$/, "$1");
+  const port = Number(address.slice(cut + 1));
+  if (cut < 1 || !Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new FabricError("invalid_argument", `"${address}" is no address; write host:port`);
+  const socket =
+    tls === undefined
+      ? connectTcp({ host, port })
+      : connectTls({ host, port, ...tls, minVersion: "TLSv1.3", ALPNProtocols: ["h2"] });
+  return socket.setNoDelay(true);
+}
+
+function openSession(options: DialOptions): Promise<ClientHttp2Session> {
+  const { address, timeoutMs = 5_000 } = options;
+  return new Promise((resolve, reject) => {
+    const socket = openSocket(options);
+    const session = connectHttp2(options.tls === undefined ? "http://fabric" : "https://fabric", {
+      createConnection: () => socket,
+      settings: SETTINGS,
+    });
+    const fail = (cause: unknown): void => {
+      clearTimeout(timer);
+      session.destroy();
+      socket.destroy();
+      const why = cause instanceof Error ? cause.message : String(cause);
+      reject(new FabricError("unavailable", `cannot reach ${address}: ${why}`, { cause }));
+    };
+    const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    session.once("error", fail);
+    session.once("remoteSettings", () => {
+      clearTimeout(timer);
+      session.off("error", fail);
+      resolve(session);
+    });
+  });
+}
+
+/** Connects and opens a stream for a link. Throws `unavailable` when the peer cannot be reached in time. */
+export async function dial(options: DialOptions): Promise<Transport> {
+  const session = await openSession(options);
+  watchSession(session, { keepaliveMs: options.keepaliveMs ?? 10_000, timeoutMs: 5_000 });
+  const stream = session.request({
+    ":method": "POST",
+    ":path": LINK_PATH,
+    "content-type": "application/grpc+proto",
+    te: "trailers",
+    "user-agent": "fairlead/0.1",
+  });
+  const transport = createGrpcTransport({
+    stream,
+    peerAddress: options.address,
+    local: isLocalAddress(options.address),
+    onClose: () => stream.end(),
+    onDestroy: () => session.destroy(),
+  });
+  let failure: FabricError | undefined;
+  session.on("error", (cause: Error) => {
+    failure ??= new FabricError("unavailable", `lost ${options.address}: ${cause.message}`, {
+      cause,
+    });
+  });
+  stream.on("response", (headers) => {
+    if (headers[":status"] !== HTTP_OK)
+      failure ??= new FabricError(
+        "unavailable",
+        `the peer answered with HTTP ${headers[":status"]}`,
+      );
+    else failure ??= readGrpcStatus(headers);
+  });
+  stream.on("trailers", (headers) => (failure ??= readGrpcStatus(headers)));
+  stream.on("error", (cause: Error) => {
+    failure ??= new FabricError("unavailable", `lost ${options.address}: ${cause.message}`, {
+      cause,
+    });
+  });
+  stream.on("close", () => {
+    transport.end(failure);
+    session.close();
+  });
+  return transport;
+}

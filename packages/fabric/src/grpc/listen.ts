@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Listens for peers: gRPC over HTTP/2 with the methods it is given; a link's is one of them.
+import {
+  createSecureServer,
+  createServer,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type SecureServerOptions,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { AddressInfo } from "node:net";
+import { FabricError, numberOfCode } from "@fairlead/fabric/errors.ts";
+import type { Transport } from "@fairlead/fabric/transport.ts";
+import { isLocalAddress } from "./address.ts";
+import { createGrpcTransport } from "./grpc-transport.ts";
+import { SETTINGS, watchSession } from "./session-options.ts";
+
+const LINK_PATH = "/fairlead.fabric.v1.Fabric/Link";
+
+/** Answers a gRPC stream of one method; owns it. */
+export type GrpcMethod = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+
+export interface ListenOptions {
+  /** `{ path }` for a unix socket; port 0 takes a free one. */
+  readonly at: { readonly path: string } | { readonly host: string; readonly port: number };
+  readonly onTransport: (transport: Transport) => void;
+  /** Further methods by path, e.g. `/grpc.health.v1.Health/Check`. */
+  readonly methods?: ReadonlyMap<string, GrpcMethod>;
+  readonly keepaliveMs?: number;
+  /** Mutual TLS when given. */
+  readonly tls?: SecureServerOptions;
+}
+
+export interface Listener extends AsyncDisposable {
+  /** `127.0.0.1:40312` or `unix:/path`. */
+  readonly address: string;
+}
+
+/** Ends a stream with a gRPC status and no message. */
+export function refuseStream(stream: ServerHttp2Stream, error: FabricError): void {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond(
+    {
+      ":status": 200,
+      "content-type": "application/grpc+proto",
+      "grpc-status": String(numberOfCode(error.code)),
+      "grpc-message": encodeURIComponent(error.message),
+    },
+    { endStream: true },
+  );
+}
+
+function acceptLink(stream: ServerHttp2Stream, onTransport: (transport: Transport) => void): void {
+  const socket = stream.session?.socket;
+  const { remoteAddress, remotePort } = socket ?? {};
+  const peerAddress = remoteAddress === undefined ? "unix:" : `${remoteAddress}:${remotePort ?? 0}`;
+  let failure: FabricError | undefined;
+  let trailer = { "grpc-status": "0", "grpc-message": "" };
+  const transport = createGrpcTransport({
+    stream,
+    peerAddress,
+    local: isLocalAddress(peerAddress),
+    onClose: () => stream.end(),
+    onDestroy(error) {
+      trailer = {
+        "grpc-status": String(numberOfCode(error.code)),
+        "grpc-message": encodeURIComponent(error.message),
+      };
+      // What the peer is told has to leave before the stream is closed; a peer that does not read is cut off.
+      stream.end();
+      const session = stream.session;
+      setTimeout(() => session?.destroy(), 200).unref();
+    },
+  });
+  stream.respond(
+    { ":status": 200, "content-type": "application/grpc+proto" },
+    { waitForTrailers: true },
+  );
+  stream.on("wantTrailers", () => stream.sendTrailers(trailer));
+  stream.on("end", () => {
+    transport.end(undefined);
+    stream.end();
+  });
+  stream.on("error", (cause: Error) => {
+    failure ??= new FabricError("unavailable", `lost ${peerAddress}: ${cause.message}`, { cause });
+  });
+  stream.on("aborted", () => {
+    failure ??= new FabricError("unavailable", `lost ${peerAddress}`);
+  });
+  stream.on("close", () => transport.end(failure));
+  onTransport(transport);
+}
+
+/** Starts to listen. Rejects with what the system says, e.g. that the port is taken. */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const sessions = new Set<Http2Session>();
+  const server =
+    options.tls === undefined
+      ? createServer({ settings: SETTINGS })
+      : createSecureServer({
+          settings: SETTINGS,
+          requestCert: true,
+          rejectUnauthorized: true,
+          minVersion: "TLSv1.3",
+          ...options.tls,
+        });
+  server.on("session", (session: Http2Session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    session.on("error", () => session.destroy());
+    watchSession(session, { keepaliveMs: options.keepaliveMs ?? 10_000, timeoutMs: 5_000 });
+  });
+  server.on("connection", (socket: { setNoDelay?: (on: boolean) => void }) =>
+    socket.setNoDelay?.(true),
+  );
+  server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    stream.on("error", () => undefined);
+    const path = String(headers[":path"]);
+    const method = options.methods?.get(path);
+    const type = String(headers["content-type"] ?? "");
+    if (headers[":method"] !== "POST" || !type.startsWith("application/grpc"))
+      stream.respond({ ":status": 415 }, { endStream: true });
+    else if (path === LINK_PATH) acceptLink(stream, options.onTransport);
+    else if (method !== undefined) method(stream, headers);
+    else refuseStream(stream, new FabricError("unimplemented", `there is no method ${path}`));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.at, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  const bound = server.address() as AddressInfo | string;
+  return {
+    address: typeof bound === "string" ? `unix:${bound}` : formatAddress(bound),
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const session of sessions) session.destroy();
+      await closed;
+    },
+  };
+}
+
+function formatAddress({ address, port }: AddressInfo): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
