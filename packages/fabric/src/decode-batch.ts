@@ -98,8 +98,7 @@ function readHello(reader: WireReader): Hello {
     else if (tag === 0x1a) hello.name = reader.text();
     else if (tag === 0x22) hello.scope = reader.text();
     else if (tag === 0x28) encodings.push(reader.varint());
-    else if (tag === 0x2a)
-      readMessage(reader, (first) => readPacked(reader, first, encodings));
+    else if (tag === 0x2a) readMessage(reader, (first) => readPacked(reader, first, encodings));
     else if (tag === 0x30) hello.windowBytes = reader.varint();
     else if (tag === 0x38) hello.payloadBytesMax = reader.varint();
     else if (tag === 0x42) hello.ticket = reader.text();
