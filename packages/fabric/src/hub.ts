@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's end of the fabric: agents join over their links, find and watch each other, and are relayed to those whom they
+// cannot reach themselves. What it does beyond that (the log, the engine) it is given as methods.
+import { AgentRecord, type AgentChange } from "@fairlead/protocol/agent.ts";
+import { JoinAnswer, JoinRequest, FindRequest } from "@fairlead/protocol/fabric.ts";
+import type { Conversation } from "./conversation.ts";
+import { FabricError } from "./errors.ts";
+import type { Hello } from "./frame.ts";
+import { encodeJson, parseJson } from "./json.ts";
+import { Link } from "./link.ts";
+import { matchesFilter, type Registry } from "./registry.ts";
+import { relayConversation } from "./relay.ts";
+import type { Transport } from "./transport.ts";
+
+/** Answers a conversation that an agent opened with the node itself. Throws to refuse. */
+export type HubMethod = (conversation: Conversation, caller: Hello, link: Link) => void;
+
+export interface HubOptions {
+  readonly registry: Registry;
+  /** Name and id of the node. */
+  readonly node: { readonly id: string; readonly name: string };
+  readonly nowMs: () => number;
+  /** Key of a scope, with which its agents prove to each other that they joined. */
+  readonly keyOf: (scope: string) => string;
+  /** Throws when one may not talk to the other. */
+  readonly allow?: (from: Hello, to: AgentRecord) => void;
+  /** Chooses the instance that is to answer. */
+  readonly pick: (
+    candidates: readonly AgentRecord[],
+    open: Conversation["open"],
+  ) => AgentRecord | undefined;
+  readonly methods?: ReadonlyMap<string, HubMethod>;
+  /** The link to another node, for agents that joined there. */
+  readonly linkTo?: (node: string) => Link | undefined;
+}
+
+export interface Hub {
+  /** Takes a peer that dialled. */
+  accept(transport: Transport): void;
+  /** Tells every agent that the node is leaving; what is open may end. */
+  drain(timeoutMs: number): Promise<void>;
+  close(): void;
+  readonly links: number;
+}
+
+/** Sends registry changes as they come; a watcher that reads slowly gets the latest of each agent. */
+function watchRegistry(conversation: Conversation, caller: Hello, registry: Registry): void {
+  const filter = { ...parseJson(conversation.first, FindRequest), scope: caller.scope };
+  const waiting = new Map<string, AgentChange>();
+  let told = false;
+  const send = (): void => {
+    for (const [id, change] of waiting) {
+      if (!conversation.trySend(encodeJson(change))) return;
+      waiting.delete(id);
+    }
+    // Marks the end of what was there already.
+    if (!told) told = conversation.trySend(encodeJson({ type: "ready" }));
+  };
+  const stop = registry.watch((change) => {
+    if (!matchesFilter(change.agent, filter)) return;
+    waiting.delete(change.agent.id);
+    waiting.set(change.agent.id, change);
+    send();
+  });
+  conversation.handlers = {
+    onItem: () => undefined,
+    onEnd() {
+      stop();
+      conversation.end();
+    },
+    onCancel: stop,
+    onRoom: send,
+  };
+  for (const agent of registry.list(filter)) waiting.set(agent.id, { type: "up", agent });
+  send();
+}
+
+/** Makes the hub of a node. */
+export function createHub(options: HubOptions): Hub {
+  const { registry } = options;
+  const links = new Set<Link>();
+  /** Links of agents that joined here, by agent id. */
+  const joined = new Map<string, Link>();
+
+  /** The record lives as long as the conversation; each item replaces what may change in it. */
+  function join(conversation: Conversation, caller: Hello, link: Link): void {
+    const request = parseJson(conversation.first, JoinRequest);
+    const before = joined.get(caller.id);
+    if (before !== undefined && before !== link)
+      throw new FabricError("already_exists", `${caller.id} has joined already`);
+    const write = (next: JoinRequest): void =>
+      registry.put(
+        AgentRecord.parse({
+          ...next,
+          id: caller.id,
+          name: caller.name,
+          scope: caller.scope,
+          node: options.node.name,
+          joinedAtMs: registry.get(caller.id)?.joinedAtMs ?? options.nowMs(),
+        }),
+      );
+    write(request);
+    joined.set(caller.id, link);
+    const leave = (reason: "left" | "connection-lost"): void => {
+      if (joined.get(caller.id) === link) joined.delete(caller.id);
+      registry.remove(caller.id, reason);
+    };
+    conversation.handlers = {
+      onItem(payload) {
+        conversation.consumed(payload.length);
+        try {
+          write(parseJson(payload, JoinRequest));
+        } catch (thrown) {
+          leave("left");
+          conversation.fail(FabricError.from(thrown, "invalid_argument"));
+        }
+      },
+      onEnd() {
+        leave("left");
+        conversation.end();
+      },
+      onCancel: () => leave("connection-lost"),
+      onRoom: () => undefined,
+    };
+    const answer: JoinAnswer = {
+      node: options.node,
+      scope: caller.scope,
+      key: options.keyOf(caller.scope),
+    };
+    conversation.trySend(encodeJson(answer));
+  }
+
+  function find(conversation: Conversation, caller: Hello): void {
+    const filter = { ...parseJson(conversation.first, FindRequest), scope: caller.scope };
+    conversation.end(encodeJson({ agents: registry.list(filter) }));
+  }
+
+  function relay(conversation: Conversation, caller: Hello): void {
+    const { open } = conversation;
+    const byId = registry.get(open.target);
+    const candidates =
+      byId !== undefined && byId.scope === caller.scope
+        ? [byId]
+        : registry.named(caller.scope, open.target);
+    if (candidates.length === 0) {
+      throw new FabricError("not_found", `no agent "${open.target}" in scope ${caller.scope}`, {
+        reason: "no-agent",
+        retryable: true,
+      });
+    }
+    const target = options.pick(candidates, open);
+    if (target === undefined) {
+      throw new FabricError("unavailable", `no instance of "${open.target}" takes calls now`, {
+        reason: "no-instance",
+        facts: { instances: String(candidates.length) },
+      });
+    }
+    options.allow?.(caller, target);
+    const link = joined.get(target.id) ?? options.linkTo?.(target.node ?? "");
+    if (link === undefined)
+      throw new FabricError("unavailable", `node ${target.node ?? "?"} cannot be reached`);
+    relayConversation(conversation, link, {
+      ...open,
+      target: target.id,
+      caller: `${caller.scope}/${caller.name}`,
+    });
+  }
+
+  const own: ReadonlyMap<string, HubMethod> = new Map<string, HubMethod>([
+    ["$node/join", join],
+    ["$node/find", find],
+    ["$node/watch", (conversation, caller) => watchRegistry(conversation, caller, registry)],
+  ]);
+
+  function accept(conversation: Conversation, link: Link): void {
+    const { target, method } = conversation.open;
+    if (target !== "") return relay(conversation, link.peer);
+    const handler = own.get(method) ?? options.methods?.get(method);
+    if (handler === undefined)
+      throw new FabricError("unimplemented", `the node has no method ${method}`);
+    handler(conversation, link.peer, link);
+  }
+
+  return {
+    accept(transport) {
+      const link = new Link({
+        transport,
+        dialled: false,
+        self: { ...options.node, scope: "" },
+        accept,
+        onClosed: () => void links.delete(link),
+      });
+      links.add(link);
+    },
+    async drain(timeoutMs) {
+      await Promise.all([...links].map((link) => link.drain(timeoutMs)));
+    },
+    close() {
+      for (const link of links) link.close();
+    },
+    get links() {
+      return links.size;
+    },
+  };
+}

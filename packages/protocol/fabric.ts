@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the node's own methods of the fabric take and answer, as JSON payloads. The frames around them are in fabric.proto.
+import { z } from "zod";
+import { AgentRecord } from "./agent.ts";
+
+/** `$node/join`: what an agent says of itself; each further item replaces it. The node adds id, name, scope and times. */
+export const JoinRequest = AgentRecord.omit({
+  id: true,
+  name: true,
+  scope: true,
+  node: true,
+  joinedAtMs: true,
+});
+export type JoinRequest = z.infer<typeof JoinRequest>;
+
+/** The first item that `$node/join` answers. */
+export const JoinAnswer = z.strictObject({
+  node: z.strictObject({ id: z.string(), name: z.string() }),
+  scope: z.string(),
+  /** Key of the scope: with it agents prove to each other that they joined. */
+  key: z.string(),
+});
+export type JoinAnswer = z.infer<typeof JoinAnswer>;
+
+/** `$node/find` and `$node/watch`: all that is named must match. */
+export const FindRequest = z.strictObject({
+  name: z.string().optional(),
+  kind: z.enum(["agent", "service"]).optional(),
+  skill: z.string().optional(),
+  contract: z.string().optional(),
+  tags: z.record(z.string(), z.string()).optional(),
+});
+export type FindRequest = z.infer<typeof FindRequest>;
