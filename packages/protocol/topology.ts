@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Along which links the agents of a scope may talk: what an owner declares, and what the fabric holds them to.
+import { z } from "zod";
+import { AgentName } from "./agent.ts";
+
+/** Links that a message may travel unless declared otherwise: a loop is cut after that many. */
+export const HOPS_MAX_DEFAULT = 10;
+
+/** Which agents of the scope are members. What is left out leaves nobody out; an empty selector means all. */
+export const MemberSelector = z.strictObject({
+  /** Names, in which `*` stands for any letters: `worker-*`. One of them has to fit. */
+  names: z.array(z.string().min(1).max(63)).max(1_000).optional(),
+  /** Skills that a member has, all of them. */
+  skills: z.array(z.string().min(1).max(63)).max(64).optional(),
+  /** Tags that a member carries, all of them. */
+  tags: z.record(z.string().max(63), z.string().max(255)).optional(),
+});
+export type MemberSelector = z.infer<typeof MemberSelector>;
+
+/** A link between two members; the direction counts only where the topology is directed. */
+export const TopologyLink = z.strictObject({ from: AgentName, to: AgentName });
+export type TopologyLink = z.infer<typeof TopologyLink>;
+
+const shared = {
+  members: MemberSelector.prefault({}),
+  /** True: a message to a member without a link is passed on along the topology. False: it is refused. */
+  relay: z.boolean().default(false),
+  /** Links that a message may travel before it is refused. */
+  hopsMax: z.number().int().min(1).max(64).default(HOPS_MAX_DEFAULT),
+};
+
+/** What an owner declares for a scope. */
+export const TopologyDeclaration = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("star"),
+    ...shared,
+    /** The hub whenever it is there; otherwise the one that joined first. */
+    hub: AgentName.optional(),
+  }),
+  z.strictObject({
+    kind: z.literal("ring"),
+    ...shared,
+    /** True: messages go round one way only. */
+    directed: z.boolean().default(false),
+  }),
+  z.strictObject({
+    kind: z.literal("mesh"),
+    ...shared,
+    /** Links of each member; absent means everybody with everybody. */
+    degree: z.number().int().min(2).max(1_000).optional(),
+  }),
+  z.strictObject({
+    kind: z.literal("tree"),
+    ...shared,
+    /** The root whenever it is there; otherwise the one that joined first. */
+    root: AgentName.optional(),
+    /** Children that a member may have. */
+    fanout: z.number().int().min(1).max(1_000).default(2),
+  }),
+  z.strictObject({
+    kind: z.literal("custom"),
+    ...shared,
+    links: z.array(TopologyLink).max(100_000),
+    directed: z.boolean().default(false),
+  }),
+]);
+export type TopologyDeclaration = z.infer<typeof TopologyDeclaration>;
+export type TopologyKind = TopologyDeclaration["kind"];
+/** The declaration of one kind. */
+export type DeclarationOf<K extends TopologyKind> = Extract<TopologyDeclaration, { kind: K }>;
+
+/** The links between members at one time. Plain data: it is stored and sent as JSON. */
+export const TopologyGraph = z.strictObject({
+  kind: z.enum(["star", "ring", "mesh", "tree", "custom"]),
+  directed: z.boolean(),
+  /** Sorted by name. */
+  members: z.array(AgentName),
+  /** Sorted; without direction `from` is the lesser name. */
+  links: z.array(TopologyLink),
+  /** Hub of a star, root of a tree. */
+  hub: AgentName.optional(),
+  relay: z.boolean(),
+  hopsMax: z.number().int().min(1).max(64),
+});
+export type TopologyGraph = z.infer<typeof TopologyGraph>;
