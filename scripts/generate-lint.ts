@@ -155,7 +155,7 @@ export function renderLint(): string {
     },
   });
   overrides.push({
-    files: ["**/*.test.ts", "**/*.test.tsx", "src/**/testing/**", "src/**/*-conformance.ts"],
+    files: ["**/*.test.ts", "**/*.test.tsx", "src/**/testing/**", "**/*-conformance.ts"],
     rules: {
       "no-restricted-imports": ["error", { paths: [SHELL] }],
       "import/no-nodejs-modules": "off",

@@ -118,6 +118,7 @@ function resolveImport(from: string, name: string): string | undefined {
   if (name.startsWith("#lab/")) return `lab/${name.slice(5)}`;
   if (name.startsWith("#")) return `src/${name.slice(1)}`;
   if (name.startsWith("@fairlead/protocol/")) return `packages/protocol/${name.slice(19)}`;
+  if (name.startsWith("@fairlead/fabric/")) return `packages/fabric/src/${name.slice(17)}`;
   if (name.startsWith(".")) return relative(ROOT, join(ROOT, dirname(from), name));
   return undefined;
 }
@@ -139,6 +140,7 @@ function findMentions(path: string): string[] {
 const ENTRIES = [
   "src/main.ts",
   "bin/fairlead.mjs",
+  "packages/sdk/src/sdk.ts",
   "packages/web/src/main.tsx",
   "packages/web/vite.config.ts",
   ...globSync("{scripts,lab,bench}/{main,demo,test,check,setup,generate,images}.ts", { cwd: ROOT }),

@@ -2,7 +2,7 @@
 // The node's end of the fabric: agents join over their links, find and watch each other, and are relayed to those whom they
 // cannot reach themselves. What it does beyond that (the log, the engine) it is given as methods.
 import { AgentRecord, type AgentChange } from "@fairlead/protocol/agent.ts";
-import { JoinAnswer, JoinRequest, FindRequest } from "@fairlead/protocol/fabric.ts";
+import { FindRequest, JoinRequest, type JoinAnswer } from "@fairlead/protocol/fabric.ts";
 import type { Conversation } from "./conversation.ts";
 import { FabricError } from "./errors.ts";
 import type { Hello } from "./frame.ts";

@@ -2,7 +2,7 @@
 // Payloads that are JSON: those of the node's own methods.
 import { FabricError } from "./errors.ts";
 
-/** Something that checks a value: any zod schema. */
+/** Something that checks a value, such as a zod schema. */
 export interface Parser<T> {
   safeParse(
     value: unknown,

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be said to an agent's methods, and what they give back.
+import type { FabricError } from "@fairlead/fabric/errors.ts";
+import type { LinkOptions } from "@fairlead/fabric/link.ts";
+import type { Locality } from "@fairlead/protocol/agent.ts";
+import type { Duration } from "./duration.ts";
+import type { Message } from "./messages.ts";
+import type { StandardSchema } from "./standard-schema.ts";
+
+export interface AgentOptions {
+  /** Name by which others call it: a DNS label. Several instances may have one name. */
+  readonly name: string;
+  readonly kind?: "agent" | "service";
+  readonly scope?: string;
+  readonly version?: string;
+  readonly skills?: readonly string[];
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly locality?: Locality;
+  /** How its links behave; for measuring. */
+  readonly link?: Pick<LinkOptions, "compress" | "batching" | "windowBytes">;
+}
+
+export interface ServeOptions {
+  /** Calls that run at once; 64 by default. Up to 1,000 more wait. */
+  readonly concurrency?: number;
+}
+
+export interface SubscribeOptions<T> {
+  /** Members of a group share the messages; without one, each subscriber gets all. */
+  readonly group?: string;
+  /** Messages that are handled at once; 1 by default, which keeps their order. */
+  readonly concurrency?: number;
+  readonly schema?: StandardSchema<unknown, T>;
+  readonly onError?: (error: FabricError, message: Message) => void;
+}
+
+export interface EmitOptions {
+  /** Messages with the same key go to the same member of a group, in order. */
+  readonly key?: string;
+}
+
+export interface Served {
+  /** Takes no new calls; resolves when those that run are done, at the latest after `timeout`. */
+  drain(timeout?: Duration): Promise<void>;
+}
+
+export interface Subscribed {
+  /** Takes no further messages. */
+  close(): void;
+}
+
+/** How an agent's time in the fabric ended. */
+export interface AgentEnd {
+  readonly reason: string;
+}

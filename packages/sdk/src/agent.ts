@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+// An agent that joined: what it serves, whom it calls, what it sends and hears. Made by `join`.
+import type { Conversation } from "@fairlead/fabric/conversation.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import { encodeJson } from "@fairlead/fabric/json.ts";
+import type { Link } from "@fairlead/fabric/link.ts";
+import { createRegistry, matchesFilter, type Registry } from "@fairlead/fabric/registry.ts";
+import type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";
+import type { FindRequest, JoinRequest } from "@fairlead/protocol/fabric.ts";
+import { Calling } from "./calling.ts";
+import type {
+  AgentEnd,
+  AgentOptions,
+  EmitOptions,
+  Served,
+  ServeOptions,
+  Subscribed,
+  SubscribeOptions,
+} from "./agent-options.ts";
+import { createClient, type Client } from "./client.ts";
+import type { Contract, Methods } from "./contract.ts";
+import { toMs, type Duration } from "./duration.ts";
+import { EMIT, Emitting } from "./emitting.ts";
+import type { Environment, Listening } from "./environment.ts";
+import type { MessageHandler } from "./messages.ts";
+import { NodeSession, type SessionStatus } from "./node-session.ts";
+import { Peers } from "./peers.ts";
+import { receiveMessages, type DirectSubscription } from "./receiving.ts";
+import { Router } from "./router.ts";
+import { bindHandlers, type Handlers } from "./serve.ts";
+import { answerConversation, Turnstile, type Caller, type ServedMethod } from "./serving.ts";
+import { StatusFeed } from "./status-feed.ts";
+import { findTracing, type Tracing } from "./tracing.ts";
+
+const CONCURRENCY = 64;
+const TTL_MS = 5_000;
+const LOAD_MS = 1_000;
+const DRAIN_MS = 20_000;
+
+interface Service {
+  readonly contract: Contract;
+  readonly methods: ReadonlyMap<string, ServedMethod>;
+  readonly turnstile: Turnstile;
+  draining: boolean;
+}
+
+/** A program in the fabric. */
+export class Agent implements AsyncDisposable {
+  readonly id: string;
+  readonly name: string;
+  readonly scope: string;
+  /** Resolves when this agent has left; never rejects. */
+  readonly closed: Promise<AgentEnd>;
+  readonly #options: AgentOptions;
+  readonly #directory: Registry = createRegistry();
+  readonly #peers: Peers;
+  readonly #session: NodeSession;
+  readonly #router: Router;
+  readonly #calling: Calling;
+  readonly #emitting: Emitting;
+  readonly #feed = new StatusFeed();
+  readonly #services = new Map<string, Service>();
+  readonly #subscriptions = new Set<DirectSubscription>();
+  readonly #ending = new AbortController();
+  readonly #tracing: Tracing;
+  readonly #environment: Environment;
+  #listening: Listening | undefined;
+  #draining = false;
+  #loadTimer: ReturnType<typeof setInterval> | undefined;
+
+  private constructor(environment: Environment, options: AgentOptions, tracing: Tracing) {
+    const { random } = environment;
+    this.#environment = environment;
+    this.#options = options;
+    this.#tracing = tracing;
+    this.name = options.name;
+    this.scope = options.scope ?? "default";
+    this.id = `${options.name}-${Math.floor(random() * 2 ** 48).toString(36)}`;
+    this.closed = this.#feed.closed;
+    const accept = (conversation: Conversation, link: Link): void =>
+      this.#accept(conversation, link);
+    this.#peers = new Peers({
+      environment,
+      self: () => this.#session.identity,
+      key: () => this.#session.answer?.key,
+      accept,
+      ...(options.link === undefined ? {} : { link: options.link }),
+    });
+    this.#session = new NodeSession({
+      environment,
+      identity: { id: this.id, name: this.name, scope: this.scope },
+      describe: () => this.#describe(),
+      directory: this.#directory,
+      accept,
+      onStatus: (status) => this.#feed.tell(status),
+    });
+    this.#router = new Router({
+      scope: this.scope,
+      directory: this.#directory,
+      peers: this.#peers,
+      nodeLink: (signal) => this.#session.link(signal),
+      random,
+    });
+    this.#calling = new Calling({
+      router: this.#router,
+      random,
+      inject: (headers) => tracing.inject(headers),
+    });
+    this.#emitting = new Emitting({
+      scope: this.scope,
+      directory: this.#directory,
+      router: this.#router,
+    });
+  }
+
+  /** Listens, joins, and knows who is there. Rejects with `unavailable` when the node cannot be reached. */
+  static async start(environment: Environment, options: AgentOptions): Promise<Agent> {
+    const agent = new Agent(environment, options, await findTracing());
+    agent.#listening = await environment.listen?.((transport) => agent.#peers.accept(transport));
+    try {
+      await agent.#session.start();
+    } catch (thrown) {
+      await agent.#listening?.[Symbol.asyncDispose]();
+      throw FabricError.from(thrown, "unavailable");
+    }
+    return agent;
+  }
+
+  /** The node that it joined. */
+  get node(): { readonly id: string; readonly name: string } {
+    return this.#session.answer?.node ?? { id: "", name: "" };
+  }
+
+  /** What happens between this agent and its node, from now on, beginning with how it is. */
+  status(): AsyncIterable<SessionStatus> {
+    return this.#feed.read();
+  }
+
+  /** Answers the calls of a contract. Throws `already_exists` when it is served already. */
+  async serve<M extends Methods>(
+    contract: Contract<M>,
+    handlers: Handlers<M>,
+    options: ServeOptions = {},
+  ): Promise<Served> {
+    if (this.#services.has(contract.name))
+      throw new FabricError("already_exists", `"${contract.name}" is served already`);
+    const service: Service = {
+      contract,
+      methods: bindHandlers(contract, handlers, this.#tracing),
+      turnstile: new Turnstile(options.concurrency ?? CONCURRENCY),
+      draining: false,
+    };
+    this.#services.set(contract.name, service);
+    this.#loadTimer ??= setInterval(() => this.#tellLoad(), LOAD_MS).unref();
+    this.#session.update();
+    return {
+      drain: async (timeout = DRAIN_MS) => {
+        service.draining = true;
+        this.#session.update();
+        await settleWithin(service.turnstile.settle(), toMs(timeout));
+        this.#services.delete(contract.name);
+        this.#session.update();
+      },
+    };
+  }
+
+  /** A typed client of a contract, answered by whoever serves it, or by one agent. */
+  client<M extends Methods>(
+    contract: Contract<M>,
+    options: { readonly agent?: string } = {},
+  ): Client<M> {
+    return createClient(contract, this.#calling, options.agent);
+  }
+
+  /** Those who are there now. */
+  async find(filter: FindRequest = {}): Promise<readonly AgentRecord[]> {
+    await this.#session.link();
+    return this.#directory.list({ ...filter, scope: this.scope });
+  }
+
+  /** Those who are there, then those who come, change and go, until `signal` aborts or the loop is left. */
+  async *watch(
+    filter: FindRequest = {},
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<AgentChange> {
+    const waiting: AgentChange[] = [];
+    let wake: () => void = () => undefined;
+    const wanted = { ...filter, scope: this.scope };
+    const ended = AbortSignal.any([
+      this.#ending.signal,
+      ...(options.signal === undefined ? [] : [options.signal]),
+    ]);
+    const onEnd = (): void => wake();
+    for (const agent of this.#directory.list(wanted)) waiting.push({ type: "up", agent });
+    const stop = this.#directory.watch((change) => {
+      if (!matchesFilter(change.agent, wanted)) return;
+      waiting.push(change);
+      wake();
+    });
+    ended.addEventListener("abort", onEnd, { once: true });
+    try {
+      while (!ended.aborted) {
+        const change = waiting.shift();
+        if (change !== undefined) yield change;
+        else {
+          await new Promise<void>((resolve) => (wake = resolve));
+        }
+      }
+    } finally {
+      ended.removeEventListener("abort", onEnd);
+      stop();
+    }
+  }
+
+  /** Hears the messages that are emitted to subjects like `orders.*` or `logs.>`. */
+  hear<T = unknown>(
+    pattern: string,
+    handler: MessageHandler<T>,
+    options: SubscribeOptions<T> = {},
+  ): Subscribed {
+    const ending = new AbortController();
+    const subscription: DirectSubscription = {
+      pattern,
+      group: options.group ?? "",
+      concurrency: options.concurrency ?? 1,
+      schema: options.schema,
+      handler: handler as MessageHandler<unknown>,
+      signal: ending.signal,
+      onError: options.onError ?? (() => undefined),
+    };
+    this.#subscriptions.add(subscription);
+    this.#session.update();
+    return {
+      close: () => {
+        this.#subscriptions.delete(subscription);
+        ending.abort(new FabricError("canceled", "the subscription has ended"));
+        this.#session.update();
+      },
+    };
+  }
+
+  /**
+   * Sends a message straight to those who hear its subject, JSON or bytes. Nothing is kept: who is not there does not get
+   * it. Resolves when it is on its way; undefined at once when there was room, so that a fast publisher need not wait.
+   */
+  emit(subject: string, data: unknown, options: EmitOptions = {}): Promise<void> | undefined {
+    const payload = data instanceof Uint8Array ? data : encodeJson(data);
+    return this.#emitting.emit(subject, payload, options.key);
+  }
+
+  /** How many subscribers and groups a message of this subject would reach now. */
+  async reach(subject: string): Promise<number> {
+    return this.#emitting.count(subject);
+  }
+
+  /** Takes no new work, finishes what runs, leaves. */
+  async drain(timeout: Duration = DRAIN_MS): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#feed.tell({ state: "draining", reason: "asked to" });
+    this.#session.update();
+    const running = [...this.#services.values()].map(({ turnstile }) => turnstile.settle());
+    await settleWithin(Promise.all(running), toMs(timeout));
+    await this.#leave("drained");
+  }
+
+  /** Leaves at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#leave("disposed");
+  }
+
+  async #leave(reason: string): Promise<void> {
+    if (this.#ending.signal.aborted) return;
+    this.#ending.abort(new FabricError("canceled", "this agent has left"));
+    clearInterval(this.#loadTimer);
+    this.#emitting.close();
+    await this.#session.stop(reason);
+    await this.#peers.drain(1_000);
+    this.#router.close();
+    await this.#listening?.[Symbol.asyncDispose]();
+  }
+
+  #describe(): JoinRequest {
+    const {
+      kind = "service",
+      version = "0.0.0",
+      skills = [],
+      tags = {},
+      locality = {},
+    } = this.#options;
+    return {
+      kind,
+      version,
+      skills: [...skills],
+      tags: { ...tags },
+      locality,
+      addresses: [...(this.#listening?.addresses ?? [])],
+      contracts: [...this.#services.values()]
+        .filter(({ draining }) => !draining)
+        .map(({ contract }) => ({
+          name: contract.name,
+          version: contract.version,
+          methods: Object.keys(contract.methods),
+        })),
+      subscriptions: [...this.#subscriptions].map(({ pattern, group }) => ({
+        pattern,
+        durable: false,
+        ...(group === "" ? {} : { group }),
+      })),
+      load: this.#load(),
+      draining: this.#draining,
+      healthy: true,
+      ttlMs: TTL_MS,
+    };
+  }
+
+  #load(): number {
+    const loads = [...this.#services.values()].map(({ turnstile }) => turnstile.load);
+    return Math.round(Math.max(0, ...loads) * 100) / 100;
+  }
+
+  #toldLoad = 0;
+
+  /** Load is told when it has changed much, not at each call. */
+  #tellLoad(): void {
+    const load = this.#load();
+    if (Math.abs(load - this.#toldLoad) < 0.1) return;
+    this.#toldLoad = load;
+    this.#session.update();
+  }
+
+  #accept(conversation: Conversation, link: Link): void {
+    const { method, caller } = conversation.open;
+    const from = this.#callerOf(caller, link);
+    if (method === EMIT) return receiveMessages(conversation, this.#subscriptions, from);
+    const [contract = "", name = ""] = method.split("/");
+    const service = this.#services.get(contract);
+    const served = service?.methods.get(name);
+    if (service === undefined || served === undefined) {
+      throw new FabricError("unimplemented", `${this.name} does not serve ${method}`);
+    }
+    if (service.draining || this.#draining)
+      throw new FabricError("unavailable", `${this.name} is leaving`, { reason: "draining" });
+    void answerConversation(conversation, served, service.turnstile, from);
+  }
+
+  /** A peer is who it showed to be; a node says for whom it relays. */
+  #callerOf(caller: string, link: Link): Caller {
+    const { scope, name } = link.peer;
+    if (scope !== "") return { scope, name };
+    const cut = caller.indexOf("/");
+    return { scope: caller.slice(0, cut), name: caller.slice(cut + 1) };
+  }
+
+  /** Milliseconds since 1970, as this agent's environment has them. */
+  nowMs(): number {
+    return this.#environment.nowMs();
+  }
+}
+
+async function settleWithin(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  const timer = Promise.withResolvers<void>();
+  const timeout = setTimeout(timer.resolve, timeoutMs);
+  await Promise.race([work, timer.promise]);
+  clearTimeout(timeout);
+}

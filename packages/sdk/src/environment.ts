@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an agent needs of the world: ways to its node and its peers, time and randomness. Over gRPC, or in memory.
+import type { Transport } from "@fairlead/fabric/transport.ts";
+
+export interface Environment {
+  /** Dials the node. Rejects with `unavailable`. */
+  dialNode(): Promise<Transport>;
+  /** Dials a peer at an address that it announced. Rejects with `unavailable`. */
+  dialPeer(address: string): Promise<Transport>;
+  /** Listens for peers; undefined when this agent is reached through its node only. */
+  readonly listen?: (onTransport: (transport: Transport) => void) => Promise<Listening>;
+  nowMs(): number;
+  random(): number;
+}
+
+export interface Listening extends AsyncDisposable {
+  /** Addresses to announce, best first. */
+  readonly addresses: readonly string[];
+}

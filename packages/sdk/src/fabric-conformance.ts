@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// What holds for every fabric: direct, relayed through the node, in memory. Each is run through the same rules.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { z } from "zod";
+import type { Agent } from "./agent.ts";
+import type { AgentOptions } from "./agent-options.ts";
+import { contract, rpc, stream } from "./contract.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
+
+export interface FabricUnderTest extends AsyncDisposable {
+  join(options: AgentOptions): Promise<Agent>;
+}
+
+const research = contract("research", "1.2.0", {
+  summarize: rpc({
+    in: z.object({ url: z.string() }),
+    out: z.object({ text: z.string() }),
+    idempotent: true,
+  }),
+  fail: rpc({ in: z.object({ code: z.string() }), out: z.object({}) }),
+  hang: rpc({ in: z.object({}), out: z.object({}) }),
+  count: stream({ in: z.object({ to: z.number() }), item: z.number() }),
+});
+
+interface Seen {
+  aborted: string[];
+  yielded: number;
+}
+
+async function serve(agent: Agent, seen: Seen = { aborted: [], yielded: 0 }) {
+  return agent.serve(research, {
+    async summarize({ url }, { caller }) {
+      return { text: `${url} for ${caller.scope}/${caller.name} by ${agent.name}` };
+    },
+    async fail({ code }) {
+      if (code === "plain") throw new Error("it broke");
+      throw new FabricError("permission_denied", "not you", { reason: "no-link", facts: { code } });
+    },
+    hang: (_, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => {
+          const error = signal.reason instanceof Error ? signal.reason : new Error("aborted");
+          seen.aborted.push(FabricError.from(error).code);
+          reject(error);
+        });
+      }),
+    async *count({ to }, { signal }) {
+      try {
+        for (let number = 1; number <= to; number++) {
+          seen.yielded++;
+          yield number;
+        }
+      } finally {
+        if (signal.aborted) seen.aborted.push("count");
+      }
+    },
+  });
+}
+
+/** Waits for `holds`, asking again whenever the registry changes. */
+async function until(agent: Agent, holds: () => Promise<boolean> | boolean): Promise<void> {
+  if (await holds()) return;
+  for await (const _ of agent.watch()) if (await holds()) return;
+}
+
+/** Runs every rule against fabrics that `open` makes. */
+export function testFabric(name: string, open: () => Promise<FabricUnderTest>): void {
+  describe(`a fabric ${name}`, () => {
+    test("a call is answered, and the answer knows who asked", async () => {
+      await using fabric = await open();
+      const server = await fabric.join({ name: "researcher", kind: "agent" });
+      await serve(server);
+      const caller = await fabric.join({ name: "web" });
+      await until(caller, async () => (await caller.find({ contract: "research" })).length === 1);
+      const { text } = await caller.client(research).summarize({ url: "x" });
+      assert.equal(text, "x for default/web by researcher");
+    });
+
+    test("an agent is found by name, kind, skill, contract and tag, and watched", async () => {
+      await using fabric = await open();
+      const watcher = await fabric.join({ name: "web" });
+      const changes: string[] = [];
+      const gone = Promise.withResolvers<void>();
+      void (async () => {
+        for await (const change of watcher.watch({ skill: "read" })) {
+          changes.push(`${change.type} ${change.agent.name}`);
+          if (change.type === "gone") gone.resolve();
+        }
+      })();
+      const found = await fabric.join({
+        name: "reader",
+        kind: "agent",
+        skills: ["read"],
+        tags: { team: "docs" },
+      });
+      await until(watcher, async () => (await watcher.find({ skill: "read" })).length === 1);
+      for (const filter of [
+        { name: "reader" },
+        { kind: "agent" as const },
+        { tags: { team: "docs" } },
+      ])
+        assert.deepEqual(
+          (await watcher.find(filter)).map((one) => one.id),
+          [found.id],
+        );
+      assert.deepEqual(await watcher.find({ skill: "write" }), []);
+      await found[Symbol.asyncDispose]();
+      await gone.promise;
+      assert.deepEqual(changes, ["up reader", "gone reader"]);
+    });
+
+    test("errors keep code, reason and facts; others become unknown", async () => {
+      await using fabric = await open();
+      await serve(await fabric.join({ name: "researcher" }));
+      const client = (await fabric.join({ name: "web" })).client(research, { agent: "researcher" });
+      const refused = await client.fail.try({ code: "7" });
+      assert.ok(!refused.ok);
+      assert.deepEqual(
+        [refused.error.code, refused.error.reason, { ...refused.error.facts }],
+        ["permission_denied", "no-link", { code: "7" }],
+      );
+      const broken = await client.fail.try({ code: "plain" });
+      assert.ok(
+        !broken.ok && broken.error.code === "unknown" && broken.error.message === "it broke",
+      );
+    });
+
+    test("input that does not fit is refused with its path", async () => {
+      await using fabric = await open();
+      await serve(await fabric.join({ name: "researcher" }));
+      const client = (await fabric.join({ name: "web" })).client(research, { agent: "researcher" });
+      const wrong = JSON.parse('{"url":7}') as { url: string };
+      const outcome = await client.summarize.try(wrong);
+      assert.ok(!outcome.ok && outcome.error.code === "invalid_argument");
+      assert.match(outcome.error.message, /the input of research\/summarize does not fit: url:/);
+    });
+
+    test("a deadline ends the call at both ends", async () => {
+      await using fabric = await open();
+      const seen: Seen = { aborted: [], yielded: 0 };
+      await serve(await fabric.join({ name: "researcher" }), seen);
+      const caller = await fabric.join({ name: "web" });
+      const outcome = await caller
+        .client(research, { agent: "researcher" })
+        .hang.try({}, { timeout: 60 });
+      assert.ok(!outcome.ok && outcome.error.code === "deadline_exceeded");
+      await caller.client(research, { agent: "researcher" }).summarize({ url: "after" });
+      assert.deepEqual(seen.aborted, ["deadline_exceeded"]);
+    });
+
+    test("leaving a stream cancels the other side, which has not run ahead", async () => {
+      await using fabric = await open();
+      const seen: Seen = { aborted: [], yielded: 0 };
+      await serve(await fabric.join({ name: "researcher" }), seen);
+      const client = (await fabric.join({ name: "web" })).client(research, { agent: "researcher" });
+      const got: number[] = [];
+      for await (const number of client.count({ to: 1e9 })) {
+        got.push(number);
+        if (got.length === 3) break;
+      }
+      assert.deepEqual(got, [1, 2, 3]);
+      await client.summarize({ url: "after" });
+      await client.summarize({ url: "after" });
+      assert.deepEqual(seen.aborted, ["count"]);
+      assert.ok(seen.yielded < 100_000, `${seen.yielded} items were made`);
+    });
+
+    test("a stream arrives whole and in order", async () => {
+      await using fabric = await open();
+      await serve(await fabric.join({ name: "researcher" }));
+      const client = (await fabric.join({ name: "web" })).client(research, { agent: "researcher" });
+      let sum = 0;
+      let last = 0;
+      for await (const number of client.count({ to: 20_000 })) {
+        assert.equal(number, last + 1);
+        last = number;
+        sum += number;
+      }
+      assert.equal(sum, 200_010_000);
+    });
+
+    test("messages reach every subscriber, one member of each group, in order", async () => {
+      await using fabric = await open();
+      const publisher = await fabric.join({ name: "shop" });
+      const got: Record<string, number[]> = { all: [], a: [], b: [] };
+      const done = Promise.withResolvers<void>();
+      let count = 0;
+      const note = (who: string) => (message: { data: number }) => {
+        got[who]?.push(message.data);
+        if (++count === 2_000) done.resolve();
+      };
+      const all = await fabric.join({ name: "audit" });
+      all.hear<number>("orders.>", note("all"));
+      for (const who of ["a", "b"])
+        (await fabric.join({ name: `bill-${who}` })).hear<number>("orders.*", note(who), {
+          group: "billing",
+        });
+      await until(publisher, async () => (await publisher.reach("orders.created")) === 2);
+      await until(
+        publisher,
+        async () =>
+          (await publisher.find()).filter(({ subscriptions }) => subscriptions.length > 0)
+            .length === 3,
+      );
+      for (let number = 0; number < 1_000; number++) await publisher.emit("orders.created", number);
+      await done.promise;
+      assert.deepEqual(
+        got["all"],
+        Array.from({ length: 1_000 }, (_, index) => index),
+      );
+      const grouped = [...(got["a"] ?? []), ...(got["b"] ?? [])];
+      assert.equal(grouped.length, 1_000);
+      assert.ok((got["a"]?.length ?? 0) > 300 && (got["b"]?.length ?? 0) > 300);
+      assert.deepEqual(
+        grouped.toSorted((x, y) => x - y),
+        got["all"],
+      );
+    });
+
+    test("two scopes do not see each other", async () => {
+      await using fabric = await open();
+      await serve(await fabric.join({ name: "researcher", scope: "shop" }));
+      const stranger = await fabric.join({ name: "web", scope: "other" });
+      assert.deepEqual(
+        (await stranger.find()).map(({ name: one }) => one),
+        ["web"],
+      );
+      const outcome = await stranger
+        .client(research, { agent: "researcher" })
+        .summarize.try({ url: "x" });
+      assert.ok(!outcome.ok && outcome.error.code === "not_found" && outcome.error.retryable);
+    });
+
+    test("draining finishes what runs and refuses what comes", async () => {
+      await using fabric = await open();
+      const server = await fabric.join({ name: "slow" });
+      const begun = Promise.withResolvers<void>();
+      const release = Promise.withResolvers<void>();
+      const work = contract("work", "1.0.0", { run: rpc({ in: z.object({}), out: z.string() }) });
+      await server.serve(work, {
+        async run() {
+          begun.resolve();
+          await release.promise;
+          return "done";
+        },
+      });
+      const caller = await fabric.join({ name: "web" });
+      await until(caller, async () => (await caller.find({ contract: "work" })).length === 1);
+      const running = caller.client(work).run({});
+      await begun.promise;
+      const drained = server.drain("5s");
+      await until(caller, async () =>
+        (await caller.find({ contract: "work" })).every((one) => one.draining),
+      );
+      const refused = await caller.client(work).run.try({});
+      assert.ok(!refused.ok && refused.error.code === "unavailable", JSON.stringify(refused));
+      release.resolve();
+      assert.equal(await running, "done");
+      await drained;
+      assert.deepEqual(await server.closed, { reason: "drained" });
+    });
+  });
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join as joinPath } from "node:path";
+import { createHub } from "@fairlead/fabric/hub.ts";
+import { listen } from "@fairlead/fabric/grpc/listen.ts";
+import { createRegistry } from "@fairlead/fabric/registry.ts";
+import type { Agent } from "./agent.ts";
+import { testFabric, type FabricUnderTest } from "./fabric-conformance.ts";
+import { join } from "./join.ts";
+import { createTestFabric } from "./testing.ts";
+
+/** A hub on a unix socket, agents over gRPC. */
+async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
+  const directory = mkdtempSync(joinPath(tmpdir(), "fairlead-fabric-"));
+  const hub = createHub({
+    registry: createRegistry(),
+    node: { id: "n", name: "n" },
+    nowMs: Date.now,
+    keyOf: (scope) => `key of ${scope}`,
+    pick: ([first]) => first,
+  });
+  const listener = await listen({
+    at: { path: joinPath(directory, "fabric.sock") },
+    onTransport: (transport) => hub.accept(transport),
+  });
+  const agents: Agent[] = [];
+  return {
+    async join(options) {
+      const agent = await join({
+        ...options,
+        node: listener.address,
+        ...(direct ? {} : { listen: false as const }),
+      });
+      agents.push(agent);
+      return agent;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
+      await listener[Symbol.asyncDispose]();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+testFabric("in memory", () => Promise.resolve(createTestFabric()));
+testFabric("between peers over gRPC", () => openOverGrpc(true));
+testFabric("relayed by the node over gRPC", () => openOverGrpc(false));

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import { dirname } from "node:path";
+import { AgentName } from "@fairlead/protocol/agent.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import { Agent } from "./agent.ts";
+import type { AgentOptions } from "./agent-options.ts";
+import { createGrpcEnvironment } from "./grpc-environment.ts";
+
+export interface JoinOptions extends AgentOptions {
+  /**
+   * Where the node's fabric is: `unix:/path` or `host:port`. By default what FAIRLEAD_FABRIC says, which is set in
+   * containers that Fairlead starts; else the socket of a node on this machine.
+   */
+  readonly node?: string;
+  /**
+   * Where peers reach this agent. By default a free port: in a container (FAIRLEAD_FABRIC is set) on all its addresses,
+   * else on the loopback address. False: only through the node.
+   */
+  readonly listen?: { readonly host?: string; readonly port?: number } | false;
+  /** Addresses to announce in place of those found. */
+  readonly advertise?: readonly string[];
+}
+
+const DEFAULT_SOCKET = "/run/fairlead.sock";
+
+/** The fabric's socket lies beside the API's. */
+function findNode(): string {
+  const named = process.env["FAIRLEAD_FABRIC"];
+  if (named !== undefined && named !== "") return named;
+  const api = process.env["FAIRLEAD_SOCKET"] ?? DEFAULT_SOCKET;
+  return `unix:${dirname(api)}/fairlead-fabric.sock`;
+}
+
+/**
+ * Joins the fabric of this machine's node. Rejects with `invalid_argument` for a name that is none, `unavailable` when the node
+ * cannot be reached.
+ */
+export async function join(options: JoinOptions): Promise<Agent> {
+  if (!AgentName.safeParse(options.name).success) {
+    throw new FabricError(
+      "invalid_argument",
+      `"${options.name}" is no name; use up to 63 of a-z, 0-9 and -, as in DNS`,
+    );
+  }
+  const node = options.node ?? findNode();
+  const inContainer = (process.env["FAIRLEAD_FABRIC"] ?? "") !== "";
+  const host = inContainer ? "0.0.0.0" : "127.0.0.1";
+  const scope = options.scope ?? process.env["FAIRLEAD_SCOPE"] ?? "default";
+  const environment = createGrpcEnvironment({
+    node,
+    listen:
+      options.listen === false
+        ? false
+        : { host: options.listen?.host ?? host, port: options.listen?.port ?? 0 },
+    ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
+  });
+  return Agent.start(environment, { ...options, scope });
+}

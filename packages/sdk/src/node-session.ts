@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's side of its node: joined for as long as both live, and again, with growing pauses, when the link broke.
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import type { Conversation } from "@fairlead/fabric/conversation.ts";
+import { decodeJson, encodeJson, parseJson } from "@fairlead/fabric/json.ts";
+import { Link, type Identity } from "@fairlead/fabric/link.ts";
+import type { Registry } from "@fairlead/fabric/registry.ts";
+import { issueTicket } from "@fairlead/fabric/ticket.ts";
+import { AgentRecord, type AgentChange } from "@fairlead/protocol/agent.ts";
+import { JoinAnswer, type JoinRequest } from "@fairlead/protocol/fabric.ts";
+import type { Open } from "@fairlead/fabric/frame.ts";
+import type { Environment } from "./environment.ts";
+
+/** Pauses between attempts to reach the node: doubled from the first to the last, each by a random share. */
+const PAUSE_MS_FIRST = 50;
+const PAUSE_MS_LAST = 5_000;
+
+/** How it is with the node. `reason` says why, in words. */
+export interface SessionStatus {
+  readonly state: "joining" | "joined" | "reconnecting" | "draining" | "left";
+  readonly reason: string;
+}
+
+export interface SessionOptions {
+  readonly environment: Environment;
+  readonly identity: Identity;
+  /** What to say of this agent; asked at each joining. */
+  readonly describe: () => JoinRequest;
+  readonly directory: Registry;
+  readonly accept: (conversation: Conversation, link: Link) => void;
+  readonly onStatus: (status: SessionStatus) => void;
+}
+
+/** An open for one of the node's own methods. */
+export function nodeMethod(method: string, streams = false): Open {
+  return { target: "", method, deadlineMs: 0, caller: "", hops: 0, idempotent: true, streams };
+}
+
+/** Keeps the agent joined. */
+export class NodeSession {
+  readonly #options: SessionOptions;
+  #link: Link | undefined;
+  #joining: Conversation | undefined;
+  #answer: JoinAnswer | undefined;
+  #stopped = false;
+  #pause: (() => void) | undefined;
+  #waiting = Promise.withResolvers<Link>();
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#waiting.promise.catch(() => undefined);
+  }
+
+  /** What the node said at the last joining. */
+  get answer(): JoinAnswer | undefined {
+    return this.#answer;
+  }
+
+  /** Who this agent is, with the ticket for its peers. */
+  get identity(): Identity {
+    const { identity } = this.#options;
+    if (this.#answer === undefined) return identity;
+    return { ...identity, ticket: issueTicket(this.#answer.key, identity) };
+  }
+
+  /** The link to the node; waits while there is none. Rejects when `signal` aborts or the agent left. */
+  async link(signal?: AbortSignal): Promise<Link> {
+    if (this.#link !== undefined && !this.#link.closed) return this.#link;
+    if (this.#stopped) throw new FabricError("unavailable", "this agent has left");
+    if (signal === undefined) return this.#waiting.promise;
+    signal.throwIfAborted();
+    const aborted = Promise.withResolvers<never>();
+    const stop = (): void => aborted.reject(FabricError.from(signal.reason, "canceled"));
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      return await Promise.race([this.#waiting.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /** Joins. Rejects when the first attempt fails; later losses are repaired. */
+  async start(): Promise<void> {
+    this.#options.onStatus({ state: "joining", reason: "starting" });
+    await this.#connect();
+  }
+
+  /** Tells the node what has changed in what `describe` says. */
+  update(): void {
+    if (this.#joining === undefined || this.#joining.over) return;
+    this.#joining.trySend(encodeJson(this.#options.describe()));
+  }
+
+  /** Leaves: the node forgets this agent at once. */
+  async stop(reason: string): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#pause?.();
+    const left = Promise.withResolvers<void>();
+    const joining = this.#joining;
+    if (joining !== undefined && !joining.over) {
+      joining.handlers = { ...joining.handlers, onEnd: () => left.resolve() };
+      joining.end();
+      const timer = setTimeout(left.resolve, 1_000);
+      await left.promise;
+      clearTimeout(timer);
+    }
+    this.#link?.close();
+    this.#waiting.reject(new FabricError("unavailable", "this agent has left"));
+    this.#options.onStatus({ state: "left", reason });
+  }
+
+  async #connect(): Promise<void> {
+    const { environment, identity, accept } = this.#options;
+    const transport = await environment.dialNode();
+    const link = new Link({
+      transport,
+      dialled: true,
+      self: identity,
+      accept,
+      onClosed: (_, error) => this.#onLost(link, error),
+    });
+    await link.ready;
+    await this.#join(link);
+    await this.#watch(link);
+    this.#link = link;
+    this.#waiting.resolve(link);
+    this.#options.onStatus({ state: "joined", reason: `joined ${this.#answer?.node.name ?? ""}` });
+  }
+
+  #join(link: Link): Promise<void> {
+    const payload = encodeJson(this.#options.describe());
+    const joining = link.open(nodeMethod("$node/join", true), { payload });
+    this.#joining = joining;
+    return new Promise((resolve, reject) => {
+      joining.handlers = {
+        onItem: (item) => {
+          joining.consumed(item.length);
+          this.#answer = parseJson(item, JoinAnswer);
+          resolve();
+        },
+        onEnd(status) {
+          reject(new FabricError("unavailable", status.message, { reason: status.reason }));
+          // A node that ends the joining does not want this agent as it is; asking again starts anew.
+          if (!link.closed) link.close();
+        },
+        onCancel: () => undefined,
+        onRoom: () => undefined,
+      };
+    });
+  }
+
+  /** Mirrors the registry; resolves once all that was there is known. Agents that went while the link was down are removed. */
+  #watch(link: Link): Promise<void> {
+    const { directory } = this.#options;
+    const stale = new Set(directory.list().map(({ id }) => id));
+    const watch = link.open(nodeMethod("$node/watch", true), { payload: encodeJson({}) });
+    return new Promise((resolve, reject) => {
+      watch.handlers = {
+        onItem(item) {
+          watch.consumed(item.length);
+          const change = decodeJson(item) as AgentChange | { readonly type: "ready" };
+          if (change.type === "ready") {
+            for (const id of stale) directory.remove(id, "expired");
+            stale.clear();
+            resolve();
+          } else if (change.type === "gone") {
+            directory.remove(change.agent.id, change.reason);
+          } else {
+            const parsed = AgentRecord.safeParse(change.agent);
+            if (!parsed.success) return;
+            stale.delete(parsed.data.id);
+            directory.put(parsed.data);
+          }
+        },
+        onEnd: (status) => reject(new FabricError("unavailable", status.message)),
+        onCancel: () => undefined,
+        onRoom: () => undefined,
+      };
+    });
+  }
+
+  #onLost(link: Link, error: FabricError | undefined): void {
+    if (this.#stopped || this.#link !== link) return;
+    this.#link = undefined;
+    this.#waiting = Promise.withResolvers<Link>();
+    this.#waiting.promise.catch(() => undefined);
+    this.#options.onStatus({
+      state: "reconnecting",
+      reason: error?.message ?? "the node has left",
+    });
+    void this.#reconnect();
+  }
+
+  async #reconnect(): Promise<void> {
+    const { environment, onStatus } = this.#options;
+    let pauseMs = PAUSE_MS_FIRST;
+    while (!this.#stopped) {
+      await new Promise<void>((resolve) => {
+        this.#pause = resolve;
+        setTimeout(resolve, pauseMs * (0.5 + environment.random()));
+      });
+      if (this.#stopped) return;
+      try {
+        await this.#connect();
+        return;
+      } catch (thrown) {
+        onStatus({ state: "reconnecting", reason: FabricError.from(thrown).message });
+        pauseMs = Math.min(pauseMs * 2, PAUSE_MS_LAST);
+      }
+    }
+  }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links to peers: one a pair, used by both sides; dialled when first needed, given up when idle.
+import type { Conversation } from "@fairlead/fabric/conversation.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import { Link, type Identity, type LinkOptions } from "@fairlead/fabric/link.ts";
+import { checkTicket } from "@fairlead/fabric/ticket.ts";
+import type { Transport } from "@fairlead/fabric/transport.ts";
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import type { Environment } from "./environment.ts";
+
+/** How long a peer that could not be dialled is reached through the node before it is dialled again. */
+const AVOID_MS = 10_000;
+
+export interface PeersOptions {
+  readonly environment: Environment;
+  /** Who this agent is; its ticket changes when it joins again. */
+  readonly self: () => Identity;
+  /** Key of the scope; undefined until joined. */
+  readonly key: () => string | undefined;
+  readonly accept: (conversation: Conversation, link: Link) => void;
+  /** Options of every link, for measuring. */
+  readonly link?: Pick<LinkOptions, "compress" | "batching" | "windowBytes">;
+}
+
+/** Keeps the links between this agent and others. */
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #links = new Map<string, Link>();
+  readonly #dialling = new Map<string, Promise<Link | undefined>>();
+  readonly #avoidUntilMs = new Map<string, number>();
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+  }
+
+  /** The link to a peer if there is one already. */
+  get(id: string): Link | undefined {
+    return this.#links.get(id);
+  }
+
+  /** A link to the peer; undefined when it can only be reached through the node. */
+  async reach(record: AgentRecord): Promise<Link | undefined> {
+    const known = this.#links.get(record.id);
+    if (known !== undefined) return known;
+    if (record.addresses.length === 0) return undefined;
+    if ((this.#avoidUntilMs.get(record.id) ?? 0) > this.#options.environment.nowMs())
+      return undefined;
+    const under = this.#dialling.get(record.id) ?? this.#dial(record);
+    this.#dialling.set(record.id, under);
+    try {
+      return await under;
+    } finally {
+      this.#dialling.delete(record.id);
+    }
+  }
+
+  /** Takes a peer that dialled. */
+  accept(transport: Transport): void {
+    const link = this.#open(transport, false);
+    link.ready.then(
+      ({ id }) => this.#keep(id, link),
+      () => undefined,
+    );
+  }
+
+  /** The peer is gone. */
+  drop(id: string): void {
+    this.#avoidUntilMs.delete(id);
+    this.#links.get(id)?.close();
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    await Promise.all([...this.#links.values()].map((link) => link.drain(timeoutMs)));
+  }
+
+  close(): void {
+    for (const link of this.#links.values()) link.close();
+  }
+
+  async #dial(record: AgentRecord): Promise<Link | undefined> {
+    for (const address of record.addresses) {
+      try {
+        const link = this.#open(await this.#options.environment.dialPeer(address), true);
+        const { id } = await link.ready;
+        if (id === record.id) return this.#keep(id, link);
+        link.close();
+      } catch {
+        // The next address, or the node, may do better; the node says why when it cannot either.
+      }
+    }
+    this.#avoidUntilMs.set(record.id, this.#options.environment.nowMs() + AVOID_MS);
+    return undefined;
+  }
+
+  #open(transport: Transport, dialled: boolean): Link {
+    return new Link({
+      transport,
+      dialled,
+      self: this.#options.self(),
+      admit: (hello) => {
+        const key = this.#options.key();
+        if (key === undefined)
+          throw new FabricError("unavailable", "this agent has not joined yet");
+        checkTicket(key, hello);
+      },
+      accept: this.#options.accept,
+      onClosed: (closed) => {
+        for (const [id, link] of this.#links) if (link === closed) this.#links.delete(id);
+      },
+      ...this.#options.link,
+    });
+  }
+
+  /** Two peers that dial each other at once both keep both links; each speaks over the one that came first to it. */
+  #keep(id: string, link: Link): Link {
+    const known = this.#links.get(id);
+    if (known !== undefined && !known.closed) return known;
+    if (!link.closed) this.#links.set(id, link);
+    return link;
+  }
+}

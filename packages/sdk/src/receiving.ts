@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Subscriptions of this agent, and what is done with messages that come straight from their publishers.
+import type { Conversation } from "@fairlead/fabric/conversation.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import { decodeJson } from "@fairlead/fabric/json.ts";
+import { matchSubject } from "@fairlead/protocol/subjects.ts";
+import { Message, type MessageHandler } from "./messages.ts";
+import type { Caller } from "./serving.ts";
+import { validate, type StandardSchema } from "./standard-schema.ts";
+
+export interface DirectSubscription {
+  readonly pattern: string;
+  readonly group: string;
+  readonly concurrency: number;
+  readonly schema: StandardSchema | undefined;
+  readonly handler: MessageHandler<unknown>;
+  readonly signal: AbortSignal;
+  /** Told of a handler that threw: a direct message is not given out again. */
+  readonly onError: (error: FabricError, message: Message) => void;
+}
+
+/** Runs the handler of a subscription, at most so many at once, and gives credit when it is done. */
+class Lane {
+  readonly #subscription: DirectSubscription;
+  readonly #conversation: Conversation;
+  readonly #from: Caller;
+  readonly #waiting: Uint8Array[] = [];
+  #running = 0;
+
+  constructor(subscription: DirectSubscription, conversation: Conversation, from: Caller) {
+    this.#subscription = subscription;
+    this.#conversation = conversation;
+    this.#from = from;
+  }
+
+  push(payload: Uint8Array): void {
+    if (this.#running >= this.#subscription.concurrency) this.#waiting.push(payload);
+    else this.#start(payload);
+  }
+
+  #start(payload: Uint8Array): void {
+    const work = this.#handle(payload);
+    if (work === undefined) {
+      this.#conversation.consumed(payload.length);
+      return;
+    }
+    this.#running++;
+    void work.finally(() => {
+      this.#conversation.consumed(payload.length);
+      this.#running--;
+      const next = this.#waiting.shift();
+      if (next !== undefined) this.#start(next);
+    });
+  }
+
+  /** Undefined when the handler was done at once. */
+  #handle(payload: Uint8Array): Promise<void> | undefined {
+    const { schema } = this.#subscription;
+    if (schema !== undefined) return this.#handleChecked(schema, payload);
+    const message = this.#message(payload);
+    try {
+      const result = this.#subscription.handler(message);
+      if (!(result instanceof Promise)) return undefined;
+      return result.catch((thrown: unknown) => this.#report(thrown, message));
+    } catch (thrown) {
+      this.#report(thrown, message);
+      return undefined;
+    }
+  }
+
+  async #handleChecked(schema: StandardSchema, payload: Uint8Array): Promise<void> {
+    let message = this.#message(payload);
+    try {
+      const value = await validate(schema, decodeJson(payload), `a message of ${message.subject}`);
+      message = this.#message(payload, { value });
+      await this.#subscription.handler(message);
+    } catch (thrown) {
+      this.#report(thrown, message);
+    }
+  }
+
+  #report(thrown: unknown, message: Message): void {
+    this.#subscription.onError(FabricError.from(thrown), message);
+  }
+
+  #message(bytes: Uint8Array, checked?: { readonly value: unknown }): Message {
+    return new Message({
+      subject: this.#conversation.headers?.["subject"] ?? "",
+      bytes,
+      headers: this.#conversation.headers ?? {},
+      from: this.#from,
+      attempt: 1,
+      signal: this.#subscription.signal,
+      ...(checked === undefined ? {} : { checked }),
+    });
+  }
+}
+
+/** Gives the items of a publisher's conversation to the subscriptions that match. */
+export function receiveMessages(
+  conversation: Conversation,
+  subscriptions: Iterable<DirectSubscription>,
+  from: Caller,
+): void {
+  const { subject = "", group = "" } = conversation.headers ?? {};
+  const lanes: Lane[] = [];
+  for (const subscription of subscriptions) {
+    if (subscription.group !== group || !matchSubject(subscription.pattern, subject)) continue;
+    lanes.push(new Lane(subscription, conversation, from));
+    // A member of a group gets a message once, however many of its subscriptions match.
+    if (group !== "") break;
+  }
+  if (lanes.length === 0) throw new FabricError("not_found", `nobody here wants "${subject}"`);
+  const [only] = lanes;
+  conversation.handlers = {
+    onItem(payload) {
+      if (lanes.length === 1 && only !== undefined) only.push(payload);
+      else for (const lane of lanes) lane.push(payload);
+    },
+    onEnd: () => conversation.end(),
+    onCancel: () => undefined,
+    onRoom: () => undefined,
+  };
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What programs import.
+export { Agent } from "./agent.ts";
+export type {
+  AgentEnd,
+  AgentOptions,
+  EmitOptions,
+  Served,
+  ServeOptions,
+  Subscribed,
+  SubscribeOptions,
+} from "./agent-options.ts";
+export type { CallOptions } from "./calling.ts";
+export type { Client, Outcome } from "./client.ts";
+export { contract, rpc, stream, type Contract, type Method, type Methods } from "./contract.ts";
+export type { Duration } from "./duration.ts";
+export { join, type JoinOptions } from "./join.ts";
+export { Message, type MessageHandler } from "./messages.ts";
+export type { SessionStatus } from "./node-session.ts";
+export type { Handlers } from "./serve.ts";
+export type { CallContext, Caller } from "./serving.ts";
+export type { StandardSchema } from "./standard-schema.ts";
+export { FabricError, type FabricCode } from "@fairlead/fabric/errors.ts";
+export type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fabric in one process, for tests of agents: no node, no network, the same behaviour.
+import { createHub } from "@fairlead/fabric/hub.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import { createMemoryTransports } from "@fairlead/fabric/memory-transport.ts";
+import { createRegistry } from "@fairlead/fabric/registry.ts";
+import type { Transport } from "@fairlead/fabric/transport.ts";
+import { Agent } from "./agent.ts";
+import type { AgentOptions } from "./agent-options.ts";
+import type { Environment } from "./environment.ts";
+
+export interface TestFabric extends AsyncDisposable {
+  /** Joins an agent; `direct: false` makes its peers reach it through the node. */
+  join(options: AgentOptions & { readonly direct?: boolean }): Promise<Agent>;
+}
+
+/** Makes a node and a network in memory. Its agents leave when it is disposed. */
+export function createTestFabric(): TestFabric {
+  const hub = createHub({
+    registry: createRegistry(),
+    node: { id: "test-node", name: "test" },
+    nowMs: Date.now,
+    keyOf: (scope) => `key of ${scope}`,
+    pick: (candidates) => candidates[Math.floor(Math.random() * candidates.length)],
+  });
+  const listeners = new Map<string, (transport: Transport) => void>();
+  const agents = new Set<Agent>();
+  let next = 1;
+  function createEnvironment(direct: boolean): Environment {
+    const base = {
+      dialNode(): Promise<Transport> {
+        const [near, far] = createMemoryTransports();
+        hub.accept(far);
+        return Promise.resolve(near);
+      },
+      dialPeer(address: string): Promise<Transport> {
+        const accept = listeners.get(address);
+        if (accept === undefined)
+          return Promise.reject(new FabricError("unavailable", `nobody listens at ${address}`));
+        const [near, far] = createMemoryTransports();
+        accept(far);
+        return Promise.resolve(near);
+      },
+      nowMs: Date.now,
+      random: Math.random,
+    };
+    if (!direct) return base;
+    return {
+      ...base,
+      listen(onTransport) {
+        const address = `memory:${next++}`;
+        listeners.set(address, onTransport);
+        return Promise.resolve({
+          addresses: [address],
+          [Symbol.asyncDispose]() {
+            listeners.delete(address);
+            return Promise.resolve();
+          },
+        });
+      },
+    };
+  }
+  return {
+    async join({ direct = true, ...options }) {
+      const agent = await Agent.start(createEnvironment(direct), options);
+      agents.add(agent);
+      return agent;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const agent of agents) await agent[Symbol.asyncDispose]();
+      hub.close();
+    },
+  };
+}
