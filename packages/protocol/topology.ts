@@ -9,7 +9,7 @@ export const HOPS_MAX_DEFAULT = 10;
 /** Which agents of the scope are members. What is left out leaves nobody out; an empty selector means all. */
 export const MemberSelector = z.strictObject({
   /** Names, in which `*` stands for any letters: `worker-*`. One of them has to fit. */
-  names: z.array(z.string().min(1).max(63)).max(1_000).optional(),
+  names: z.array(z.string().min(1).max(63)).max(2_000).optional(),
   /** Skills that a member has, all of them. */
   skills: z.array(z.string().min(1).max(63)).max(64).optional(),
   /** Tags that a member carries, all of them. */

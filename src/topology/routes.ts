@@ -81,6 +81,10 @@ export function nextHop(graph: TopologyGraph, from: string, to: string): string 
   return tableOf(graph).nextHop(from, to);
 }
 
+function nameShape({ kind }: TopologyGraph): string {
+  return kind === "custom" ? "topology" : kind;
+}
+
 function refuse(why: RefusalKind, reason: string): SendVerdict {
   return { verdict: "refused", why, reason };
 }
@@ -94,17 +98,17 @@ export function canSend(graph: TopologyGraph, from: string, to: string, hopsDone
   for (const name of graph.members) members.delete(name);
   const [stranger] = members;
   if (stranger !== undefined)
-    return refuse("not-a-member", `${stranger} is not a member of the ${graph.kind}`);
+    return refuse("not-a-member", `${stranger} is not a member of the ${nameShape(graph)}`);
   if (from === to) return { verdict: "allowed", path: [from] };
   const path = tableOf(graph).findPath(from, to);
   const next = path?.[1];
   if (!graph.relay && path?.length !== 2)
     return refuse(
       "no-link",
-      `the ${graph.kind} has no link from ${from} to ${to}, and does not relay`,
+      `the ${nameShape(graph)} has no link from ${from} to ${to}, and does not relay`,
     );
   if (path === undefined || next === undefined)
-    return refuse("no-path", `no links of the ${graph.kind} lead from ${from} to ${to}`);
+    return refuse("no-path", `no links of the ${nameShape(graph)} lead from ${from} to ${to}`);
   const hops = hopsDone + path.length - 1;
   if (hops > graph.hopsMax)
     return refuse(

@@ -10,7 +10,7 @@ export function memberNamed(name: string, joinedAtMs = 0): Member {
 
 /** Members named by the letters of a text, joined in this order: `abc`. */
 export function membersOf(text: string): Member[] {
-  return [...text].map((name, i) => memberNamed(name, i));
+  return text.split("").map((name, i) => memberNamed(name, i));
 }
 
 /** A declaration with its defaults. */
