@@ -47,15 +47,21 @@ export class LinkSet {
 
   /** Sorted; without direction each once, the lesser name first. */
   list(): TopologyLink[] {
-    return [...this.#from]
-      .flatMap(([from, targets]) => [...targets].map((to) => ({ from, to })))
-      .filter(({ from, to }) => this.directed || from < to)
-      .sort(compareLinks);
+    const list: TopologyLink[] = [];
+    for (const from of [...this.#from.keys()].sort(compareNames)) {
+      for (const to of [...this.from(from)].sort(compareNames))
+        if (this.directed || from < to) list.push({ from, to });
+    }
+    return list;
   }
-}
 
-function compareLinks(a: TopologyLink, b: TopologyLink): number {
-  return compareNames(a.from, b.from) || compareNames(a.to, b.to);
+  /** Whether every one of the names can be reached from the first, along links and against them where undirected. */
+  connects(names: readonly string[]): boolean {
+    const seen = new Set(names.slice(0, 1));
+    // A Set may be added to while it is walked: what is added comes last.
+    for (const at of seen) for (const next of this.from(at)) seen.add(next);
+    return seen.size === names.length;
+  }
 }
 
 /** What the links of one graph have that the other has not, both ways. A change of direction changes every link. */

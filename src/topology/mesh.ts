@@ -65,7 +65,7 @@ function fillLinks(links: LinkSet, names: readonly string[], degree: number): vo
 
 /** Joins separate parts by crossing a link of one, on a circle, with one of another: no degree changes. */
 function joinParts(links: LinkSet, names: readonly string[]): void {
-  for (;;) {
+  while (!links.connects(names)) {
     const graph = { directed: false, members: [...names], links: links.list() };
     const parts = groupMembers(graph).map((part) => new Set(part));
     const [first, second] = parts;

@@ -17,6 +17,8 @@ export type SendVerdict =
 
 /** Next hops of a graph. A row is computed with the first message to its receiver: O(links), then kept. */
 export interface RouteTable {
+  /** Whether it is a member. */
+  has(name: string): boolean;
   /** Whom to hand a message for `to` on to; undefined when there is no way. */
   nextHop(from: string, to: string): string | undefined;
   /** The shortest way, the least names among equals; undefined when there is none. */
@@ -65,7 +67,7 @@ export function createRouteTable(graph: TopologyGraph): RouteTable {
     }
     return path;
   };
-  return { nextHop, findPath };
+  return { has: (name) => places.has(name), nextHop, findPath };
 }
 
 const tables = new WeakMap<TopologyGraph, RouteTable>();
@@ -94,13 +96,12 @@ function refuse(why: RefusalKind, reason: string): SendVerdict {
  * the links that the message has come along already; a node that hands on asks again with its own name as `from`.
  */
 export function canSend(graph: TopologyGraph, from: string, to: string, hopsDone = 0): SendVerdict {
-  const members = new Set([from, to]);
-  for (const name of graph.members) members.delete(name);
-  const [stranger] = members;
+  const table = tableOf(graph);
+  const stranger = [from, to].find((name) => !table.has(name));
   if (stranger !== undefined)
     return refuse("not-a-member", `${stranger} is not a member of the ${nameShape(graph)}`);
   if (from === to) return { verdict: "allowed", path: [from] };
-  const path = tableOf(graph).findPath(from, to);
+  const path = table.findPath(from, to);
   const next = path?.[1];
   if (!graph.relay && path?.length !== 2)
     return refuse(
