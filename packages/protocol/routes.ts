@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What travels over HTTP beside the objects of views.ts: sign-in, streams, lists, builds.
 import { z } from "zod";
+import { AgentRecord } from "./agent.ts";
 import { Decision } from "./decision.ts";
 import { Intent, ScopeName, ServiceName } from "./intent.ts";
 import {
@@ -24,6 +25,9 @@ export const DecisionList = listOf("DecisionList", Decision);
 export type DecisionList = z.infer<typeof DecisionList>;
 export const AlertList = listOf("AlertList", Alert);
 export type AlertList = z.infer<typeof AlertList>;
+
+export const AgentList = listOf("AgentList", AgentRecord);
+export type AgentList = z.infer<typeof AgentList>;
 
 /** One line of `GET /v1/logs`. */
 export const LogLine = z.strictObject({

@@ -5,6 +5,7 @@ import type { Server } from "node:http";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Operations } from "#control/operations.ts";
+import type { Fabric } from "#fabric/fabric.ts";
 import { createApp } from "./app.ts";
 import type { Channel } from "./channel.ts";
 import {
@@ -21,6 +22,7 @@ import type { ApiParts } from "./parts.ts";
 
 export interface ApiOptions {
   readonly operations: Operations;
+  readonly fabric: Pick<Fabric, "list">;
   readonly settings: ApiSettings;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -53,13 +55,14 @@ async function closeServer(server: Server, clock: Clock): Promise<void> {
 }
 
 /** An API over `operations`; it listens nowhere yet. */
-export function createApi({ operations, settings, logger, clock }: ApiOptions): Api {
+export function createApi({ operations, fabric, settings, logger, clock }: ApiOptions): Api {
   const closing = new AbortController();
   const servers: Server[] = [];
   let origin: string | undefined;
   const streams = createStreams(settings.limits, clock, closing.signal);
   const parts: ApiParts = {
     operations,
+    fabric,
     settings,
     logger,
     clock,

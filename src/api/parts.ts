@@ -3,6 +3,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Caller, Operations } from "#control/operations.ts";
+import type { Fabric } from "#fabric/fabric.ts";
 import type { ApiContext } from "./channel.ts";
 import type { FailureLimit, Sessions } from "./sessions.ts";
 import type { ApiSettings } from "./settings.ts";
@@ -11,6 +12,7 @@ import type { Streams } from "./streams.ts";
 /** Everything that the routes work with. */
 export interface ApiParts {
   readonly operations: Operations;
+  readonly fabric: Pick<Fabric, "list">;
   readonly settings: ApiSettings;
   readonly logger: Logger;
   readonly clock: Clock;

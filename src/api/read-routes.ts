@@ -4,6 +4,7 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { Decision, DecisionOutcome } from "@fairlead/protocol/decision.ts";
 import { Intent } from "@fairlead/protocol/intent.ts";
 import {
+  AgentList,
   AlertList,
   Capabilities,
   DecisionList,
@@ -34,6 +35,12 @@ import type { ApiParts } from "./parts.ts";
 const name = z.string().min(1).max(300);
 const instanceQuery = scopeQuery.extend({ service: name.optional() });
 const objectQuery = scopeQuery.extend({ object: name });
+const agentQuery = scopeQuery.extend({
+  name: name.optional(),
+  kind: z.enum(["agent", "service"]).optional(),
+  skill: name.optional(),
+  contract: name.optional(),
+});
 const decisionQuery = scopeQuery.extend({
   service: name.optional(),
   outcome: DecisionOutcome.optional(),
@@ -74,6 +81,10 @@ const servicesRoute = createRoute({
 const instancesRoute = createRoute({
   ...get("/v1/instances", "Containers behind the services", InstanceList),
   request: { query: instanceQuery },
+});
+const agentsRoute = createRoute({
+  ...get("/v1/agents", "Programs that joined the fabric, and what they serve", AgentList),
+  request: { query: agentQuery },
 });
 const inspectRoute = createRoute({
   ...get(
@@ -154,6 +165,11 @@ function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     const filter = given(c.req.valid("query"));
     const answer = await runOperation(c, parts, (caller) => operations.decisions(filter, caller));
     return c.json(wrapList("DecisionList", answer), 200);
+  });
+  app.openapi(agentsRoute, (c) => {
+    const items = parts.fabric.list(given(c.req.valid("query")));
+    const answer = { items, asOfMs: parts.clock.nowMs(), missing: [] };
+    return c.json(wrapList("AgentList", answer), 200);
   });
   app.openapi(alertsRoute, async (c) => {
     const answer = await runOperation(c, parts, (caller) => operations.alerts(caller));

@@ -17,7 +17,7 @@ export interface Argument {
 
 export interface Command {
   readonly name: string;
-  readonly group: "See" | "Ask" | "Change" | "Dig" | "Set up" | "Admin";
+  readonly group: "See" | "Ask" | "Talk" | "Change" | "Dig" | "Set up" | "Admin";
   readonly summary: string;
   readonly arguments: readonly Argument[];
   readonly flags: readonly Flag[];

@@ -113,6 +113,30 @@ export const cliErrors = defineErrors({
     cause: "Something that Fairlead made is still there",
     remedy: "remove what is listed by hand, or run `fairlead uninstall` again",
   },
+  "no-fabric": {
+    id: "FL0690",
+    code: "unavailable",
+    cause: "The fabric of the node cannot be reached",
+    remedy: "start the node: fairlead node; only root and the node's user may open its socket",
+  },
+  "no-agent": {
+    id: "FL0691",
+    code: "not_found",
+    cause: "Nobody of that name has joined the fabric in this scope",
+    remedy: "fairlead agents -A",
+  },
+  "call-failed": {
+    id: "FL0692",
+    code: "aborted",
+    cause: "The agent answered with an error",
+    remedy: "read the agent's words in the message",
+  },
+  "call-expired": {
+    id: "FL0693",
+    code: "deadline_exceeded",
+    cause: "The agent did not answer in time",
+    remedy: "wait longer with --timeout, or see `fairlead agents`",
+  },
   "connection-lost": {
     id: "FL0619",
     code: "unavailable",

@@ -39,6 +39,8 @@ const BY_KIND: Readonly<Record<string, number>> = {
   [cliErrors["wait-expired"].id]: EXIT.timeout,
   [cliErrors["build-failed"].id]: EXIT.no,
   [cliErrors["not-removed"].id]: EXIT.no,
+  [cliErrors["call-failed"].id]: EXIT.no,
+  [cliErrors["call-expired"].id]: EXIT.timeout,
 };
 
 /** Whatever is wrong with a Compose file is bad input. */

@@ -39,6 +39,15 @@ export const SEE_COMMANDS: readonly Command[] = [
     load: () => import("./commands/services.ts"),
   },
   {
+    name: "agents",
+    group: "See",
+    summary: "programs that joined the fabric, and what they serve",
+    arguments: [],
+    flags: LIST_FLAGS,
+    writes: false,
+    load: () => import("./commands/agents.ts"),
+  },
+  {
     name: "logs",
     group: "See",
     summary: "output of instances, merged by time",

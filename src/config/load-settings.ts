@@ -39,7 +39,13 @@ interface Layered {
 }
 
 /** Variables that are no settings but are Fairlead's. */
-const OTHER_VARIABLES = new Set(["FAIRLEAD_CONFIG", "FAIRLEAD_SCOPE", "FAIRLEAD_CTX"]);
+const OTHER_VARIABLES = new Set([
+  "FAIRLEAD_CONFIG",
+  "FAIRLEAD_SCOPE",
+  "FAIRLEAD_CTX",
+  "FAIRLEAD_FABRIC",
+  "FAIRLEAD_TICKET",
+]);
 
 function listDefaults(options: LoadOptions): Record<string, string | number> {
   return {
@@ -53,6 +59,8 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     resyncIntervalMs: 30_000,
     "engine.endpoint": "",
     "engine.parallelism": 32,
+    "fabric.socket": "",
+    "fabric.listen": "off",
     "decisions.keepDays": 30,
     "decisions.sizeMaxBytes": 268_435_456,
   };

@@ -76,6 +76,13 @@ export const SettingsSchema = z.strictObject({
       ),
     parallelism: count(1, 256).describe("Writes to the engine that may be under way at once."),
   }),
+  fabric: z.strictObject({
+    socket: z
+      .string()
+      .regex(/^(\/.*)?$/, "has to be an absolute path, or empty")
+      .describe("Path of the unix socket on which programs of this host join the fabric."),
+    listen: listen.describe("Address and port on which others join the fabric with a ticket."),
+  }),
   decisions: z.strictObject({
     keepDays: count(1, 3_650).describe("Days that decisions are kept."),
     sizeMaxBytes: size(1_048_576, 1_099_511_627_776).describe(
@@ -121,6 +128,15 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
   "engine.parallelism": {
     effect: "higher starts many containers sooner, up to about 32 on two cores",
     cost: "engine memory and latency of other clients",
+  },
+  "fabric.socket": {
+    effect: "moves the socket; programs have to be told with FAIRLEAD_FABRIC",
+    cost: "none",
+    otherwise: "fabric/fabric.sock in the directory of socket",
+  },
+  "fabric.listen": {
+    effect: "lets programs join that cannot open a socket of this host",
+    cost: "frames are not encrypted",
   },
   "decisions.keepDays": {
     effect: "a longer past for why",

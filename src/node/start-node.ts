@@ -24,6 +24,8 @@ import { createScopeViews } from "#control/scope-views.ts";
 import { createSupervisor } from "#control/supervisor.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
 import { openEngine } from "#engine/open.ts";
+import type { Fabric } from "#fabric/fabric.ts";
+import { openFabric } from "#fabric/open.ts";
 import type { Facts } from "#model/facts.ts";
 import { storeErrors } from "#store/errors.ts";
 import { openStore, quarantineStore } from "#store/open.ts";
@@ -165,11 +167,27 @@ function runLoops(
   return failed;
 }
 
-async function openApi(parts: NodeParts, operations: Operations): Promise<Api> {
+/** The fabric's socket lies in a directory of its own, so that it can be given away without the API's. */
+async function startFabric(parts: NodeParts): Promise<Fabric> {
+  const { settings, clock, random, logger } = parts;
+  const { socket } = settings.fabric;
+  return openFabric(
+    {
+      node: { id: createId("node", clock.nowMs(), random), name: settings.nodeName },
+      socket: socket === "" ? join(dirname(settings.socket), "fabric", "fabric.sock") : socket,
+      listen: settings.fabric.listen,
+      secret: await readToken(settings.stateDir, "fabric-secret"),
+    },
+    { clock, random, logger },
+  );
+}
+
+async function openApi(parts: NodeParts, operations: Operations, fabric: Fabric): Promise<Api> {
   const { version, pageDirectory, logger, clock } = parts;
-  const token = await readToken(parts.settings.stateDir);
+  const token = await readToken(parts.settings.stateDir, "token");
   return createApi({
     operations,
+    fabric,
     settings: {
       version,
       token,
@@ -231,7 +249,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       storeSizeBytes: () => house.storeSizeBytes(),
       page: () => page,
     });
-    const api = stack.use(await openApi(parts, operations));
+    const fabric = stack.use(await startFabric(parts));
+    const api = stack.use(await openApi(parts, operations, fabric));
     const failed = runLoops(stack, [board, supervisor, house]);
     await api.listenUnix(settings.socket);
     page = await listenForPage(settings.listen, api);

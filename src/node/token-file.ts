@@ -3,9 +3,12 @@ import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** The API's token: read from the state directory, or made on first use, readable by this user only. */
-export async function readToken(stateDir: string): Promise<string> {
-  const path = join(stateDir, "token");
+/** A secret of the node: read from the state directory, or made on first use, readable by this user only. */
+export async function readToken(
+  stateDir: string,
+  name: "token" | "fabric-secret",
+): Promise<string> {
+  const path = join(stateDir, name);
   try {
     const token = (await readFile(path, "utf8")).trim();
     if (token.length >= 32) return token;

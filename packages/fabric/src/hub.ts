@@ -30,6 +30,10 @@ export interface HubOptions {
     open: Conversation["open"],
   ) => AgentRecord | undefined;
   readonly methods?: ReadonlyMap<string, HubMethod>;
+  /** Throws to refuse a peer. */
+  readonly admit?: (peer: Hello) => void;
+  /** Links by agent id, shared by all the hubs of a node. */
+  readonly links?: Map<string, Link>;
   /** The link to another node, for agents that joined there. */
   readonly linkTo?: (node: string) => Link | undefined;
 }
@@ -80,7 +84,7 @@ export function createHub(options: HubOptions): Hub {
   const { registry } = options;
   const links = new Set<Link>();
   /** Links of agents that joined here, by agent id. */
-  const joined = new Map<string, Link>();
+  const joined = options.links ?? new Map<string, Link>();
 
   /** The record lives as long as the conversation; each item replaces what may change in it. */
   function join(conversation: Conversation, caller: Hello, link: Link): void {
@@ -188,6 +192,7 @@ export function createHub(options: HubOptions): Hub {
         dialled: false,
         self: { ...options.node, scope: "" },
         accept,
+        ...(options.admit === undefined ? {} : { admit: options.admit }),
         onClosed: () => void links.delete(link),
       });
       links.add(link);

@@ -12,6 +12,8 @@ export interface AgentOptions {
   readonly name: string;
   readonly kind?: "agent" | "service";
   readonly scope?: string;
+  /** Proof for the node that this program may join under this name; containers are given one. */
+  readonly ticket?: string;
   readonly version?: string;
   readonly skills?: readonly string[];
   readonly tags?: Readonly<Record<string, string>>;
@@ -52,4 +54,11 @@ export interface Subscribed {
 /** How an agent's time in the fabric ended. */
 export interface AgentEnd {
   readonly reason: string;
+}
+
+export interface PingAnswer {
+  /** There and back, milliseconds. */
+  readonly tookMs: number;
+  /** Id of the instance that answered. */
+  readonly by: string;
 }

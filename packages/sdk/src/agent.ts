@@ -2,16 +2,17 @@
 // An agent that joined: what it serves, whom it calls, what it sends and hears. Made by `join`.
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import { encodeJson } from "@fairlead/fabric/json.ts";
+import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { createRegistry, matchesFilter, type Registry } from "@fairlead/fabric/registry.ts";
 import type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { FindRequest, JoinRequest } from "@fairlead/protocol/fabric.ts";
-import { Calling } from "./calling.ts";
+import { Calling, type CallOptions } from "./calling.ts";
 import type {
   AgentEnd,
   AgentOptions,
   EmitOptions,
+  PingAnswer,
   Served,
   ServeOptions,
   Subscribed,
@@ -32,6 +33,7 @@ import { answerConversation, Turnstile, type Caller, type ServedMethod } from ".
 import { StatusFeed } from "./status-feed.ts";
 import { findTracing, type Tracing } from "./tracing.ts";
 
+const PING = "$ping";
 const CONCURRENCY = 64;
 const TTL_MS = 5_000;
 const LOAD_MS = 1_000;
@@ -63,14 +65,12 @@ export class Agent implements AsyncDisposable {
   readonly #subscriptions = new Set<DirectSubscription>();
   readonly #ending = new AbortController();
   readonly #tracing: Tracing;
-  readonly #environment: Environment;
   #listening: Listening | undefined;
   #draining = false;
   #loadTimer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(environment: Environment, options: AgentOptions, tracing: Tracing) {
     const { random } = environment;
-    this.#environment = environment;
     this.#options = options;
     this.#tracing = tracing;
     this.name = options.name;
@@ -88,7 +88,12 @@ export class Agent implements AsyncDisposable {
     });
     this.#session = new NodeSession({
       environment,
-      identity: { id: this.id, name: this.name, scope: this.scope },
+      identity: {
+        id: this.id,
+        name: this.name,
+        scope: this.scope,
+        ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
+      },
       describe: () => this.#describe(),
       directory: this.#directory,
       accept,
@@ -170,6 +175,55 @@ export class Agent implements AsyncDisposable {
     options: { readonly agent?: string } = {},
   ): Client<M> {
     return createClient(contract, this.#calling, options.agent);
+  }
+
+  /** Calls `contract/method` of an agent without its contract at hand: JSON in, JSON out, checked by the other side only. */
+  async call(
+    agent: string,
+    method: string,
+    input: unknown,
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    const target = { agent };
+    const payload = encodeJson(input);
+    return decodeJson(
+      await this.#calling.call({ target, method, payload, idempotent: false, options }),
+    );
+  }
+
+  /** The same for a method that answers with a stream. */
+  async *stream(
+    agent: string,
+    method: string,
+    input: unknown,
+    options: CallOptions = {},
+  ): AsyncGenerator<unknown> {
+    const request = {
+      target: { agent },
+      method,
+      payload: encodeJson(input),
+      idempotent: false,
+      options,
+    };
+    for await (const item of this.#calling.stream(request)) yield decodeJson(item);
+  }
+
+  /** Goes to an agent and back with a payload of this size. Resolves with how it went there. */
+  async ping(agent: string, sizeBytes = 0, options: CallOptions = {}): Promise<PingAnswer> {
+    const target = { agent };
+    const payload = Buffer.alloc(sizeBytes);
+    const beganMs = performance.now();
+    const answer = await this.#calling.call({
+      target,
+      method: PING,
+      payload,
+      idempotent: true,
+      options,
+    });
+    return {
+      tookMs: performance.now() - beganMs,
+      by: answer === undefined ? "" : Buffer.from(answer).toString("utf8"),
+    };
   }
 
   /** Those who are there now. */
@@ -332,6 +386,10 @@ export class Agent implements AsyncDisposable {
   #accept(conversation: Conversation, link: Link): void {
     const { method, caller } = conversation.open;
     const from = this.#callerOf(caller, link);
+    if (method === PING) {
+      conversation.end(Buffer.from(this.id));
+      return;
+    }
     if (method === EMIT) return receiveMessages(conversation, this.#subscriptions, from);
     const [contract = "", name = ""] = method.split("/");
     const service = this.#services.get(contract);
@@ -350,11 +408,6 @@ export class Agent implements AsyncDisposable {
     if (scope !== "") return { scope, name };
     const cut = caller.indexOf("/");
     return { scope: caller.slice(0, cut), name: caller.slice(cut + 1) };
-  }
-
-  /** Milliseconds since 1970, as this agent's environment has them. */
-  nowMs(): number {
-    return this.#environment.nowMs();
   }
 }
 

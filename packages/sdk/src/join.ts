@@ -21,14 +21,14 @@ export interface JoinOptions extends AgentOptions {
   readonly advertise?: readonly string[];
 }
 
-const DEFAULT_SOCKET = "/run/fairlead.sock";
+const DEFAULT_SOCKET = "/run/fairlead/fairlead.sock";
 
-/** The fabric's socket lies beside the API's. */
+/** The fabric's socket lies below the API's directory. */
 function findNode(): string {
   const named = process.env["FAIRLEAD_FABRIC"];
   if (named !== undefined && named !== "") return named;
   const api = process.env["FAIRLEAD_SOCKET"] ?? DEFAULT_SOCKET;
-  return `unix:${dirname(api)}/fairlead-fabric.sock`;
+  return `unix:${dirname(api)}/fabric/fabric.sock`;
 }
 
 /**
@@ -54,5 +54,10 @@ export async function join(options: JoinOptions): Promise<Agent> {
         : { host: options.listen?.host ?? host, port: options.listen?.port ?? 0 },
     ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
   });
-  return Agent.start(environment, { ...options, scope });
+  const ticket = options.ticket ?? process.env["FAIRLEAD_TICKET"];
+  return Agent.start(environment, {
+    ...options,
+    scope,
+    ...(ticket === undefined ? {} : { ticket }),
+  });
 }

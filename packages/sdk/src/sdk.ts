@@ -5,6 +5,7 @@ export type {
   AgentEnd,
   AgentOptions,
   EmitOptions,
+  PingAnswer,
   Served,
   ServeOptions,
   Subscribed,

@@ -117,6 +117,7 @@ export async function startApi(
   const logged: string[] = [];
   const api = createApi({
     operations: fake.operations,
+    fabric: { list: () => [] },
     settings: {
       version: "0.1.0",
       token: TOKEN,

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The face of the fabric room: agents of this node, and where they join.
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import type { AgentFilter, Registry } from "@fairlead/fabric/registry.ts";
+
+/** What a container needs to join: mounted and set when it is created. */
+export interface FabricAccess {
+  /** Directory on the host that holds only the containers' socket. */
+  readonly directory: string;
+  /** Proves which scope and service the container is; good for that name only. */
+  readonly ticket: string;
+}
+
+export interface Fabric extends AsyncDisposable {
+  readonly registry: Registry;
+  /** Links that agents have open. */
+  readonly links: number;
+  /** `unix:/…` of the socket for programs on this host, then TCP where that is switched on. */
+  readonly addresses: readonly string[];
+  list(filter?: AgentFilter): readonly AgentRecord[];
+  /** Lets a container of this scope and service join under the service's name. */
+  grantAccess(scope: string, service: string): FabricAccess;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens the fabric of a node: a socket for programs of this host, one for containers, and TCP where it is wanted.
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { chmod, mkdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import type { Hello } from "@fairlead/fabric/frame.ts";
+import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
+import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
+import { createHub, type Hub, type HubMethod } from "@fairlead/fabric/hub.ts";
+import type { Link } from "@fairlead/fabric/link.ts";
+import { createRegistry } from "@fairlead/fabric/registry.ts";
+import type { Clock, Random } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import { fabricErrors } from "./errors.ts";
+import type { Fabric } from "./fabric.ts";
+
+export interface FabricOptions {
+  readonly node: { readonly id: string; readonly name: string };
+  /** Socket for programs of this host. The containers' lies in a directory of its own beside it. */
+  readonly socket: string;
+  /** `host:port`, or `off`. Who dials in over TCP needs a ticket, as containers do. */
+  readonly listen: string;
+  /** Secret of the node, from which tickets and the keys of scopes are derived. */
+  readonly secret: string;
+  /** Methods beyond those of the hub. */
+  readonly methods?: ReadonlyMap<string, HubMethod>;
+}
+
+interface FabricParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const HOST_MODE = 0o600;
+/** Containers run as any user; their ticket says who they are. */
+const CONTAINER_MODE = 0o666;
+
+function derive(secret: string, ...parts: readonly string[]): string {
+  return createHmac("sha256", secret).update(JSON.stringify(parts)).digest("base64url");
+}
+
+function isSame(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function admitTicket(secret: string, { scope, name, ticket }: Hello): void {
+  if (isSame(ticket, derive(secret, "join", scope, name))) return;
+  throw new FabricError("unauthenticated", `${scope}/${name} may not join with this ticket`, {
+    reason: "ticket",
+  });
+}
+
+async function listenAt(
+  at: ListenOptions["at"],
+  onTransport: ListenOptions["onTransport"],
+): Promise<Listener> {
+  const methods = createHealthMethods((service) =>
+    service === "" ? "serving" : "service-unknown",
+  );
+  try {
+    return await listen({ at, onTransport, methods });
+  } catch (cause) {
+    const where = "path" in at ? at.path : `${at.host}:${at.port}`;
+    const because = cause instanceof Error ? cause.message : String(cause);
+    throw new FairleadError(
+      fabricErrors["fabric-socket-taken"],
+      `the fabric cannot listen at ${where}`,
+      {
+        cause,
+        facts: { because },
+      },
+    );
+  }
+}
+
+/** A socket that nobody listens on any more is taken over; the API's lock has made sure that there is one node. */
+async function listenUnix(
+  path: string,
+  mode: number,
+  onTransport: ListenOptions["onTransport"],
+): Promise<Listener> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  await rm(path, { force: true });
+  const listener = await listenAt({ path }, onTransport);
+  await chmod(path, mode);
+  return listener;
+}
+
+function parseListen(text: string): { readonly host: string; readonly port: number } {
+  const at = text.lastIndexOf(":");
+  return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
+}
+
+/** Opens the fabric. Throws FL0980 when it cannot listen. */
+export async function openFabric(options: FabricOptions, parts: FabricParts): Promise<Fabric> {
+  const { clock, random, logger } = parts;
+  const { secret } = options;
+  const registry = createRegistry();
+  const links = new Map<string, Link>();
+  const createDoor = (admit?: (peer: Hello) => void): Hub =>
+    createHub({
+      registry,
+      node: options.node,
+      nowMs: () => clock.nowMs(),
+      keyOf: (scope) => derive(secret, "scope", scope),
+      pick: (candidates) => {
+        const taking = candidates.filter(({ healthy, draining }) => healthy && !draining);
+        return taking[Math.floor(random() * taking.length)];
+      },
+      links,
+      ...(admit === undefined ? {} : { admit }),
+      ...(options.methods === undefined ? {} : { methods: options.methods }),
+    });
+  const host = createDoor();
+  const guarded = createDoor((peer) => admitTicket(secret, peer));
+  await using stack = new AsyncDisposableStack();
+  const containers = join(dirname(options.socket), "containers", "fabric.sock");
+  const addresses: string[] = [];
+  const add = (listener: Listener): void => {
+    stack.defer(async () => listener[Symbol.asyncDispose]());
+    addresses.push(listener.address);
+  };
+  add(await listenUnix(options.socket, HOST_MODE, (transport) => host.accept(transport)));
+  const inside = await listenUnix(containers, CONTAINER_MODE, (transport) =>
+    guarded.accept(transport),
+  );
+  stack.defer(async () => inside[Symbol.asyncDispose]());
+  if (options.listen !== "off")
+    add(await listenAt(parseListen(options.listen), (transport) => guarded.accept(transport)));
+  const stop = registry.watch((change) => {
+    const { name, scope, id } = change.agent;
+    if (change.type === "up") logger.info("an agent joined", { name, scope, id });
+    else if (change.type === "gone")
+      logger.info("an agent left", { name, scope, id, reason: change.reason });
+  });
+  stack.defer(stop);
+  stack.defer(async () => {
+    await Promise.all([host.drain(1_000), guarded.drain(1_000)]);
+  });
+  const owned = stack.move();
+  return {
+    registry,
+    get links() {
+      return host.links + guarded.links;
+    },
+    addresses,
+    list: (filter) => registry.list(filter),
+    grantAccess: (scope, service) => ({
+      directory: dirname(containers),
+      ticket: derive(secret, "join", scope, service),
+    }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
