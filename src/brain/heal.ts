@@ -55,6 +55,7 @@ export function rememberAct(
   return {
     acts: [...slot.acts.filter((atMs) => atMs > nowMs - windowMs && atMs <= nowMs), nowMs],
     consecutive: consecutive + 1,
+    ...(slot.changed === true ? { changed: true } : {}),
   };
 }
 
@@ -65,7 +66,6 @@ export function describeHeal(service: ServiceIntent): string {
   return `${ladder} max=${actsMax}/${formatDuration(windowMs)}`;
 }
 
-/** The rule that a healing act names, and where its owner wrote it. */
 /** The rule that a decision of the ladder names: the label, or where the restart policy stands. */
 export function healRule(service: ServiceIntent): Rule {
   const at = service.heal.at ?? service.restart.at ?? service.at;

@@ -8,7 +8,7 @@ import { planHeal, planStart } from "./heal.ts";
 import { nameInstance, shortName } from "./naming.ts";
 import { findNamespaceFault } from "./namespaces.ts";
 import { isOwn } from "./pass.ts";
-import { findStopFirstReason, specOf } from "./rollout.ts";
+import { specOf } from "./rollout.ts";
 import { actOn, isPaced, waitFor, type ServicePass } from "./service-pass.ts";
 
 const NS_PER_MS = 1e6;
@@ -119,7 +119,7 @@ function computeProbation(own: ServicePass): number {
   return update.monitorMs + GOOD_RUN_MS + (check.StartPeriod ?? 0) / NS_PER_MS + checksMs;
 }
 
-/** Takes a stop-first change back when the new instance does not come up; the old one is gone already. */
+/** Takes a change back when the new instance does not come up and the old one is gone already. */
 function planTakeBack(
   own: ServicePass,
   slot: number,
@@ -129,7 +129,9 @@ function planTakeBack(
   const { wanted } = own;
   const { spec } = wanted;
   if (wanted.hold || wanted.back || wanted.previous === undefined) return false;
-  if (spec.update.onFailure !== "rollback" || findStopFirstReason(spec) === undefined) return false;
+  if (spec.update.onFailure !== "rollback") return false;
+  // Made again by the ladder or because it was missing: the change it once came with was over.
+  if (own.memory.slots[String(slot)]?.changed !== true) return false;
   if (failed.trigger.atMs - instance.createdAtMs > computeProbation(own)) return false;
   return planGiveUp(own, slot, instance, failed);
 }

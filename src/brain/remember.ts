@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an act leaves in the memory of its service.
 import type { PlannedAction } from "#model/action.ts";
+import type { InstanceFact } from "#model/facts.ts";
 import { EMPTY_SLOT_MEMORY, type ServiceMemory, type SlotMemory } from "#model/memory.ts";
 import { rememberAct } from "./heal.ts";
 
@@ -12,6 +13,13 @@ function changeSlot(
   const key = String(action.slot ?? 0);
   const slot = change(memory.slots[key] ?? EMPTY_SLOT_MEMORY);
   return { ...memory, slots: { ...memory.slots, [key]: slot } };
+}
+
+/** Notes whether what a slot has was made by a change; what was made for another reason is no change to take back. */
+function markChanged(slot: SlotMemory, changed: boolean | undefined): SlotMemory {
+  if (changed === undefined || (slot.changed ?? false) === changed) return slot;
+  const { changed: _before, ...rest } = slot;
+  return changed ? { ...rest, changed } : rest;
 }
 
 /** The memory of its service once `action` has begun at `nowMs`; undefined when it leaves nothing. */
@@ -29,8 +37,46 @@ export function rememberAction(
   }
   if (act === "instance.adopt" && target !== undefined)
     return (memory) => ({ ...memory, adopted: { ...memory.adopted, [target]: hash } });
-  if (budget === undefined) return undefined;
+  const made = act === "instance.create" || act === "instance.replace";
+  const changed = made ? action.trigger.kind === "change" : undefined;
+  if (budget === undefined) {
+    if (changed === undefined) return undefined;
+    return (memory) => changeSlot(memory, action, (slot) => markChanged(slot, changed));
+  }
   const inARow = Number(action.inputs["failuresInARow"] ?? 1) - 1;
   return (memory) =>
-    changeSlot(memory, action, (slot) => rememberAct(slot, inARow, budget.windowMs, nowMs));
+    changeSlot(memory, action, (slot) =>
+      rememberAct(markChanged(slot, changed), inARow, budget.windowMs, nowMs),
+    );
+}
+
+/** The memory without what no longer exists: gone containers, quarantines that are over. Undefined when unchanged. */
+export function tidyMemory(
+  memory: ServiceMemory,
+  instances: readonly InstanceFact[],
+  nowMs: number,
+  goodRunMs: number,
+): ServiceMemory | undefined {
+  const ids = new Set(instances.map((instance) => instance.id));
+  const keep = <T>(record: Readonly<Record<string, T>>): [Record<string, T>, boolean] => {
+    const kept = Object.entries(record).filter(([id]) => ids.has(id));
+    return [Object.fromEntries(kept), kept.length !== Object.keys(record).length];
+  };
+  const [adopted, adoptedChanged] = keep(memory.adopted);
+  const [stoppedByHand, stoppedChanged] = keep(memory.stoppedByHand);
+  let slotsChanged = false;
+  const slots = { ...memory.slots };
+  for (const instance of instances) {
+    const slot = slots[String(instance.slot)];
+    const well =
+      instance.state === "running" &&
+      instance.health !== "unhealthy" &&
+      instance.health !== "starting";
+    if (slot?.quarantinedAtMs === undefined || !well || nowMs - instance.startedAtMs < goodRunMs)
+      continue;
+    slots[String(instance.slot)] = { acts: slot.acts, consecutive: 0 };
+    slotsChanged = true;
+  }
+  if (!adoptedChanged && !stoppedChanged && !slotsChanged) return undefined;
+  return { ...memory, adopted, stoppedByHand, slots };
 }

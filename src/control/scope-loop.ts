@@ -8,13 +8,13 @@ import { computeBackoff } from "#brain/backoff.ts";
 import { GOOD_RUN_MS } from "#brain/diagnosis.ts";
 import type { Hold, ReconcileInput } from "#brain/pass.ts";
 import { planReconcile } from "#brain/reconcile.ts";
+import { rememberAction, tidyMemory } from "#brain/remember.ts";
 import { planRemoval } from "#brain/removal.ts";
 import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import type { Decision } from "#model/decision.ts";
 import type { Intent } from "#model/intent.ts";
 import type { StoreOperation } from "#store/store.ts";
 import type { Actor } from "./actor.ts";
-import { rememberAction, tidyMemory } from "./after-act.ts";
 import type { AlertBoard } from "./alert-board.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Evidence } from "./evidence.ts";
@@ -137,10 +137,10 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
 
   function tidy(input: ReconcileInput): void {
     const operations: StoreOperation[] = [];
+    const own = input.facts.instances.filter((instance) => instance.scope === scope);
+    const byService = Map.groupBy(own, ({ service }) => service);
     for (const [service, entry] of input.memory) {
-      const instances = input.facts.instances.filter(
-        (i) => i.scope === scope && i.service === service,
-      );
+      const instances = byService.get(service) ?? [];
       const tidied = tidyMemory(entry, instances, input.nowMs, GOOD_RUN_MS);
       if (tidied !== undefined) operations.push(memory.update(scope, service, () => tidied));
     }

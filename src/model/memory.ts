@@ -10,6 +10,8 @@ export interface SlotMemory {
   readonly consecutive: number;
   /** Set while the budget is spent. */
   readonly quarantinedAtMs?: number;
+  /** True while the container of the slot is the one that a change of configuration made. */
+  readonly changed?: boolean;
 }
 
 export interface ServiceMemory {
