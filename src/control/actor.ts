@@ -9,7 +9,12 @@ import type { Engine, WriteOptions } from "#engine/engine.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Intent, Mount, ServiceIntent } from "#model/intent.ts";
-import { findAnonymousVolumes, makeCreateRequest, makeResourceLabels } from "./create-request.ts";
+import {
+  findAnonymousVolumes,
+  makeCreateRequest,
+  makeResourceLabels,
+  type FabricAccess,
+} from "./create-request.ts";
 import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";
 
@@ -17,6 +22,8 @@ export interface ActorOptions {
   readonly engine: Engine;
   readonly board: FactsBoard;
   readonly clock: Clock;
+  /** Lets a container of this scope and service join the fabric; undefined where the engine is on another host. */
+  readonly grantAccess?: (scope: string, service: string) => FabricAccess;
 }
 
 /** What became of an act. */
@@ -37,6 +44,8 @@ interface Act {
   readonly write: WriteOptions;
 }
 
+/** Says of a service that its containers are agents. */
+const KIND_LABEL = "fairlead.kind";
 const STOP_GRACE_DEFAULT_MS = 10_000;
 
 function need<T>(value: T | undefined, what: string): T {
@@ -60,7 +69,14 @@ export function createActor(options: ActorOptions): Actor {
     const canonical = nameInstance(act.intent.scope, service, slot);
     const name = nameFor(act, service);
     if (service.pull === "always") await pullQuietly(act, service.container.Image);
-    const place = { board, intent: act.intent, slot };
+    const agent = service.container.Labels?.[KIND_LABEL] === "agent";
+    const access = agent ? options.grantAccess?.(act.intent.scope, service.name) : undefined;
+    const place = {
+      board,
+      intent: act.intent,
+      slot,
+      ...(access === undefined ? {} : { access }),
+    };
     const request = makeCreateRequest(place, service, name, canonical, keep);
     const id = await engine.createInstance(request, act.write);
     if (service.files.length > 0) {

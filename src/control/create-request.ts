@@ -42,7 +42,18 @@ export function makeResourceLabels(
   };
 }
 
+/** How a container joins the fabric: the directory of a socket to mount, and what proves who it is. */
+export interface FabricAccess {
+  readonly directory: string;
+  readonly ticket: string;
+}
+
+/** Where the fabric's socket is inside of containers. */
+const FABRIC_DIRECTORY = "/run/fairlead";
+
 interface Place {
+  /** Given for services that say `fairlead.kind: agent`, on an engine of this host. */
+  readonly access?: FabricAccess;
   readonly board: FactsBoard;
   readonly intent: Intent;
   readonly slot: number;
@@ -102,6 +113,44 @@ function resolveEndpoints(
   });
 }
 
+/** What an agent finds in its environment; what its owner set stays. */
+function makeFabricEnv(place: Place, service: ServiceIntent, ticket: string): readonly string[] {
+  const env = {
+    FAIRLEAD_FABRIC: `unix:${FABRIC_DIRECTORY}/fabric.sock`,
+    FAIRLEAD_NAME: service.name,
+    FAIRLEAD_SCOPE: place.intent.scope,
+    FAIRLEAD_TICKET: ticket,
+  };
+  const own = new Set((service.container.Env ?? []).map((entry) => entry.split("=")[0]));
+  return Object.entries(env).flatMap(([key, value]) => (own.has(key) ? [] : [`${key}=${value}`]));
+}
+
+/** The container's configuration, with what an agent needs to join and the volumes that it keeps. */
+function makeConfig(
+  place: Place,
+  service: ServiceIntent,
+  keep: readonly Mount[],
+): CreateRequest["config"] {
+  const { container } = service;
+  const { access } = place;
+  const socket: readonly Mount[] =
+    access === undefined
+      ? []
+      : [{ Type: "bind", Source: access.directory, Target: FABRIC_DIRECTORY, ReadOnly: true }];
+  const extra = [...keep, ...socket];
+  const Mounts = [...(container.HostConfig?.Mounts ?? []), ...extra];
+  return {
+    StopTimeout: Math.ceil(service.stopGraceMs / 1_000),
+    ...container,
+    ...(access === undefined
+      ? {}
+      : {
+          Env: [...(container.Env ?? []), ...makeFabricEnv(place, service, access.ticket)],
+        }),
+    ...(extra.length === 0 ? {} : { HostConfig: { ...container.HostConfig, Mounts } }),
+  };
+}
+
 /** The whole request. `keep`: anonymous volumes of the container it takes over from. */
 export function makeCreateRequest(
   place: Place,
@@ -110,16 +159,9 @@ export function makeCreateRequest(
   canonicalName: string,
   keep: readonly Mount[],
 ): CreateRequest {
-  const { container } = service;
-  const mounts = [...(container.HostConfig?.Mounts ?? []), ...keep];
-  const config = {
-    StopTimeout: Math.ceil(service.stopGraceMs / 1_000),
-    ...container,
-    ...(keep.length === 0 ? {} : { HostConfig: { ...container.HostConfig, Mounts: mounts } }),
-  };
   return {
     name,
-    config,
+    config: makeConfig(place, service, keep),
     labels: makeLabels(place.intent, service, place.slot),
     ...(service.platform === undefined ? {} : { platform: service.platform }),
     networkMode: resolveNetworkMode(place, service),

@@ -214,13 +214,21 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
   try {
     const { store, engine, loops, memory } = await openHands(parts, stack);
     const { decisions, alerts, feed, board } = loops;
+    const fabric = stack.use(await startFabric(parts));
     const supervisor = createSupervisor({
       store,
       board,
       memory,
       decisions,
       alerts,
-      actor: createActor({ engine, board, clock }),
+      actor: createActor({
+        engine,
+        board,
+        clock,
+        ...(engine.endpoint.startsWith("unix:")
+          ? { grantAccess: (scope, service) => fabric.grantAccess(scope, service) }
+          : {}),
+      }),
       evidence: createEvidence(engine, board),
       clock,
       logger,
@@ -249,7 +257,6 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       storeSizeBytes: () => house.storeSizeBytes(),
       page: () => page,
     });
-    const fabric = stack.use(await startFabric(parts));
     const api = stack.use(await openApi(parts, operations, fabric));
     const failed = runLoops(stack, [board, supervisor, house]);
     await api.listenUnix(settings.socket);

@@ -6,7 +6,9 @@ import { Agent } from "./agent.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { createGrpcEnvironment } from "./grpc-environment.ts";
 
-export interface JoinOptions extends AgentOptions {
+export interface JoinOptions extends Omit<AgentOptions, "name"> {
+  /** Name by which others call it; in containers that Fairlead starts, the service's by default. */
+  readonly name?: string;
   /**
    * Where the node's fabric is: `unix:/path` or `host:port`. By default what FAIRLEAD_FABRIC says, which is set in
    * containers that Fairlead starts; else the socket of a node on this machine.
@@ -35,11 +37,12 @@ function findNode(): string {
  * Joins the fabric of this machine's node. Rejects with `invalid_argument` for a name that is none, `unavailable` when the node
  * cannot be reached.
  */
-export async function join(options: JoinOptions): Promise<Agent> {
-  if (!AgentName.safeParse(options.name).success) {
+export async function join(options: JoinOptions = {}): Promise<Agent> {
+  const name = options.name ?? process.env["FAIRLEAD_NAME"] ?? "";
+  if (!AgentName.safeParse(name).success) {
     throw new FabricError(
       "invalid_argument",
-      `"${options.name}" is no name; use up to 63 of a-z, 0-9 and -, as in DNS`,
+      `"${name}" is no name; use up to 63 of a-z, 0-9 and -, as in DNS`,
     );
   }
   const node = options.node ?? findNode();
@@ -57,6 +60,7 @@ export async function join(options: JoinOptions): Promise<Agent> {
   const ticket = options.ticket ?? process.env["FAIRLEAD_TICKET"];
   return Agent.start(environment, {
     ...options,
+    name,
     scope,
     ...(ticket === undefined ? {} : { ticket }),
   });
