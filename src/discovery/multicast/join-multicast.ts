@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Discovery without configuration: hosts of one network tell each other what runs on them.
+//
+// A record is sent once when it is new. Beats follow that name every record's revision; who lacks one asks for it. So
+// a lost datagram costs one more question and no state on the sender's side. Beats come three times a heartbeat, and who
+// is silent for one is asked ten times during the next: loss alone does not make anybody dead.
+import { once } from "node:events";
+import type { Clock, Random } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import type { Announcement, Discovery } from "#discovery/discovery.ts";
+import { discoveryErrors } from "#discovery/errors.ts";
+import { createRoster } from "#discovery/roster.ts";
+import { decodeMessage, type Message } from "./datagram.ts";
+import { createGate, type GateCounters } from "./gate.ts";
+import { checkOptions, type MulticastOptions } from "./multicast-options.ts";
+import { openGroupSocket } from "./open-group-socket.ts";
+import { createOutbox } from "./outbox.ts";
+import { createOwnRecords } from "./own-records.ts";
+import { createPeers, type PeerView } from "./peers.ts";
+import { createPlainForm } from "./plain-form.ts";
+import { createSealer } from "./seal.ts";
+
+export interface MulticastCounters extends GateCounters {
+  sent: number;
+  /** Heartbeats of the plain form that were understood. */
+  plain: number;
+}
+
+export interface MulticastDiscovery extends Discovery {
+  readonly kind: "multicast";
+  /** Who is heard, and who is suspected of being gone. */
+  listPeers(): readonly PeerView[];
+  readCounters(): Readonly<MulticastCounters>;
+}
+
+export interface MulticastParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const TICK_MS_MAX = 100;
+const TICK_MS_MIN = 10;
+const SWEEP_MS = 10_000;
+/** A farewell is said more than once, as nobody asks for it again. */
+const FAREWELLS = 3;
+const FAREWELL_PAUSE_MS = 15;
+
+/** Joins the group. Throws `multicast-option` and `multicast-unavailable`. Disposing says farewell. */
+export async function joinMulticast(
+  options: MulticastOptions,
+  { clock, random, logger }: MulticastParts,
+): Promise<MulticastDiscovery> {
+  const checked = checkOptions(options);
+  const { sender, heartbeatMs, skewMsMax } = checked;
+  const socket = await openGroupSocket(checked);
+  const incarnation = Math.floor(clock.nowMs());
+  const closing = new AbortController();
+  const roster = createRoster();
+  const own = createOwnRecords();
+  const sealer = createSealer(checked.secret);
+  const perSecondMax = checked.datagramsPerSecondMax;
+  const gate = createGate({ sealer, sender, incarnation, skewMsMax, perSecondMax });
+  const peers = createPeers(roster, (name, left) => gate.retire(name, left));
+  const outbox = createOutbox(
+    {
+      socket,
+      sealer,
+      own,
+      sender,
+      incarnation,
+      heartbeatMs,
+      group: checked.group,
+      port: checked.port,
+    },
+    { clock, random },
+  );
+  const plain =
+    checked.plainScope === undefined
+      ? undefined
+      : createPlainForm(roster, checked.plainScope, heartbeatMs);
+  let plainHeard = 0;
+  let sweepAtMs = 0;
+
+  function answerAsk({ target, slots }: Message & { kind: "ask" }): void {
+    if (target === sender) outbox.repeat(slots);
+    else if (target === "") outbox.greet();
+  }
+
+  socket.on("message", (bytes, { address }) => {
+    const nowMs = clock.monotonicMs();
+    const wallMs = clock.nowMs();
+    if (plain?.take(bytes, nowMs, wallMs) === true) {
+      plainHeard++;
+      return;
+    }
+    const header = gate.admit(bytes, address, nowMs, wallMs);
+    if (header === undefined) return;
+    const message = decodeMessage(bytes);
+    if (message?.kind === "ask") answerAsk(message);
+    if (message === undefined || !peers.take(header, message, nowMs)) gate.counters.malformed++;
+  });
+  socket.on("error", (error) =>
+    logger.warn("the multicast socket had an error", { error: error.message }),
+  );
+
+  async function tick(): Promise<void> {
+    const tickMs = Math.min(Math.max(heartbeatMs / 20, TICK_MS_MIN), TICK_MS_MAX);
+    while (!closing.signal.aborted) {
+      const nowMs = clock.monotonicMs();
+      for (const question of peers.check(nowMs)) outbox.send({ kind: "ask", ...question });
+      plain?.check(nowMs);
+      outbox.tick(nowMs);
+      if (nowMs >= sweepAtMs) {
+        gate.sweep(clock.nowMs());
+        sweepAtMs = nowMs + SWEEP_MS;
+      }
+      await clock.sleep(tickMs, closing.signal).catch(() => undefined);
+    }
+  }
+
+  async function takeBack(id: string, record: AgentRecord): Promise<void> {
+    // An announcement that was replaced has nothing to take back.
+    if (announced.get(id) !== record) return;
+    announced.delete(id);
+    own.remove(id);
+    roster.remove(id, "left");
+    outbox.change([]);
+    await outbox.flush();
+  }
+
+  const announced = new Map<string, AgentRecord>();
+  async function announce(record: AgentRecord): Promise<Announcement> {
+    if (closing.signal.aborted)
+      throw new FairleadError(discoveryErrors["discovery-closed"], "This discovery is closed");
+    const copy = structuredClone(record);
+    const slot = own.put(copy);
+    announced.set(copy.id, copy);
+    roster.put(copy);
+    if (slot !== undefined) outbox.change([slot]);
+    return { id: copy.id, [Symbol.asyncDispose]: () => takeBack(copy.id, copy) };
+  }
+
+  outbox.join();
+  const ticking = tick();
+
+  async function leave(): Promise<void> {
+    if (closing.signal.aborted) return;
+    closing.abort();
+    await ticking;
+    outbox.close();
+    for (let i = 0; i < FAREWELLS; i++) {
+      if (i > 0) await clock.sleep(FAREWELL_PAUSE_MS);
+      outbox.send({ kind: "leave" });
+    }
+    await outbox.flush();
+    roster.close();
+    const closed = once(socket, "close");
+    socket.close();
+    await closed;
+  }
+
+  return {
+    kind: "multicast",
+    announce,
+    watch: (signal) => roster.watch(signal),
+    list: () => roster.list(),
+    listPeers: () => peers.view(clock.monotonicMs()),
+    readCounters: () => ({ ...gate.counters, sent: outbox.sent, plain: plainHeard }),
+    [Symbol.asyncDispose]: leave,
+  };
+}
