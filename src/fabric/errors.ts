@@ -3,6 +3,25 @@ import { defineErrors } from "#base/errors.ts";
 
 /** Kinds of error of the fabric room. */
 export const fabricErrors = defineErrors({
+  "log-full": {
+    id: "FL0970",
+    code: "resource_exhausted",
+    cause: "The message log or its disk has no space for another message",
+    remedy:
+      "let consumers acknowledge what waits, or free space; publishing then resumes by itself",
+  },
+  "log-corrupt": {
+    id: "FL0971",
+    code: "data_loss",
+    cause: "The message log does not match its checksums",
+    remedy: "check the disk, and move the file of the log aside",
+  },
+  "log-closed": {
+    id: "FL0972",
+    code: "failed_precondition",
+    cause: "The message log or the group is closed",
+    remedy: "open it again",
+  },
   "fabric-socket-taken": {
     id: "FL0980",
     code: "failed_precondition",
