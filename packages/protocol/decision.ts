@@ -23,6 +23,7 @@ export const ActionKind = z.enum([
   "service.quarantine",
   "service.rollback",
   "service.pauseRollout",
+  "topology.rewire",
 ]);
 export type ActionKind = z.infer<typeof ActionKind>;
 
@@ -41,6 +42,7 @@ export const Trigger = z.strictObject({
     "owner",
     "person",
     "surplus",
+    "members",
   ]),
   /** One sentence: `process ended with code 137 (killed)`. */
   detail: z.string(),

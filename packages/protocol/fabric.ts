@@ -31,3 +31,17 @@ export const FindRequest = z.strictObject({
   tags: z.record(z.string(), z.string()).optional(),
 });
 export type FindRequest = z.infer<typeof FindRequest>;
+
+/** Where a member of a topology may send. In `$node/watch` as `{"type":"routes","routes":…}`; null frees the agent. */
+export const Routes = z.strictObject({
+  /** Members that it has a link to. */
+  to: z.array(z.string()),
+  /** Members that have a link to it. */
+  from: z.array(z.string()),
+  /** For members without a link, where messages are passed on: which neighbour is next. */
+  via: z.record(z.string(), z.string()),
+  /** All members: what is said to or by others is not held to the topology. */
+  members: z.array(z.string()),
+  hopsMax: z.number().int().min(1),
+});
+export type Routes = z.infer<typeof Routes>;

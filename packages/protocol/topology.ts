@@ -83,3 +83,27 @@ export const TopologyGraph = z.strictObject({
   hopsMax: z.number().int().min(1).max(64),
 });
 export type TopologyGraph = z.infer<typeof TopologyGraph>;
+
+/** A scope's topology as it is now, with what it is like and where it would break. */
+export const TopologyView = z.strictObject({
+  scope: z.string(),
+  declaration: TopologyDeclaration,
+  graph: TopologyGraph,
+  metrics: z.strictObject({
+    memberCount: z.number(),
+    linkCount: z.number(),
+    /** Largest first; more than one: some members cannot talk with others. */
+    components: z.array(z.array(z.string()).readonly()).readonly(),
+    /** Links of the longest of the shortest ways; absent without members. */
+    diameter: z.number().optional(),
+    unreachablePairs: z.number(),
+    pairsBeyondHops: z.number(),
+    /** Members whose loss would separate others. */
+    articulationPoints: z.array(z.string()).readonly(),
+    /** Links whose loss would separate members. */
+    bridges: z.array(TopologyLink).readonly(),
+    degree: z.strictObject({ min: z.number(), max: z.number(), mean: z.number() }),
+    degrees: z.record(z.string(), z.number()),
+  }),
+});
+export type TopologyView = z.infer<typeof TopologyView>;

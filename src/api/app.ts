@@ -12,6 +12,7 @@ import { convertThrown, respondWithProblem } from "./problems.ts";
 import { addReadRoutes, listRoutes } from "./read-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
 import { addStreamRoutes } from "./stream-routes.ts";
+import { addTopologyRoutes } from "./topology-routes.ts";
 import { refuseInvalid } from "./validation.ts";
 import { addWriteRoutes } from "./write-routes.ts";
 import type { ApiParts } from "./parts.ts";
@@ -61,6 +62,7 @@ function createRefusal(app: OpenAPIHono<ApiEnv>): (path: string) => FairleadErro
 export function addRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addReadRoutes(app, parts);
   addWriteRoutes(app, parts);
+  addTopologyRoutes(app, parts);
   addStreamRoutes(app, parts);
   addBuildRoutes(app, parts);
   addSessionRoutes(app, parts);

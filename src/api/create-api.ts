@@ -5,6 +5,7 @@ import type { Server } from "node:http";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Operations } from "#control/operations.ts";
+import type { Topologies } from "#control/topologies.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import { createApp } from "./app.ts";
 import type { Channel } from "./channel.ts";
@@ -23,6 +24,7 @@ import type { ApiParts } from "./parts.ts";
 export interface ApiOptions {
   readonly operations: Operations;
   readonly fabric: Pick<Fabric, "list">;
+  readonly topologies: Topologies;
   readonly settings: ApiSettings;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -55,7 +57,14 @@ async function closeServer(server: Server, clock: Clock): Promise<void> {
 }
 
 /** An API over `operations`; it listens nowhere yet. */
-export function createApi({ operations, fabric, settings, logger, clock }: ApiOptions): Api {
+export function createApi({
+  operations,
+  fabric,
+  topologies,
+  settings,
+  logger,
+  clock,
+}: ApiOptions): Api {
   const closing = new AbortController();
   const servers: Server[] = [];
   let origin: string | undefined;
@@ -63,6 +72,7 @@ export function createApi({ operations, fabric, settings, logger, clock }: ApiOp
   const parts: ApiParts = {
     operations,
     fabric,
+    topologies,
     settings,
     logger,
     clock,

@@ -3,6 +3,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Caller, Operations } from "#control/operations.ts";
+import type { Topologies } from "#control/topologies.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import type { ApiContext } from "./channel.ts";
 import type { FailureLimit, Sessions } from "./sessions.ts";
@@ -13,6 +14,7 @@ import type { Streams } from "./streams.ts";
 export interface ApiParts {
   readonly operations: Operations;
   readonly fabric: Pick<Fabric, "list">;
+  readonly topologies: Topologies;
   readonly settings: ApiSettings;
   readonly logger: Logger;
   readonly clock: Clock;

@@ -46,6 +46,21 @@ export const CHANGE_COMMANDS: readonly Command[] = [
     load: () => import("./commands/down.ts"),
   },
   {
+    name: "topology",
+    group: "Change",
+    summary: "declare along which links agents may talk: set FILE, or rm",
+    arguments: [
+      { name: "set|rm", required: true, many: false, value: ["set", "rm"] },
+      { name: "file", required: false, many: false },
+    ],
+    flags: [
+      { name: "relay", text: "pass messages on along the links (for .csv and .dot files)" },
+      ...SCOPE_FLAGS.slice(0, 1),
+    ],
+    writes: true,
+    load: () => import("./commands/topology.ts"),
+  },
+  {
     name: "restart",
     group: "Change",
     summary: "restart services, all without a name",

@@ -5,7 +5,7 @@ import { FabricError, join, type Agent } from "@fairlead/sdk";
 import { FairleadError, type ErrorKind } from "#base/errors.ts";
 import type { Context } from "./context.ts";
 import { cliErrors } from "./errors.ts";
-import { findScope } from "./find-scope.ts";
+import { findFabricScope } from "./find-fabric-scope.ts";
 
 const KINDS: Readonly<Partial<Record<FabricError["code"], ErrorKind>>> = {
   not_found: cliErrors["no-agent"],
@@ -20,12 +20,6 @@ export function convertFabricError(thrown: unknown): unknown {
     cause: thrown,
     facts: { code: thrown.code, reason: thrown.reason, ...thrown.facts },
   });
-}
-
-/** The scope whose agents are meant: the one named, else the directory's, else `default`. */
-export function findFabricScope(context: Context): string {
-  const scope = findScope(context);
-  return scope === undefined || scope === "" ? "default" : scope;
 }
 
 /** Joins for as long as `work` runs. Throws FL0690 without a fabric, FL0691 to FL0693 for what fails in it. */

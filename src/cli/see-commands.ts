@@ -48,6 +48,19 @@ export const SEE_COMMANDS: readonly Command[] = [
     load: () => import("./commands/agents.ts"),
   },
   {
+    name: "map",
+    group: "See",
+    summary: "how the agents of a scope are linked, and where that would break",
+    arguments: [],
+    flags: [
+      { name: "csv", text: "the adjacency matrix as CSV" },
+      { name: "dot", text: "the graph for Graphviz" },
+      ...SCOPE_FLAGS.slice(0, 1),
+    ],
+    writes: false,
+    load: () => import("./commands/map.ts"),
+  },
+  {
     name: "logs",
     group: "See",
     summary: "output of instances, merged by time",

@@ -331,6 +331,7 @@ export function createActor(options: ActorOptions): Actor {
       case "image.build":
       case "instance.adopt":
       case "service.quarantine":
+      case "topology.rewire":
         return Promise.resolve({ result: "noted" });
     }
   }

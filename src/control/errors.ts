@@ -45,4 +45,10 @@ export const controlErrors = defineErrors({
     cause: "An act on the engine did not end as it should",
     remedy: "see `fairlead why` for the decision and the engine's words",
   },
+  "no-topology": {
+    id: "FL0709",
+    code: "not_found",
+    cause: "Nobody has declared how the agents of this scope may talk",
+    remedy: "fairlead topology set FILE; until then everybody may talk to everybody",
+  },
 });

@@ -2,6 +2,7 @@
 // The face of the fabric room: agents of this node, and where they join.
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { AgentFilter, Registry } from "@fairlead/fabric/registry.ts";
+import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 
 /** What a container needs to join: mounted and set when it is created. */
 export interface FabricAccess {
@@ -13,6 +14,8 @@ export interface FabricAccess {
 
 export interface Fabric extends AsyncDisposable {
   readonly registry: Registry;
+  /** Where the members of topologies may send. */
+  readonly routes: RouteBoard;
   /** Links that agents have open. */
   readonly links: number;
   /** `unix:/…` of the socket for programs on this host, then TCP where that is switched on. */

@@ -10,6 +10,7 @@ import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc
 import { createHub, type Hub, type HubMethod } from "@fairlead/fabric/hub.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
+import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
@@ -100,10 +101,12 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   const { clock, random, logger } = parts;
   const { secret } = options;
   const registry = createRegistry();
+  const routes = createRouteBoard();
   const links = new Map<string, Link>();
   const createDoor = (admit?: (peer: Hello) => void): Hub =>
     createHub({
       registry,
+      routes,
       node: options.node,
       nowMs: () => clock.nowMs(),
       keyOf: (scope) => derive(secret, "scope", scope),
@@ -144,6 +147,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   const owned = stack.move();
   return {
     registry,
+    routes,
     get links() {
       return host.links + guarded.links;
     },

@@ -3,7 +3,7 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { uptime } from "node:os";
 import { dirname, join } from "node:path";
-import { createApi, type Api } from "#api/create-api.ts";
+import { createApi, type Api, type ApiOptions } from "#api/create-api.ts";
 import { API_LIMITS } from "#api/settings.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { isKind } from "#base/errors.ts";
@@ -22,6 +22,7 @@ import { openOperations } from "#control/open-operations.ts";
 import type { Operations } from "#control/operations.ts";
 import { createScopeViews } from "#control/scope-views.ts";
 import { createSupervisor } from "#control/supervisor.ts";
+import { createWiring } from "#control/wiring.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
 import { openEngine } from "#engine/open.ts";
 import type { Fabric } from "#fabric/fabric.ts";
@@ -182,12 +183,14 @@ async function startFabric(parts: NodeParts): Promise<Fabric> {
   );
 }
 
-async function openApi(parts: NodeParts, operations: Operations, fabric: Fabric): Promise<Api> {
+async function openApi(
+  parts: NodeParts,
+  behind: Pick<ApiOptions, "operations" | "fabric" | "topologies">,
+): Promise<Api> {
   const { version, pageDirectory, logger, clock } = parts;
   const token = await readToken(parts.settings.stateDir, "token");
   return createApi({
-    operations,
-    fabric,
+    ...behind,
     settings: {
       version,
       token,
@@ -257,8 +260,9 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       storeSizeBytes: () => house.storeSizeBytes(),
       page: () => page,
     });
-    const api = stack.use(await openApi(parts, operations, fabric));
-    const failed = runLoops(stack, [board, supervisor, house]);
+    const wiring = createWiring({ fabric, store, decisions, clock, logger });
+    const api = stack.use(await openApi(parts, { operations, fabric, topologies: wiring }));
+    const failed = runLoops(stack, [board, supervisor, house, wiring]);
     await api.listenUnix(settings.socket);
     page = await listenForPage(settings.listen, api);
     const owned = stack.move();

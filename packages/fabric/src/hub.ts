@@ -9,7 +9,9 @@ import type { Hello } from "./frame.ts";
 import { encodeJson, parseJson } from "./json.ts";
 import { Link } from "./link.ts";
 import { matchesFilter, type Registry } from "./registry.ts";
-import { relayConversation } from "./relay.ts";
+import { HOPS_MAX, relayConversation } from "./relay.ts";
+import type { RouteBoard } from "./route-board.ts";
+import { checkLink } from "./check-link.ts";
 import type { Transport } from "./transport.ts";
 
 /** Answers a conversation that an agent opened with the node itself. Throws to refuse. */
@@ -22,14 +24,13 @@ export interface HubOptions {
   readonly nowMs: () => number;
   /** Key of a scope, with which its agents prove to each other that they joined. */
   readonly keyOf: (scope: string) => string;
-  /** Throws when one may not talk to the other. */
-  readonly allow?: (from: Hello, to: AgentRecord) => void;
   /** Chooses the instance that is to answer. */
   readonly pick: (
     candidates: readonly AgentRecord[],
     open: Conversation["open"],
   ) => AgentRecord | undefined;
   readonly methods?: ReadonlyMap<string, HubMethod>;
+  readonly routes: RouteBoard;
   /** Throws to refuse a peer. */
   readonly admit?: (peer: Hello) => void;
   /** Links by agent id, shared by all the hubs of a node. */
@@ -48,11 +49,22 @@ export interface Hub {
 }
 
 /** Sends registry changes as they come; a watcher that reads slowly gets the latest of each agent. */
-function watchRegistry(conversation: Conversation, caller: Hello, registry: Registry): void {
+function watchRegistry(
+  conversation: Conversation,
+  caller: Hello,
+  registry: Registry,
+  routes: RouteBoard,
+): void {
   const filter = { ...parseJson(conversation.first, FindRequest), scope: caller.scope };
   const waiting = new Map<string, AgentChange>();
   let told = false;
+  let rewired = true;
   const send = (): void => {
+    if (rewired) {
+      const own = routes.of(caller.scope, caller.name) ?? null;
+      if (!conversation.trySend(encodeJson({ type: "routes", routes: own }))) return;
+      rewired = false;
+    }
     for (const [id, change] of waiting) {
       if (!conversation.trySend(encodeJson(change))) return;
       waiting.delete(id);
@@ -60,12 +72,21 @@ function watchRegistry(conversation: Conversation, caller: Hello, registry: Regi
     // Marks the end of what was there already.
     if (!told) told = conversation.trySend(encodeJson({ type: "ready" }));
   };
-  const stop = registry.watch((change) => {
+  const stopRoutes = routes.watch((scope) => {
+    if (scope !== caller.scope) return;
+    rewired = true;
+    send();
+  });
+  const stopChanges = registry.watch((change) => {
     if (!matchesFilter(change.agent, filter)) return;
     waiting.delete(change.agent.id);
     waiting.set(change.agent.id, change);
     send();
   });
+  const stop = (): void => {
+    stopRoutes();
+    stopChanges();
+  };
   conversation.handlers = {
     onItem: () => undefined,
     onEnd() {
@@ -141,13 +162,15 @@ export function createHub(options: HubOptions): Hub {
 
   function relay(conversation: Conversation, caller: Hello): void {
     const { open } = conversation;
-    const byId = registry.get(open.target);
+    // `first/rest`: to the first, which passes it on to the rest.
+    const [first = "", ...rest] = open.target.split("/");
+    const byId = registry.get(first);
     const candidates =
       byId !== undefined && byId.scope === caller.scope
         ? [byId]
-        : registry.named(caller.scope, open.target);
+        : registry.named(caller.scope, first);
     if (candidates.length === 0) {
-      throw new FabricError("not_found", `no agent "${open.target}" in scope ${caller.scope}`, {
+      throw new FabricError("not_found", `no agent "${first}" in scope ${caller.scope}`, {
         reason: "no-agent",
         retryable: true,
       });
@@ -159,21 +182,26 @@ export function createHub(options: HubOptions): Hub {
         facts: { instances: String(candidates.length) },
       });
     }
-    options.allow?.(caller, target);
-    const link = joined.get(target.id) ?? options.linkTo?.(target.node ?? "");
+    checkLink(options.routes.of(caller.scope, caller.name), caller.name, target.name);
+    const own = joined.get(target.id);
+    const link = own ?? options.linkTo?.(target.node ?? "");
     if (link === undefined)
       throw new FabricError("unavailable", `node ${target.node ?? "?"} cannot be reached`);
-    relayConversation(conversation, link, {
+    const next = {
       ...open,
-      target: target.id,
+      target: [target.id, ...rest].join("/"),
       caller: `${caller.scope}/${caller.name}`,
-    });
+    };
+    relayConversation(conversation, link, next, { hopsMax: HOPS_MAX, counts: own === undefined });
   }
 
   const own: ReadonlyMap<string, HubMethod> = new Map<string, HubMethod>([
     ["$node/join", join],
     ["$node/find", find],
-    ["$node/watch", (conversation, caller) => watchRegistry(conversation, caller, registry)],
+    [
+      "$node/watch",
+      (conversation, caller) => watchRegistry(conversation, caller, registry, options.routes),
+    ],
   ]);
 
   function accept(conversation: Conversation, link: Link): void {

@@ -6,7 +6,7 @@ import { FabricError } from "./errors.ts";
 import type { Headers, Open, Status } from "./frame.ts";
 import type { Link } from "./link.ts";
 
-/** Nodes that a conversation may pass, at most, so that no loop goes on. */
+/** How often a conversation may be passed on, at most, so that no loop goes on. */
 export const HOPS_MAX = 10;
 
 interface Item {
@@ -61,20 +61,24 @@ class Pipe {
 }
 
 /**
- * Joins the conversation `from`, which a peer opened, to a new one over `link`. Throws `aborted` with reason `hop-limit` when it
+ * Joins the conversation `from`, which a peer opened, to a new one over `link`. A node that hands it to the agent it is for
+ * does not count; whoever passes it on does. Throws `aborted` with reason `hop-limit` when it
  * has passed too many nodes, `unavailable` when the link is closed.
  */
 export function relayConversation(
   from: Conversation,
   link: Link,
   open: Open,
-  hopsMax = HOPS_MAX,
+  limit: { readonly hopsMax: number; readonly counts: boolean } = {
+    hopsMax: HOPS_MAX,
+    counts: true,
+  },
 ): Conversation {
-  const hops = from.open.hops + 1;
-  if (hops > hopsMax) {
+  const hops = from.open.hops + (limit.counts ? 1 : 0);
+  if (hops > limit.hopsMax) {
     throw new FabricError(
       "failed_precondition",
-      `passed ${from.open.hops} nodes, the limit is ${hopsMax}`,
+      `passed on ${from.open.hops} times, the limit is ${limit.hopsMax}`,
       {
         reason: "hop-limit",
         facts: { method: from.open.method, target: from.open.target },

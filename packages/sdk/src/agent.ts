@@ -4,7 +4,7 @@ import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
-import { createRegistry, matchesFilter, type Registry } from "@fairlead/fabric/registry.ts";
+import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
 import type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { FindRequest, JoinRequest } from "@fairlead/protocol/fabric.ts";
 import { Calling, type CallOptions } from "./calling.ts";
@@ -25,13 +25,21 @@ import { EMIT, Emitting } from "./emitting.ts";
 import type { Environment, Listening } from "./environment.ts";
 import type { MessageHandler } from "./messages.ts";
 import { NodeSession, type SessionStatus } from "./node-session.ts";
+import { passOn } from "./pass-on.ts";
 import { Peers } from "./peers.ts";
 import { receiveMessages, type DirectSubscription } from "./receiving.ts";
 import { Router } from "./router.ts";
 import { bindHandlers, type Handlers } from "./serve.ts";
-import { answerConversation, Turnstile, type Caller, type ServedMethod } from "./serving.ts";
+import {
+  answerConversation,
+  findCaller,
+  settleWithin,
+  Turnstile,
+  type ServedMethod,
+} from "./serving.ts";
 import { StatusFeed } from "./status-feed.ts";
 import { findTracing, type Tracing } from "./tracing.ts";
+import { watchDirectory } from "./watch-directory.ts";
 
 const PING = "$ping";
 const CONCURRENCY = 64;
@@ -98,9 +106,11 @@ export class Agent implements AsyncDisposable {
       directory: this.#directory,
       accept,
       onStatus: (status) => this.#feed.tell(status),
+      onRoutes: (routes) => this.#router.setRoutes(routes),
     });
     this.#router = new Router({
       scope: this.scope,
+      name: this.name,
       directory: this.#directory,
       peers: this.#peers,
       nodeLink: (signal) => this.#session.link(signal),
@@ -233,37 +243,19 @@ export class Agent implements AsyncDisposable {
   }
 
   /** Those who are there, then those who come, change and go, until `signal` aborts or the loop is left. */
-  async *watch(
+  watch(
     filter: FindRequest = {},
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<AgentChange> {
-    const waiting: AgentChange[] = [];
-    let wake: () => void = () => undefined;
-    const wanted = { ...filter, scope: this.scope };
-    const ended = AbortSignal.any([
+    const signals = [
       this.#ending.signal,
       ...(options.signal === undefined ? [] : [options.signal]),
-    ]);
-    const onEnd = (): void => wake();
-    for (const agent of this.#directory.list(wanted)) waiting.push({ type: "up", agent });
-    const stop = this.#directory.watch((change) => {
-      if (!matchesFilter(change.agent, wanted)) return;
-      waiting.push(change);
-      wake();
-    });
-    ended.addEventListener("abort", onEnd, { once: true });
-    try {
-      while (!ended.aborted) {
-        const change = waiting.shift();
-        if (change !== undefined) yield change;
-        else {
-          await new Promise<void>((resolve) => (wake = resolve));
-        }
-      }
-    } finally {
-      ended.removeEventListener("abort", onEnd);
-      stop();
-    }
+    ];
+    return watchDirectory(
+      this.#directory,
+      { ...filter, scope: this.scope },
+      AbortSignal.any(signals),
+    );
   }
 
   /** Hears the messages that are emitted to subjects like `orders.*` or `logs.>`. */
@@ -384,8 +376,13 @@ export class Agent implements AsyncDisposable {
   }
 
   #accept(conversation: Conversation, link: Link): void {
-    const { method, caller } = conversation.open;
-    const from = this.#callerOf(caller, link);
+    const { method, caller, target } = conversation.open;
+    const from = findCaller(caller, link.peer);
+    this.#router.checkSender(link.peer.scope === "" ? from.name : link.peer.name);
+    if (target !== "" && target !== this.id) {
+      passOn(conversation, `${from.scope}/${from.name}`, this.#router);
+      return;
+    }
     if (method === PING) {
       conversation.end(Buffer.from(this.id));
       return;
@@ -401,19 +398,4 @@ export class Agent implements AsyncDisposable {
       throw new FabricError("unavailable", `${this.name} is leaving`, { reason: "draining" });
     void answerConversation(conversation, served, service.turnstile, from);
   }
-
-  /** A peer is who it showed to be; a node says for whom it relays. */
-  #callerOf(caller: string, link: Link): Caller {
-    const { scope, name } = link.peer;
-    if (scope !== "") return { scope, name };
-    const cut = caller.indexOf("/");
-    return { scope: caller.slice(0, cut), name: caller.slice(cut + 1) };
-  }
-}
-
-async function settleWithin(work: Promise<unknown>, timeoutMs: number): Promise<void> {
-  const timer = Promise.withResolvers<void>();
-  const timeout = setTimeout(timer.resolve, timeoutMs);
-  await Promise.race([work, timer.promise]);
-  clearTimeout(timeout);
 }

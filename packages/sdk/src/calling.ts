@@ -151,7 +151,7 @@ export class Calling {
 
 function makeOpen(request: Request, route: Route, deadlineMs: number): Open {
   return {
-    target: route.relayed ? route.record.id : "",
+    target: route.target,
     method: request.method,
     deadlineMs,
     caller: "",

@@ -150,8 +150,7 @@ export class Emitting {
     try {
       const route = await this.#options.router.route({ agent: record.id }, undefined);
       route.done(false);
-      const target = route.relayed ? record.id : "";
-      const sender = this.#start(route.link, target, { subject, group });
+      const sender = this.#start(route.link, route.target, { subject, group });
       this.#senders.set(key, sender);
       return sender;
     } catch (thrown) {

@@ -5,6 +5,7 @@ import { join as joinPath } from "node:path";
 import { createHub } from "@fairlead/fabric/hub.ts";
 import { listen } from "@fairlead/fabric/grpc/listen.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
+import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Agent } from "./agent.ts";
 import { testFabric, type FabricUnderTest } from "./fabric-conformance.ts";
 import { join } from "./join.ts";
@@ -15,6 +16,7 @@ async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
   const directory = mkdtempSync(joinPath(tmpdir(), "fairlead-fabric-"));
   const hub = createHub({
     registry: createRegistry(),
+    routes: createRouteBoard(),
     node: { id: "n", name: "n" },
     nowMs: Date.now,
     keyOf: (scope) => `key of ${scope}`,

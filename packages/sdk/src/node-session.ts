@@ -7,7 +7,7 @@ import { Link, type Identity } from "@fairlead/fabric/link.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
 import { issueTicket } from "@fairlead/fabric/ticket.ts";
 import { AgentRecord, type AgentChange } from "@fairlead/protocol/agent.ts";
-import { JoinAnswer, type JoinRequest } from "@fairlead/protocol/fabric.ts";
+import { JoinAnswer, Routes, type JoinRequest } from "@fairlead/protocol/fabric.ts";
 import type { Open } from "@fairlead/fabric/frame.ts";
 import type { Environment } from "./environment.ts";
 
@@ -29,7 +29,14 @@ export interface SessionOptions {
   readonly directory: Registry;
   readonly accept: (conversation: Conversation, link: Link) => void;
   readonly onStatus: (status: SessionStatus) => void;
+  /** Where this agent may send; undefined: anywhere. */
+  readonly onRoutes: (routes: Routes | undefined) => void;
 }
+
+type WatchItem =
+  | AgentChange
+  | { readonly type: "ready" }
+  | { readonly type: "routes"; readonly routes: unknown };
 
 /** An open for one of the node's own methods. */
 export function nodeMethod(method: string, streams = false): Open {
@@ -152,15 +159,18 @@ export class NodeSession {
 
   /** Mirrors the registry; resolves once all that was there is known. Agents that went while the link was down are removed. */
   #watch(link: Link): Promise<void> {
-    const { directory } = this.#options;
+    const { directory, onRoutes } = this.#options;
     const stale = new Set(directory.list().map(({ id }) => id));
     const watch = link.open(nodeMethod("$node/watch", true), { payload: encodeJson({}) });
     return new Promise((resolve, reject) => {
       watch.handlers = {
         onItem(item) {
           watch.consumed(item.length);
-          const change = decodeJson(item) as AgentChange | { readonly type: "ready" };
-          if (change.type === "ready") {
+          const change = decodeJson(item) as WatchItem;
+          if (change.type === "routes") {
+            const routes = Routes.nullable().safeParse(change.routes);
+            if (routes.success) onRoutes(routes.data ?? undefined);
+          } else if (change.type === "ready") {
             for (const id of stale) directory.remove(id, "expired");
             stale.clear();
             resolve();

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which instance answers, and over which link. What the node's registry says is mirrored here, so that choosing asks nobody.
+import { refuseLink } from "@fairlead/fabric/check-link.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import type { Routes } from "@fairlead/protocol/fabric.ts";
 import type { Peers } from "./peers.ts";
 
 /** Whom to ask: an agent by name or id, or whoever serves a contract in a compatible version. */
@@ -14,14 +16,15 @@ export type Target =
 export interface Route {
   readonly record: AgentRecord;
   readonly link: Link;
-  /** True when the node passes it on. */
-  readonly relayed: boolean;
+  /** What to write into the opening: empty for the peer itself, else who is to be reached through it. */
+  readonly target: string;
   /** To be called when the exchange is over. */
   done(failed: boolean): void;
 }
 
 export interface RouterOptions {
   readonly scope: string;
+  readonly name: string;
   readonly directory: Registry;
   readonly peers: Peers;
   readonly nodeLink: (signal?: AbortSignal) => Promise<Link>;
@@ -55,6 +58,7 @@ export class Router {
   /** Candidates by target; emptied whenever the registry changes. */
   readonly #candidates = new Map<string, readonly AgentRecord[]>();
   readonly #stop: () => void;
+  #routes: Routes | undefined;
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -84,14 +88,46 @@ export class Router {
       standing.failuresInARow = failed ? standing.failuresInARow + 1 : 0;
     };
     try {
-      const direct =
-        this.#options.peers.get(record.id) ?? (await this.#options.peers.reach(record));
+      const next = this.#nextTo(record);
+      const direct = this.#options.peers.get(next.id) ?? (await this.#options.peers.reach(next));
       const link = direct ?? (await this.#options.nodeLink(signal));
-      return { record, link, relayed: direct === undefined, done };
+      const passed = next === record ? [] : [record.id];
+      const way = direct === undefined ? [next.id, ...passed] : passed;
+      return { record, link, target: way.join("/"), done };
     } catch (thrown) {
       done(true);
       throw thrown;
     }
+  }
+
+  /** Follows a topology; undefined: this agent may send to anyone. */
+  setRoutes(routes: Routes | undefined): void {
+    this.#routes = routes;
+  }
+
+  /** How often a message may be passed on; undefined when this agent passes nothing on. */
+  get hopsMax(): number | undefined {
+    return this.#routes?.hopsMax;
+  }
+
+  /** Throws `permission_denied` when the topology has no link from that member to this agent. */
+  checkSender(name: string): void {
+    const routes = this.#routes;
+    if (routes === undefined || name === this.#options.name || !routes.members.includes(name))
+      return;
+    if (!routes.from.includes(name)) throw refuseLink(name, this.#options.name, routes.to);
+  }
+
+  /** The instance itself, or an instance of the neighbour by which the topology leads there. */
+  #nextTo(record: AgentRecord): AgentRecord {
+    const routes = this.#routes;
+    const { name } = this.#options;
+    if (routes === undefined || record.name === name || !routes.members.includes(record.name))
+      return record;
+    if (routes.to.includes(record.name)) return record;
+    const via = Object.hasOwn(routes.via, record.name) ? routes.via[record.name] : undefined;
+    if (via === undefined) throw refuseLink(name, record.name, routes.to);
+    return this.#pick({ agent: via }, undefined);
   }
 
   /** Instances that could answer, whatever their state. */

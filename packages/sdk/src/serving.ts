@@ -2,7 +2,7 @@
 // What this agent answers: methods by name, with a bound on how many run at once and how many wait.
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import type { Headers } from "@fairlead/fabric/frame.ts";
+import type { Headers, Hello } from "@fairlead/fabric/frame.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import { ItemSender } from "./exchange.ts";
 
@@ -134,4 +134,19 @@ export async function answerConversation(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Who asks: a peer is who it showed to be; a node, or a member that passes something on, says for whom it speaks. */
+export function findCaller(named: string, peer: Hello): Caller {
+  if (peer.scope !== "" && named === "") return { scope: peer.scope, name: peer.name };
+  const cut = named.indexOf("/");
+  return { scope: named.slice(0, cut), name: named.slice(cut + 1) };
+}
+
+/** Resolves when the work is done, at the latest after `timeoutMs`. */
+export async function settleWithin(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  const timer = Promise.withResolvers<void>();
+  const timeout = setTimeout(timer.resolve, timeoutMs);
+  await Promise.race([work, timer.promise]);
+  clearTimeout(timeout);
 }

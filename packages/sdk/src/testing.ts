@@ -4,6 +4,7 @@ import { createHub } from "@fairlead/fabric/hub.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { createMemoryTransports } from "@fairlead/fabric/memory-transport.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
+import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import { Agent } from "./agent.ts";
 import type { AgentOptions } from "./agent-options.ts";
@@ -18,6 +19,7 @@ export interface TestFabric extends AsyncDisposable {
 export function createTestFabric(): TestFabric {
   const hub = createHub({
     registry: createRegistry(),
+    routes: createRouteBoard(),
     node: { id: "test-node", name: "test" },
     nowMs: Date.now,
     keyOf: (scope) => `key of ${scope}`,

@@ -8,6 +8,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Logger, LogFields } from "#base/logger.ts";
 import { createApi, type Api } from "#api/create-api.ts";
 import { API_LIMITS, type ApiLimits } from "#api/settings.ts";
+import { createFakeTopologies } from "./fake-topologies.ts";
 import { createFakeOperations, type FakeOperations } from "./fake-operations.ts";
 
 export const TOKEN = "canary-token-3f9a1c77d2e84b06a5";
@@ -118,6 +119,7 @@ export async function startApi(
   const api = createApi({
     operations: fake.operations,
     fabric: { list: () => [] },
+    topologies: createFakeTopologies(),
     settings: {
       version: "0.1.0",
       token: TOKEN,

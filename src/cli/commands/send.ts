@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
-import { findFabricScope, withFabric } from "#cli/join-fabric.ts";
+import { findFabricScope } from "#cli/find-fabric-scope.ts";
+import { withFabric } from "#cli/join-fabric.ts";
 
 /** JSON stays JSON; anything else is a JSON string. */
 function readData(text: string): unknown {

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Passes on what is for another member of the topology.
+import type { Conversation } from "@fairlead/fabric/conversation.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import { relayConversation } from "@fairlead/fabric/relay.ts";
+import type { Router } from "./router.ts";
+
+/** Finds the next link and joins the conversation to it; what comes meanwhile is kept, at most one window. */
+export function passOn(conversation: Conversation, caller: string, router: Router): void {
+  const { hopsMax } = router;
+  const target = conversation.open.target.split("/").at(-1) ?? "";
+  if (hopsMax === undefined) {
+    throw new FabricError("permission_denied", "this agent passes nothing on", {
+      reason: "no-link",
+    });
+  }
+  const missed: (() => void)[] = [];
+  let canceled = false;
+  conversation.handlers = {
+    onItem: (...item) => void missed.push(() => conversation.handlers.onItem(...item)),
+    onEnd: (...end) => void missed.push(() => conversation.handlers.onEnd(...end)),
+    onCancel: () => void (canceled = true),
+    onRoom: () => undefined,
+  };
+  const join = async (): Promise<void> => {
+    const route = await router.route({ agent: target }, undefined);
+    route.done(false);
+    if (canceled) return;
+    const open = { ...conversation.open, target: route.target, caller };
+    relayConversation(conversation, route.link, open, { hopsMax, counts: true });
+    for (const replay of missed) replay();
+  };
+  join().catch((thrown: unknown) => conversation.fail(FabricError.from(thrown)));
+}

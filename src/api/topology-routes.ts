@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the agents of a scope may talk: what is declared, and what has become of it.
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { TopologyDeclaration, TopologyView } from "@fairlead/protocol/topology.ts";
+import { z } from "zod";
+import { readJsonBody } from "./body.ts";
+import type { ApiEnv } from "./channel.ts";
+import { createCaller, type ApiParts } from "./parts.ts";
+import { acceptJson, describeJson, PROBLEM, scopeParams } from "./route-parts.ts";
+
+const path = "/v1/scopes/{scope}/topology";
+const removed = z.strictObject({ scope: z.string(), removed: z.literal(true) });
+
+/** Adds the routes about topologies. */
+export function addTopologyRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  const { topologies } = parts;
+  const responses = {
+    200: describeJson("The topology as it is now", TopologyView),
+    default: PROBLEM,
+  };
+  const showRoute = createRoute({
+    method: "get",
+    path,
+    summary: "How the agents of a scope are linked, and where that would break",
+    request: { params: scopeParams },
+    responses,
+  });
+  const declareRoute = createRoute({
+    method: "put",
+    path,
+    summary: "Declare how the agents of a scope may talk",
+    middleware: readJsonBody(parts),
+    request: { params: scopeParams, body: acceptJson(TopologyDeclaration) },
+    responses,
+  });
+  const removeRoute = createRoute({
+    method: "delete",
+    path,
+    summary: "Let everybody in the scope talk to everybody again",
+    request: { params: scopeParams },
+    responses: { 200: describeJson("It is gone", removed), default: PROBLEM },
+  });
+  app.openapi(showRoute, (c) => c.json(topologies.view(c.req.valid("param").scope), 200));
+  app.openapi(declareRoute, async (c) => {
+    const { scope } = c.req.valid("param");
+    const { actor } = createCaller(c, parts);
+    return c.json(await topologies.declare(scope, c.req.valid("json"), actor), 200);
+  });
+  app.openapi(removeRoute, async (c) => {
+    const { scope } = c.req.valid("param");
+    await topologies.remove(scope, createCaller(c, parts).actor);
+    return c.json({ scope, removed: true as const }, 200);
+  });
+}
