@@ -10,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   up: async () => (await import("./up.ts")).up,
   idle: async () => (await import("./idle.ts")).idle,
   reconcile: async () => (await import("./reconcile.ts")).reconcile,
+  log: async () => (await import("./log.ts")).log,
 };
 
 function format(value: number): string {
@@ -62,7 +63,7 @@ async function main(): Promise<number> {
     }
     return name === undefined ? 0 : 2;
   }
-  if (name !== "reconcile") ensurePackages(TEST_NEEDS);
+  if (name !== "reconcile" && name !== "log") ensurePackages(TEST_NEEDS);
   const bench = await load();
   const samples: Sample[] = [];
   await bench.run({
