@@ -10,8 +10,12 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   up: async () => (await import("./up.ts")).up,
   idle: async () => (await import("./idle.ts")).idle,
   reconcile: async () => (await import("./reconcile.ts")).reconcile,
+  dns: async () => (await import("./dns.ts")).dns,
   log: async () => (await import("./log.ts")).log,
 };
+
+/** Those that need no engine, and say themselves what else they need. */
+const WITHOUT_ENGINE: ReadonlySet<string> = new Set(["reconcile", "log", "dns"]);
 
 function format(value: number): string {
   if (Math.abs(value) >= 100) return value.toFixed(0);
@@ -63,7 +67,7 @@ async function main(): Promise<number> {
     }
     return name === undefined ? 0 : 2;
   }
-  if (name !== "reconcile" && name !== "log") ensurePackages(TEST_NEEDS);
+  if (!WITHOUT_ENGINE.has(name ?? "")) ensurePackages(TEST_NEEDS);
   const bench = await load();
   const samples: Sample[] = [];
   await bench.run({
