@@ -12,10 +12,11 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   reconcile: async () => (await import("./reconcile.ts")).reconcile,
   dns: async () => (await import("./dns.ts")).dns,
   log: async () => (await import("./log.ts")).log,
+  fabric: async () => (await import("./fabric.ts")).fabric,
 };
 
 /** Those that need no engine, and say themselves what else they need. */
-const WITHOUT_ENGINE: ReadonlySet<string> = new Set(["reconcile", "log", "dns"]);
+const WITHOUT_ENGINE: ReadonlySet<string> = new Set(["reconcile", "log", "dns", "fabric"]);
 
 function format(value: number): string {
   if (Math.abs(value) >= 100) return value.toFixed(0);

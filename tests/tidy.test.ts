@@ -104,6 +104,7 @@ test("dependencies are pinned, and the lock file names no address", () => {
     "package.json",
     "packages/protocol/package.json",
     "packages/web/package.json",
+    "bench/peers/package.json",
   ]) {
     const manifest = JSON.parse(read(file)) as Record<string, Record<string, string> | undefined>;
     for (const group of ["dependencies", "devDependencies", "optionalDependencies"]) {
@@ -111,7 +112,8 @@ test("dependencies are pinned, and the lock file names no address", () => {
         assert.match(version, /^\d+\.\d+\.\d+$/, `${file}: ${name}`);
     }
   }
-  assert.doesNotMatch(read("package-lock.json"), /"resolved": *"https?:/);
+  for (const lock of ["package-lock.json", "bench/peers/package-lock.json"])
+    assert.doesNotMatch(read(lock), /"resolved": *"https?:/);
 });
 
 test("generated files are fresh (npm run generate)", async () => {

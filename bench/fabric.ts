@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages between processes of one machine, Fairlead's and its peers', round by round.
+import type { Bench } from "./bench.ts";
+import { openBroker } from "./peers/brokers.ts";
+import { ensurePeers } from "./peers/install.ts";
+import { Ends } from "./peers/workers.ts";
+
+/** Messages of a round, so that each takes about as long. */
+const MESSAGES: Readonly<Record<string, number>> = {
+  fairlead: 1_000_000,
+  nats: 300_000,
+  tcp: 2_000_000,
+  "tcp-write": 300_000,
+  "grpc-js": 100_000,
+  "grpc-js-batched": 1_000_000,
+  mqtt: 100_000,
+  moleculer: 30_000,
+};
+const QUESTIONS = 3_000;
+const ROUNDS = 5;
+/** Rounds before those that count, for code to be compiled. */
+const WARM_UP = 2;
+
+interface Shape {
+  readonly metric: string;
+  readonly senders: number;
+  readonly receivers: number;
+  readonly subjects: readonly string[];
+}
+
+const PAIR: Shape = {
+  metric: "throughput_1_1",
+  senders: 1,
+  receivers: 1,
+  subjects: Object.keys(MESSAGES),
+};
+const MANY = ["fairlead", "nats", "tcp", "mqtt"];
+const FANS: readonly Shape[] = [
+  { metric: "fan_in_8_1", senders: 8, receivers: 1, subjects: MANY },
+  { metric: "fan_out_1_8", senders: 1, receivers: 8, subjects: MANY },
+];
+
+type Tools = Parameters<Bench["run"]>[0];
+
+async function measureShape(shape: Shape, { say, sample }: Tools): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const { metric, senders, receivers } = shape;
+  const all: { readonly subject: string; readonly ends: Ends }[] = [];
+  for (const subject of shape.subjects) {
+    const { address: broker } = stack.use(await openBroker(subject));
+    all.push({
+      subject,
+      ends: stack.use(await Ends.open({ subject, broker, senders, receivers })),
+    });
+  }
+  for (let round = 1 - WARM_UP; round <= ROUNDS; round++) {
+    for (const { subject, ends } of all) {
+      const messages = (MESSAGES[subject] ?? 0) / receivers;
+      const value = await ends.measureThroughput(messages);
+      say(
+        `${metric} ${subject}: ${Math.round(value)} messages a second${round < 1 ? ", warming up" : ""}`,
+      );
+      if (round > 0) sample({ metric, unit: "msg/s", subject, value });
+      if (shape !== PAIR) continue;
+      for (const tookUs of await ends.measureQuestions(QUESTIONS))
+        if (round > 0) sample({ metric: "request_reply_us", unit: "us", subject, value: tookUs });
+    }
+  }
+}
+
+export const fabric: Bench = {
+  name: "fabric",
+  about:
+    "128-byte messages and questions between processes, against NATS, plain TCP, gRPC, MQTT, Moleculer",
+  async run(tools) {
+    ensurePeers();
+    await measureShape(PAIR, tools);
+    for (const fan of FANS) await measureShape(fan, tools);
+  },
+};
