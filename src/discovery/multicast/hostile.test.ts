@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Forged, replayed, outdated, broken: nothing of it is believed, and all of it is counted.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { waitFor } from "#discovery/discovery-conformance.ts";
 import { buildRecord } from "#discovery/testing/build-record.ts";
@@ -23,6 +25,7 @@ import { createSealer } from "./seal.ts";
 
 const COUNT = Number(process.env["FAIRLEAD_FUZZ_COUNT"] ?? 20_000);
 const SEED = Number(process.env["FAIRLEAD_FUZZ_SEED"] ?? 20_261_123);
+const FLOOD = fileURLToPath(new URL("../testing/flood-child.ts", import.meta.url));
 const NOW_MS = 1_800_000_000_000;
 
 /** Somebody in the same network: hears what passes, and sends what it likes. */
@@ -143,6 +146,32 @@ describe("strangers on the network", () => {
     await skewed.announce(buildRecord("a"));
     await waitForCount(member, "skewed", 2);
     assert.deepEqual(member.list(), []);
+  });
+
+  test("a flood is kept out, and who has the key is heard through it", async () => {
+    const place = chooseGroup();
+    await using member = await joinLoopback("member", place);
+    await using honest = await joinLoopback("honest", place);
+    await honest.announce(buildRecord("a"));
+    await waitFor(member, ({ agent }) => agent.id === "a");
+    const flood = spawn(process.execPath, [FLOOD, place.group, `${place.port}`], {
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    try {
+      await waitForCount(member, "floods", 1);
+      await honest.announce(buildRecord("b"));
+      await waitFor(member, ({ agent }) => agent.id === "b");
+    } finally {
+      flood.stdin.end();
+      await once(flood, "exit");
+    }
+    assert.deepEqual(
+      member
+        .list()
+        .map(({ id }) => id)
+        .sort(),
+      ["a", "b"],
+    );
   });
 
   test("the plain form is understood only where it is switched on", async () => {

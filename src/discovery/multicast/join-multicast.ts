@@ -15,15 +15,18 @@ import { createRoster } from "#discovery/roster.ts";
 import { decodeMessage, type Message } from "./datagram.ts";
 import { createGate, type GateCounters } from "./gate.ts";
 import { checkOptions, type MulticastOptions } from "./multicast-options.ts";
-import { openGroupSocket } from "./open-group-socket.ts";
+import { openGroupSockets } from "./open-group-sockets.ts";
 import { createOutbox } from "./outbox.ts";
 import { createOwnRecords } from "./own-records.ts";
 import { createPeers, type PeerView } from "./peers.ts";
 import { createPlainForm } from "./plain-form.ts";
 import { createSealer } from "./seal.ts";
+import { createTap } from "./tap.ts";
 
 export interface MulticastCounters extends GateCounters {
   sent: number;
+  /** How often datagrams were kept out for a moment, as too many came. */
+  floods: number;
   /** Heartbeats of the plain form that were understood. */
   plain: number;
 }
@@ -55,7 +58,8 @@ export async function joinMulticast(
 ): Promise<MulticastDiscovery> {
   const checked = checkOptions(options);
   const { sender, heartbeatMs, skewMsMax } = checked;
-  const socket = await openGroupSocket(checked);
+  const { ear, mouth } = await openGroupSockets(checked);
+  const tap = createTap(ear, clock);
   const incarnation = Math.floor(clock.nowMs());
   const closing = new AbortController();
   const roster = createRoster();
@@ -65,16 +69,7 @@ export async function joinMulticast(
   const gate = createGate({ sealer, sender, incarnation, skewMsMax, perSecondMax });
   const peers = createPeers(roster, (name, left) => gate.retire(name, left));
   const outbox = createOutbox(
-    {
-      socket,
-      sealer,
-      own,
-      sender,
-      incarnation,
-      heartbeatMs,
-      group: checked.group,
-      port: checked.port,
-    },
+    { socket: mouth, sealer, own, sender, incarnation, heartbeatMs },
     { clock, random },
   );
   const plain =
@@ -89,9 +84,10 @@ export async function joinMulticast(
     else if (target === "") outbox.greet();
   }
 
-  socket.on("message", (bytes, { address }) => {
+  ear.on("message", (bytes, { address }) => {
     const nowMs = clock.monotonicMs();
     const wallMs = clock.nowMs();
+    tap.count(nowMs);
     if (plain?.take(bytes, nowMs, wallMs) === true) {
       plainHeard++;
       return;
@@ -102,15 +98,18 @@ export async function joinMulticast(
     if (message?.kind === "ask") answerAsk(message);
     if (message === undefined || !peers.take(header, message, nowMs)) gate.counters.malformed++;
   });
-  socket.on("error", (error) =>
-    logger.warn("the multicast socket had an error", { error: error.message }),
-  );
+  for (const socket of [ear, mouth]) {
+    socket.on("error", (error) =>
+      logger.warn("the multicast socket had an error", { error: error.message }),
+    );
+  }
 
   async function tick(): Promise<void> {
     const tickMs = Math.min(Math.max(heartbeatMs / 20, TICK_MS_MIN), TICK_MS_MAX);
     while (!closing.signal.aborted) {
       const nowMs = clock.monotonicMs();
-      for (const question of peers.check(nowMs)) outbox.send({ kind: "ask", ...question });
+      for (const question of peers.check(nowMs, tap.deafAtMs))
+        outbox.send({ kind: "ask", ...question });
       plain?.check(nowMs);
       outbox.tick(nowMs);
       if (nowMs >= sweepAtMs) {
@@ -150,6 +149,7 @@ export async function joinMulticast(
     if (closing.signal.aborted) return;
     closing.abort();
     await ticking;
+    tap.end();
     outbox.close();
     for (let i = 0; i < FAREWELLS; i++) {
       if (i > 0) await clock.sleep(FAREWELL_PAUSE_MS);
@@ -157,8 +157,9 @@ export async function joinMulticast(
     }
     await outbox.flush();
     roster.close();
-    const closed = once(socket, "close");
-    socket.close();
+    const closed = Promise.all([once(ear, "close"), once(mouth, "close")]);
+    ear.close();
+    mouth.close();
     await closed;
   }
 
@@ -168,7 +169,12 @@ export async function joinMulticast(
     watch: (signal) => roster.watch(signal),
     list: () => roster.list(),
     listPeers: () => peers.view(clock.monotonicMs()),
-    readCounters: () => ({ ...gate.counters, sent: outbox.sent, plain: plainHeard }),
+    readCounters: () => ({
+      ...gate.counters,
+      sent: outbox.sent,
+      floods: tap.closings,
+      plain: plainHeard,
+    }),
     [Symbol.asyncDispose]: leave,
   };
 }

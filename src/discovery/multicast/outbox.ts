@@ -7,14 +7,13 @@ import type { OwnRecords } from "./own-records.ts";
 import type { Sealer } from "./seal.ts";
 
 export interface OutboxOptions {
+  /** Connected to the group. */
   readonly socket: Socket;
   readonly sealer: Sealer;
   readonly own: OwnRecords;
   readonly sender: string;
   readonly incarnation: number;
   readonly heartbeatMs: number;
-  readonly group: string;
-  readonly port: number;
 }
 
 export interface Outbox {
@@ -51,7 +50,7 @@ export function createOutbox(
   options: OutboxOptions,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Outbox {
-  const { socket, sealer, own, sender, incarnation, heartbeatMs, group, port } = options;
+  const { socket, sealer, own, sender, incarnation, heartbeatMs } = options;
   const closing = new AbortController();
   const wanted = new Set<number>();
   const sending = new Set<Promise<void>>();
@@ -69,7 +68,7 @@ export function createOutbox(
     const { promise, resolve } = Promise.withResolvers<void>();
     sending.add(promise);
     // A network that is away is no error here: beats go on, and are heard when it is back.
-    socket.send(sealer.seal(bytes), port, group, () => {
+    socket.send(sealer.seal(bytes), () => {
       sending.delete(promise);
       resolve();
     });

@@ -24,8 +24,11 @@ export interface Question {
 export interface Peers {
   /** Takes what a peer said. False when it was broken. */
   take(header: Header, message: Message, nowMs: number): boolean;
-  /** Marks the silent ones, removes those silent for two heartbeats; returns what is to be asked now. */
-  check(nowMs: number): readonly Question[];
+  /**
+   * Marks the silent ones, removes those silent for two heartbeats; returns what is to be asked now. Where datagrams had
+   * to be kept out meanwhile, at `deafAtMs` the last time, silence proves less: then it takes ten.
+   */
+  check(nowMs: number, deafAtMs: number): readonly Question[];
   view(nowMs: number): readonly PeerView[];
 }
 
@@ -54,6 +57,7 @@ interface Peer {
 const ASK_FIRST_MS = 30;
 const ASK_PAUSE_MS_MAX = 1_000;
 const PROBES_PER_HEARTBEAT = 10;
+const HEARTBEATS_WHEN_DEAF = 10;
 const PEERS_MAX = 4_096;
 const SLOTS_PER_PEER_MAX = 4_096;
 const INTERVAL_MS_MIN = 100;
@@ -209,11 +213,12 @@ export function createPeers(
       takeBeat(peer, header.sequence, message, nowMs);
       return true;
     },
-    check(nowMs) {
+    check(nowMs, deafAtMs) {
       const questions: Question[] = [];
       for (const peer of peers.values()) {
         const silentMs = nowMs - peer.heardMs;
-        if (silentMs >= 2 * peer.intervalMs) {
+        const isDeaf = nowMs - deafAtMs < 2 * peer.intervalMs;
+        if (silentMs >= (isDeaf ? HEARTBEATS_WHEN_DEAF : 2) * peer.intervalMs) {
           removePeer(peer, "expired");
           continue;
         }

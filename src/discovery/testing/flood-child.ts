@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sends datagrams with a wrong key to a group, as fast as it can, until its standard input ends. Arguments: group, port.
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { encodeDatagram } from "#discovery/multicast/datagram.ts";
+import { createSealer } from "#discovery/multicast/seal.ts";
+
+const ROUND = 200;
+const [group = "", port = ""] = process.argv.slice(2);
+const socket = createSocket("udp4");
+// Another source than the honest ones: its rate is not theirs.
+socket.bind(0, "127.0.0.2");
+await once(socket, "listening");
+socket.setMulticastInterface("127.0.0.1");
+const sealer = createSealer(Buffer.alloc(32, 9));
+let open = true;
+process.stdin.on("end", () => (open = false)).resume();
+for (let sequence = 1; open; sequence++) {
+  const header = { sender: "evil", incarnation: 1, sequence, stampMs: Date.now() };
+  const bytes = sealer.seal(encodeDatagram(header, { kind: "leave" }));
+  for (let i = 0; i < ROUND; i++) socket.send(bytes, Number(port), group);
+  await new Promise((resolve) => setTimeout(resolve, 2));
+}
+socket.close();
