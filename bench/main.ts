@@ -13,10 +13,17 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   dns: async () => (await import("./dns.ts")).dns,
   log: async () => (await import("./log.ts")).log,
   fabric: async () => (await import("./fabric.ts")).fabric,
+  techniques: async () => (await import("./techniques.ts")).techniques,
 };
 
 /** Those that need no engine, and say themselves what else they need. */
-const WITHOUT_ENGINE: ReadonlySet<string> = new Set(["reconcile", "log", "dns", "fabric"]);
+const WITHOUT_ENGINE: ReadonlySet<string> = new Set([
+  "reconcile",
+  "log",
+  "dns",
+  "fabric",
+  "techniques",
+]);
 
 function format(value: number): string {
   if (Math.abs(value) >= 100) return value.toFixed(0);

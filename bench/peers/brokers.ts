@@ -115,7 +115,7 @@ async function openMosquitto(): Promise<Broker> {
 
 /** Starts what a subject needs between its ends. */
 export async function openBroker(subject: string): Promise<Broker> {
-  if (subject === "fairlead") return openHub();
+  if (subject.startsWith("fairlead")) return openHub();
   if (subject === "nats") return openNats();
   if (subject === "mqtt") return openMosquitto();
   return { address: "", [Symbol.asyncDispose]: () => Promise.resolve() };

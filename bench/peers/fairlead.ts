@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fairlead as its users have it: agents that joined a node, direct messages, a contract's client.
-import { contract, join, rpc } from "@fairlead/sdk";
+import { contract, join, rpc, type AgentOptions } from "@fairlead/sdk";
 import { z } from "zod";
 import type { Peer } from "./peer.ts";
 
@@ -15,25 +15,31 @@ async function awaitReach(count: () => Promise<number>, wanted: number): Promise
   while ((await count()) < wanted) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-export const peer: Peer = {
-  async receive({ broker, name, onMessage }) {
-    const agent = await join({ name, node: broker });
-    agent.hear(SUBJECT, onMessage);
-    await agent.serve(ECHO, { echo: (input) => input });
-    return { address: name, [Symbol.asyncDispose]: async () => agent[Symbol.asyncDispose]() };
-  },
-  async connect({ broker, name, receivers }) {
-    const agent = await join({ name, node: broker });
-    const [first = ""] = receivers;
-    const client = agent.client(ECHO, { agent: first });
-    await awaitReach(async () => agent.reach(SUBJECT), receivers.length);
-    return {
-      send: (payload) => agent.emit(SUBJECT, payload),
-      flush: () => Promise.resolve(),
-      async ask(payload) {
-        await client.echo({ text: payload.toString("latin1", JSON_BYTES) });
-      },
-      [Symbol.asyncDispose]: async () => agent[Symbol.asyncDispose](),
-    };
-  },
-};
+function createFairleadPeer(link: NonNullable<AgentOptions["link"]>): Peer {
+  return {
+    async receive({ broker, name, onMessage }) {
+      const agent = await join({ name, node: broker, link });
+      agent.hear(SUBJECT, onMessage);
+      await agent.serve(ECHO, { echo: (input) => input });
+      return { address: name, [Symbol.asyncDispose]: async () => agent[Symbol.asyncDispose]() };
+    },
+    async connect({ broker, name, receivers }) {
+      const agent = await join({ name, node: broker, link });
+      const [first = ""] = receivers;
+      const client = agent.client(ECHO, { agent: first });
+      await awaitReach(async () => agent.reach(SUBJECT), receivers.length);
+      return {
+        send: (payload) => agent.emit(SUBJECT, payload),
+        flush: () => Promise.resolve(),
+        async ask(payload) {
+          await client.echo({ text: payload.toString("latin1", JSON_BYTES) });
+        },
+        [Symbol.asyncDispose]: async () => agent[Symbol.asyncDispose](),
+      };
+    },
+  };
+}
+
+export const peer: Peer = createFairleadPeer({});
+/** Each message leaves as a batch of its own. */
+export const unbatched: Peer = createFairleadPeer({ batching: false });

@@ -11,6 +11,13 @@ const PEERS: Readonly<Record<string, () => Promise<Peer>>> = {
   "grpc-js-batched": async () => (await import("./grpc-js.ts")).batched,
   mqtt: async () => (await import("./mqtt.ts")).peer,
   moleculer: async () => (await import("./moleculer.ts")).peer,
+  "fairlead-unbatched": async () => (await import("./fairlead.ts")).unbatched,
+  "fairlead-streaming": async () => (await import("./techniques.ts")).streaming,
+  "fairlead-unary": async () => (await import("./techniques.ts")).unary,
+  "fairlead-compressed": async () => (await import("./techniques.ts")).compressed,
+  "fairlead-uncompressed": async () => (await import("./techniques.ts")).uncompressed,
+  "link-kept": async () => (await import("./links.ts")).kept,
+  "link-redialled": async () => (await import("./links.ts")).redialled,
 };
 
 /** Loads a peer and what it needs. Throws when there is none of that name. */

@@ -25,6 +25,8 @@ export interface EndOptions {
   readonly broker: string;
   /** Different for each process. */
   readonly name: string;
+  /** Address to listen at; the loopback by default. */
+  readonly host?: string;
 }
 
 export interface Peer {

@@ -4,12 +4,12 @@ import { z } from "zod";
 import { loadPeer } from "./load-peer.ts";
 import { MESSAGE_BYTES, type Receiving, type Sending } from "./peer.ts";
 
+const END = { broker: z.string(), name: z.string(), host: z.string().exactOptional() };
 const ORDER = z.discriminatedUnion("do", [
-  z.object({ do: z.literal("receive"), broker: z.string(), name: z.string() }),
+  z.object({ do: z.literal("receive"), ...END }),
   z.object({
     do: z.literal("connect"),
-    broker: z.string(),
-    name: z.string(),
+    ...END,
     receivers: z.array(z.string()),
   }),
   z.object({ do: z.literal("expect"), count: z.number() }),

@@ -13,14 +13,27 @@ const REPLY = z.union([
 /** Longer than any round takes; what is lost on the way is found then. */
 const PATIENCE_MS = 120_000;
 
+/** A network namespace to run in, and the address there. */
+export interface Place {
+  readonly netns: string;
+  readonly host: string;
+}
+
 /** One end of a subject in its own process. */
 class Worker {
   readonly #subject: string;
   readonly #process: ChildProcess;
 
-  constructor(subject: string, flags: readonly string[]) {
+  constructor(subject: string, flags: readonly string[], place?: Place) {
     this.#subject = subject;
-    this.#process = fork(PROGRAM, [subject], { execArgv: [...flags] });
+    const enter =
+      place === undefined
+        ? { execArgv: [...flags] }
+        : {
+            execPath: "nsenter",
+            execArgv: [`--net=/run/netns/${place.netns}`, process.execPath, ...flags],
+          };
+    this.#process = fork(PROGRAM, [subject], enter);
   }
 
   /** Gives an order and waits for what comes of it. One order at a time. */
@@ -60,20 +73,28 @@ export class Ends implements AsyncDisposable {
     readonly senders: number;
     readonly receivers: number;
     readonly flags?: readonly string[];
+    /** Where senders and receivers run; here by default. */
+    readonly places?: { readonly senders: Place; readonly receivers: Place };
   }): Promise<Ends> {
-    const { subject, broker, flags = [] } = options;
-    const start = (count: number): Worker[] =>
-      Array.from({ length: count }, () => new Worker(subject, flags));
-    const receivers = start(options.receivers);
-    const senders = start(options.senders);
+    const { subject, broker, flags = [], places } = options;
+    const start = (count: number, place: Place | undefined): Worker[] =>
+      Array.from({ length: count }, () => new Worker(subject, flags, place));
+    const receivers = start(options.receivers, places?.receivers);
+    const senders = start(options.senders, places?.senders);
     const ends = new Ends(senders, receivers);
     const addresses = await Promise.all(
       receivers.map(async (worker, index) => {
-        const answer = await worker.order({ do: "receive", broker, name: `receiver-${index}` });
+        const answer = await worker.order({
+          do: "receive",
+          broker,
+          name: `receiver-${index}`,
+          host: places?.receivers.host,
+        });
         return String(answer["address"]);
       }),
     );
-    const connect = { do: "connect", broker, receivers: addresses };
+    const host = places?.senders.host;
+    const connect = { do: "connect", broker, host, receivers: addresses };
     await Promise.all(
       senders.map((worker, index) => worker.order({ ...connect, name: `sender-${index}` })),
     );
