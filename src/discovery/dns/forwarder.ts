@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
 import { exchangeTcp, exchangeUdp, type Endpoint } from "./exchange.ts";
+import { findAddresses } from "./find-addresses.ts";
 import type { Query } from "./read-query.ts";
 import { writeAnswer } from "./write-answer.ts";
 import { FLAG, HEADER_BYTES, RCODE } from "./wire.ts";
@@ -15,6 +16,8 @@ export interface ForwarderOptions {
   readonly attemptMs: number;
   /** How long all of them together may take. */
   readonly deadlineMs: number;
+  /** Addresses that a name of the world outside may not have, so that none of its pages reaches into this network. */
+  readonly isForbidden?: (address: string) => boolean;
   /** Exchanges at once; more are refused at once instead of being queued. */
   readonly exchangesMax: number;
 }
@@ -26,13 +29,17 @@ export interface ForwardRequest {
   readonly sizeMax: number;
 }
 
-/** `loops`: own questions that came back. `overloaded`: refused because too many waited. */
+/**
+ * `loops`: own questions that came back. `overloaded`: refused because too many waited. `forbidden`: answers withheld as
+ * they were broken or named an address that they may not.
+ */
 export interface ForwarderCounters {
   forwarded: number;
   shared: number;
   failed: number;
   loops: number;
   overloaded: number;
+  forbidden: number;
 }
 
 export interface Forwarder {
@@ -97,7 +104,7 @@ export function createForwarder(
   { clock }: { readonly clock: Clock },
 ): Forwarder {
   const { upstreams, attemptMs, deadlineMs, exchangesMax } = options;
-  const counters = { forwarded: 0, shared: 0, failed: 0, loops: 0, overloaded: 0 };
+  const counters = { forwarded: 0, shared: 0, failed: 0, loops: 0, overloaded: 0, forbidden: 0 };
   const closing = new AbortController();
   const { signal } = closing;
   const waiting = new Map<string, Promise<Buffer | undefined>>();
@@ -165,6 +172,18 @@ export function createForwarder(
     return started;
   }
 
+  function isAllowed(answer: Buffer): boolean {
+    const { isForbidden } = options;
+    if (isForbidden === undefined) return true;
+    const addresses = findAddresses(answer);
+    return addresses !== undefined && !addresses.some(isForbidden);
+  }
+
+  function withhold({ query, sizeMax }: ForwardRequest): Buffer {
+    counters.forbidden++;
+    return writeAnswer(query, { rcode: RCODE.REFUSED, flags: FLAG.RA }, sizeMax);
+  }
+
   return {
     counters,
     close: () => closing.abort(),
@@ -174,8 +193,11 @@ export function createForwarder(
         return undefined;
       }
       const answer = await share(request);
-      if (answer === undefined) counters.failed++;
-      return answer === undefined ? undefined : adapt(answer, request);
+      if (answer === undefined) {
+        counters.failed++;
+        return undefined;
+      }
+      return isAllowed(answer) ? adapt(answer, request) : withhold(request);
     },
   };
 }

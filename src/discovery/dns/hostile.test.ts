@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { decodeAnswer, encodeQuestion } from "#discovery/testing/ask-dns.ts";
 import { createMutator } from "#discovery/testing/mutate.ts";
 import { answerQuery, type AnswerContext } from "./answer-query.ts";
+import { findAddresses } from "./find-addresses.ts";
 import { readQuery } from "./read-query.ts";
 import { createZone } from "./zone.ts";
 
@@ -61,6 +62,16 @@ test(`${COUNT} mutated questions are answered well or not at all (seed ${SEED})`
       throw new Error(`message ${i}: ${bytes.toString("hex")}`, { cause: error });
     }
   }
+});
+
+test("broken answers from upstream are read to their end or not at all", () => {
+  const mutate = createMutator(SEED + 2);
+  const answers = SAMPLES.flatMap((sample) => {
+    const outcome = answerQuery(sample, CONTEXT);
+    return outcome.kind === "answer" ? [outcome.bytes] : [];
+  });
+  for (let i = 0; i < COUNT; i++)
+    findAddresses(mutate(answers[i % answers.length] ?? Buffer.alloc(0)));
 });
 
 test("random bytes are answered well or not at all", () => {

@@ -39,7 +39,7 @@ const RECORD_BYTES = 10;
 const TSIG = 250;
 
 /** Offset after the name at `at`, -1 when it is cut off, too long or has a label of an unknown kind. */
-function skipName(bytes: Buffer, at: number, pointers: boolean): number {
+export function skipName(bytes: Buffer, at: number, pointers: boolean): number {
   const start = at;
   while (true) {
     const length = bytes[at];

@@ -248,6 +248,31 @@ describe("forwarding", () => {
     await assert.rejects(start({ listen: [own], upstreams: [own] }), { name: "FairleadError" });
   });
 
+  test("private addresses from outside are withheld where that is asked for", async () => {
+    const zone = buildZone("example.test");
+    const members = [{ addresses: ["192.0.2.7", "2001:db8::7"], ports: [] }];
+    zone.put({ scope: "shop", name: "public", members });
+    zone.put({
+      scope: "shop",
+      name: "mapped",
+      members: [{ addresses: ["::ffff:127.0.0.1"], ports: [] }],
+    });
+    await using upstream = await start({ zone });
+    await using server = await start({ upstreams: upstream.endpoints, refusePrivateAnswers: true });
+    assert.equal((await ask(server, "web.shop.example.test")).rcode, "REFUSED");
+    assert.equal((await ask(server, "web.shop.example.test", { type: "AAAA" })).rcode, "REFUSED");
+    assert.equal(
+      (await ask(server, "mapped.shop.example.test", { type: "AAAA" })).rcode,
+      "REFUSED",
+    );
+    assert.equal((await ask(server, "public.shop.example.test")).rcode, "NOERROR");
+    assert.equal(
+      (await ask(server, "public.shop.example.test", { type: "AAAA" })).rcode,
+      "NOERROR",
+    );
+    assert.equal(server.readCounters().forbidden, 3);
+  });
+
   test("strangers get the zone's names, and no others", async () => {
     await using upstream = await outside();
     const clientNetworks = ["192.0.2.0/24"];

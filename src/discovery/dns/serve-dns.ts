@@ -36,6 +36,11 @@ export interface DnsServerOptions {
   /** How long one upstream is waited for, and all of them together. Defaults 1,500 and 4,000. */
   readonly upstreamAttemptMs?: number;
   readonly upstreamDeadlineMs?: number;
+  /**
+   * Withholds answers from upstream that name a private address (DNS rebinding). Default false: a company's own names have
+   * such addresses.
+   */
+  readonly refusePrivateAnswers?: boolean;
   readonly tcp?: Partial<TcpLimits>;
 }
 
@@ -66,6 +71,7 @@ const NO_FORWARDS: ForwarderCounters = {
   failed: 0,
   loops: 0,
   overloaded: 0,
+  forbidden: 0,
 };
 
 function checkEndpoint({ address, port }: Endpoint): void {
@@ -131,7 +137,12 @@ function openForwarder(options: DnsServerOptions, clock: Clock): Forwarder | und
   const { upstreams = [], upstreamAttemptMs = 1_500, upstreamDeadlineMs = 4_000 } = options;
   if (upstreams.length === 0) return undefined;
   const times = { attemptMs: upstreamAttemptMs, deadlineMs: upstreamDeadlineMs };
-  return createForwarder({ upstreams, exchangesMax: EXCHANGES_MAX, ...times }, { clock });
+  const guard =
+    options.refusePrivateAnswers === true
+      ? { isForbidden: createClientCheck([...PRIVATE_NETWORKS, "0.0.0.0/8", "::/128"]) }
+      : {};
+  const forwarding = { upstreams, exchangesMax: EXCHANGES_MAX, ...times, ...guard };
+  return createForwarder(forwarding, { clock });
 }
 
 /**
