@@ -48,6 +48,8 @@ export const UDP_BYTES_MAX = 1_232;
 export const TCP_BYTES_MAX = 65_535;
 const LABEL_BYTES_MAX = 63;
 const NAME_BYTES_MAX = 255;
+/** Labels that are their own bytes; nearly all are. */
+const PLAIN = /^[a-z0-9_-]*$/;
 
 /**
  * A name as it travels, in lower case, one character a byte: `\x03web\x04shop\x00`. Names are compared and looked up
@@ -60,7 +62,7 @@ export function encodeName(name: string): NameKey {
   const trimmed = name.endsWith(".") ? name.slice(0, -1) : name;
   let key = "";
   for (const label of trimmed === "" ? [] : trimmed.toLowerCase().split(".")) {
-    const bytes = Buffer.from(label, "utf8").toString("latin1");
+    const bytes = PLAIN.test(label) ? label : Buffer.from(label, "utf8").toString("latin1");
     if (bytes.length === 0 || bytes.length > LABEL_BYTES_MAX) refuse(name);
     key += String.fromCharCode(bytes.length) + bytes;
   }
