@@ -30,7 +30,7 @@ export function exchangeUdp(exchange: Exchange): Promise<Buffer | undefined> {
     const finish = (answer: Buffer | undefined): void => {
       clearTimeout(timer);
       signal.removeEventListener("abort", giveUp);
-      socket.removeAllListeners("message");
+      socket.removeAllListeners("message").removeAllListeners("connect");
       resolve(answer);
       try {
         socket.close();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
 import type { Logger } from "#base/logger.ts";
@@ -9,12 +9,18 @@ import type { MessageHandler } from "./handle-message.ts";
 /** Room for a burst of some thousand questions while the process is busy. */
 const BUFFER_BYTES = 1_048_576;
 
+export interface UdpListener {
+  readonly port: number;
+  /** Answers that are still awaited are not sent any more. */
+  readonly close: () => Promise<void>;
+}
+
 /** Answers questions that come as datagrams. Rejects with the socket's error when it cannot listen. */
 export async function listenUdp(
   endpoint: Endpoint,
   handler: MessageHandler,
   logger: Logger,
-): Promise<Socket> {
+): Promise<UdpListener> {
   const isSix = isIPv6(endpoint.address);
   const socket = createSocket({
     type: isSix ? "udp6" : "udp4",
@@ -30,9 +36,6 @@ export async function listenUdp(
     else send(reply, port, address);
   });
   let open = true;
-  socket.on("close", () => {
-    open = false;
-  });
   function send(answer: Buffer | undefined, port: number, address: string): void {
     // A client that cannot be reached asks again; there is nobody else to tell.
     if (answer !== undefined && open && port > 0) socket.send(answer, port, address, ignore);
@@ -49,7 +52,16 @@ export async function listenUdp(
   socket.on("error", (error) =>
     logger.warn("the DNS socket had an error", { error: error.message }),
   );
-  return socket;
+  return {
+    port: socket.address().port,
+    async close() {
+      // First: an answer that comes between closing and closed has no socket.
+      open = false;
+      const closed = once(socket, "close");
+      socket.close();
+      await closed;
+    },
+  };
 }
 
 function ignore(): void {}

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The DNS server of a node: a zone, the sockets it is asked on, and the way to the world outside.
-import { once } from "node:events";
-import type { Socket } from "node:dgram";
 import { isIP } from "node:net";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
@@ -16,7 +14,7 @@ import {
   type MessageHandler,
 } from "./handle-message.ts";
 import { listenTcp, type TcpLimits, type TcpListener } from "./listen-tcp.ts";
-import { listenUdp } from "./listen-udp.ts";
+import { listenUdp, type UdpListener } from "./listen-udp.ts";
 import type { ZoneView } from "./zone.ts";
 
 export interface DnsServerOptions {
@@ -97,15 +95,9 @@ function refuseOwnUpstreams({ listen, upstreams = [] }: DnsServerOptions): void 
 }
 
 interface Listener {
-  readonly udp: Socket;
+  readonly udp: UdpListener;
   readonly tcp: TcpListener;
   readonly endpoint: Endpoint;
-}
-
-async function closeUdp(socket: Socket): Promise<void> {
-  const closed = once(socket, "close");
-  socket.close();
-  await closed;
 }
 
 /** One port for both ways. A free one for UDP may be taken for TCP: then another one is tried. */
@@ -116,13 +108,13 @@ async function listenBoth(
   logger: Logger,
 ): Promise<Listener> {
   for (let tries = 1; ; tries++) {
-    let udp: Socket | undefined;
+    let udp: UdpListener | undefined;
     try {
       udp = await listenUdp(wanted, handler, logger);
-      const endpoint = { address: wanted.address, port: udp.address().port };
+      const endpoint = { address: wanted.address, port: udp.port };
       return { udp, endpoint, tcp: await listenTcp(endpoint, handler, limits) };
     } catch (error) {
-      if (udp !== undefined) await closeUdp(udp);
+      await udp?.close();
       if (udp !== undefined && wanted.port === 0 && tries < PORT_TRIES) continue;
       throw new FairleadError(
         discoveryErrors["dns-listen"],
@@ -170,7 +162,7 @@ export async function serveDns(
   const listeners: Listener[] = [];
   async function close(): Promise<void> {
     forwarder?.close();
-    const closing = listeners.splice(0).flatMap(({ udp, tcp }) => [closeUdp(udp), tcp.close()]);
+    const closing = listeners.splice(0).flatMap(({ udp, tcp }) => [udp.close(), tcp.close()]);
     await Promise.all(closing);
   }
   try {
