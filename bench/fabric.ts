@@ -3,7 +3,7 @@
 import type { Bench } from "./bench.ts";
 import { openBroker } from "./peers/brokers.ts";
 import { ensurePeers } from "./peers/install.ts";
-import { Ends } from "./peers/workers.ts";
+import { Ends } from "./peers/ends.ts";
 
 /** Messages of a round, so that each takes about as long. */
 const MESSAGES: Readonly<Record<string, number>> = {

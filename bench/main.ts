@@ -14,6 +14,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   log: async () => (await import("./log.ts")).log,
   fabric: async () => (await import("./fabric.ts")).fabric,
   techniques: async () => (await import("./techniques.ts")).techniques,
+  discovery: async () => (await import("./discovery.ts")).discovery,
+  sdk: async () => (await import("./sdk.ts")).sdk,
 };
 
 /** Those that need no engine, and say themselves what else they need. */
@@ -23,6 +25,8 @@ const WITHOUT_ENGINE: ReadonlySet<string> = new Set([
   "dns",
   "fabric",
   "techniques",
+  "discovery",
+  "sdk",
 ]);
 
 function format(value: number): string {

@@ -6,7 +6,8 @@ import { runProgram } from "#lab/run-program.ts";
 import { ensurePackages } from "../scripts/setup.ts";
 import type { Bench } from "./bench.ts";
 import { openBroker } from "./peers/brokers.ts";
-import { Ends, type Place } from "./peers/workers.ts";
+import { Ends } from "./peers/ends.ts";
+import type { Place } from "./worker-process.ts";
 
 const ROUNDS = 5;
 const WARM_UP = 2;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One end in a process of its own; its parent says what to do. Started by `workers.ts`.
+// One end in a process of its own; its parent says what to do. Started by `ends.ts`.
 import { z } from "zod";
+import { followOrders, monotonicMs } from "../worker-process.ts";
 import { loadPeer } from "./load-peer.ts";
 import { MESSAGE_BYTES, type Receiving, type Sending } from "./peer.ts";
 
@@ -29,11 +30,6 @@ let arrived = Promise.withResolvers<number>();
 
 function onMessage(): void {
   if (++count === wanted) arrived.resolve(monotonicMs());
-}
-
-/** Milliseconds on a clock that all processes of the machine share. */
-function monotonicMs(): number {
-  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
 }
 
 async function send(to: Sending, messages: number): Promise<number> {
@@ -83,10 +79,4 @@ async function follow(order: Order): Promise<object> {
   return { tookUs: await ask(sending, order.count) };
 }
 
-process.on("message", (message) => {
-  follow(ORDER.parse(message)).then(
-    (answer) => process.send?.({ answer }),
-    (thrown: unknown) => process.send?.({ error: String(thrown) }),
-  );
-});
-process.on("disconnect", () => process.exit());
+followOrders(ORDER, follow);

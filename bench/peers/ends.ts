@@ -1,67 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Processes that send and receive, as their parent sees them.
-import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { WorkerProcess, type Place } from "../worker-process.ts";
 
 const PROGRAM = fileURLToPath(new URL("worker.ts", import.meta.url));
-const REPLY = z.union([
-  z.object({ answer: z.record(z.string(), z.unknown()) }),
-  z.object({ error: z.string() }),
-]);
-/** Longer than any round takes; what is lost on the way is found then. */
-const PATIENCE_MS = 120_000;
-
-/** A network namespace to run in, and the address there. */
-export interface Place {
-  readonly netns: string;
-  readonly host: string;
-}
-
-/** One end of a subject in its own process. */
-class Worker {
-  readonly #subject: string;
-  readonly #process: ChildProcess;
-
-  constructor(subject: string, flags: readonly string[], place?: Place) {
-    this.#subject = subject;
-    const enter =
-      place === undefined
-        ? { execArgv: [...flags] }
-        : {
-            execPath: "nsenter",
-            execArgv: [`--net=/run/netns/${place.netns}`, process.execPath, ...flags],
-          };
-    this.#process = fork(PROGRAM, [subject], enter);
-  }
-
-  /** Gives an order and waits for what comes of it. One order at a time. */
-  async order(order: object): Promise<Readonly<Record<string, unknown>>> {
-    this.#process.send(order);
-    const signal = AbortSignal.timeout(PATIENCE_MS);
-    const [message] = await once(this.#process, "message", { signal }).catch(() => [
-      { error: `no reply to ${JSON.stringify(order)}` },
-    ]);
-    const reply = REPLY.parse(message);
-    if ("error" in reply) throw new Error(`${this.#subject}: ${reply.error}`);
-    return reply.answer;
-  }
-
-  async end(): Promise<void> {
-    const ended = once(this.#process, "exit");
-    await this.order({ do: "end" }).catch(() => undefined);
-    if (this.#process.connected) this.#process.disconnect();
-    await ended;
-  }
-}
 
 /** Senders and receivers of one subject, connected. */
 export class Ends implements AsyncDisposable {
-  readonly #senders: readonly Worker[];
-  readonly #receivers: readonly Worker[];
+  readonly #senders: readonly WorkerProcess[];
+  readonly #receivers: readonly WorkerProcess[];
 
-  private constructor(senders: readonly Worker[], receivers: readonly Worker[]) {
+  private constructor(senders: readonly WorkerProcess[], receivers: readonly WorkerProcess[]) {
     this.#senders = senders;
     this.#receivers = receivers;
   }
@@ -77,8 +27,11 @@ export class Ends implements AsyncDisposable {
     readonly places?: { readonly senders: Place; readonly receivers: Place };
   }): Promise<Ends> {
     const { subject, broker, flags = [], places } = options;
-    const start = (count: number, place: Place | undefined): Worker[] =>
-      Array.from({ length: count }, () => new Worker(subject, flags, place));
+    const start = (count: number, place: Place | undefined): WorkerProcess[] =>
+      Array.from(
+        { length: count },
+        () => new WorkerProcess({ program: PROGRAM, args: [subject], flags, place }),
+      );
     const receivers = start(options.receivers, places?.receivers);
     const senders = start(options.senders, places?.senders);
     const ends = new Ends(senders, receivers);
@@ -122,7 +75,7 @@ export class Ends implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#senders.map(async (worker) => worker.end()));
-    await Promise.all(this.#receivers.map(async (worker) => worker.end()));
+    await Promise.all(this.#senders.map(async (worker) => worker[Symbol.asyncDispose]()));
+    await Promise.all(this.#receivers.map(async (worker) => worker[Symbol.asyncDispose]()));
   }
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the SDK costs a program: from its first line to its first answer, and memory when it has nothing to do.
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join as joinPath } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { contract, join, rpc } from "@fairlead/sdk";
+import { z } from "zod";
+import { bundleProgram } from "#lab/bundle.ts";
+import type { Bench } from "./bench.ts";
+import { openHub } from "./peers/brokers.ts";
+
+const ROUNDS = 20;
+const IDLE_MS = 3_000;
+const AGENT = fileURLToPath(new URL("sdk-agent.ts", import.meta.url));
+/** A program that does nothing, for what Node itself takes. */
+const NOTHING = `process.send({ tookMs: performance.now() - performance.nodeTiming.bootstrapComplete });
+process.on("disconnect", () => process.exit());\n`;
+const ECHO = contract("bench-echo", "1.0.0", { echo: rpc({ in: z.unknown(), out: z.unknown() }) });
+const TOLD = z.object({ tookMs: z.number() });
+
+function readRssMb(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(match?.[1] ?? 0) / 1_024;
+}
+
+interface Run {
+  readonly tookMs: number;
+  readonly rssMb: number;
+}
+
+async function runOnce(program: string, node: string): Promise<Run> {
+  const child = fork(program, [node], { execArgv: [] });
+  const ended = once(child, "exit");
+  const [message] = await once(child, "message");
+  const { tookMs } = TOLD.parse(message);
+  await sleep(IDLE_MS);
+  const rssMb = readRssMb(child.pid ?? 0);
+  child.disconnect();
+  await ended;
+  return { tookMs, rssMb };
+}
+
+export const sdk: Bench = {
+  name: "sdk",
+  about: "a bundled agent: its start until its first answer, and its memory when idle",
+  async run({ say, sample }) {
+    const directory = mkdtempSync(joinPath(tmpdir(), "fairlead-bench-"));
+    try {
+      await using hub = await openHub();
+      await using other = await join({ name: "answerer", node: hub.address });
+      await other.serve(ECHO, { echo: (input) => input });
+      const bundle = await bundleProgram(AGENT);
+      say(`the bundle has ${Math.round(bundle.length / 1_024)} KiB`);
+      for (const [subject, code] of [
+        ["fairlead", bundle],
+        ["node", NOTHING],
+      ] as const) {
+        const program = joinPath(directory, `${subject}.mjs`);
+        writeFileSync(program, code);
+        for (let round = 0; round < ROUNDS; round++) {
+          const { tookMs, rssMb } = await runOnce(program, hub.address);
+          sample({ metric: "join_to_call_ms", unit: "ms", subject, value: tookMs });
+          sample({ metric: "idle_rss_mb", unit: "MiB", subject, value: rssMb });
+        }
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  },
+};
