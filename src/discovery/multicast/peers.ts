@@ -57,6 +57,8 @@ interface Peer {
 const ASK_FIRST_MS = 30;
 const ASK_PAUSE_MS_MAX = 1_000;
 const PROBES_PER_HEARTBEAT = 10;
+/** Two, less the time it takes to look. */
+const HEARTBEATS_TO_GONE = 1.9;
 const HEARTBEATS_WHEN_DEAF = 10;
 const PEERS_MAX = 4_096;
 const SLOTS_PER_PEER_MAX = 4_096;
@@ -218,7 +220,7 @@ export function createPeers(
       for (const peer of peers.values()) {
         const silentMs = nowMs - peer.heardMs;
         const isDeaf = nowMs - deafAtMs < 2 * peer.intervalMs;
-        if (silentMs >= (isDeaf ? HEARTBEATS_WHEN_DEAF : 2) * peer.intervalMs) {
+        if (silentMs >= (isDeaf ? HEARTBEATS_WHEN_DEAF : HEARTBEATS_TO_GONE) * peer.intervalMs) {
           removePeer(peer, "expired");
           continue;
         }
