@@ -45,3 +45,36 @@ export const Routes = z.strictObject({
   hopsMax: z.number().int().min(1),
 });
 export type Routes = z.infer<typeof Routes>;
+
+/** `$log/subscribe`: who wants messages that are kept until they are acknowledged. */
+export const SubscribeRequest = z.strictObject({
+  pattern: z.string().min(1).max(255),
+  /** Members of a group share its messages; what it has not acknowledged waits for it. Without one: from now on only. */
+  group: z.string().min(1).max(63).optional(),
+  /** Where a new group begins. */
+  from: z.enum(["now", "start"]).default("now"),
+  ackTimeoutMs: z.number().int().min(100).max(86_400_000).default(30_000),
+  /** Deliveries after which a message becomes a dead letter. */
+  attemptsMax: z.number().int().min(1).max(1_000).default(5),
+  /** Messages that may be with this subscriber at once. */
+  inFlightMax: z.number().int().min(1).max(10_000).default(64),
+});
+export type SubscribeRequest = z.infer<typeof SubscribeRequest>;
+
+/** Items that a subscriber sends: what became of a message. */
+export const Settlement = z.union([
+  z.strictObject({ ack: z.number().int() }),
+  z.strictObject({ nack: z.number().int(), delayMs: z.number().int().min(0).max(3_600_000) }),
+  z.strictObject({ reject: z.number().int(), reason: z.string().max(1_000) }),
+]);
+export type Settlement = z.infer<typeof Settlement>;
+
+/** Items that `$log/publish` answers, one for each message, in any order. */
+export const Receipt = z.union([
+  z.strictObject({ id: z.string(), sequence: z.number(), duplicate: z.boolean() }),
+  z.strictObject({
+    id: z.string(),
+    error: z.strictObject({ code: z.string(), message: z.string(), retryable: z.boolean() }),
+  }),
+]);
+export type Receipt = z.infer<typeof Receipt>;

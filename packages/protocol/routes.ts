@@ -29,6 +29,22 @@ export type AlertList = z.infer<typeof AlertList>;
 export const AgentList = listOf("AgentList", AgentRecord);
 export type AgentList = z.infer<typeof AgentList>;
 
+/** Messages of one subject that a group has not acknowledged, or dead letters of a subject. */
+export const QueueView = z.strictObject({
+  scope: z.string(),
+  subject: z.string(),
+  /** Absent for dead letters. */
+  group: z.string().optional(),
+  waiting: z.number(),
+  inFlight: z.number(),
+  redelivered: z.number(),
+  /** When the oldest of them was published. */
+  oldestAtMs: z.number().optional(),
+});
+export type QueueView = z.infer<typeof QueueView>;
+export const QueueList = listOf("QueueList", QueueView);
+export type QueueList = z.infer<typeof QueueList>;
+
 /** One line of `GET /v1/logs`. */
 export const LogLine = z.strictObject({
   scope: z.string(),

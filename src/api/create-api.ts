@@ -23,7 +23,7 @@ import type { ApiParts } from "./parts.ts";
 
 export interface ApiOptions {
   readonly operations: Operations;
-  readonly fabric: Pick<Fabric, "list">;
+  readonly fabric: Pick<Fabric, "list" | "queues">;
   readonly topologies: Topologies;
   readonly settings: ApiSettings;
   readonly logger: Logger;

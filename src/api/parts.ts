@@ -13,7 +13,7 @@ import type { Streams } from "./streams.ts";
 /** Everything that the routes work with. */
 export interface ApiParts {
   readonly operations: Operations;
-  readonly fabric: Pick<Fabric, "list">;
+  readonly fabric: Pick<Fabric, "list" | "queues">;
   readonly topologies: Topologies;
   readonly settings: ApiSettings;
   readonly logger: Logger;

@@ -11,6 +11,7 @@ import {
   ImagesAnswer,
   ImagesRequest,
   InstanceList,
+  QueueList,
   ScopeList,
   ServiceList,
 } from "@fairlead/protocol/routes.ts";
@@ -31,6 +32,7 @@ import {
   wrapList,
 } from "./route-parts.ts";
 import type { ApiParts } from "./parts.ts";
+import { listQueues } from "./list-queues.ts";
 
 const name = z.string().min(1).max(300);
 const instanceQuery = scopeQuery.extend({ service: name.optional() });
@@ -85,6 +87,10 @@ const instancesRoute = createRoute({
 const agentsRoute = createRoute({
   ...get("/v1/agents", "Programs that joined the fabric, and what they serve", AgentList),
   request: { query: agentQuery },
+});
+const queuesRoute = createRoute({
+  ...get("/v1/queues", "Messages that are kept and not acknowledged, and dead letters", QueueList),
+  request: { query: scopeQuery },
 });
 const inspectRoute = createRoute({
   ...get(
@@ -170,6 +176,13 @@ function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     const items = parts.fabric.list(given(c.req.valid("query")));
     const answer = { items, asOfMs: parts.clock.nowMs(), missing: [] };
     return c.json(wrapList("AgentList", answer), 200);
+  });
+  app.openapi(queuesRoute, (c) => {
+    const { scope } = c.req.valid("query");
+    const items = listQueues(parts.fabric.queues()).filter(
+      (queue) => scope === undefined || queue.scope === scope,
+    );
+    return c.json(wrapList("QueueList", { items, asOfMs: parts.clock.nowMs(), missing: [] }), 200);
   });
   app.openapi(alertsRoute, async (c) => {
     const answer = await runOperation(c, parts, (caller) => operations.alerts(caller));

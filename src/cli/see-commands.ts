@@ -48,6 +48,15 @@ export const SEE_COMMANDS: readonly Command[] = [
     load: () => import("./commands/agents.ts"),
   },
   {
+    name: "queues",
+    group: "See",
+    summary: "messages that are kept and not acknowledged, and dead letters",
+    arguments: [],
+    flags: LIST_FLAGS,
+    writes: false,
+    load: () => import("./commands/queues.ts"),
+  },
+  {
     name: "map",
     group: "See",
     summary: "how the agents of a scope are linked, and where that would break",

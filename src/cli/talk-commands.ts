@@ -40,6 +40,7 @@ export const TALK_COMMANDS: readonly Command[] = [
     ],
     flags: [
       { name: "key", value: "text", text: "same key, same member of a group, in order" },
+      { name: "keep", text: "let the node keep it until it is acknowledged" },
       ...SCOPE,
     ],
     writes: false,
@@ -52,6 +53,7 @@ export const TALK_COMMANDS: readonly Command[] = [
     arguments: [{ name: "pattern", required: true, many: false }],
     flags: [
       { name: "group", value: "text", text: "share the messages with others of this group" },
+      { name: "keep", text: "messages that the node keeps; showing one acknowledges it" },
       count("end after so many messages"),
       ...SCOPE,
     ],

@@ -3,6 +3,7 @@
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { AgentFilter, Registry } from "@fairlead/fabric/registry.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
+import type { LogStats } from "./log/message-log.ts";
 
 /** What a container needs to join: mounted and set when it is created. */
 export interface FabricAccess {
@@ -21,6 +22,8 @@ export interface Fabric extends AsyncDisposable {
   /** `unix:/…` of the socket for programs on this host, then TCP where that is switched on. */
   readonly addresses: readonly string[];
   list(filter?: AgentFilter): readonly AgentRecord[];
+  /** What of the messages that are kept has not been acknowledged. */
+  queues(): LogStats;
   /** Lets a container of this scope and service join under the service's name. */
   grantAccess(scope: string, service: string): FabricAccess;
 }

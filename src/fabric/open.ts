@@ -7,8 +7,9 @@ import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Hello } from "@fairlead/fabric/frame.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
 import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
-import { createHub, type Hub, type HubMethod } from "@fairlead/fabric/hub.ts";
+import { createHub, type Hub } from "@fairlead/fabric/hub.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
+import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Clock, Random } from "#base/clock.ts";
@@ -16,6 +17,8 @@ import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import { fabricErrors } from "./errors.ts";
 import type { Fabric } from "./fabric.ts";
+import type { MessageLog } from "./log/message-log.ts";
+import { openLog } from "./log/open.ts";
 
 export interface FabricOptions {
   readonly node: { readonly id: string; readonly name: string };
@@ -25,8 +28,8 @@ export interface FabricOptions {
   readonly listen: string;
   /** Secret of the node, from which tickets and the keys of scopes are derived. */
   readonly secret: string;
-  /** Methods beyond those of the hub. */
-  readonly methods?: ReadonlyMap<string, HubMethod>;
+  /** File of the messages that are kept. */
+  readonly logPath: string;
 }
 
 interface FabricParts {
@@ -96,10 +99,25 @@ function parseListen(text: string): { readonly host: string; readonly port: numb
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
 }
 
+async function openMessageLog(path: string, clock: Clock): Promise<MessageLog> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  return openLog({ kind: "sqlite", path }, { clock });
+}
+
+/** An error of this room as one for the wire. */
+function convertError(thrown: unknown): FabricError {
+  if (thrown instanceof FabricError) return thrown;
+  const { code, message, kind, retryable } = FairleadError.from(thrown);
+  return new FabricError(code, message, { reason: kind.slug, retryable, cause: thrown });
+}
+
 /** Opens the fabric. Throws FL0980 when it cannot listen. */
 export async function openFabric(options: FabricOptions, parts: FabricParts): Promise<Fabric> {
   const { clock, random, logger } = parts;
   const { secret } = options;
+  await using stack = new AsyncDisposableStack();
+  const log = stack.use(await openMessageLog(options.logPath, clock));
+  const methods = createLogMethods({ log, nowMs: () => clock.nowMs(), convert: convertError });
   const registry = createRegistry();
   const routes = createRouteBoard();
   const links = new Map<string, Link>();
@@ -116,11 +134,10 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
       },
       links,
       ...(admit === undefined ? {} : { admit }),
-      ...(options.methods === undefined ? {} : { methods: options.methods }),
+      methods,
     });
   const host = createDoor();
   const guarded = createDoor((peer) => admitTicket(secret, peer));
-  await using stack = new AsyncDisposableStack();
   const containers = join(dirname(options.socket), "containers", "fabric.sock");
   const addresses: string[] = [];
   const add = (listener: Listener): void => {
@@ -153,6 +170,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     },
     addresses,
     list: (filter) => registry.list(filter),
+    queues: () => log.stats(),
     grantAccess: (scope, service) => ({
       directory: dirname(containers),
       ticket: derive(secret, "join", scope, service),

@@ -177,6 +177,7 @@ async function startFabric(parts: NodeParts): Promise<Fabric> {
       node: { id: createId("node", clock.nowMs(), random), name: settings.nodeName },
       socket: socket === "" ? join(dirname(settings.socket), "fabric", "fabric.sock") : socket,
       listen: settings.fabric.listen,
+      logPath: join(settings.stateDir, "messages", "log.db"),
       secret: await readToken(settings.stateDir, "fabric-secret"),
     },
     { clock, random, logger },

@@ -304,10 +304,11 @@ export class Link implements ConversationLink {
     this.#batcher.destroy();
     const reason = error ?? new FabricError("unavailable", "the peer closed the link");
     this.#reject(reason);
+    // The owner first: what is told of its broken conversation next may ask it for another link at once.
+    this.#options.onClosed?.(this, error);
     for (const conversation of this.#conversations.values()) conversation.abandon(reason);
     this.#conversations.clear();
     this.#waiting.clear();
     this.#onIdle?.();
-    this.#options.onClosed?.(this, error);
   }
 }

@@ -62,3 +62,17 @@ export interface PingAnswer {
   /** Id of the instance that answered. */
   readonly by: string;
 }
+
+export interface ConsumeOptions<T> extends SubscribeOptions<T> {
+  /** How long a handler may take before the message is given out again; 30 s by default. */
+  readonly ackTimeout?: Duration;
+  /** Deliveries after which a message goes to the dead letters; 5 by default. */
+  readonly attempts?: number;
+  /** Where a group begins that the node does not know yet: with what comes, or with what it still keeps. */
+  readonly from?: "now" | "start";
+}
+
+export interface Consuming {
+  /** Takes no further message; resolves when those in hand are settled. */
+  drain(): Promise<void>;
+}

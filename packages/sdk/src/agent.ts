@@ -11,6 +11,8 @@ import { Calling, type CallOptions } from "./calling.ts";
 import type {
   AgentEnd,
   AgentOptions,
+  ConsumeOptions,
+  Consuming,
   EmitOptions,
   PingAnswer,
   Served,
@@ -19,6 +21,7 @@ import type {
   SubscribeOptions,
 } from "./agent-options.ts";
 import { createClient, type Client } from "./client.ts";
+import { createConsumer, type Consumer } from "./consuming.ts";
 import type { Contract, Methods } from "./contract.ts";
 import { toMs, type Duration } from "./duration.ts";
 import { EMIT, Emitting } from "./emitting.ts";
@@ -27,32 +30,19 @@ import type { MessageHandler } from "./messages.ts";
 import { NodeSession, type SessionStatus } from "./node-session.ts";
 import { passOn } from "./pass-on.ts";
 import { Peers } from "./peers.ts";
-import { receiveMessages, type DirectSubscription } from "./receiving.ts";
+import { Publishing, type Published, type PublishOptions } from "./publishing.ts";
+import { createSubscription, receiveMessages, type DirectSubscription } from "./receiving.ts";
 import { Router } from "./router.ts";
-import { bindHandlers, type Handlers } from "./serve.ts";
-import {
-  answerConversation,
-  findCaller,
-  settleWithin,
-  Turnstile,
-  type ServedMethod,
-} from "./serving.ts";
+import type { Handlers } from "./serve.ts";
+import { Services } from "./services.ts";
+import { findCaller, settleWithin } from "./serving.ts";
 import { StatusFeed } from "./status-feed.ts";
 import { findTracing, type Tracing } from "./tracing.ts";
 import { watchDirectory } from "./watch-directory.ts";
 
 const PING = "$ping";
-const CONCURRENCY = 64;
 const TTL_MS = 5_000;
-const LOAD_MS = 1_000;
 const DRAIN_MS = 20_000;
-
-interface Service {
-  readonly contract: Contract;
-  readonly methods: ReadonlyMap<string, ServedMethod>;
-  readonly turnstile: Turnstile;
-  draining: boolean;
-}
 
 /** A program in the fabric. */
 export class Agent implements AsyncDisposable {
@@ -68,19 +58,19 @@ export class Agent implements AsyncDisposable {
   readonly #router: Router;
   readonly #calling: Calling;
   readonly #emitting: Emitting;
+  readonly #publishing: Publishing;
+  readonly #consumers = new Set<Consumer>();
   readonly #feed = new StatusFeed();
-  readonly #services = new Map<string, Service>();
+  readonly #services: Services;
   readonly #subscriptions = new Set<DirectSubscription>();
   readonly #ending = new AbortController();
-  readonly #tracing: Tracing;
   #listening: Listening | undefined;
   #draining = false;
-  #loadTimer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(environment: Environment, options: AgentOptions, tracing: Tracing) {
     const { random } = environment;
     this.#options = options;
-    this.#tracing = tracing;
+    this.#services = new Services({ tracing, onChange: () => this.#session.update() });
     this.name = options.name;
     this.scope = options.scope ?? "default";
     this.id = `${options.name}-${Math.floor(random() * 2 ** 48).toString(36)}`;
@@ -121,6 +111,7 @@ export class Agent implements AsyncDisposable {
       random,
       inject: (headers) => tracing.inject(headers),
     });
+    this.#publishing = new Publishing({ link: () => this.#session.link(), random });
     this.#emitting = new Emitting({
       scope: this.scope,
       directory: this.#directory,
@@ -157,26 +148,7 @@ export class Agent implements AsyncDisposable {
     handlers: Handlers<M>,
     options: ServeOptions = {},
   ): Promise<Served> {
-    if (this.#services.has(contract.name))
-      throw new FabricError("already_exists", `"${contract.name}" is served already`);
-    const service: Service = {
-      contract,
-      methods: bindHandlers(contract, handlers, this.#tracing),
-      turnstile: new Turnstile(options.concurrency ?? CONCURRENCY),
-      draining: false,
-    };
-    this.#services.set(contract.name, service);
-    this.#loadTimer ??= setInterval(() => this.#tellLoad(), LOAD_MS).unref();
-    this.#session.update();
-    return {
-      drain: async (timeout = DRAIN_MS) => {
-        service.draining = true;
-        this.#session.update();
-        await settleWithin(service.turnstile.settle(), toMs(timeout));
-        this.#services.delete(contract.name);
-        this.#session.update();
-      },
-    };
+    return this.#services.serve(contract, handlers, options);
   }
 
   /** A typed client of a contract, answered by whoever serves it, or by one agent. */
@@ -264,25 +236,39 @@ export class Agent implements AsyncDisposable {
     handler: MessageHandler<T>,
     options: SubscribeOptions<T> = {},
   ): Subscribed {
-    const ending = new AbortController();
-    const subscription: DirectSubscription = {
-      pattern,
-      group: options.group ?? "",
-      concurrency: options.concurrency ?? 1,
-      schema: options.schema,
-      handler: handler as MessageHandler<unknown>,
-      signal: ending.signal,
-      onError: options.onError ?? (() => undefined),
-    };
+    const [subscription, end] = createSubscription(pattern, handler, options);
     this.#subscriptions.add(subscription);
     this.#session.update();
     return {
       close: () => {
         this.#subscriptions.delete(subscription);
-        ending.abort(new FabricError("canceled", "the subscription has ended"));
+        end();
         this.#session.update();
       },
     };
+  }
+
+  /** Gives a message to the node to keep, JSON or bytes; resolves once it is on disk. */
+  publish(subject: string, data: unknown, options: PublishOptions = {}): Promise<Published> {
+    const payload = data instanceof Uint8Array ? data : encodeJson(data);
+    return this.#publishing.publish(subject, payload, options);
+  }
+
+  /**
+   * Handles messages that are kept. Returning acknowledges a message, throwing asks for it again, `reject` sends it to
+   * `<subject>.dead`. Resolves once the node has the subscription; rejects when it keeps no messages.
+   */
+  async on<T = unknown>(
+    pattern: string,
+    handler: MessageHandler<T>,
+    options: ConsumeOptions<T> = {},
+  ): Promise<Consuming> {
+    const consumer = createConsumer(pattern, handler, options, (signal) =>
+      this.#session.link(signal),
+    );
+    this.#consumers.add(consumer);
+    await consumer.ready;
+    return consumer;
   }
 
   /**
@@ -305,7 +291,11 @@ export class Agent implements AsyncDisposable {
     this.#draining = true;
     this.#feed.tell({ state: "draining", reason: "asked to" });
     this.#session.update();
-    const running = [...this.#services.values()].map(({ turnstile }) => turnstile.settle());
+    const running = [
+      this.#services.settle(),
+      ...[...this.#consumers].map((consumer) => consumer.drain()),
+      this.#publishing.flush(),
+    ];
     await settleWithin(Promise.all(running), toMs(timeout));
     await this.#leave("drained");
   }
@@ -318,8 +308,12 @@ export class Agent implements AsyncDisposable {
   async #leave(reason: string): Promise<void> {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort(new FabricError("canceled", "this agent has left"));
-    clearInterval(this.#loadTimer);
+    this.#services.close();
     this.#emitting.close();
+    this.#publishing.close();
+    await Promise.all(
+      [...this.#consumers].map((consumer) => settleWithin(consumer.drain(), 1_000)),
+    );
     await this.#session.stop(reason);
     await this.#peers.drain(1_000);
     this.#router.close();
@@ -341,61 +335,32 @@ export class Agent implements AsyncDisposable {
       tags: { ...tags },
       locality,
       addresses: [...(this.#listening?.addresses ?? [])],
-      contracts: [...this.#services.values()]
-        .filter(({ draining }) => !draining)
-        .map(({ contract }) => ({
-          name: contract.name,
-          version: contract.version,
-          methods: Object.keys(contract.methods),
-        })),
+      contracts: this.#services.contracts,
       subscriptions: [...this.#subscriptions].map(({ pattern, group }) => ({
         pattern,
         durable: false,
         ...(group === "" ? {} : { group }),
       })),
-      load: this.#load(),
+      load: this.#services.load,
       draining: this.#draining,
       healthy: true,
       ttlMs: TTL_MS,
     };
   }
 
-  #load(): number {
-    const loads = [...this.#services.values()].map(({ turnstile }) => turnstile.load);
-    return Math.round(Math.max(0, ...loads) * 100) / 100;
-  }
-
-  #toldLoad = 0;
-
-  /** Load is told when it has changed much, not at each call. */
-  #tellLoad(): void {
-    const load = this.#load();
-    if (Math.abs(load - this.#toldLoad) < 0.1) return;
-    this.#toldLoad = load;
-    this.#session.update();
-  }
-
   #accept(conversation: Conversation, link: Link): void {
     const { method, caller, target } = conversation.open;
     const from = findCaller(caller, link.peer);
     this.#router.checkSender(link.peer.scope === "" ? from.name : link.peer.name);
-    if (target !== "" && target !== this.id) {
-      passOn(conversation, `${from.scope}/${from.name}`, this.#router);
-      return;
-    }
+    if (target !== "" && target !== this.id)
+      return passOn(conversation, `${from.scope}/${from.name}`, this.#router);
     if (method === PING) {
       conversation.end(Buffer.from(this.id));
       return;
     }
     if (method === EMIT) return receiveMessages(conversation, this.#subscriptions, from);
-    const [contract = "", name = ""] = method.split("/");
-    const service = this.#services.get(contract);
-    const served = service?.methods.get(name);
-    if (service === undefined || served === undefined) {
-      throw new FabricError("unimplemented", `${this.name} does not serve ${method}`);
-    }
-    if (service.draining || this.#draining)
+    if (this.#draining)
       throw new FabricError("unavailable", `${this.name} is leaving`, { reason: "draining" });
-    void answerConversation(conversation, served, service.turnstile, from);
+    this.#services.answer(conversation, from);
   }
 }

@@ -4,6 +4,7 @@ import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { decodeJson } from "@fairlead/fabric/json.ts";
 import { matchSubject } from "@fairlead/protocol/subjects.ts";
+import type { SubscribeOptions } from "./agent-options.ts";
 import { Message, type MessageHandler } from "./messages.ts";
 import type { Caller } from "./serving.ts";
 import { validate, type StandardSchema } from "./standard-schema.ts";
@@ -121,4 +122,26 @@ export function receiveMessages(
     onCancel: () => undefined,
     onRoom: () => undefined,
   };
+}
+
+/** A subscription with its defaults, and what ends it. */
+export function createSubscription<T>(
+  pattern: string,
+  handler: MessageHandler<T>,
+  options: SubscribeOptions<T>,
+): readonly [DirectSubscription, () => void] {
+  const ending = new AbortController();
+  const subscription: DirectSubscription = {
+    pattern,
+    group: options.group ?? "",
+    concurrency: options.concurrency ?? 1,
+    schema: options.schema,
+    handler: handler as MessageHandler<unknown>,
+    signal: ending.signal,
+    onError: options.onError ?? (() => undefined),
+  };
+  return [
+    subscription,
+    () => ending.abort(new FabricError("canceled", "the subscription has ended")),
+  ];
 }

@@ -4,6 +4,8 @@ export { Agent } from "./agent.ts";
 export type {
   AgentEnd,
   AgentOptions,
+  ConsumeOptions,
+  Consuming,
   EmitOptions,
   PingAnswer,
   Served,
@@ -17,6 +19,7 @@ export { contract, rpc, stream, type Contract, type Method, type Methods } from 
 export type { Duration } from "./duration.ts";
 export { join, type JoinOptions } from "./join.ts";
 export { Message, type MessageHandler } from "./messages.ts";
+export type { Published, PublishOptions } from "./publishing.ts";
 export type { SessionStatus } from "./node-session.ts";
 export type { Handlers } from "./serve.ts";
 export type { CallContext, Caller } from "./serving.ts";

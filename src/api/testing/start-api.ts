@@ -118,7 +118,7 @@ export async function startApi(
   const logged: string[] = [];
   const api = createApi({
     operations: fake.operations,
-    fabric: { list: () => [] },
+    fabric: { list: () => [], queues: () => ({ sizeBytes: 0, groups: [], dead: [] }) },
     topologies: createFakeTopologies(),
     settings: {
       version: "0.1.0",

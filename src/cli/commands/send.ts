@@ -19,6 +19,18 @@ export async function run(context: Context): Promise<number> {
   const [subject = "", text = ""] = parsed.arguments;
   const key = parsed.text("key");
   return withFabric(context, async (agent) => {
+    if (parsed.has("keep")) {
+      const published = await agent.publish(
+        subject,
+        readData(text),
+        key === undefined ? {} : { key },
+      );
+      await out.stream(
+        { subject, scope: agent.scope, ...published },
+        (one) => `kept as ${one.sequence}`,
+      );
+      return EXIT.ok;
+    }
     const reached = await agent.reach(subject);
     await agent.emit(subject, readData(text), key === undefined ? {} : { key });
     const scope = findFabricScope(context);

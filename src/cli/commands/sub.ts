@@ -24,17 +24,19 @@ export async function run(context: Context): Promise<number> {
     let seen = 0;
     signal.addEventListener("abort", () => done.resolve(), { once: true });
     void agent.closed.then(() => done.resolve());
-    agent.hear(
-      pattern,
-      async (message) => {
-        if (seen >= countMax) return;
-        seen++;
-        const item = { subject: message.subject, from: message.from.name, data: readData(message) };
-        await out.stream(item, (one) => `${one.subject}  ${one.from}  ${JSON.stringify(one.data)}`);
-        if (seen >= countMax) done.resolve();
-      },
-      group === undefined ? {} : { group },
-    );
+    const show = async (message: Message): Promise<void> => {
+      if (seen >= countMax) throw new Error("enough has been shown");
+      seen++;
+      const { subject, from, attempt } = message;
+      const item = { subject, from: from.name, attempt, data: readData(message) };
+      await out.stream(item, (one) =>
+        [one.subject, one.from, JSON.stringify(one.data)].filter((word) => word !== "").join("  "),
+      );
+      if (seen >= countMax) done.resolve();
+    };
+    const options = group === undefined ? {} : { group };
+    if (parsed.has("keep")) await agent.on(pattern, show, { ...options, from: "start" });
+    else agent.hear(pattern, show, options);
     if (countMax <= 0) done.resolve();
     out.note(`hearing ${pattern} in ${agent.scope}`);
     await done.promise;

@@ -50,10 +50,11 @@ export function createGroup(room: Room, name: string, options: GroupOptions): Gr
     });
   }
 
-  async function wait(signal: AbortSignal): Promise<void> {
+  /** Waits for a commit, or until something that was not due at `nowMs` is due. */
+  async function wait(nowMs: number, signal: AbortSignal): Promise<void> {
     const next = db
       .prepare("SELECT min(due_ms) AS at FROM pending WHERE name = ? AND due_ms > ?")
-      .get(name, clock.monotonicMs())?.["at"];
+      .get(name, nowMs)?.["at"];
     const done = new AbortController();
     const either = AbortSignal.any([signal, done.signal]);
     const wake = (): void => done.abort();
@@ -70,12 +71,14 @@ export function createGroup(room: Room, name: string, options: GroupOptions): Gr
       for (;;) {
         either.throwIfAborted();
         // Reading first, so that an idle group does not write, and one that waits does not wake itself.
-        if (hasWork(room, name, options)) {
+        // One reading of the clock for both questions: what falls due between two would be waited for without end.
+        const nowMs = clock.monotonicMs();
+        if (hasWork(room, name, options, nowMs)) {
           const taken = await run(() => takeNow(room, name, options, countMax, bury));
           if (taken.length > 0) return taken;
           continue;
         }
-        await wait(either);
+        await wait(nowMs, either);
       }
     },
     async ack(sequence) {
@@ -108,8 +111,12 @@ function countInFlight(db: DatabaseSync, name: string): number {
   );
 }
 
-function hasWork({ db, clock }: Room, name: string, { inFlightMax }: GroupOptions): boolean {
-  const nowMs = clock.monotonicMs();
+function hasWork(
+  { db }: Room,
+  name: string,
+  { inFlightMax }: GroupOptions,
+  nowMs: number,
+): boolean {
   const late = db.prepare(
     "SELECT 1 FROM pending WHERE name = ? AND in_flight = 1 AND due_ms <= ? LIMIT 1",
   );

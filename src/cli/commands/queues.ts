@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { QueueView } from "@fairlead/protocol/routes.ts";
+import type { Context } from "#cli/context.ts";
+import { findScope } from "#cli/find-scope.ts";
+import { formatAge } from "#cli/format.ts";
+import type { ListView } from "#cli/output.ts";
+import { showOrWatch } from "#cli/watch.ts";
+
+function listQueues(nowMs: number): ListView<QueueView> {
+  return {
+    name: (item) => item.subject,
+    empty: "no message waits",
+    columns: [
+      { key: "subject", title: "SUBJECT", value: (item) => item.subject },
+      { key: "scope", title: "SCOPE", value: (item) => item.scope },
+      { key: "group", title: "GROUP", value: (item) => item.group ?? "(dead letters)" },
+      { key: "waiting", title: "WAITING", value: (item) => String(item.waiting) },
+      { key: "inFlight", title: "IN FLIGHT", value: (item) => String(item.inFlight) },
+      { key: "redelivered", title: "AGAIN", value: (item) => String(item.redelivered) },
+      {
+        key: "oldest",
+        title: "OLDEST",
+        value: ({ oldestAtMs }) => (oldestAtMs === undefined ? "" : formatAge(oldestAtMs, nowMs)),
+      },
+    ],
+  };
+}
+
+/** `fairlead queues` */
+export async function run(context: Context): Promise<number> {
+  const scope = findScope(context);
+  return showOrWatch(context, scope, async () => {
+    const query = scope === undefined ? {} : { scope };
+    await context.out.list(
+      await context.api.list<QueueView>("queues", query),
+      listQueues(Date.now()),
+    );
+  });
+}
