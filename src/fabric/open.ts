@@ -39,7 +39,7 @@ interface FabricParts {
 }
 
 const HOST_MODE = 0o600;
-/** Containers run as any user; their ticket says who they are. */
+/** Containers run under many users; their ticket says who they are. */
 const CONTAINER_MODE = 0o666;
 
 function derive(secret: string, ...parts: readonly string[]): string {
