@@ -2,9 +2,10 @@
 // What the fabric knows of an agent: one record in the registry, announced by its node or by itself over multicast.
 // The same fields as message `Agent` of fabric.proto.
 import { z } from "zod";
+import { AGENT_NAME } from "./names.ts";
 
 /** Name of a service or an agent: a DNS label, so that DNS can answer for it. */
-export const AgentName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+export const AgentName = z.string().regex(AGENT_NAME);
 
 /** Where something stands, for routing by locality. Latitude and longitude in degrees. */
 export const Locality = z.strictObject({

@@ -48,6 +48,17 @@ export interface Hub {
   readonly links: number;
 }
 
+/** Bytes of a change, made once for all who watch. */
+const encoded = new WeakMap<AgentChange, Buffer>();
+
+function encodeChange(change: AgentChange): Buffer {
+  const known = encoded.get(change);
+  if (known !== undefined) return known;
+  const bytes = encodeJson(change);
+  encoded.set(change, bytes);
+  return bytes;
+}
+
 /** Sends registry changes as they come; a watcher that reads slowly gets the latest of each agent. */
 function watchRegistry(
   conversation: Conversation,
@@ -66,7 +77,7 @@ function watchRegistry(
       rewired = false;
     }
     for (const [id, change] of waiting) {
-      if (!conversation.trySend(encodeJson(change))) return;
+      if (!conversation.trySend(encodeChange(change))) return;
       waiting.delete(id);
     }
     // Marks the end of what was there already.

@@ -7,16 +7,7 @@ import type { FabricError } from "./errors.ts";
 import type { Headers, Hello } from "./frame.ts";
 import type { HubMethod } from "./hub.ts";
 import { encodeJson, parseJson } from "./json.ts";
-
-/** Headers of an item that are not the publisher's own. */
-export const HEADER = {
-  subject: "$subject",
-  id: "$id",
-  key: "$key",
-  sequence: "$sequence",
-  attempt: "$attempt",
-  publishedAtMs: "$published-at",
-} as const;
+import { HEADER } from "./log-headers.ts";
 
 export interface KeptMessage {
   readonly sequence: number;

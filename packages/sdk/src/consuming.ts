@@ -4,7 +4,7 @@ import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
-import { HEADER } from "@fairlead/fabric/log-service.ts";
+import { HEADER } from "@fairlead/fabric/log-headers.ts";
 import type { Settlement, SubscribeRequest } from "@fairlead/protocol/fabric.ts";
 import type { ConsumeOptions } from "./agent-options.ts";
 import { toMs } from "./duration.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { dirname } from "node:path";
-import { AgentName } from "@fairlead/protocol/agent.ts";
+import { AGENT_NAME } from "@fairlead/protocol/names.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { Agent } from "./agent.ts";
 import type { AgentOptions } from "./agent-options.ts";
@@ -39,7 +39,7 @@ function findNode(): string {
  */
 export async function join(options: JoinOptions = {}): Promise<Agent> {
   const name = options.name ?? process.env["FAIRLEAD_NAME"] ?? "";
-  if (!AgentName.safeParse(name).success) {
+  if (!AGENT_NAME.test(name)) {
     throw new FabricError(
       "invalid_argument",
       `"${name}" is no name; use up to 63 of a-z, 0-9 and -, as in DNS`,

@@ -6,10 +6,11 @@ import { decodeJson, encodeJson, parseJson } from "@fairlead/fabric/json.ts";
 import { Link, type Identity } from "@fairlead/fabric/link.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
 import { issueTicket } from "@fairlead/fabric/ticket.ts";
-import { AgentRecord, type AgentChange } from "@fairlead/protocol/agent.ts";
-import { JoinAnswer, Routes, type JoinRequest } from "@fairlead/protocol/fabric.ts";
+import type { AgentChange } from "@fairlead/protocol/agent.ts";
+import type { JoinAnswer, JoinRequest, Routes } from "@fairlead/protocol/fabric.ts";
 import type { Open } from "@fairlead/fabric/frame.ts";
 import type { Environment } from "./environment.ts";
+import { JOIN_ANSWER, RECORD, ROUTES } from "./node-answers.ts";
 
 /** Pauses between attempts to reach the node: doubled from the first to the last, each by a random share. */
 const PAUSE_MS_FIRST = 50;
@@ -143,7 +144,7 @@ export class NodeSession {
       joining.handlers = {
         onItem: (item) => {
           joining.consumed(item.length);
-          this.#answer = parseJson(item, JoinAnswer);
+          this.#answer = parseJson(item, JOIN_ANSWER);
           resolve();
         },
         onEnd(status) {
@@ -168,8 +169,9 @@ export class NodeSession {
           watch.consumed(item.length);
           const change = decodeJson(item) as WatchItem;
           if (change.type === "routes") {
-            const routes = Routes.nullable().safeParse(change.routes);
-            if (routes.success) onRoutes(routes.data ?? undefined);
+            const routes = ROUTES.safeParse(change.routes);
+            if (change.routes === null) onRoutes(undefined);
+            else if (routes.success) onRoutes(routes.data);
           } else if (change.type === "ready") {
             for (const id of stale) directory.remove(id, "expired");
             stale.clear();
@@ -177,7 +179,7 @@ export class NodeSession {
           } else if (change.type === "gone") {
             directory.remove(change.agent.id, change.reason);
           } else {
-            const parsed = AgentRecord.safeParse(change.agent);
+            const parsed = RECORD.safeParse(change.agent);
             if (!parsed.success) return;
             stale.delete(parsed.data.id);
             directory.put(parsed.data);

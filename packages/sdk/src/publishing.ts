@@ -5,10 +5,11 @@ import { FabricError, type FabricCode } from "@fairlead/fabric/errors.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
 import { parseJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
-import { HEADER } from "@fairlead/fabric/log-service.ts";
-import { Receipt } from "@fairlead/protocol/fabric.ts";
+import { HEADER } from "@fairlead/fabric/log-headers.ts";
+import type { Receipt } from "@fairlead/protocol/fabric.ts";
 import { toMs, type Duration } from "./duration.ts";
 import { ItemSender } from "./exchange.ts";
+import { RECEIPT } from "./node-answers.ts";
 import { nodeMethod } from "./node-session.ts";
 
 export interface PublishOptions {
@@ -124,7 +125,7 @@ export class Publishing {
     conversation.handlers = {
       onItem: (payload) => {
         conversation.consumed(payload.length);
-        this.#confirm(parseJson(payload, Receipt));
+        this.#confirm(parseJson(payload, RECEIPT));
       },
       onEnd: (status) => {
         sender.wake();

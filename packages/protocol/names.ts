@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// Without a schema library, so that a program that only asks this need not load one.
+
+/** Form of the name of a service or an agent: a DNS label. */
+export const AGENT_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
