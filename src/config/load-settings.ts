@@ -62,6 +62,8 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     "engine.parallelism": 32,
     "fabric.socket": "",
     "fabric.listen": "off",
+    "dns.listen": "off",
+    "dns.upstreams": "",
     "decisions.keepDays": 30,
     "decisions.sizeMaxBytes": 268_435_456,
   };

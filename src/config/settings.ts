@@ -83,6 +83,16 @@ export const SettingsSchema = z.strictObject({
       .describe("Path of the unix socket on which programs of this host join the fabric."),
     listen: listen.describe("Address and port on which others join the fabric with a ticket."),
   }),
+  dns: z.strictObject({
+    listen: listen.describe(
+      "IP address and port on which the node answers DNS for services and agents.",
+    ),
+    upstreams: z
+      .string()
+      .describe(
+        "Name servers for all other names, IP:PORT with commas between; empty follows resolv.conf.",
+      ),
+  }),
   decisions: z.strictObject({
     keepDays: count(1, 3_650).describe("Days that decisions are kept."),
     sizeMaxBytes: size(1_048_576, 1_099_511_627_776).describe(
@@ -137,6 +147,15 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
   "fabric.listen": {
     effect: "lets programs join that cannot open a socket of this host",
     cost: "frames are not encrypted",
+  },
+  "dns.listen": {
+    effect: "containers that Fairlead makes are told to ask there when its port is 53",
+    cost: "names of services can be read by whoever reaches the address",
+  },
+  "dns.upstreams": {
+    effect: "names outside of fairlead.internal are asked there",
+    cost: "none",
+    otherwise: "the name servers of /etc/resolv.conf",
   },
   "decisions.keepDays": {
     effect: "a longer past for why",

@@ -24,6 +24,8 @@ export interface ActorOptions {
   readonly clock: Clock;
   /** Lets a container of this scope and service join the fabric; undefined where the engine is on another host. */
   readonly grantAccess?: (scope: string, service: string) => FabricAccess;
+  /** Name server that containers are told to ask, unless their file names others. */
+  readonly dnsServer?: string;
 }
 
 /** What became of an act. */
@@ -76,6 +78,7 @@ export function createActor(options: ActorOptions): Actor {
       intent: act.intent,
       slot,
       ...(access === undefined ? {} : { access }),
+      ...(options.dnsServer === undefined ? {} : { dnsServer: options.dnsServer }),
     };
     const request = makeCreateRequest(place, service, name, canonical, keep);
     const id = await engine.createInstance(request, act.write);

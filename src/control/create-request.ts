@@ -54,6 +54,8 @@ const FABRIC_DIRECTORY = "/run/fairlead";
 interface Place {
   /** Given for services that say `fairlead.kind: agent`, on an engine of this host. */
   readonly access?: FabricAccess;
+  /** Asked by the container for names, when its file names no other server. */
+  readonly dnsServer?: string;
   readonly board: FactsBoard;
   readonly intent: Intent;
   readonly slot: number;
@@ -138,6 +140,8 @@ function makeConfig(
       ? []
       : [{ Type: "bind", Source: access.directory, Target: FABRIC_DIRECTORY, ReadOnly: true }];
   const extra = [...keep, ...socket];
+  const asks = place.dnsServer !== undefined && service.network.kind === "networks";
+  const dns = asks && (container.HostConfig?.Dns ?? []).length === 0 ? [place.dnsServer] : [];
   const Mounts = [...(container.HostConfig?.Mounts ?? []), ...extra];
   return {
     StopTimeout: Math.ceil(service.stopGraceMs / 1_000),
@@ -147,7 +151,15 @@ function makeConfig(
       : {
           Env: [...(container.Env ?? []), ...makeFabricEnv(place, service, access.ticket)],
         }),
-    ...(extra.length === 0 ? {} : { HostConfig: { ...container.HostConfig, Mounts } }),
+    ...(extra.length === 0 && dns.length === 0
+      ? {}
+      : {
+          HostConfig: {
+            ...container.HostConfig,
+            ...(extra.length === 0 ? {} : { Mounts }),
+            ...(dns.length === 0 ? {} : { Dns: dns }),
+          },
+        }),
   };
 }
 

@@ -21,6 +21,7 @@ import { loadMemoryBoard } from "#control/memory-board.ts";
 import { openOperations } from "#control/open-operations.ts";
 import type { Operations } from "#control/operations.ts";
 import { createScopeViews } from "#control/scope-views.ts";
+import { createNaming } from "#control/naming.ts";
 import { createSupervisor } from "#control/supervisor.ts";
 import { createWiring } from "#control/wiring.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
@@ -32,6 +33,7 @@ import { storeErrors } from "#store/errors.ts";
 import { openStore, quarantineStore } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
+import { startDns } from "./start-dns.ts";
 import { readToken } from "./token-file.ts";
 
 /** What a node is made of. */
@@ -219,6 +221,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const { store, engine, loops, memory } = await openHands(parts, stack);
     const { decisions, alerts, feed, board } = loops;
     const fabric = stack.use(await startFabric(parts));
+    const dns = await startDns(settings, { clock, logger });
+    if (dns !== undefined) stack.use(dns);
     const supervisor = createSupervisor({
       store,
       board,
@@ -229,6 +233,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
         engine,
         board,
         clock,
+        ...(dns?.forContainers === undefined ? {} : { dnsServer: dns.forContainers }),
         ...(engine.endpoint.startsWith("unix:")
           ? { grantAccess: (scope, service) => fabric.grantAccess(scope, service) }
           : {}),
@@ -263,7 +268,9 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     });
     const wiring = createWiring({ fabric, store, decisions, clock, logger });
     const api = stack.use(await openApi(parts, { operations, fabric, topologies: wiring }));
-    const failed = runLoops(stack, [board, supervisor, house, wiring]);
+    const naming =
+      dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];
+    const failed = runLoops(stack, [board, supervisor, house, wiring, ...naming]);
     await api.listenUnix(settings.socket);
     page = await listenForPage(settings.listen, api);
     const owned = stack.move();

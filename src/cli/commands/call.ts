@@ -12,7 +12,7 @@ function parseInput(text: string): unknown {
     throw new FairleadError(cliErrors["bad-value"], "the input is not JSON", {
       cause,
       facts: { input: text.slice(0, 200) },
-      remedy: `quote it for the shell: fairlead call researcher research/summarize '{"url":"x"}'`,
+      remedy: `put it in quotes: fairlead call researcher research/summarize '{"url":"x"}'`,
     });
   }
 }

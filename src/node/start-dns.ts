@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's DNS server, where it is switched on.
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import type { Clock } from "#base/clock.ts";
+import type { Logger } from "#base/logger.ts";
+import type { Settings } from "#config/settings.ts";
+import { serveDns } from "#discovery/dns/serve-dns.ts";
+import { createZone, type Zone } from "#discovery/dns/zone.ts";
+
+const DNS_PORT = 53;
+
+interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+
+function parsePlace(text: string): Place {
+  const at = text.lastIndexOf(":");
+  return { address: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
+}
+
+/** Name servers of the host, without those on which this one listens. */
+function readResolvConf(own: Place): readonly Place[] {
+  let text = "";
+  try {
+    text = readFileSync("/etc/resolv.conf", "utf8");
+  } catch {
+    return [];
+  }
+  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)]
+    .map(([, address = ""]) => ({ address, port: DNS_PORT }))
+    .filter(
+      ({ address, port }) => isIP(address) !== 0 && (address !== own.address || port !== own.port),
+    );
+}
+
+export interface RunningDns extends AsyncDisposable {
+  readonly zone: Zone;
+  /** Address to give to containers; undefined when the port is not the usual one, which is all that they can be told. */
+  readonly forContainers: string | undefined;
+}
+
+/** Starts to answer; undefined when it is off. Throws what `serveDns` throws. */
+export async function startDns(
+  settings: Settings,
+  parts: { readonly clock: Clock; readonly logger: Logger },
+): Promise<RunningDns | undefined> {
+  const { listen, upstreams } = settings.dns;
+  if (listen === "off") return undefined;
+  const own = parsePlace(listen);
+  const zone = createZone({ serverAddresses: [own.address] });
+  const others =
+    upstreams === ""
+      ? readResolvConf(own)
+      : upstreams.split(",").map((one) => parsePlace(one.trim()));
+  const server = await serveDns({ zone, listen: [own], upstreams: others }, parts);
+  return {
+    zone,
+    forContainers: own.port === DNS_PORT ? own.address : undefined,
+    [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
+  };
+}
