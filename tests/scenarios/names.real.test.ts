@@ -24,7 +24,8 @@ test("services are names, with the instances that are well, within a moment of a
     assert.equal(up.code, 0, up.stderr);
     const resolver = new Resolver();
     resolver.setServers(["127.0.0.1:15353"]);
-    const ask = () => resolver.resolve4("web.shop.fairlead.internal").catch(() => []);
+    const ask = (): Promise<string[]> =>
+      resolver.resolve4("web.shop.fairlead.internal").catch(() => []);
     const instances = await rig.engine.listInstances();
     const addresses = instances.flatMap((one) => Object.values(one.addresses)).toSorted();
     assert.equal(addresses.length, 2);
