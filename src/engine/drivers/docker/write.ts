@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The writing half of the driver. Each request carries the decision it belongs to.
+import { setTimeout as sleep } from "node:timers/promises";
 import { FairleadError, isKind } from "#base/errors.ts";
 import type { CreateRequest, Engine, EngineReader, WriteOptions } from "#engine/engine.ts";
 import { engineErrors } from "#engine/errors.ts";
@@ -12,6 +13,8 @@ const START_MS = 60_000;
 const SLOW_MS = 120_000;
 /** Between the grace time and the answer the engine has to tidy up. */
 const AFTER_GRACE_MS = 10_000;
+const RELEASE_TURNS = 15;
+const RELEASE_PAUSE_MS = 200;
 
 type Writes = Omit<Engine, keyof EngineReader>;
 
@@ -36,6 +39,28 @@ async function unlessGone(answer: Promise<unknown>): Promise<void> {
       isKind(error, engineErrors["not-there"]) || isKind(error, engineErrors["image-missing"]);
     if (!gone) throw error;
   }
+}
+
+/** The engine's key for an endpoint whose container it has lost; a container's own key is its id. */
+const ORPHAN = /^ep-/;
+
+/** Frees a network from endpoints that were left behind by containers removed while they were starting. How many. */
+async function releaseOrphans(
+  connection: Connection,
+  path: string,
+  options: WriteOptions,
+): Promise<number> {
+  const { Containers = {} } = (await connection.call("GET", path)) as {
+    Containers?: Readonly<Record<string, { readonly Name: string }>>;
+  };
+  const orphans = Object.entries(Containers).filter(([key]) => ORPHAN.test(key));
+  for (const [, { Name }] of orphans) {
+    const json = { Container: Name, Force: true };
+    await unlessGone(
+      connection.call("POST", `${path}/disconnect`, parts(options, START_MS, { json })),
+    );
+  }
+  return orphans.length;
 }
 
 type Endpoint = CreateRequest["endpoints"][number];
@@ -203,10 +228,20 @@ export function createWriter(connection: Connection): Writes {
       )) as { Id: string };
       return Id;
     },
-    removeNetwork: (id, options) =>
-      unlessGone(
-        connection.call("DELETE", `/networks/${encodeURIComponent(id)}`, parts(options, START_MS)),
-      ),
+    async removeNetwork(id, options) {
+      const path = `/networks/${encodeURIComponent(id)}`;
+      const remove = () => unlessGone(connection.call("DELETE", path, parts(options, START_MS)));
+      // The engine lets go of the endpoints of a removed container a moment after it has said that it is gone.
+      for (let turn = 1; ; turn++) {
+        try {
+          return await remove();
+        } catch (error) {
+          if (!isKind(error, engineErrors["still-in-use"]) || turn > RELEASE_TURNS) throw error;
+          if ((await releaseOrphans(connection, path, options)) === 0)
+            await sleep(RELEASE_PAUSE_MS, undefined, options.signal && { signal: options.signal });
+        }
+      }
+    },
     async createVolume(intent, labels, options) {
       const json = {
         Name: intent.name,
