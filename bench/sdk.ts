@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the SDK costs a program: from its first line to its first answer, and memory when it has nothing to do.
-import { fork } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,11 +16,12 @@ import { openHub } from "./peers/brokers.ts";
 const ROUNDS = 20;
 const IDLE_MS = 3_000;
 const AGENT = fileURLToPath(new URL("sdk-agent.ts", import.meta.url));
+const AGENT_WITH_ZOD = fileURLToPath(new URL("sdk-agent-zod.ts", import.meta.url));
 /** A program that does nothing, for what Node itself takes. */
-const NOTHING = `process.send({ tookMs: performance.now() - performance.nodeTiming.bootstrapComplete });
-process.on("disconnect", () => process.exit());\n`;
+const NOTHING = `import { writeSync } from "node:fs";
+writeSync(1, performance.now() - performance.nodeTiming.bootstrapComplete + "\\n");
+setInterval(() => undefined, 1_000);\n`;
 const ECHO = contract("bench-echo", "1.0.0", { echo: rpc({ in: z.unknown(), out: z.unknown() }) });
-const TOLD = z.object({ tookMs: z.number() });
 
 function readRssMb(pid: number): number {
   const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
@@ -32,16 +33,16 @@ interface Run {
   readonly rssMb: number;
 }
 
+/** Runs a program until it has been idle. It tells its time on standard output. */
 async function runOnce(program: string, node: string): Promise<Run> {
-  const child = fork(program, [node], { execArgv: [] });
+  const child = spawn(process.execPath, [program, node], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
-  const [message] = await once(child, "message");
-  const { tookMs } = TOLD.parse(message);
+  const [line] = await once(child.stdout, "data");
   await sleep(IDLE_MS);
   const rssMb = readRssMb(child.pid ?? 0);
-  child.disconnect();
+  child.kill("SIGKILL");
   await ended;
-  return { tookMs, rssMb };
+  return { tookMs: z.coerce.number().parse(String(line)), rssMb };
 }
 
 export const sdk: Bench = {
@@ -53,15 +54,18 @@ export const sdk: Bench = {
       await using hub = await openHub();
       await using other = await join({ name: "answerer", node: hub.address });
       await other.serve(ECHO, { echo: (input) => input });
-      const bundle = await bundleProgram(AGENT);
-      say(`the bundle has ${Math.round(bundle.length / 1_024)} KiB`);
-      for (const [subject, code] of [
-        ["fairlead", bundle],
-        ["node", NOTHING],
-      ] as const) {
-        const program = joinPath(directory, `${subject}.mjs`);
-        writeFileSync(program, code);
-        for (let round = 0; round < ROUNDS; round++) {
+      const programs = Object.entries({
+        fairlead: await bundleProgram(AGENT),
+        "fairlead-zod": await bundleProgram(AGENT_WITH_ZOD),
+        node: NOTHING,
+      });
+      for (const [subject, code] of programs) {
+        writeFileSync(joinPath(directory, `${subject}.mjs`), code);
+        say(`${subject}: ${Math.round(code.length / 1_024)} KiB`);
+      }
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const [subject] of programs) {
+          const program = joinPath(directory, `${subject}.mjs`);
           const { tookMs, rssMb } = await runOnce(program, hub.address);
           sample({ metric: "join_to_call_ms", unit: "ms", subject, value: tookMs });
           sample({ metric: "idle_rss_mb", unit: "MiB", subject, value: rssMb });
