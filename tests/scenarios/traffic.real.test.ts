@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Traffic of users while Fairlead and what it keeps are killed: programs/traffic-client.ts asks from the engine's host.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { importNode } from "#lab/images.ts";
+import { openRig, type Rig } from "#lab/rig.ts";
+
+const CLIENT = fileURLToPath(new URL("programs/traffic-client.ts", import.meta.url));
+const REQUESTS = Number(process.env["FAIRLEAD_REQUESTS"] ?? 2_000);
+const KILLS = Number(process.env["FAIRLEAD_KILLS"] ?? 6);
+const PORTS = [8_001, 8_002] as const;
+
+let rig: Rig;
+
+before(async () => {
+  rig = await openRig();
+  await importNode(rig.lab, "node:lab", "");
+  await rig.startNode();
+  const folder = join(rig.directory, "stack");
+  mkdirSync(folder);
+  const server =
+    'import { createServer } from "node:http";\ncreateServer((_, answer) => answer.end("ok")).listen(80);\n';
+  writeFileSync(join(folder, "server.mjs"), server);
+  const service = (name: string, port: number) =>
+    `  ${name}:\n    image: node:lab\n    command: [/usr/local/bin/node, /server.mjs]\n` +
+    `    stop_grace_period: 1s\n    volumes: ["./server.mjs:/server.mjs:ro"]\n` +
+    `    ports: ["127.0.0.1:${port}:80"]\n    labels: { fairlead.heal: "restart max=1000/10m" }\n`;
+  const file = join(folder, "compose.yaml");
+  writeFileSync(file, `name: web\nservices:\n${service("a", PORTS[0])}${service("b", PORTS[1])}`);
+  const { code, stderr } = await rig.cli(["up", "-f", file, "--progress", "quiet"]);
+  assert.equal(code, 0, stderr);
+});
+after(async () => {
+  await rig[Symbol.asyncDispose]();
+});
+
+interface Counts {
+  readonly asked: number;
+  readonly again: number;
+  readonly failed: number;
+}
+
+/** Runs the client while `faults` run; `next` resolves with the next line of this kind. */
+async function withTraffic(
+  faults: (next: (line: string) => Promise<void>) => Promise<void>,
+): Promise<Counts> {
+  const client = spawn(
+    "nsenter",
+    [
+      `--net=/run/netns/${rig.lab.netns}`,
+      process.execPath,
+      CLIENT,
+      String(REQUESTS),
+      ...PORTS.map(String),
+    ],
+    { stdio: ["pipe", "pipe", "inherit"] },
+  );
+  const waiting = new Map<string, () => void>();
+  const ended = Promise.withResolvers<Counts>();
+  createInterface({ input: client.stdout }).on("line", (line) => {
+    if (line.startsWith("{")) ended.resolve(JSON.parse(line) as Counts);
+    waiting.get(line)?.();
+    waiting.delete(line);
+  });
+  client.once("exit", (code) => ended.reject(new Error(`the client ended with ${code}`)));
+  const next = (line: string) => new Promise<void>((resolve) => waiting.set(line, resolve));
+  try {
+    await next(`up ${PORTS[1]}`);
+    await faults(next);
+    client.stdin.end();
+    return await ended.promise;
+  } finally {
+    client.kill("SIGKILL");
+  }
+}
+
+const list = async () =>
+  (await rig.engine.listInstances())
+    .filter(({ scope }) => scope === "web")
+    .map(({ id, startedAtMs, state }) => `${id} ${startedAtMs} ${state}`)
+    .toSorted();
+
+test("R02: the node killed with -9 while users ask: no request fails, no container is touched", async (t) => {
+  const containers = await list();
+  const counts = await withTraffic(async () => {
+    for (let kill = 0; kill < 3; kill++) {
+      await rig.endNode("SIGKILL");
+      await rig.startNode();
+    }
+  });
+  assert.equal(counts.failed, 0, JSON.stringify(counts));
+  assert.equal(counts.again, 0, JSON.stringify(counts));
+  assert.deepEqual(await list(), containers);
+  t.diagnostic(`${counts.asked} requests, ${counts.again} tried again, ${counts.failed} failed`);
+});
+
+test("R09: a replica killed again and again while users ask: no request fails, and it is back each time", async (t) => {
+  const backMs: number[] = [];
+  const counts = await withTraffic(async (next) => {
+    for (let kill = 0; kill < KILLS; kill++) {
+      const port = PORTS[kill % 2];
+      const name = `web-${kill % 2 === 0 ? "a" : "b"}-1`;
+      const down = next(`down ${port}`);
+      const beganMs = performance.now();
+      await rig.engine.killInstance(name, { decision: "test", signalName: "SIGKILL" });
+      await down;
+      await next(`up ${port}`);
+      backMs.push(performance.now() - beganMs);
+    }
+  });
+  assert.equal(counts.failed, 0, JSON.stringify(counts));
+  const { asked, again, failed } = counts;
+  const took = backMs.map((ms) => ms.toFixed(0)).join(", ");
+  t.diagnostic(
+    `${asked} requests, ${again} tried again, ${failed} failed; answers again after ${took} ms`,
+  );
+});
