@@ -85,7 +85,8 @@ export function wrapItems<T>(
 
 async function renderYaml(value: unknown): Promise<string> {
   const { stringify } = await import("yaml");
-  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 });
+  // Readers of YAML 1.1 take a bare `no` for false.
+  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0, compat: "yaml-1.1" });
 }
 
 /** Makes the output of one run. */

@@ -5,6 +5,9 @@ import type { Project } from "./project.ts";
 /** What people read first in a service, in this order; the rest follows by the alphabet. */
 const FIRST = ["image", "build", "command", "entrypoint"];
 
+/** `compat` quotes what YAML 1.1 readers take for something else: `restart: no` is false to them, `22:22` a number. */
+const STYLE = { lineWidth: 0, aliasDuplicateObjects: false, compat: "yaml-1.1" } as const;
+
 /** The effective project as YAML, for `fairlead config`: long forms, absolute paths, the same text for the same project. */
 export function renderProject(project: Project): string {
   const { name, services, networks, volumes, configs, secrets, extensions } = project;
@@ -13,7 +16,7 @@ export function renderProject(project: Project): string {
     if (Object.keys(section).length > 0) whole[key] = sortValues(section);
   }
   for (const key of Object.keys(extensions).sort()) whole[key] = sortValues(extensions[key]);
-  return stringify(escapeDollars(whole), { lineWidth: 0, aliasDuplicateObjects: false });
+  return stringify(escapeDollars(whole), STYLE);
 }
 
 function compareKeys(a: string, b: string): number {
