@@ -18,6 +18,10 @@ export interface Call {
   /** Sent as they come, instead of `body`. */
   readonly upload?: { readonly type: string; readonly content: Readable };
   readonly signal?: AbortSignal;
+  /** Of a stream: go on after this event. */
+  readonly lastEventId?: string | undefined;
+  /** Of a stream: called when the node has accepted it, before its first message. */
+  readonly onAnswer?: () => void;
 }
 
 export type Method = "GET" | "PUT" | "POST" | "DELETE";
@@ -171,6 +175,7 @@ export function createApiClient(socket: string, signal: AbortSignal): ApiClient 
           accept,
           host: "localhost",
           ...(type === undefined ? {} : { "content-type": type }),
+          ...(call.lastEventId === undefined ? {} : { "last-event-id": call.lastEventId }),
           ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
         },
       });
@@ -196,6 +201,7 @@ export function createApiClient(socket: string, signal: AbortSignal): ApiClient 
   async function* lines<T>(method: Method, path: string, options: Call = {}): AsyncGenerator<T> {
     const response = await open(method, path, options, "application/x-ndjson");
     if ((response.statusCode ?? 500) >= 400) throw await refuse(response);
+    options.onAnswer?.();
     const ending =
       options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
     try {

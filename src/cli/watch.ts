@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
+import { followEvents, isAway } from "./follow-events.ts";
 
 const CALM_MS = 500;
 /** Ages go on without events. */
@@ -14,7 +15,11 @@ async function awaitEvent(
   pending: { next?: Promise<unknown> },
   signal: AbortSignal,
 ): Promise<void> {
-  pending.next ??= events.next();
+  if (pending.next === undefined) {
+    pending.next = events.next();
+    // It may fail while a list is being shown; the next wait gets the failure.
+    pending.next.catch(() => undefined);
+  }
   const late = new AbortController();
   const ending = AbortSignal.any([signal, late.signal]);
   const timer = sleep(REDRAW_MS, "late", { signal: ending }).catch(() => "late");
@@ -23,24 +28,39 @@ async function awaitEvent(
   if (first !== "late") delete pending.next;
 }
 
+/** A node that restarts is no reason to end: whoever follows its events says so. */
+async function showUnlessAway(show: () => Promise<void>): Promise<void> {
+  try {
+    await show();
+  } catch (thrown) {
+    if (!isAway(thrown)) throw thrown;
+  }
+}
+
 /** Calls `show` once, or with --watch until interrupted. */
 export async function showOrWatch(
   context: Context,
   scope: string | undefined,
   show: () => Promise<void>,
 ): Promise<number> {
-  const { parsed, out, api, signal } = context;
+  const { parsed, out, signal } = context;
   if (!parsed.has("watch")) {
     await show();
     return EXIT.ok;
   }
-  const events = api.lines("GET", "events", { query: { scope } })[Symbol.asyncIterator]();
+  const clear = () => {
+    if (out.terminal.live && out.forPeople) process.stdout.write("\u001b[H\u001b[2J");
+  };
+  clear();
+  await show();
+  const events = followEvents(context, scope);
   const pending: { next?: Promise<unknown> } = {};
   while (!signal.aborted) {
-    if (out.terminal.live && out.forPeople) process.stdout.write("\u001b[H\u001b[2J");
-    await show();
     await awaitEvent(events, pending, signal);
     await sleep(CALM_MS, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) break;
+    clear();
+    await showUnlessAway(show);
   }
   return EXIT.ok;
 }

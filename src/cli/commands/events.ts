@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { EventLine } from "@fairlead/protocol/routes.ts";
 import type { NodeEvent } from "@fairlead/protocol/views.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { applyFilters } from "#cli/filters.ts";
 import { findScope } from "#cli/find-scope.ts";
+import { followEvents } from "#cli/follow-events.ts";
 import { renderEvent } from "#cli/render-event.ts";
 import type { Column } from "#cli/table.ts";
 
@@ -20,13 +20,12 @@ const COLUMNS: readonly Column<NodeEvent>[] = [
   { key: "service", title: "", value: nameService },
 ];
 
-/** `fairlead events`: goes on until interrupted. */
+/** `fairlead events`: goes on until interrupted, also when the node restarts. */
 export async function run(context: Context): Promise<number> {
-  const { api, out, parsed } = context;
+  const { out, parsed } = context;
   const filters = parsed.list("filter");
   applyFilters([], COLUMNS, filters);
-  const lines = api.lines<EventLine>("GET", "events", { query: { scope: findScope(context) } });
-  for await (const { event } of lines) {
+  for await (const { event } of followEvents(context, findScope(context))) {
     if (applyFilters([event], COLUMNS, filters).length === 0) continue;
     await out.stream(event, (item, style) => renderEvent(item, style, Date.now()));
   }
