@@ -60,6 +60,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const busy = new Set<string>();
   const held = new Map<string, Hold & { tries: number }>();
   let alarm = new AbortController();
+  const stopping = new AbortController();
 
   function setDesired(scope: string, desired: Desired): void {
     const loop = loops.get(scope);
@@ -120,8 +121,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     void decisions.begin(action, { scope, actor: "automatic", outcome: "observed" });
   }
 
+  /** What failed is looked at again when its pause is over, also on a host on which nothing else happens. */
+  async function lookAgain(atMs: number): Promise<void> {
+    await clock.sleep(Math.max(1, atMs - clock.nowMs() + 1), stopping.signal);
+    watchOthers();
+  }
+
   async function reapOne(action: PlannedAction): Promise<void> {
     busy.add(action.key);
+    let againAtMs: number | undefined;
     const scope = board.find(action.target ?? "")?.scope ?? "";
     const decision = await decisions.begin(action, { scope, actor: "automatic" });
     try {
@@ -135,18 +143,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     } catch (thrown) {
       const error = FairleadError.from(thrown);
       const tries = (held.get(action.key)?.tries ?? 0) + 1;
-      held.set(action.key, {
-        tries,
-        final: false,
-        reason: error.message,
-        untilMs: clock.nowMs() + computeBackoff(tries, action.key),
-      });
+      againAtMs = clock.nowMs() + computeBackoff(tries, action.key);
+      held.set(action.key, { tries, final: false, reason: error.message, untilMs: againAtMs });
       await decisions.finish(decision, {
         outcome: "failed",
         result: `${error.kind.id}: ${error.message}`,
       });
     } finally {
       busy.delete(action.key);
+      if (againAtMs !== undefined) lookAgain(againAtMs).catch(() => undefined);
     }
   }
 
@@ -182,6 +187,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         if (!signal.aborted) throw error;
       } finally {
         alarm.abort();
+        stopping.abort();
         for (const loop of loops.values()) loop.stop();
         await Promise.all([...loops.values()].map((loop) => loop.idle()));
       }

@@ -67,14 +67,19 @@ async function withTraffic(
     waiting.get(line)?.();
     waiting.delete(line);
   });
-  client.once("exit", (code) => ended.reject(new Error(`the client ended with ${code}`)));
-  const next = (line: string) => new Promise<void>((resolve) => waiting.set(line, resolve));
+  client.once("close", (code) => ended.reject(new Error(`the client ended with ${code}`)));
+  const next = (line: string) =>
+    Promise.race([
+      new Promise<void>((resolve) => waiting.set(line, resolve)),
+      ended.promise.then(() => undefined),
+    ]);
   try {
     await next(`up ${PORTS[1]}`);
     await faults(next);
     client.stdin.end();
     return await ended.promise;
   } finally {
+    ended.promise.catch(() => undefined);
     client.kill("SIGKILL");
   }
 }
@@ -105,11 +110,11 @@ test("R09: a replica killed again and again while users ask: no request fails, a
     for (let kill = 0; kill < KILLS; kill++) {
       const port = PORTS[kill % 2];
       const name = `web-${kill % 2 === 0 ? "a" : "b"}-1`;
-      const down = next(`down ${port}`);
+      const [down, back] = [next(`down ${port}`), next(`up ${port}`)];
       const beganMs = performance.now();
       await rig.engine.killInstance(name, { decision: "test", signalName: "SIGKILL" });
       await down;
-      await next(`up ${port}`);
+      await back;
       backMs.push(performance.now() - beganMs);
     }
   });
