@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm run images`: brings the image that the examples build on into the engine that DOCKER_HOST or the context names.
+// `npm run images`: brings the image that the examples build on into the engine that DOCKER_HOST or the context names,
+// and bundles the SDK for them.
 import { createSystemClock } from "#node/system-clock.ts";
 import { openEngine } from "#engine/open.ts";
+import { buildSdk, SDK_BUNDLE } from "./build-sdk.ts";
 import { BASE_IMAGE, packNodeRoot } from "./demo/node-root.ts";
 
 const clock = createSystemClock();
@@ -13,6 +15,8 @@ try {
     changes: ['CMD ["/usr/local/bin/node"]', "ENV PATH=/usr/local/bin"],
   });
   process.stdout.write(`${BASE_IMAGE} is in ${engine.endpoint}\n`);
+  await buildSdk();
+  process.stdout.write(`${SDK_BUNDLE} is the SDK in one file\n`);
 } catch (error) {
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 3;
