@@ -11,9 +11,13 @@ const text = {
       typeof value === "string" ? { value } : { issues: [{ message: "is no text" }] },
   },
 };
-const gossip = contract("gossip", "1.0.0", { tell: rpc({ in: text, out: text, idempotent: true }) });
+const gossip = contract("gossip", "1.0.0", {
+  tell: rpc({ in: text, out: text, idempotent: true }),
+});
 const agent = await join({ kind: "agent" });
-await agent.serve(gossip, { tell: (word, { caller }) => `${agent.name} heard ${word} of ${caller.name}` });
+await agent.serve(gossip, {
+  tell: (word, { caller }) => `${agent.name} heard ${word} of ${caller.name}`,
+});
 process.once("SIGTERM", () => agent.drain("1s").then(() => process.exit(0)));
 
 let last = "";
@@ -22,9 +26,12 @@ for (let turn = 1; ; turn++) {
   const refused = [];
   for (const { name } of await agent.find({ kind: "agent" })) {
     if (name === agent.name) continue;
-    const outcome = await agent.client(gossip, { agent: name }).tell.try(`word ${turn}`, { timeout: "2s" });
+    const outcome = await agent
+      .client(gossip, { agent: name })
+      .tell.try(`word ${turn}`, { timeout: "2s" });
     if (outcome.ok) told.push(name);
-    else if (outcome.error instanceof FabricError && outcome.error.reason === "no-link") refused.push(name);
+    else if (outcome.error instanceof FabricError && outcome.error.reason === "no-link")
+      refused.push(name);
   }
   const line = `told ${told.sort().join(" ") || "nobody"}; no link to ${refused.sort().join(" ") || "nobody"}`;
   if (line !== last) console.log(line);
