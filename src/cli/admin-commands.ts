@@ -12,7 +12,17 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     flags: [
       { name: "short", text: "only what is wrong, and versions" },
       { name: "only", value: "text", many: true, text: "only this group or check" },
-      { name: "skip", value: "text", many: true, text: "leave this group or check out" },
+      {
+        name: "skip",
+        value: "text",
+        many: true,
+        text: "leave this group or check out; ID=OBJECT: this finding of this object (FL0857=vxlan)",
+      },
+      {
+        name: "until",
+        value: "duration",
+        text: "remember --skip ID=OBJECT for so long (2d); 0 forgets it",
+      },
     ],
     writes: false,
     load: () => import("./commands/doctor.ts"),

@@ -143,6 +143,12 @@ export const cliErrors = defineErrors({
     cause: "The node ended or the connection broke while it answered",
     remedy: "see `fairlead status`, then run the command again",
   },
+  "not-kept": {
+    id: "FL0620",
+    code: "failed_precondition",
+    cause: "What the command is to remember cannot be written to this user's state directory",
+    remedy: "correct its permissions, free space, or name another with XDG_STATE_HOME",
+  },
 });
 
 /** What `fairlead doctor` finds. */

@@ -12,6 +12,7 @@ import { KERNEL_CHECKS } from "#cli/doctor/kernel-checks.ts";
 import { NET_CHECKS } from "#cli/doctor/net-checks.ts";
 import { NODE_CHECKS } from "#cli/doctor/node-checks.ts";
 import { renderDoctor, type Report } from "#cli/doctor/render-doctor.ts";
+import { settleSilences, silence } from "#cli/doctor/silences.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { wrapItems } from "#cli/output.ts";
@@ -28,11 +29,12 @@ function matches(check: Check, words: readonly string[]): boolean {
   return words.includes(check.group) || words.includes(check.name);
 }
 
+function splitWords(context: Context, flag: "only" | "skip"): readonly string[] {
+  return context.parsed.list(flag).flatMap((text) => text.split(","));
+}
+
 /** The checks that --only and --skip leave. Throws FL0605 for a word that names none. */
-function chooseChecks(context: Context): readonly Check[] {
-  const split = (flag: string) => context.parsed.list(flag).flatMap((text) => text.split(","));
-  const only = split("only");
-  const leave = split("skip");
+function chooseChecks(only: readonly string[], leave: readonly string[]): readonly Check[] {
   const known = [...new Set(CHECKS.flatMap((check) => [check.group, check.name]))];
   for (const word of [...only, ...leave]) {
     if (known.includes(word)) continue;
@@ -88,11 +90,15 @@ async function runCheck(check: Check, evidence: Evidence): Promise<Finding> {
 /** `fairlead doctor`: exits 0 unless something fails, then 1. */
 export async function run(context: Context): Promise<number> {
   const startedMs = performance.now();
-  const checks = chooseChecks(context);
+  const nowMs = Date.now();
+  const skipped = Map.groupBy(splitWords(context, "skip"), (word) => word.includes("="));
+  const checks = chooseChecks(splitWords(context, "only"), skipped.get(false) ?? []);
+  const silences = settleSilences(context, skipped.get(true) ?? [], nowMs);
   const evidence = await gather(context);
   const reports: Report[] = [];
   for (const check of checks) {
-    const { kind, ...finding } = await runCheck(check, evidence);
+    const found = silence(await runCheck(check, evidence), check.name, silences);
+    const { kind, factObjects: _, ...finding } = found;
     const advice =
       kind === undefined ? {} : { id: kind.id, slug: kind.slug, so: kind.cause, try: kind.remedy };
     reports.push({ group: check.group, name: check.name, ...finding, ...advice });
@@ -102,8 +108,8 @@ export async function run(context: Context): Promise<number> {
     const tookMs = performance.now() - startedMs;
     const short = parsed.has("short");
     const versions = `fairlead ${context.version}, Node.js ${process.versions.node}, ${process.platform} ${process.arch}`;
-    for (const line of renderDoctor(reports, { style: out.style, short, tookMs, versions }))
-      out.line(line);
+    const view = { style: out.style, short, tookMs, versions, silences, nowMs };
+    for (const line of renderDoctor(reports, view)) out.line(line);
   } else if (!out.quiet) {
     await out.list(wrapItems("DoctorReport", reports), {
       columns: [],

@@ -3,8 +3,8 @@ import type { NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
 import type { ErrorKind } from "#base/errors.ts";
 import type { EngineAnswer } from "./ask-engine.ts";
 
-/** ok: as it should be. warn: works, could be better. fail: something will not work. missing: a feature is not there. unknown: could not be tested. */
-export type Verdict = "ok" | "warn" | "fail" | "missing" | "unknown";
+/** ok: as it should be. warn: works, could be better. fail: something will not work. missing: a feature is not there. unknown: could not be tested. silenced: known, and not to be complained of. */
+export type Verdict = "ok" | "warn" | "fail" | "missing" | "unknown" | "silenced";
 
 /** What one test found. */
 export interface Finding {
@@ -15,6 +15,8 @@ export interface Finding {
   readonly kind?: ErrorKind;
   /** What was measured. */
   readonly facts?: readonly string[];
+  /** What each fact is about, where facts are about several objects: `shop/web`. */
+  readonly factObjects?: readonly string[];
 }
 
 /** What tests may look at; gathered once. */
@@ -43,7 +45,7 @@ export function pass(text: string): Finding {
 
 /** A finding that something is not. */
 export function complain(
-  verdict: Exclude<Verdict, "ok">,
+  verdict: Exclude<Verdict, "ok" | "silenced">,
   kind: ErrorKind,
   text: string,
   facts: readonly string[] = [],

@@ -121,6 +121,54 @@ describe("fairlead doctor", () => {
     assert.deepEqual(readdirSync("/sys/class/net").sort(), interfaces);
   });
 
+  test("--skip ID=OBJECT --until silences one finding, is remembered, said in the last line, and lifted by 0", async () => {
+    info = { ...good(), Driver: "vfs", LiveRestoreEnabled: false };
+    const env = { XDG_STATE_HOME: join(directory, "state-of-user") };
+    const skip = ["--only", "docker", "--skip", "FL0853=storage"];
+    const first = await examine([...skip, "--until", "2d"], env);
+    assert.equal(first.find("storage")?.verdict, "silenced");
+    assert.equal(first.find("live-restore")?.verdict, "warn", "another finding stays");
+
+    const { find } = await examine(["--only", "docker"], env);
+    assert.equal(find("storage")?.verdict, "silenced");
+    const read = await runFairlead(["doctor", "--only", "docker"], {
+      env: { DOCKER_HOST: `unix://${directory}/docker.sock`, ...env },
+    });
+    assert.match(read.stdout, /; silenced FL0853=storage until \d{4}-\d\d-\d\d [\d:]{8}\n$/);
+    assert.doesNotMatch(read.stdout, /storage-slow/);
+
+    const lifted = await examine([...skip, "--until", "0"], env);
+    assert.equal(lifted.find("storage")?.verdict, "warn");
+    assert.equal((await examine(["--only", "docker"], env)).find("storage")?.verdict, "warn");
+  });
+
+  test("without --until, --skip ID=OBJECT holds for one run, and a silenced failure is no failure", async () => {
+    const env = { DOCKER_HOST: "unix:///nosuch.sock" };
+    const args = ["--only", "docker"];
+    assert.equal((await examine([...args, "--skip", "FL0850=engine"], env)).code, 0);
+    assert.equal((await examine(args, env)).code, 1);
+  });
+
+  test("words that silence nothing are refused with what would", async () => {
+    const cases = {
+      "--skip FL0899=vxlan": /^error FL0605[^]*FL0850 to FL0868/,
+      "--skip FL0853=": /^error FL0605[^]*names no object/,
+      "--until 2d": /^error FL0603[^]*--skip FL0857=vxlan --until 2d/,
+      "--skip FL0853=storage --until 1000d": /^error FL0605[^]*at most 366d/,
+    };
+    for (const [line, form] of Object.entries(cases)) {
+      const run = await runFairlead(["doctor", ...line.split(" ")]);
+      assert.equal(run.code, 2, line);
+      assert.match(run.stderr, form, line);
+    }
+    const env = { XDG_STATE_HOME: "/dev/null/nosuch" };
+    const kept = await runFairlead(
+      ["doctor", "--only", "port", "--skip", "FL0853=storage", "--until", "1d"],
+      { env },
+    );
+    assert.match(kept.stderr, /^error FL0620 not-kept/);
+  });
+
   test("--skip leaves a group out; -q says nothing", async () => {
     info = good();
     const { find } = await examine(["--skip", "kernel,net,host"]);

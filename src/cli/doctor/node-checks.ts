@@ -27,18 +27,16 @@ function checkStore({ node }: Evidence): Finding {
 }
 
 function checkLabels({ services }: Evidence): Finding {
-  const lines = services.flatMap((service) =>
-    service.warnings.map(
-      (warning) => `${service.scope}/${service.name}: ${renderDiagnostic(warning, (text) => text)}`,
-    ),
+  const warned = services.flatMap((service) =>
+    service.warnings.map((warning) => ({ object: `${service.scope}/${service.name}`, warning })),
+  );
+  const lines = warned.map(
+    ({ object, warning }) => `${object}: ${renderDiagnostic(warning, (text) => text)}`,
   );
   if (lines.length === 0) return pass("no unknown labels");
-  return complain(
-    "warn",
-    doctorErrors["label-problems"],
-    formatCount(lines.length, "label or key warning"),
-    lines,
-  );
+  const text = formatCount(lines.length, "label or key warning");
+  const finding = complain("warn", doctorErrors["label-problems"], text, lines);
+  return { ...finding, factObjects: warned.map(({ object }) => object) };
 }
 
 /** Tests of the node and of what it manages. */

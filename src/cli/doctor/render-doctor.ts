@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatDuration } from "#base/duration.ts";
-import { formatCount } from "#cli/format.ts";
+import { formatCount, formatTime } from "#cli/format.ts";
 import type { Style, Tone } from "#cli/style.ts";
 import type { Check, Finding, Verdict } from "./check.ts";
+import type { Silence } from "./silences.ts";
 
 /** One line of the answer, for programs too. */
-export interface Report extends Omit<Finding, "kind"> {
+export interface Report extends Omit<Finding, "kind" | "factObjects"> {
   readonly group: Check["group"];
   readonly name: string;
   readonly id?: string;
@@ -21,6 +22,9 @@ export interface DoctorView {
   readonly short: boolean;
   readonly tookMs: number;
   readonly versions: string;
+  /** In force, whether they silenced something or not. */
+  readonly silences: readonly Silence[];
+  readonly nowMs: number;
 }
 
 const TONE: Readonly<Record<Verdict, Tone>> = {
@@ -29,6 +33,7 @@ const TONE: Readonly<Record<Verdict, Tone>> = {
   fail: "bad",
   missing: "dim",
   unknown: "dim",
+  silenced: "dim",
 };
 
 function renderTrouble(report: Report, style: Style): string[] {
@@ -55,7 +60,7 @@ function worst(reports: readonly Report[]): Verdict {
 
 function renderGroup(group: string, reports: readonly Report[], view: DoctorView): string[] {
   const { short, style } = view;
-  const bad = reports.filter((report) => report.verdict !== "ok");
+  const bad = reports.filter((report) => report.verdict !== "ok" && report.verdict !== "silenced");
   const serious = bad.filter((report) => report.verdict === "fail" || report.verdict === "warn");
   if (short) return serious.flatMap((report) => renderTrouble(report, style));
   const good = reports.filter((report) => report.verdict === "ok").map((report) => report.text);
@@ -63,6 +68,16 @@ function renderGroup(group: string, reports: readonly Report[], view: DoctorView
   const facts = good.length === 0 ? "" : ` (${good.join(", ")})`;
   const head = `${group.padEnd(8)} ${style.paint(style.mark(tone), tone)} ${formatCount(reports.length, "check")}${facts}`;
   return [head, ...bad.flatMap((report) => renderTrouble(report, style))];
+}
+
+/** `FL0857=vxlan until 2026-11-25 10:00:00`. */
+function renderSilences({ silences, nowMs }: DoctorView): string {
+  if (silences.length === 0) return "";
+  const texts = silences.map(({ id, object, untilMs }) => {
+    const until = untilMs === undefined ? "this time" : `until ${formatTime(untilMs, nowMs)}`;
+    return `${id}=${object} ${until}`;
+  });
+  return `; silenced ${texts.join(", ")}`;
 }
 
 /** The report as people read it. */
@@ -73,6 +88,6 @@ export function renderDoctor(reports: readonly Report[], view: DoctorView): stri
   return [
     ...[...groups].flatMap(([group, members]) => renderGroup(group, members, view)),
     ...(view.short ? [view.versions] : []),
-    `${sum} (${formatDuration(view.tookMs)})`,
+    `${sum} (${formatDuration(view.tookMs)})${renderSilences(view)}`,
   ];
 }
