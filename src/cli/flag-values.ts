@@ -13,19 +13,21 @@ function refuse(flag: Flag, value: string, wanted: string, remedy?: string): Fai
   });
 }
 
-/** A duration ago, or a time, as milliseconds since 1970; undefined when it is neither. */
+/** A duration ago, or a time, as whole milliseconds since 1970, none before; undefined when it is neither. */
 export function parseTime(text: string, nowMs: number): number | undefined {
   try {
-    return nowMs - parseDuration(text);
+    return Math.max(0, Math.floor(nowMs - parseDuration(text)));
   } catch {
     const atMs = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-    return Number.isNaN(atMs) ? undefined : atMs;
+    return Number.isNaN(atMs) ? undefined : Math.max(0, atMs);
   }
 }
 
+const DURATION_MAX_MS = 3_650 * 86_400_000;
+
 function isDuration(text: string): boolean {
   try {
-    return parseDuration(text) >= 0;
+    return parseDuration(text) <= DURATION_MAX_MS;
   } catch {
     return false;
   }
@@ -47,7 +49,7 @@ export function checkFlagValue(flag: Flag, value: string): void {
   }
   if (value === "") throw refuse(flag, value, "something, not nothing");
   if (kind === "duration" && !isDuration(value))
-    throw refuse(flag, value, "a duration: 500ms, 10s, 1m30s, 2h");
+    throw refuse(flag, value, "a duration: 500ms, 10s, 1m30s, 2h; at most 3650d");
   if (kind === "count" && !/^\d{1,9}$/.test(value)) throw refuse(flag, value, "a whole number");
   if (kind === "time" && parseTime(value, 0) === undefined)
     throw refuse(flag, value, "a duration ago (10m) or a time (2026-11-23T10:00:00Z)");

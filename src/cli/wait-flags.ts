@@ -18,6 +18,6 @@ export function readWaitFlags(parsed: Parsed): {
   }
   return {
     wait: !parsed.has("detach"),
-    timeoutMs: parsed.durationMs("timeout") ?? TIMEOUT_DEFAULT_MS,
+    timeoutMs: parsed.waitMs("timeout") ?? TIMEOUT_DEFAULT_MS,
   };
 }

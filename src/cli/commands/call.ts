@@ -27,7 +27,7 @@ export async function run(context: Context): Promise<number> {
       remedy: "write CONTRACT/METHOD, as `fairlead agents -o wide` lists them",
     });
   }
-  const timeout = parsed.durationMs("timeout");
+  const timeout = parsed.waitMs("timeout");
   const options = { signal, ...(timeout === undefined ? {} : { timeout }) };
   return withFabric(context, async (own) => {
     if (parsed.has("stream")) {

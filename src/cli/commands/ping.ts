@@ -12,7 +12,7 @@ export async function run(context: Context): Promise<number> {
   const { parsed, out, signal } = context;
   const [agent = ""] = parsed.arguments;
   const size = parsed.count("size") ?? 0;
-  const timeout = parsed.durationMs("timeout") ?? 5_000;
+  const timeout = parsed.waitMs("timeout") ?? 5_000;
   return withFabric(context, async (own) => {
     for (let turn = 1; turn <= (parsed.count("count") ?? COUNT) && !signal.aborted; turn++) {
       if (turn > 1) await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);

@@ -92,7 +92,7 @@ async function confirm(context: Context): Promise<boolean> {
 }
 
 async function removeScope(context: Context, scope: string): Promise<void> {
-  const timeoutMs = context.parsed.durationMs("timeout") ?? TIMEOUT_DEFAULT_MS;
+  const timeoutMs = context.parsed.waitMs("timeout") ?? TIMEOUT_DEFAULT_MS;
   await using watch = watchScope(context, scope);
   await requestDown(context, scope, false);
   const settlement = await followScope(context, watch, { scope, timeoutMs, until: "removed" });
