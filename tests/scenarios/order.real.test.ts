@@ -62,7 +62,13 @@ test("C06: each waits for what it needs: started, healthy, completed; what is no
   assert.equal(found.has("extra"), false);
   const down = await rig.cli(["down", "--scope", "order", "--progress", "plain"]);
   assert.equal(down.code, 0, down.stderr);
-  const removed = [...down.stderr.matchAll(/✓ removed order-(\w+)-1/g)].map(([, name]) => name);
+  const { body } = await rig.ask<{ items: { act: string; service?: string }[] }>(
+    "decisions?scope=order&limit=200",
+  );
+  const removed = body.items
+    .filter(({ act }) => act === "instance.remove")
+    .map(({ service: name }) => name)
+    .toReversed();
   for (const [first, then] of [
     ["app", "db"],
     ["app", "cache"],
