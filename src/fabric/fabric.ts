@@ -22,6 +22,8 @@ export interface Fabric extends AsyncDisposable {
   /** `unix:/…` of the socket for programs on this host, then TCP where that is switched on. */
   readonly addresses: readonly string[];
   list(filter?: AgentFilter): readonly AgentRecord[];
+  /** Agents that nobody is to call, by id: their containers are ill. Replaces the list before. */
+  setSick(ids: ReadonlySet<string>): void;
   /** What of the messages that are kept has not been acknowledged. */
   queues(): LogStats;
   /** Lets a container of this scope and service join under the service's name. */

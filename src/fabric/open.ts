@@ -12,6 +12,7 @@ import type { Link } from "@fairlead/fabric/link.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { createSickList } from "@fairlead/fabric/sick-list.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
@@ -120,11 +121,13 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   const methods = createLogMethods({ log, nowMs: () => clock.nowMs(), convert: convertError });
   const registry = createRegistry();
   const routes = createRouteBoard();
+  const sickList = createSickList(registry);
   const links = new Map<string, Link>();
   const createDoor = (admit?: (peer: Hello) => void): Hub =>
     createHub({
       registry,
       routes,
+      judge: (record) => sickList.judge(record),
       node: options.node,
       nowMs: () => clock.nowMs(),
       keyOf: (scope) => derive(secret, "scope", scope),
@@ -171,6 +174,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     addresses,
     list: (filter) => registry.list(filter),
     queues: () => log.stats(),
+    setSick: (ids) => sickList.set(ids),
     grantAccess: (scope, service) => ({
       directory: dirname(containers),
       ticket: derive(secret, "join", scope, service),

@@ -17,6 +17,7 @@ import { createDecisionLog } from "#control/decision-log.ts";
 import { createEventFeed } from "#control/event-feed.ts";
 import { createEvidence } from "#control/evidence.ts";
 import { createFactsBoard } from "#control/facts-board.ts";
+import { createGating } from "#control/gating.ts";
 import { loadMemoryBoard } from "#control/memory-board.ts";
 import { openOperations } from "#control/open-operations.ts";
 import type { Operations } from "#control/operations.ts";
@@ -270,7 +271,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const api = stack.use(await openApi(parts, { operations, fabric, topologies: wiring }));
     const naming =
       dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];
-    const failed = runLoops(stack, [board, supervisor, house, wiring, ...naming]);
+    const gating = createGating({ board, fabric });
+    const failed = runLoops(stack, [board, supervisor, house, wiring, gating, ...naming]);
     await api.listenUnix(settings.socket);
     page = await listenForPage(settings.listen, api);
     const owned = stack.move();

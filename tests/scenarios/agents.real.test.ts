@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agents in real containers: they join with what they were given, find each other and talk.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { after, before, test } from "node:test";
@@ -11,6 +12,10 @@ import { importNode } from "#lab/images.ts";
 import { openRig, type Rig } from "#lab/rig.ts";
 
 const PROGRAM = fileURLToPath(new URL("programs/echo-agent.ts", import.meta.url));
+/** Of the last service of the file: ill as long as a file is there. */
+const CHECK =
+  "    healthcheck:\n      interval: 500ms\n      timeout: 5s\n      retries: 1\n" +
+  `      test: [CMD, /usr/local/bin/node, -e, "process.exit(require('fs').existsSync('/ill') ? 1 : 0)"]\n`;
 let rig: Rig;
 let file: string;
 
@@ -26,7 +31,10 @@ before(async () => {
     `  ${name}:\n    image: node:lab\n    command: [/usr/local/bin/node, /agent.mjs]\n` +
     `    stop_grace_period: 2s\n    volumes: ["./agent.mjs:/agent.mjs:ro"]\n` +
     `    labels: { fairlead.kind: agent }\n${peer === "" ? "" : `    environment: { PEER: ${peer} }\n`}`;
-  writeFileSync(file, `name: pair\nservices:\n${service("one")}${service("two", "one")}`);
+  writeFileSync(
+    file,
+    `name: pair\nservices:\n${service("one")}${service("two", "one")}${service("weak").replace("fairlead.kind: agent }", 'fairlead.kind: agent, fairlead.heal: "off" }')}${CHECK}`,
+  );
   const { code, stderr } = await rig.cli(["up", "-f", file, "--progress", "quiet"]);
   assert.equal(code, 0, stderr);
 });
@@ -57,7 +65,7 @@ async function awaitAgents(names: readonly string[]): Promise<void> {
 }
 
 test("containers join under their service's name and are called from outside", async () => {
-  await awaitAgents(["one", "two"]);
+  await awaitAgents(["one", "two", "weak"]);
   const { items } = (await rig.ask<AgentList>("agents?scope=pair")).body;
   assert.ok(items.every(({ addresses }) => addresses.length === 1));
   const { stdout, stderr } = await pair("call", "one", "echo/say", '{"text":"hi"}');
@@ -96,6 +104,38 @@ test("the containers' socket takes nobody without a ticket, and no ticket for an
         error instanceof FabricError && /may not join with this ticket/.test(error.message),
     );
   }
+});
+
+test("an agent whose container is ill is not called until it is well again", async () => {
+  const node = `unix:${rig.directory}/fabric/fabric.sock`;
+  await using watcher = await join({ name: "watcher", scope: "pair", node });
+  const becomes = async (healthy: boolean): Promise<void> => {
+    for await (const change of watcher.watch({ name: "weak" }))
+      if (change.type !== "gone" && change.agent.healthy === healthy) return;
+  };
+  const say = () => watcher.call("weak", "echo/say", { text: "hi" }, { timeout: "3s" });
+  await becomes(true);
+  await say();
+  const run = (script: string) =>
+    spawnSync("docker", [
+      "-H",
+      rig.lab.endpoint,
+      "exec",
+      "pair-weak-1",
+      "/usr/local/bin/node",
+      "-e",
+      script,
+    ]);
+  assert.equal(run('require("fs").writeFileSync("/ill", "")').status, 0);
+  await becomes(false);
+  await assert.rejects(
+    say(),
+    (error) => error instanceof FabricError && error.reason === "no-instance",
+  );
+  assert.match((await pair("agents")).stdout, /weak +pair +agent +unhealthy/);
+  assert.equal(run('require("fs").rmSync("/ill")').status, 0);
+  await becomes(true);
+  await say();
 });
 
 test("its ticket is shown nowhere", async () => {

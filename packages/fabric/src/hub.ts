@@ -31,6 +31,8 @@ export interface HubOptions {
   ) => AgentRecord | undefined;
   readonly methods?: ReadonlyMap<string, HubMethod>;
   readonly routes: RouteBoard;
+  /** Changes a record before others see it. */
+  readonly judge?: (record: AgentRecord) => AgentRecord;
   /** Throws to refuse a peer. */
   readonly admit?: (peer: Hello) => void;
   /** Links by agent id, shared by all the hubs of a node. */
@@ -124,17 +126,17 @@ export function createHub(options: HubOptions): Hub {
     const before = joined.get(caller.id);
     if (before !== undefined && before !== link)
       throw new FabricError("already_exists", `${caller.id} has joined already`);
-    const write = (next: JoinRequest): void =>
-      registry.put(
-        AgentRecord.parse({
-          ...next,
-          id: caller.id,
-          name: caller.name,
-          scope: caller.scope,
-          node: options.node.name,
-          joinedAtMs: registry.get(caller.id)?.joinedAtMs ?? options.nowMs(),
-        }),
-      );
+    const write = (next: JoinRequest): void => {
+      const record = AgentRecord.parse({
+        ...next,
+        id: caller.id,
+        name: caller.name,
+        scope: caller.scope,
+        node: options.node.name,
+        joinedAtMs: registry.get(caller.id)?.joinedAtMs ?? options.nowMs(),
+      });
+      registry.put(options.judge?.(record) ?? record);
+    };
     write(request);
     joined.set(caller.id, link);
     const leave = (reason: "left" | "connection-lost"): void => {
