@@ -99,6 +99,8 @@ describe("a body broken at random", () => {
       if (reply.status < 300) return true;
       const problem = Problem.parse(JSON.parse(reply.text));
       assert.ok(reply.status < 500, `${reply.status} ${problem.id} ${problem.detail}`);
+      // A body that is right may ask for what does not hold, such as a plan of another state.
+      if (problem.id.startsWith("FL07")) return true;
       assert.match(problem.id, /^FL05/);
       assert.deepEqual(api.fake.calls, []);
       return false;

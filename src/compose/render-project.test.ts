@@ -6,6 +6,8 @@ import { renderProject } from "./render-project.ts";
 import { loadText } from "./testing/load-text.ts";
 
 const FILE = `
+x-fairlead: {manage: "true"}
+x-kept: "$A $$B"
 services:
   a:
     image: x

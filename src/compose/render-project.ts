@@ -15,8 +15,15 @@ export function renderProject(project: Project): string {
   for (const [key, section] of Object.entries({ networks, volumes, configs, secrets })) {
     if (Object.keys(section).length > 0) whole[key] = sortValues(section);
   }
-  for (const key of Object.keys(extensions).sort()) whole[key] = sortValues(extensions[key]);
-  return stringify(escapeDollars(whole), STYLE);
+  const escaped = Object.entries(whole).map(([key, value]) => [key, escapeDollars(value)]);
+  // Loading takes these as they stand, all but Fairlead's own.
+  const taken = Object.keys(extensions)
+    .sort()
+    .map((key) => [
+      key,
+      sortValues(key === "x-fairlead" ? escapeDollars(extensions[key]) : extensions[key]),
+    ]);
+  return stringify(Object.fromEntries([...escaped, ...taken]), STYLE);
 }
 
 function compareKeys(a: string, b: string): number {
