@@ -43,6 +43,7 @@ function runCli(stage: Stage, args: readonly string[], signal: AbortSignal): Pro
     detached: true,
   });
   const stop = (): void => void child.kill("SIGINT");
+  if (signal.aborted) stop();
   signal.addEventListener("abort", stop, { once: true });
   return endOf(child).finally(() => signal.removeEventListener("abort", stop));
 }
@@ -165,12 +166,20 @@ async function tidyUp(stage: Stage): Promise<boolean> {
   return containers + networks + volumes + images === 0;
 }
 
+/** What fails here takes with it what was made before. */
 async function openStage(directory: string): Promise<Stage> {
-  const demo = await findEngine({
-    clock,
-    random: Math.random,
-    directory: join(directory, "engine"),
-  });
+  let demo: DemoEngine | undefined;
+  try {
+    demo = await findEngine({ clock, random: Math.random, directory: join(directory, "engine") });
+    return await furnish(demo, directory);
+  } catch (error) {
+    await demo?.[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    throw error;
+  }
+}
+
+async function furnish(demo: DemoEngine, directory: string): Promise<Stage> {
   const info = await demo.engine.info();
   say(
     `engine    Docker Engine ${info.version} at ${demo.endpoint}${demo.isPrivate ? " (private, started for this demo)" : ""}`,
@@ -191,6 +200,7 @@ interface Score {
 }
 
 async function play(stage: Stage, once: boolean, signal: AbortSignal, score: Score): Promise<void> {
+  if (signal.aborted) return;
   const up = [
     "up",
     "-f",
