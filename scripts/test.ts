@@ -30,7 +30,7 @@ function runChecks(tally: Tally): void {
   }
 }
 
-/** Tests that start engines or browsers are heavy: two at a time there, more of the others. */
+/** Tests that start engines or browsers are heavy: one at a time, so that none waits for another's engine. */
 function isHeavy(file: string): boolean {
   return (
     file.endsWith(".real.test.ts") ||
@@ -92,7 +92,7 @@ async function main(): Promise<void> {
     tally,
     ending.signal,
   );
-  if (!ending.signal.aborted) await runFiles(files.filter(isHeavy), 2, tally, ending.signal);
+  if (!ending.signal.aborted) await runFiles(files.filter(isHeavy), 1, tally, ending.signal);
   clearTimeout(alarm);
   finish(tally);
 }
