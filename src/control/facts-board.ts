@@ -20,7 +20,10 @@ export interface FactsBoard {
   read(): Facts;
   /** True once a first list has been read and while the engine answers. */
   readonly ready: boolean;
+  /** Why the engine is not known to answer; undefined while it does, and before it was asked for the first time. */
   readonly problem: string | undefined;
+  /** Containers that the engine lists but cannot describe, with its reason: what is known of them may be old. */
+  readonly unreadable: ReadonlyMap<string, string>;
   /** Resolves once ready, or after `maxMs`. A node that has just begun needs a moment to read its engine. */
   settle(maxMs: number): Promise<void>;
   find(idOrName: string): InstanceFact | undefined;
@@ -56,6 +59,12 @@ export interface BoardOptions {
   /** A full list this often repairs what no event told, milliseconds. */
   readonly resyncIntervalMs: number;
 }
+
+/** How often a list that failed is tried again. */
+const RETRY_INTERVAL_MS = 500;
+/** How often the engine is asked whether it is there, and how long it may take: a hung one is known within their sum. */
+const PROBE_INTERVAL_MS = 2_000;
+const PROBE_DEADLINE_MS = 3_000;
 
 /** Container events after which the container is read again. */
 const RELEVANT =
@@ -110,7 +119,8 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   let engineGap = options.engineGap;
   let asOfMs = 0;
   let ready = false;
-  let problem: string | undefined = "not connected yet";
+  let problem: string | undefined;
+  const unreadable = new Map<string, string>();
   let lostAtMs: number | undefined;
   let facts: Facts | undefined;
   const listeners = new Set<(change: BoardChange) => void>();
@@ -132,6 +142,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   async function readOne(id: string): Promise<void> {
     const before = instances.get(id);
     const after = await engine.inspectInstance(id);
+    unreadable.delete(after?.id ?? before?.id ?? id);
     if (after === undefined) instances.delete(before?.id ?? id);
     else instances.set(after.id, after);
     for (const list of listing) list.set(after?.id ?? before?.id ?? id, after);
@@ -165,13 +176,19 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   }
 
   async function readAll(newer: ReadonlyMap<string, InstanceFact | undefined>): Promise<void> {
+    const failed = new Map<string, string>();
+    const onUnreadable = (id: string, error: unknown): void =>
+      void failed.set(id, FairleadError.from(error).message);
     const [list, networkList, volumeList, imageList] = await Promise.all([
-      engine.listInstances(),
+      engine.listInstances({ onUnreadable }),
       engine.listNetworks(),
       engine.listVolumes(),
       engine.listImages(),
     ]);
+    const known = instances;
     instances = new Map(list.map((instance) => [instance.id, instance]));
+    unreadable.clear();
+    for (const [id, reason] of failed) noteUnreadable(id, reason, known.get(id));
     for (const [id, instance] of newer) {
       if (instance === undefined) instances.delete(id);
       else instances.set(id, instance);
@@ -185,26 +202,40 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     announce(undefined);
   }
 
+  /** One container that the engine cannot describe must not hide the others: what was known of it stays. */
+  function noteUnreadable(id: string, reason: string, known: InstanceFact | undefined): void {
+    if (known !== undefined) instances.set(known.id, known);
+    logger.warn("the engine cannot describe a container", { container: known?.name ?? id, reason });
+    unreadable.set(id, reason);
+  }
+
   function degrade(error: unknown): void {
     const said = FairleadError.from(error).message;
     if (problem === undefined) logger.warn("the engine does not answer", { reason: said });
     problem = said;
     lostAtMs ??= clock.nowMs();
+    ready = false;
+    announce(undefined);
   }
 
-  async function follow(event: EngineEvent): Promise<void> {
+  async function follow(event: EngineEvent, signal: AbortSignal): Promise<void> {
     try {
       if (event.type === "container") {
         const action = event.action.split(":")[0] ?? "";
         if (!RELEVANT.test(action) || hushed.has(event.attributes["name"] ?? "")) return;
-        await refresh(event.id);
+        await refresh(event.id).catch((error: unknown) => {
+          const known = instances.get(event.id);
+          noteUnreadable(event.id, FairleadError.from(error).message, known);
+        });
       } else if (event.type === "network" && /^(create|destroy|remove)$/.test(event.action)) {
         await refreshNetworks();
       } else if (event.type === "volume" && /^(create|destroy)$/.test(event.action)) {
         await refreshVolumes();
       } else if (event.type === "image") await refreshImages();
     } catch (error) {
+      if (signal.aborted) return;
       degrade(error);
+      await repair(signal);
     }
   }
 
@@ -224,23 +255,51 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   async function handleLoss(signal: AbortSignal, restarted: boolean): Promise<void> {
     if (restarted && lostAtMs !== undefined) setGap({ fromMs: lostAtMs, toMs: clock.nowMs() });
     else await findEarlierGap();
-    while (!signal.aborted) {
-      try {
-        await relist();
-        lostAtMs = undefined;
-        return;
-      } catch (error) {
-        degrade(error);
-        await clock.sleep(500, signal).catch(() => undefined);
+    await repair(signal);
+  }
+
+  let repairing: Promise<void> | undefined;
+  let stale = false;
+  /** Lists until the engine answers, one list at a time; asked for during a list, it lists once more. */
+  function repair(signal: AbortSignal): Promise<void> {
+    stale = true;
+    repairing ??= (async () => {
+      while (stale && !signal.aborted) {
+        stale = false;
+        try {
+          await relist();
+          lostAtMs = undefined;
+        } catch (error) {
+          if (signal.aborted) return;
+          stale = true;
+          degrade(error);
+          await clock.sleep(RETRY_INTERVAL_MS, signal).catch(() => undefined);
+        }
       }
-    }
+    })().finally(() => (repairing = undefined));
+    return repairing;
   }
 
   async function resync(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(options.resyncIntervalMs, signal).catch(() => undefined);
-      if (signal.aborted || lostAtMs !== undefined) continue;
-      await relist().catch(degrade);
+      if (!signal.aborted && lostAtMs === undefined) await repair(signal);
+    }
+  }
+
+  /** A hung engine says nothing and closes nothing: only a question that stays open shows it. */
+  async function probe(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(PROBE_INTERVAL_MS, signal).catch(() => undefined);
+      if (signal.aborted || lostAtMs !== undefined || asOfMs === 0) continue;
+      try {
+        await engine.ping({ signal, deadlineMs: PROBE_DEADLINE_MS });
+        for (const id of unreadable.keys()) void refresh(id).catch(() => undefined);
+      } catch (error) {
+        if (signal.aborted) return;
+        degrade(error);
+        await repair(signal);
+      }
     }
   }
 
@@ -248,14 +307,14 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     for await (const item of engine.watch({ signal })) {
       if (item.kind === "event") {
         for (const listener of listeners) listener({ scopes: new Set(), event: item.event });
-        void follow(item.event);
+        void follow(item.event, signal);
       } else if (item.kind === "disconnected") {
         lostAtMs ??= clock.nowMs();
         problem = item.error;
         ready = false;
         announce(undefined);
       } else if (item.kind === "connected") await handleLoss(signal, item.restarted);
-      else await relist().catch(degrade);
+      else await repair(signal);
     }
   }
 
@@ -287,6 +346,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     get problem() {
       return problem;
     },
+    unreadable,
     find: (idOrName) => findInstance(instances, idOrName),
     refresh,
     refreshNetworks,
@@ -296,7 +356,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     onChange,
     hush,
     run: async (signal) => {
-      await Promise.all([watch(signal), resync(signal)]);
+      await Promise.all([watch(signal), resync(signal), probe(signal)]);
     },
   };
 }

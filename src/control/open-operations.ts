@@ -13,6 +13,8 @@ import { createStreams } from "./streams.ts";
 import { createWrites } from "./writes.ts";
 
 const WHY_DECISIONS = 10;
+/** What is said of an engine between the start of the node and its first list. */
+const NOT_READ = "not read yet";
 /** How long a request waits for an engine that does not answer. */
 const ENGINE_PATIENCE_MS = 3_000;
 
@@ -29,7 +31,7 @@ function createReads(options: OperationsOptions): Reads {
   const { board, supervisor, decisions, alerts, views, clock, engine } = options;
 
   const missing = (): readonly string[] =>
-    board.ready ? [] : [`engine: ${board.problem ?? "not connected"}`];
+    board.ready ? [] : [`engine: ${board.problem ?? NOT_READ}`];
   function answer<T>(items: readonly T[]): Answer<T> {
     return { asOfMs: board.ready ? clock.nowMs() : board.read().asOfMs, missing: missing(), items };
   }
@@ -58,7 +60,7 @@ function createReads(options: OperationsOptions): Reads {
         ...(info === undefined ? {} : { version: info.version, apiVersion: info.apiVersion }),
         endpoint: engine.endpoint,
         ...(board.read().asOfMs > 0 ? { asOfMs: board.read().asOfMs } : {}),
-        ...(board.problem === undefined ? {} : { problem: board.problem }),
+        ...(board.ready ? {} : { problem: board.problem ?? NOT_READ }),
       },
       store: {
         writable: problem === undefined,

@@ -102,8 +102,15 @@ export interface EngineReader extends AsyncDisposable {
   readonly endpoint: string;
   /** Negotiates the API version and says who answers. Throws FL0301 `engine-unreachable`, FL0302 `engine-too-old`. */
   info(options?: CallOptions): Promise<EngineInfo>;
-  /** All containers with their details; a container that vanishes in between is left out, never an error. */
-  listInstances(options?: CallOptions): Promise<readonly InstanceFact[]>;
+  /** Whether the engine answers at all: the cheapest question there is. Throws FL0301, FL0305. */
+  ping(options?: CallOptions): Promise<void>;
+  /**
+   * All containers with their details; a container that vanishes in between is left out, never an error. One that the
+   * engine lists but cannot describe fails the list, or with `onUnreadable` is told there and left out.
+   */
+  listInstances(
+    options?: CallOptions & { readonly onUnreadable?: (id: string, error: unknown) => void },
+  ): Promise<readonly InstanceFact[]>;
   /** One container, or undefined when it is gone. `id` may be a name. */
   inspectInstance(id: string, options?: CallOptions): Promise<InstanceFact | undefined>;
   /** The engine's whole inspect document, for `fairlead inspect`; undefined when gone. */

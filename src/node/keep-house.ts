@@ -72,6 +72,8 @@ export function keepHouse(parts: HouseParts): House {
     await store.transact([{ kind: "put", key: SEEN_KEY, value: nowMs }]).catch(() => undefined);
   }
 
+  const nameOf = (id: string): string => board.find(id)?.name ?? id.slice(0, 12);
+
   function raiseAlerts(): void {
     const store = decisions.problem;
     const away = board.problem;
@@ -82,6 +84,13 @@ export function keepHouse(parts: HouseParts): House {
     alerts.set(
       "EngineUnreachable",
       away === undefined ? undefined : `the engine does not answer: ${away}`,
+    );
+    const [unreadable] = board.unreadable;
+    alerts.set(
+      "ContainerUnreadable",
+      unreadable === undefined
+        ? undefined
+        : `the engine cannot describe container ${nameOf(unreadable[0])}: ${unreadable[1]}`,
     );
   }
 
@@ -97,6 +106,8 @@ export function keepHouse(parts: HouseParts): House {
 
   return {
     run: async (signal) => {
+      using stack = new DisposableStack();
+      stack.defer(board.onChange(raiseAlerts));
       await Promise.all([prune(signal), look(signal)]);
     },
     engineInfo: () => info,

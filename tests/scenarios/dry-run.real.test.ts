@@ -21,6 +21,10 @@ describe("what only looks writes nothing", () => {
   it("plan, config and up --dry-run write nothing, before and after a scope exists", async () => {
     const { rig, proxy } = scenario;
     const file = scenario.file(FILE);
+    const succeed = async (args: readonly string[]): Promise<void> => {
+      const { code, stdout, stderr } = await rig.cli(args);
+      assert.equal(code, 0, `${args.join(" ")}\n${stdout}${stderr}`);
+    };
     const rehearse = async (): Promise<void> => {
       for (const args of [
         ["plan", "-f", file],
@@ -29,7 +33,7 @@ describe("what only looks writes nothing", () => {
         ["ps", "-A"],
         ["status"],
       ]) {
-        assert.equal((await rig.cli(args)).code, 0, args.join(" "));
+        await succeed(args);
       }
     };
     await rehearse();
@@ -41,7 +45,7 @@ describe("what only looks writes nothing", () => {
       ["down", "--scope", "dry", "--dry-run"],
       ["restart", "web", "--scope", "dry", "--dry-run"],
     ]) {
-      assert.equal((await rig.cli(args)).code, 0, args.join(" "));
+      await succeed(args);
     }
     assert.deepEqual(proxy.writes(), []);
     assert.equal((await scenario.instances("dry")).length, 2);

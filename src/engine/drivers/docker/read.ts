@@ -170,14 +170,25 @@ export function createReader(connection: Connection, clock: Clock, random: Rando
   return {
     endpoint: connection.endpoint.text,
     info,
-    async listInstances(options = {}) {
+    async ping(options = {}) {
+      await connection.call("GET", "/_ping", options);
+    },
+    async listInstances({ onUnreadable, ...options } = {}) {
       const parts = { deadlineMs: SLOW_READ_MS, ...options };
       const list = (await connection.call("GET", "/containers/json?all=1", parts)) as readonly {
         Id: string;
       }[];
-      const found = await Promise.all(
-        list.map(({ Id }) => inspecting.run(() => inspectInstance(Id, parts))),
-      );
+      const inspectOne = async (id: string): Promise<InstanceFact | undefined> => {
+        try {
+          return await inspectInstance(id, onUnreadable === undefined ? parts : options);
+        } catch (error) {
+          if (onUnreadable === undefined || isKind(error, engineErrors["engine-unreachable"]))
+            throw error;
+          onUnreadable(id, error);
+          return undefined;
+        }
+      };
+      const found = await Promise.all(list.map(({ Id }) => inspecting.run(() => inspectOne(Id))));
       return found.filter((instance) => instance !== undefined);
     },
     inspectInstance,
