@@ -27,9 +27,13 @@ export const CHECKS: readonly Check[] = [
 ];
 
 function runAll(): number {
-  const pure = globSync(["src/{base,model,compose,topology,brain,config}/**/*.test.ts"], {
-    cwd: ROOT,
-  });
+  const pure = globSync(
+    [
+      "src/{base,model,compose,topology,brain,config}/**/*.test.ts",
+      "packages/routing/src/*.test.ts",
+    ],
+    { cwd: ROOT },
+  );
   const tests = { name: "pure tests", command: ["--test", "--test-reporter=dot", ...pure] };
   let failed = 0;
   for (const check of [...CHECKS, tests]) {

@@ -82,19 +82,24 @@ function restrictRoom(
   ];
 }
 
+/** What keeps a place pure: time, randomness and the outside come as arguments. */
+function keepPure(): Record<string, unknown> {
+  const message = "Pure rooms take time, randomness and the outside as arguments";
+  return {
+    "import/no-nodejs-modules": "error",
+    "no-restricted-globals": ["error", ...UNTYPED.map((name) => ({ name, message }))],
+    "no-restricted-properties": ["error", { object: "Math", property: "random", message }],
+  };
+}
+
+/** Packages that are pure although they are no rooms. */
+const PURE_PACKAGES = ["routing"];
+
 function overrideRoom(name: string, room: Room, all: Readonly<Record<string, Room>>): object {
   const rules: Record<string, unknown> = {
     "no-restricted-imports": ["error", { paths: [SHELL], patterns: restrictRoom(name, room, all) }],
   };
-  if (room.kind === "pure") {
-    rules["import/no-nodejs-modules"] = "error";
-    const message = "Pure rooms take time, randomness and the outside as arguments";
-    rules["no-restricted-globals"] = [
-      "error",
-      ...UNTYPED.map((global) => ({ name: global, message })),
-    ];
-    rules["no-restricted-properties"] = ["error", { object: "Math", property: "random", message }];
-  }
+  if (room.kind === "pure") Object.assign(rules, keepPure());
   return { files: [`src/${name}/**/*.ts`, `tests/canaries/src/${name}/**/*.ts`], rules };
 }
 
@@ -154,6 +159,10 @@ export function renderLint(): string {
       ],
     },
   });
+  for (const name of PURE_PACKAGES) {
+    const files = [`packages/${name}/**/*.ts`, `tests/canaries/packages/${name}/**/*.ts`];
+    overrides.push({ files, rules: keepPure() });
+  }
   overrides.push({
     files: ["**/*.test.ts", "**/*.test.tsx", "src/**/testing/**", "**/*-conformance.ts"],
     rules: {

@@ -47,6 +47,10 @@ const CANARIES: Readonly<Record<string, string>> = {
   "src/node/spells-shell.ts": "prefer-node-protocol",
   "src/brain/hides-global.ts": "no-restricted-globals",
   "packages/protocol/imports-src.ts": "no-restricted-imports",
+  "packages/routing/imports-src.ts": "no-restricted-imports",
+  "packages/routing/imports-node.ts": "no-nodejs-modules",
+  "packages/routing/reads-clock.ts": "no-restricted-globals",
+  "packages/routing/rolls-dice.ts": "no-restricted-properties",
 };
 
 interface Finding {

@@ -119,6 +119,7 @@ function resolveImport(from: string, name: string): string | undefined {
   if (name.startsWith("#")) return `src/${name.slice(1)}`;
   if (name.startsWith("@fairlead/protocol/")) return `packages/protocol/${name.slice(19)}`;
   if (name.startsWith("@fairlead/fabric/")) return `packages/fabric/src/${name.slice(17)}`;
+  if (name.startsWith("@fairlead/routing/")) return `packages/routing/src/${name.slice(18)}`;
   if (name.startsWith(".")) return relative(ROOT, join(ROOT, dirname(from), name));
   return undefined;
 }

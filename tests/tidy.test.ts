@@ -103,6 +103,7 @@ test("dependencies are pinned, and the lock file names no address", () => {
   for (const file of [
     "package.json",
     "packages/protocol/package.json",
+    "packages/routing/package.json",
     "packages/web/package.json",
     "bench/peers/package.json",
   ]) {
