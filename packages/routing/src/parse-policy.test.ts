@@ -72,7 +72,7 @@ const POLICIES: fc.Arbitrary<Policy> = fc.record({
 test("what is written is read back the same", () => {
   fc.assert(
     fc.property(POLICIES, (made) => {
-      const policy = made.strategy === "hash" ? { ...made, hashHeader: "user-id" } : made;
+      const policy = made.strategy === "hash" ? { ...made, hashHeader: "user-id" } : { ...made };
       assert.deepEqual(parsePolicy(writePolicy(policy)), { ok: true, policy });
     }),
   );

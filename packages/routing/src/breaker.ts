@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The circuit breaker of one instance: closed, open for a time that doubles, half-open for one call at a time.
+import type { Slot } from "./endpoint.ts";
+import type { Policy } from "./policy.ts";
+
+const OPEN_MS_MAX = 300_000;
+
+/** How long an instance is left out that was left out so often before. */
+export function openFor(ejections: number, policy: Policy): number {
+  return Math.max(policy.ejectMs, Math.min(OPEN_MS_MAX, policy.ejectMs * 2 ** ejections));
+}
+
+/** Leaves an instance out. */
+export function openBreaker(slot: Slot, policy: Policy, nowMs: number): void {
+  // Having been well for as long as it was left out, it begins anew.
+  if (slot.breaker === "closed" && nowMs - slot.closedAtMs > openFor(slot.ejections, policy))
+    slot.ejections = 0;
+  slot.openUntilMs = nowMs + openFor(slot.ejections, policy);
+  slot.ejections++;
+  slot.breaker = "open";
+  slot.failuresInARow = 0;
+}
+
+/** Lets one call through once the time is over. Returns whether the state has changed. */
+export function advanceBreaker(slot: Slot, nowMs: number): boolean {
+  if (slot.breaker !== "open" || nowMs < slot.openUntilMs) return false;
+  slot.breaker = "half-open";
+  return true;
+}
+
+/** It answered: calls pass again, few at first where slow start is on. */
+export function closeBreaker(slot: Slot, nowMs: number): void {
+  slot.breaker = "closed";
+  slot.closedAtMs = nowMs;
+  slot.startedAtMs = nowMs;
+  slot.failuresInARow = 0;
+}
+
+/** Calls that may be with it at once. An open breaker holds nothing back where everybody is used for want of others. */
+export function limitCalls(slot: Slot, policy: Policy): number {
+  return slot.breaker === "half-open" ? 1 : policy.inFlightMax;
+}
