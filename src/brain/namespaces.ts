@@ -2,13 +2,10 @@
 // Namespaces that one container shares with another: they end with their holder.
 import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent, SharedNamespace } from "#model/intent.ts";
-import type { Slots } from "./pass.ts";
+import type { Ground } from "./ground.ts";
 
 /** Where containers are looked up: the facts of a pass, or a simulated world. */
-export interface Places {
-  slotsOf(service: string): Slots;
-  findInstance(idOrName: string): InstanceFact | undefined;
-}
+export type Places = Pick<Ground, "slotsOf" | "findInstance">;
 
 /** The containers that a shared namespace can mean now, the best first. */
 function listHolders(

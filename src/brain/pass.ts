@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one planning pass looks at and collects. Built once a pass so that the cost stays linear in instances.
 import type { PlannedAction, Reconciliation, Waiting } from "#model/action.ts";
-import { OWN_LABELS, type Facts, type InstanceFact, type NetworkFact } from "#model/facts.ts";
-import type { Intent, NetworkIntent, ServiceIntent, VolumeIntent } from "#model/intent.ts";
+import { OWN_LABELS, type Facts, type InstanceFact } from "#model/facts.ts";
+import type { Intent, ServiceIntent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type ScopeMemory, type ServiceMemory } from "#model/memory.ts";
+import { createGround, type Ground } from "./ground.ts";
 import { normalizeReference } from "./naming.ts";
-import { compareInstances } from "./rank.ts";
 
 /** A key whose last action failed: not again before `untilMs`. */
 export interface Hold {
@@ -26,11 +26,6 @@ export interface ReconcileInput {
   readonly held: ReadonlyMap<string, Hold>;
 }
 
-/** Slot number to containers of that slot, the best first. */
-export type Slots = ReadonlyMap<number, readonly InstanceFact[]>;
-
-const NO_SLOTS: Slots = new Map();
-
 /** Something an instance needs and the engine lacks. `final`: it will not come by itself. */
 export interface Gap {
   readonly reason: string;
@@ -50,60 +45,18 @@ export interface Findings {
   readonly oldestStart: Map<ServiceIntent, number | undefined>;
 }
 
-export interface Pass extends ReconcileInput {
-  readonly services: ReadonlyMap<string, ServiceIntent>;
-  readonly networkIntents: ReadonlyMap<string, NetworkIntent>;
-  readonly volumeIntents: ReadonlyMap<string, VolumeIntent>;
-  readonly observed: ReadonlyMap<string, Slots>;
-  readonly networks: ReadonlyMap<string, NetworkFact>;
-  readonly volumes: ReadonlySet<string>;
+/** One look at a scope: what it is given, where it looks things up, and what it collects. */
+export interface Pass extends ReconcileInput, Ground {
   readonly findings: Findings;
-  slotsOf(service: string): Slots;
   memoryOf(service: string): ServiceMemory;
   hasImage(reference: string): boolean;
-  /** Every container of the engine by id and by name, also of other scopes. */
-  findInstance(idOrName: string): InstanceFact | undefined;
   /** Adds an action unless its key is busy or held; then it adds why not. */
   act(action: PlannedAction): void;
   wait(waiting: Waiting): void;
   /** Asks for another pass at that time, if it lies ahead. */
   wakeAt(timeMs: number): void;
-  finish(): Reconciliation;
-}
-
-function indexInstances(scope: string, facts: Facts): Map<string, Map<number, InstanceFact[]>> {
-  const observed = new Map<string, Map<number, InstanceFact[]>>();
-  const crowded = new Set<InstanceFact[]>();
-  for (const instance of facts.instances) {
-    if (instance.scope !== scope || instance.oneoff || instance.service === "") continue;
-    let slots = observed.get(instance.service);
-    if (slots === undefined) observed.set(instance.service, (slots = new Map()));
-    const slot = slots.get(instance.slot);
-    if (slot === undefined) slots.set(instance.slot, [instance]);
-    else {
-      slot.push(instance);
-      crowded.add(slot);
-    }
-  }
-  for (const slot of crowded) slot.sort(compareInstances);
-  return observed;
-}
-
-function indexAll(facts: Facts): Map<string, InstanceFact> {
-  const all = new Map<string, InstanceFact>();
-  for (const instance of facts.instances) all.set(instance.name, instance);
-  for (const instance of facts.instances) all.set(instance.id, instance);
-  return all;
-}
-
-/** An engine can have several networks of one name: always the same one is meant. */
-function indexNetworks(facts: Facts): Map<string, NetworkFact> {
-  const networks = new Map<string, NetworkFact>();
-  for (const network of facts.networks) {
-    const other = networks.get(network.name);
-    if (other === undefined || network.id < other.id) networks.set(network.name, network);
-  }
-  return networks;
+  /** What was decided and noted since the last call. Keys stay taken. */
+  take(): Reconciliation;
 }
 
 /** Trying again helps where the ladder goes on to another act, and where an engine comes up slowly. */
@@ -113,8 +66,9 @@ function isFinal(hold: Hold, action: PlannedAction): boolean {
 
 /** Collects what a pass decides; keeps keys unique. */
 function createCollector(input: ReconcileInput) {
-  const actions = new Map<string, PlannedAction>();
-  const waiting: Waiting[] = [];
+  const keys = new Set<string>();
+  let actions: PlannedAction[] = [];
+  let waiting: Waiting[] = [];
   let wakeAtMs: number | undefined;
   function wakeAt(timeMs: number): void {
     if (timeMs > input.nowMs && (wakeAtMs === undefined || timeMs < wakeAtMs)) wakeAtMs = timeMs;
@@ -124,7 +78,7 @@ function createCollector(input: ReconcileInput) {
     if (entry.untilMs !== undefined) wakeAt(entry.untilMs);
   }
   function act(action: PlannedAction): void {
-    if (input.busy.has(action.key) || actions.has(action.key)) return;
+    if (input.busy.has(action.key) || keys.has(action.key)) return;
     const hold = input.held.get(action.key);
     if (hold !== undefined && (isFinal(hold, action) || hold.untilMs > input.nowMs)) {
       const final = isFinal(hold, action);
@@ -137,26 +91,35 @@ function createCollector(input: ReconcileInput) {
       });
       return;
     }
-    actions.set(action.key, action);
+    keys.add(action.key);
+    actions.push(action);
   }
-  const finish = (): Reconciliation => ({ actions: [...actions.values()], waiting, wakeAtMs });
-  return { act, wait, wakeAt, finish };
+  function take(): Reconciliation {
+    const taken = { actions, waiting, wakeAtMs };
+    actions = [];
+    waiting = [];
+    wakeAtMs = undefined;
+    return taken;
+  }
+  return { act, wait, wakeAt, take };
 }
 
-/** Prepares a pass over one scope. */
-export function createPass(input: ReconcileInput): Pass {
-  const { intent, facts } = input;
-  const observed = indexInstances(intent.scope, facts);
-  let all: Map<string, InstanceFact> | undefined;
+/** Prepares a pass over one scope. `ground` has to be that of the intent and the facts. */
+export function createPass(
+  input: ReconcileInput,
+  ground: Ground = createGround(input.intent, input.facts),
+): Pass {
   return {
     ...input,
     ...createCollector(input),
-    services: new Map(intent.services.map((service) => [service.name, service])),
-    networkIntents: new Map(intent.networks.map((network) => [network.key, network])),
-    volumeIntents: new Map(intent.volumes.map((volume) => [volume.key, volume])),
-    observed,
-    networks: indexNetworks(facts),
-    volumes: new Set(facts.volumes.map((volume) => volume.name)),
+    services: ground.services,
+    networkIntents: ground.networkIntents,
+    volumeIntents: ground.volumeIntents,
+    observed: ground.observed,
+    networks: ground.networks,
+    volumes: ground.volumes,
+    slotsOf: (service) => ground.slotsOf(service),
+    findInstance: (idOrName) => ground.findInstance(idOrName),
     findings: {
       firstBlocks: new Map(),
       laterBlocks: new Map(),
@@ -165,10 +128,8 @@ export function createPass(input: ReconcileInput): Pass {
       best: new Map(),
       oldestStart: new Map(),
     },
-    slotsOf: (service) => observed.get(service) ?? NO_SLOTS,
     memoryOf: (service) => input.memory.get(service) ?? EMPTY_SERVICE_MEMORY,
-    hasImage: (reference) => facts.images.has(normalizeReference(reference)),
-    findInstance: (idOrName) => (all ??= indexAll(facts)).get(idOrName),
+    hasImage: (reference) => input.facts.images.has(normalizeReference(reference)),
   };
 }
 

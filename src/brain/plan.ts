@@ -5,18 +5,17 @@ import { FairleadError } from "#base/errors.ts";
 import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import type { Plan, PlannedStep } from "#model/decision.ts";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
+import { createAgenda, type Agenda } from "./agenda.ts";
+import { createDraft } from "./draft.ts";
 import { brainErrors } from "./errors.ts";
 import type { ReconcileInput } from "./pass.ts";
-import { planReconcile } from "./reconcile.ts";
 import { planRemoval } from "./removal.ts";
-import { applyActions } from "./simulate.ts";
+import { applyToDraft } from "./simulate.ts";
 
 /** Far above what any scope needs (a round a level of dependencies, three a rollout step); a bound against a loop. */
 const ROUNDS_MAX = 20_000;
 /** Services with more replicas are planned as if all could change at once. */
 const PACED_MAX = 20;
-
-type PassFunction = (input: ReconcileInput) => Reconciliation;
 
 function toStep(action: PlannedAction): PlannedStep {
   const at = action.rule.at;
@@ -35,30 +34,29 @@ interface Ahead {
   readonly last: Reconciliation;
 }
 
-/** Runs `pass` until it decides nothing more; time moves only where a change waits for it. */
-export function runAhead(input: ReconcileInput, pass: PassFunction): Ahead {
+/** Runs `agenda` until it decides nothing more; time moves only where a change waits for it. */
+function runAhead(first: ReconcileInput, agenda: Agenda): Ahead {
   const actions: PlannedAction[] = [];
-  let now = input;
-  let serial = 0;
+  const draft = createDraft(first, 0);
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const result = pass(now);
+    const { nowMs, memory } = draft;
+    const result = agenda.look({ ...first, nowMs, memory, facts: draft.readFacts() }, draft);
     if (result.actions.length === 0) {
       const untilMs = Math.min(
         ...result.waiting.map((w) => (w.kind === "updating" && w.untilMs ? w.untilMs : Infinity)),
       );
-      if (!Number.isFinite(untilMs) || untilMs <= now.nowMs) return { actions, last: result };
-      now = { ...now, nowMs: untilMs };
+      if (!Number.isFinite(untilMs) || untilMs <= nowMs) return { actions, last: result };
+      draft.nowMs = untilMs;
       continue;
     }
     actions.push(...result.actions);
-    const nowMs = now.nowMs + 1;
-    const world = applyActions({ ...now, nowMs }, result.actions, serial);
-    serial = world.serial;
-    now = { ...now, nowMs, facts: world.facts, memory: world.memory };
+    draft.nowMs = nowMs + 1;
+    applyToDraft(draft, result.actions);
+    agenda.note(result.actions, draft.takeTouched());
   }
   throw new FairleadError(
     brainErrors["no-end"],
-    `the plan of ${input.intent.scope} does not come to an end`,
+    `the plan of ${first.intent.scope} does not come to an end`,
   );
 }
 
@@ -133,8 +131,8 @@ function toPlan(input: ReconcileInput, ahead: Ahead, id: string): Plan {
 /** What bringing the scope to its intent will do. Nothing that runs or is held back now is taken into account. */
 export function makePlan(input: ReconcileInput, id: string): Plan {
   const fresh = { ...input, busy: new Set<string>(), held: new Map() };
-  const ahead = runAhead({ ...fresh, intent: hurryBig(input.intent) }, planReconcile);
-  return toPlan(fresh, ahead, id);
+  const hurried = { ...fresh, intent: hurryBig(input.intent) };
+  return toPlan(fresh, runAhead(hurried, createAgenda(hurried)), id);
 }
 
 /** What removing the scope will do. */
@@ -144,9 +142,9 @@ export function makeRemovalPlan(
   id: string,
 ): Plan {
   const fresh = { ...input, busy: new Set<string>(), held: new Map() };
-  return toPlan(
-    fresh,
-    runAhead(fresh, (now) => planRemoval(now, options)),
-    id,
-  );
+  const agenda: Agenda = {
+    look: (now, ground) => planRemoval(now, options, ground),
+    note: () => undefined,
+  };
+  return toPlan(fresh, runAhead(fresh, agenda), id);
 }

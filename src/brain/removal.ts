@@ -5,6 +5,7 @@ import { OWN_LABELS } from "#model/facts.ts";
 import type { Rule, Trigger } from "#model/decision.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import { listDependencies } from "./dependencies.ts";
+import type { Ground } from "./ground.ts";
 import { createPass, isOwn, listObserved, type Pass, type ReconcileInput } from "./pass.ts";
 
 const RULE: Rule = { text: "fairlead down" };
@@ -93,12 +94,16 @@ function planVolumes(pass: Pass, trigger: Trigger): void {
 }
 
 /** One pass of a removal. Nothing decided and nothing awaited means that it is done. */
-export function planRemoval(input: ReconcileInput, options: { volumes: boolean }): Reconciliation {
-  const pass = createPass(input);
+export function planRemoval(
+  input: ReconcileInput,
+  options: { volumes: boolean },
+  ground?: Ground,
+): Reconciliation {
+  const pass = createPass(input, ground);
   const trigger: Trigger = { kind: "person", detail: "down was asked for", atMs: input.nowMs };
   if (planInstances(pass, trigger, options.volumes) === 0) {
     planNetworks(pass, trigger);
     if (options.volumes) planVolumes(pass, trigger);
   }
-  return pass.finish();
+  return pass.take();
 }

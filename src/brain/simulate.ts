@@ -35,7 +35,7 @@ function isJob(draft: Draft, service: ServiceIntent | undefined): boolean {
 }
 
 function start(draft: Draft, instance: InstanceFact, service: ServiceIntent | undefined): void {
-  const { nowMs } = draft.input;
+  const { nowMs } = draft;
   const times = { startedAtMs: nowMs, exitCode: 0, oomKilled: false, error: "" };
   if (isJob(draft, service)) {
     draft.put({ ...instance, ...times, state: "exited", health: "none", finishedAtMs: nowMs });
@@ -55,7 +55,7 @@ function listNetworkNames(intent: Intent, spec: ServiceIntent): string[] {
 function make(draft: Draft, action: PlannedAction): void {
   const { spec, slot = 1 } = action;
   if (spec === undefined) return;
-  const { intent, nowMs } = draft.input;
+  const { intent, nowMs } = draft;
   const share = (from: SharedNamespace | undefined): string | undefined =>
     from === undefined ? undefined : resolveShared(draft, from, slot)?.id;
   const { network } = spec;
@@ -95,7 +95,7 @@ function make(draft: Draft, action: PlannedAction): void {
 function takeName(draft: Draft, action: PlannedAction): void {
   const successor = draft.get(action.successor);
   if (successor === undefined || action.spec === undefined) return;
-  const name = nameInstance(draft.input.intent.scope, action.spec, action.slot ?? 1);
+  const name = nameInstance(draft.intent.scope, action.spec, action.slot ?? 1);
   if (draft.findInstance(name) === undefined) draft.put({ ...successor, name });
 }
 
@@ -123,7 +123,7 @@ function applyToInstance(draft: Draft, action: PlannedAction): void {
           ...target,
           state: "exited",
           exitCode: 143,
-          finishedAtMs: draft.input.nowMs,
+          finishedAtMs: draft.nowMs,
         });
       return;
     case "instance.rename":
@@ -142,7 +142,7 @@ function applyToInstance(draft: Draft, action: PlannedAction): void {
 
 function applyToResource(draft: Draft, action: PlannedAction): boolean {
   const { network, volume, object } = action;
-  const { scope } = draft.input.intent;
+  const { scope } = draft.intent;
   if (action.act === "network.create" && network !== undefined) {
     const { name, hash, key, driver = "bridge" } = network;
     const labels = { [OWN_LABELS.scope]: scope, [OWN_LABELS.hash]: hash, [OWN_LABELS.key]: key };
@@ -157,6 +157,16 @@ function applyToResource(draft: Draft, action: PlannedAction): boolean {
   return true;
 }
 
+/** Changes `draft` as `actions` do when they go well, at its present time. */
+export function applyToDraft(draft: Draft, actions: readonly PlannedAction[]): void {
+  for (const action of actions) {
+    const change = rememberAction(action, draft.nowMs);
+    if (change !== undefined && action.service !== undefined)
+      draft.remember(action.service, change);
+    if (!applyToResource(draft, action)) applyToInstance(draft, action);
+  }
+}
+
 /** The world after all `actions` went well at `input.nowMs`. */
 export function applyActions(
   input: ReconcileInput,
@@ -164,21 +174,10 @@ export function applyActions(
   serial: number,
 ): World {
   const draft = createDraft(input, serial);
-  for (const action of actions) {
-    const change = rememberAction(action, input.nowMs);
-    if (change !== undefined && action.service !== undefined)
-      draft.remember(action.service, change);
-    if (!applyToResource(draft, action)) applyToInstance(draft, action);
-  }
+  applyToDraft(draft, actions);
+  const { asOfMs, engineGap, instances, networks, volumes, images } = draft.readFacts();
   return {
-    facts: {
-      ...input.facts,
-      asOfMs: input.nowMs,
-      instances: draft.list(),
-      networks: [...draft.networks.values()],
-      volumes: [...draft.volumes.values()],
-      images: draft.images,
-    },
+    facts: { asOfMs, engineGap, instances, networks, volumes, images },
     memory: draft.memory,
     serial: draft.serial,
   };
