@@ -3,10 +3,6 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Clock } from "#base/clock.ts";
-import type { Logger } from "#base/logger.ts";
-import type { Operations } from "#control/operations.ts";
-import type { Topologies } from "#control/topologies.ts";
-import type { Fabric } from "#fabric/fabric.ts";
 import { createApp } from "./app.ts";
 import type { Channel } from "./channel.ts";
 import {
@@ -17,18 +13,10 @@ import {
   type TcpAddress,
 } from "./listeners.ts";
 import { createFailureLimit, createSessions } from "./sessions.ts";
-import type { ApiSettings } from "./settings.ts";
 import { createStreams } from "./streams.ts";
-import type { ApiParts } from "./parts.ts";
+import type { ApiOptions, ApiParts } from "./parts.ts";
 
-export interface ApiOptions {
-  readonly operations: Operations;
-  readonly fabric: Pick<Fabric, "list" | "queues">;
-  readonly topologies: Topologies;
-  readonly settings: ApiSettings;
-  readonly logger: Logger;
-  readonly clock: Clock;
-}
+export type { ApiOptions } from "./parts.ts";
 
 /** Disposing ends every stream and closes every listener. */
 export interface Api extends AsyncDisposable {
@@ -57,25 +45,14 @@ async function closeServer(server: Server, clock: Clock): Promise<void> {
 }
 
 /** An API over `operations`; it listens nowhere yet. */
-export function createApi({
-  operations,
-  fabric,
-  topologies,
-  settings,
-  logger,
-  clock,
-}: ApiOptions): Api {
+export function createApi(options: ApiOptions): Api {
+  const { clock, logger, settings } = options;
   const closing = new AbortController();
   const servers: Server[] = [];
   let origin: string | undefined;
   const streams = createStreams(settings.limits, clock, closing.signal);
   const parts: ApiParts = {
-    operations,
-    fabric,
-    topologies,
-    settings,
-    logger,
-    clock,
+    ...options,
     sessions: createSessions(settings.limits, clock),
     failures: createFailureLimit(settings.limits.failuresPerMinuteMax, clock),
     streams,

@@ -10,14 +10,18 @@ import type { FailureLimit, Sessions } from "./sessions.ts";
 import type { ApiSettings } from "./settings.ts";
 import type { Streams } from "./streams.ts";
 
-/** Everything that the routes work with. */
-export interface ApiParts {
+/** What an API is made of and shows. */
+export interface ApiOptions {
   readonly operations: Operations;
   readonly fabric: Pick<Fabric, "list" | "queues">;
   readonly topologies: Topologies;
   readonly settings: ApiSettings;
   readonly logger: Logger;
   readonly clock: Clock;
+}
+
+/** Everything that the routes work with. */
+export interface ApiParts extends ApiOptions {
   readonly sessions: Sessions;
   readonly failures: FailureLimit;
   readonly streams: Streams;

@@ -60,6 +60,22 @@ describe("events across a restart of the node", () => {
     assert.equal(stderr.match(/^! the node answers again; events go on$/gm)?.length, 2);
   });
 
+  test("when nothing came before the node went away, what was missed meanwhile is said to be lost", async () => {
+    const lagged = { id: "f-0", event: { kind: "lagged", atMs: 1 } };
+    let turn = 0;
+    await listen((response) => {
+      turn++;
+      if (turn === 1) response.end();
+      else response.write(`${JSON.stringify(lagged)}\n`);
+    });
+    const run = await runFairlead(["events", "-A"], {
+      env: { FAIRLEAD_SOCKET: socket },
+      onOutput: (child, said) => void (said.includes("lost") && child.kill("SIGINT")),
+    });
+    assert.equal(run.code, 130);
+    assert.deepEqual(resumed, [undefined, "none"]);
+  });
+
   test("what a node refuses ends it, also after it came back", async () => {
     let turn = 0;
     await listen((response) => {

@@ -8,6 +8,8 @@ import { cliErrors } from "./errors.ts";
 
 const WAIT_FIRST_MS = 100;
 const WAIT_MAX_MS = 2_000;
+/** No node has given it: asked to go on after it, a node says that events were lost. */
+const NO_ID = "none";
 
 /** True for an error that only says that no node is there at the moment. */
 export function isAway(thrown: unknown): boolean {
@@ -33,7 +35,8 @@ export async function* followEvents(
   let lastEventId: string | undefined;
   while (!signal.aborted) {
     try {
-      const call = { query: { scope }, lastEventId, onAnswer };
+      const after = lastEventId ?? (link.known ? NO_ID : undefined);
+      const call = { query: { scope }, lastEventId: after, onAnswer };
       for await (const line of api.lines<EventLine>("GET", "events", call)) {
         if (line.id !== "") lastEventId = line.id;
         yield line;

@@ -6,6 +6,7 @@ import { readDecision, readDecisions } from "./client.ts";
 import { DecisionCard } from "./decision-card.tsx";
 import { countOf, formatDay } from "./format.ts";
 import { replaceQuery, type Route } from "./route.ts";
+import { TextFilter } from "./text-filter.tsx";
 import { mergeDecisions, type PageState } from "./state.ts";
 
 const PAGE = 200;
@@ -167,15 +168,7 @@ function DecisionList({
   return (
     <>
       <div className="filters" role="search">
-        <label className="grow">
-          Text
-          <input
-            type="search"
-            value={route.query.get("q") ?? ""}
-            placeholder="title, reason, rule, id …"
-            onChange={(event) => replaceQuery(route, "q", event.target.value)}
-          />
-        </label>
+        <TextFilter hint="title, reason, rule, id …" route={route} />
         {FILTERS.map((filter) => (
           <Choice key={filter.name} filter={filter} decisions={all} route={route} />
         ))}

@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { countOf, formatPort } from "./format.ts";
 import type { Live } from "./live.ts";
 import { replaceQuery, writeHash, type Route } from "./route.ts";
+import { TextFilter } from "./text-filter.tsx";
 import { ServiceDrawer } from "./service-drawer.tsx";
 import { isQuiet, StateMark } from "./state-mark.tsx";
 import { isSeen, type PageState } from "./state.ts";
@@ -118,15 +119,7 @@ function ScopeTable({
 function Filters({ route }: { route: Route }): ReactNode {
   return (
     <div className="filters" role="search">
-      <label className="grow">
-        Text
-        <input
-          type="search"
-          value={route.query.get("q") ?? ""}
-          placeholder="name, state, reason …"
-          onChange={(event) => replaceQuery(route, "q", event.target.value)}
-        />
-      </label>
+      <TextFilter hint="name, state, reason …" route={route} />
       <label className="check">
         <input
           type="checkbox"
