@@ -40,7 +40,12 @@ export interface Rig extends AsyncDisposable {
   endNode(signal: NodeJS.Signals): Promise<void>;
   cli(
     args: readonly string[],
-    options?: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv },
+    options?: {
+      readonly cwd?: string;
+      readonly env?: NodeJS.ProcessEnv;
+      /** Kills it with -9; its code is -1 then. */
+      readonly signal?: AbortSignal;
+    },
   ): Promise<CliResult>;
   ask<T>(
     path: string,
@@ -64,6 +69,7 @@ function runProcess(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   cwd: string,
+  signal: AbortSignal | undefined,
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, ...args], {
@@ -76,6 +82,7 @@ function runProcess(
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     child.on("error", reject);
+    signal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
     child.on("close", (code) => resolve({ code: code ?? -1, stdout, stderr }));
   });
 }
@@ -167,7 +174,8 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       return node.pid;
     },
     endNode,
-    cli: (args, more = {}) => runProcess(args, { ...env, ...more.env }, more.cwd ?? directory),
+    cli: (args, more = {}) =>
+      runProcess(args, { ...env, ...more.env }, more.cwd ?? directory, more.signal),
     ask: (path, more) => askSocket(socket, path, more),
     async [Symbol.asyncDispose]() {
       await endNode("SIGKILL");

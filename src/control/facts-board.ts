@@ -4,9 +4,9 @@
 import { FairleadError } from "#base/errors.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
-import { normalizeReference } from "#brain/naming.ts";
 import type { EngineEvent, EngineReader } from "#engine/engine.ts";
-import type { Facts, InstanceFact, NetworkFact, VolumeFact } from "#model/facts.ts";
+import type { Facts, InstanceFact } from "#model/facts.ts";
+import { createEnginePicture } from "./engine-picture.ts";
 
 /** Why the board changed; scopes whose instances did, or all. */
 export interface BoardChange {
@@ -70,64 +70,39 @@ const PROBE_DEADLINE_MS = 3_000;
 const RELEVANT =
   /^(create|start|die|stop|kill|oom|pause|unpause|restart|rename|update|health_status.*|destroy)$/;
 
-/** One read at a time for each container; a request during a read makes one more follow, so the last word is fresh. */
-function createCoalescer(readOne: (id: string) => Promise<void>): (id: string) => Promise<void> {
-  const reading = new Map<string, { again: boolean; done: Promise<void> }>();
-  return (id) => {
-    const running = reading.get(id);
-    if (running !== undefined) {
-      running.again = true;
-      return running.done;
+/** Lists until it succeeds, one list at a time; asked for during a list, it lists once more. */
+function createRepair(
+  clock: Clock,
+  list: (signal: AbortSignal) => Promise<boolean>,
+): (signal: AbortSignal) => Promise<void> {
+  let repairing: Promise<void> | undefined;
+  let stale = false;
+  async function run(signal: AbortSignal): Promise<void> {
+    while (stale && !signal.aborted) {
+      stale = false;
+      if (await list(signal)) continue;
+      stale = true;
+      await clock.sleep(RETRY_INTERVAL_MS, signal).catch(() => undefined);
     }
-    const entry = { again: false, done: Promise.resolve() };
-    entry.done = (async () => {
-      try {
-        do {
-          entry.again = false;
-          await readOne(id);
-        } while (entry.again);
-      } finally {
-        reading.delete(id);
-      }
-    })();
-    reading.set(id, entry);
-    return entry.done;
-  };
-}
-
-/** By id, by name, or by the first twelve digits of an id or more. */
-function findInstance(
-  instances: ReadonlyMap<string, InstanceFact>,
-  idOrName: string,
-): InstanceFact | undefined {
-  const direct = instances.get(idOrName);
-  if (direct !== undefined) return direct;
-  for (const instance of instances.values()) {
-    if (instance.name === idOrName) return instance;
-    if (idOrName.length >= 12 && instance.id.startsWith(idOrName)) return instance;
   }
-  return undefined;
+  return (signal) => {
+    stale = true;
+    repairing ??= run(signal).finally(() => (repairing = undefined));
+    return repairing;
+  };
 }
 
 /** Makes an empty board; `run` fills it. */
 export function createFactsBoard(options: BoardOptions): FactsBoard {
   const { engine, clock, logger } = options;
-  let instances = new Map<string, InstanceFact>();
-  let networks: readonly NetworkFact[] = [];
-  let volumes: readonly VolumeFact[] = [];
-  let images: ReadonlySet<string> = new Set();
   let engineGap = options.engineGap;
-  let asOfMs = 0;
   let ready = false;
   let problem: string | undefined;
-  const unreadable = new Map<string, string>();
   let lostAtMs: number | undefined;
   let facts: Facts | undefined;
   const listeners = new Set<(change: BoardChange) => void>();
-  /** Lists that are under way, each with what was read by itself since it began. */
-  const listing = new Set<Map<string, InstanceFact | undefined>>();
   const hushed = new Set<string>();
-  const refresh = createCoalescer(readOne);
+  const picture = createEnginePicture({ engine, clock, logger, onChange: announce });
 
   function announce(scopes: ReadonlySet<string> | undefined, event?: EngineEvent): void {
     facts = undefined;
@@ -135,78 +110,15 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   }
 
   function read(): Facts {
-    facts ??= { asOfMs, engineGap, instances: [...instances.values()], networks, volumes, images };
+    facts ??= { ...picture.read(), engineGap };
     return facts;
   }
 
-  async function readOne(id: string): Promise<void> {
-    const before = instances.get(id);
-    const after = await engine.inspectInstance(id);
-    unreadable.delete(after?.id ?? before?.id ?? id);
-    if (after === undefined) instances.delete(before?.id ?? id);
-    else instances.set(after.id, after);
-    for (const list of listing) list.set(after?.id ?? before?.id ?? id, after);
-    asOfMs = clock.nowMs();
-    announce(new Set([before?.scope, after?.scope].filter((scope) => scope !== undefined)));
-  }
-
-  async function refreshNetworks(): Promise<void> {
-    networks = await engine.listNetworks();
-    announce(undefined);
-  }
-  async function refreshVolumes(): Promise<void> {
-    volumes = await engine.listVolumes();
-    announce(undefined);
-  }
-  async function refreshImages(): Promise<void> {
-    const list = await engine.listImages();
-    images = new Set(list.flatMap((image) => [image.id, ...image.tags.map(normalizeReference)]));
-    announce(undefined);
-  }
-
-  /** Reads everything; what was read by itself in the meantime is newer than the list and stays. */
   async function relist(): Promise<void> {
-    const newer = new Map<string, InstanceFact | undefined>();
-    listing.add(newer);
-    try {
-      await readAll(newer);
-    } finally {
-      listing.delete(newer);
-    }
-  }
-
-  async function readAll(newer: ReadonlyMap<string, InstanceFact | undefined>): Promise<void> {
-    const failed = new Map<string, string>();
-    const onUnreadable = (id: string, error: unknown): void =>
-      void failed.set(id, FairleadError.from(error).message);
-    const [list, networkList, volumeList, imageList] = await Promise.all([
-      engine.listInstances({ onUnreadable }),
-      engine.listNetworks(),
-      engine.listVolumes(),
-      engine.listImages(),
-    ]);
-    const known = instances;
-    instances = new Map(list.map((instance) => [instance.id, instance]));
-    unreadable.clear();
-    for (const [id, reason] of failed) noteUnreadable(id, reason, known.get(id));
-    for (const [id, instance] of newer) {
-      if (instance === undefined) instances.delete(id);
-      else instances.set(id, instance);
-    }
-    networks = networkList;
-    volumes = volumeList;
-    images = new Set(imageList.flatMap((i) => [i.id, ...i.tags.map(normalizeReference)]));
-    asOfMs = clock.nowMs();
+    await picture.relist();
     ready = true;
     problem = undefined;
     announce(undefined);
-  }
-
-  /** One container that the engine cannot describe must not hide the others: what was known of it stays. */
-  function noteUnreadable(id: string, reason: string, known: InstanceFact | undefined): void {
-    if (known !== undefined) instances.set(known.id, known);
-    logger.warn("the engine cannot describe a container", { container: known?.name ?? id, reason });
-    unreadable.set(id, reason);
   }
 
   function degrade(error: unknown): void {
@@ -223,15 +135,15 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
       if (event.type === "container") {
         const action = event.action.split(":")[0] ?? "";
         if (!RELEVANT.test(action) || hushed.has(event.attributes["name"] ?? "")) return;
-        await refresh(event.id).catch((error: unknown) => {
-          const known = instances.get(event.id);
-          noteUnreadable(event.id, FairleadError.from(error).message, known);
-        });
+        // One container that the engine cannot describe must not hide the others.
+        await picture
+          .refresh(event.id)
+          .catch((error: unknown) => picture.keepUnreadable(event.id, error));
       } else if (event.type === "network" && /^(create|destroy|remove)$/.test(event.action)) {
-        await refreshNetworks();
+        await picture.refreshNetworks();
       } else if (event.type === "volume" && /^(create|destroy)$/.test(event.action)) {
-        await refreshVolumes();
-      } else if (event.type === "image") await refreshImages();
+        await picture.refreshVolumes();
+      } else if (event.type === "image") await picture.refreshImages();
     } catch (error) {
       if (signal.aborted) return;
       degrade(error);
@@ -241,7 +153,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
 
   /** An engine or a host that came up after a node last looked has ended its containers in between. */
   async function findEarlierGap(): Promise<void> {
-    if (asOfMs > 0 || options.lastSeenMs === 0) return;
+    if (picture.asOfMs > 0 || options.lastSeenMs === 0) return;
     const startedAtMs = (await engine.info().catch(() => undefined))?.startedAtMs ?? 0;
     if (Math.max(startedAtMs, options.hostStartedAtMs) <= options.lastSeenMs) return;
     setGap({ fromMs: options.lastSeenMs, toMs: clock.nowMs() });
@@ -258,27 +170,16 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     await repair(signal);
   }
 
-  let repairing: Promise<void> | undefined;
-  let stale = false;
-  /** Lists until the engine answers, one list at a time; asked for during a list, it lists once more. */
-  function repair(signal: AbortSignal): Promise<void> {
-    stale = true;
-    repairing ??= (async () => {
-      while (stale && !signal.aborted) {
-        stale = false;
-        try {
-          await relist();
-          lostAtMs = undefined;
-        } catch (error) {
-          if (signal.aborted) return;
-          stale = true;
-          degrade(error);
-          await clock.sleep(RETRY_INTERVAL_MS, signal).catch(() => undefined);
-        }
-      }
-    })().finally(() => (repairing = undefined));
-    return repairing;
-  }
+  const repair = createRepair(clock, async (signal) => {
+    try {
+      await relist();
+      lostAtMs = undefined;
+      return true;
+    } catch (error) {
+      if (!signal.aborted) degrade(error);
+      return false;
+    }
+  });
 
   async function resync(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -291,10 +192,10 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   async function probe(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(PROBE_INTERVAL_MS, signal).catch(() => undefined);
-      if (signal.aborted || lostAtMs !== undefined || asOfMs === 0) continue;
+      if (signal.aborted || lostAtMs !== undefined || picture.asOfMs === 0) continue;
       try {
         await engine.ping({ signal, deadlineMs: PROBE_DEADLINE_MS });
-        for (const id of unreadable.keys()) void refresh(id).catch(() => undefined);
+        for (const id of picture.unreadable.keys()) void picture.refresh(id).catch(() => undefined);
       } catch (error) {
         if (signal.aborted) return;
         degrade(error);
@@ -346,12 +247,12 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     get problem() {
       return problem;
     },
-    unreadable,
-    find: (idOrName) => findInstance(instances, idOrName),
-    refresh,
-    refreshNetworks,
-    refreshVolumes,
-    refreshImages,
+    unreadable: picture.unreadable,
+    find: picture.find,
+    refresh: picture.refresh,
+    refreshNetworks: picture.refreshNetworks,
+    refreshVolumes: picture.refreshVolumes,
+    refreshImages: picture.refreshImages,
     relist,
     onChange,
     hush,
