@@ -10,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   up: async () => (await import("./up.ts")).up,
   idle: async () => (await import("./idle.ts")).idle,
   reconcile: async () => (await import("./reconcile.ts")).reconcile,
+  routing: async () => (await import("./routing.ts")).routing,
   dns: async () => (await import("./dns.ts")).dns,
   log: async () => (await import("./log.ts")).log,
   fabric: async () => (await import("./fabric.ts")).fabric,
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
 /** Those that need no engine, and say themselves what else they need. */
 const WITHOUT_ENGINE: ReadonlySet<string> = new Set([
   "reconcile",
+  "routing",
   "log",
   "dns",
   "fabric",
