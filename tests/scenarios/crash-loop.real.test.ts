@@ -24,7 +24,7 @@ const WATCHED_MS = 10_000;
 let scenario: Scenario;
 before(async () => {
   scenario = await openScenario();
-  await scenario.rig.cli(["up", "-f", scenario.file(FILE), "-d"]);
+  await scenario.up(scenario.file(FILE), ["-d"]);
 });
 after(() => scenario?.[Symbol.asyncDispose]());
 
