@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What travels over HTTP beside the objects of views.ts: sign-in, streams, lists, builds.
 import { z } from "zod";
-import { AgentRecord } from "./agent.ts";
 import { Decision } from "./decision.ts";
 import { Intent, ScopeName, ServiceName } from "./intent.ts";
 import {
+  AgentView,
   Alert,
   API_VERSION,
   InstanceView,
@@ -26,7 +26,7 @@ export type DecisionList = z.infer<typeof DecisionList>;
 export const AlertList = listOf("AlertList", Alert);
 export type AlertList = z.infer<typeof AlertList>;
 
-export const AgentList = listOf("AgentList", AgentRecord);
+export const AgentList = listOf("AgentList", AgentView);
 export type AgentList = z.infer<typeof AgentList>;
 
 /** Messages of one subject that a group has not acknowledged, or dead letters of a subject. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every face shows: CLI, HTTP, page. One object each, the same everywhere.
 import { z } from "zod";
+import { AgentRecord } from "./agent.ts";
 import { Decision } from "./decision.ts";
 import { Diagnostic, SourceRef } from "./intent.ts";
 
@@ -105,6 +106,43 @@ export const ScopeView = z.strictObject({
 });
 export type ScopeView = z.infer<typeof ScopeView>;
 
+/** An agent as lists show it. */
+export const AgentView = AgentRecord.extend({
+  /**
+   * How a node knows of an agent that joined another one; absent for its own. `plain`: from a heartbeat that anybody may
+   * have sent.
+   */
+  source: z.enum(["registry", "multicast", "seeds", "plain"]).optional(),
+  /** Since when it is not heard of any more; absent while it is. */
+  offlineSinceMs: z.number().optional(),
+});
+export type AgentView = z.infer<typeof AgentView>;
+
+/** One way in which a node learns of agents of other nodes. */
+export const DiscoveryWay = z.strictObject({
+  kind: z.enum(["registry", "multicast", "seeds"]),
+  state: z.enum(["on", "off", "failed"]),
+  /** `239.255.71.17:7118 on eth0`. */
+  where: z.string(),
+  /** Why it is off or failed. */
+  problem: z.string().optional(),
+  peers: z.array(
+    z.strictObject({
+      name: z.string(),
+      state: z.enum(["alive", "suspect"]),
+      silentMs: z.number(),
+      agents: z.number().int(),
+    }),
+  ),
+  /** How often it says that it is there. */
+  heartbeatMs: z.number().optional(),
+  /** How long ago it last heard itself; absent when it never did. */
+  selfHeardMs: z.number().optional(),
+  /** What came in, by what became of it: `unauthenticated` are strangers, `replayed` copies. */
+  counters: z.record(z.string(), z.number()),
+});
+export type DiscoveryWay = z.infer<typeof DiscoveryWay>;
+
 export const NodeStatus = z.strictObject({
   version: z.string(),
   node: z.string(),
@@ -132,6 +170,7 @@ export const NodeStatus = z.strictObject({
   unhealthy: z.number().int(),
   alerts: z.array(Alert),
   decisionsToday: z.number().int(),
+  discovery: z.array(DiscoveryWay).optional(),
   page: z.string().optional(),
 });
 export type NodeStatus = z.infer<typeof NodeStatus>;

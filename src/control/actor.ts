@@ -335,6 +335,7 @@ export function createActor(options: ActorOptions): Actor {
       case "instance.adopt":
       case "service.quarantine":
       case "topology.rewire":
+      case "agent.offline":
         return Promise.resolve({ result: "noted" });
     }
   }

@@ -73,6 +73,7 @@ function createReads(options: OperationsOptions): Reads {
       unhealthy: services.reduce((sum, service) => sum + service.running - service.healthy, 0),
       alerts: [...alerts.list()],
       decisionsToday: await decisions.countSince(startOfDay(clock.nowMs())),
+      discovery: [...options.discovery()],
       ...(page === undefined ? {} : { page }),
     };
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { DiscoveryWay } from "@fairlead/protocol/views.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
 import type { Store } from "#store/store.ts";
@@ -32,6 +33,8 @@ export interface OperationsOptions {
   /** What the engine said of itself last. */
   readonly engineInfo: () => EngineInfo | undefined;
   readonly storeSizeBytes: () => number;
+  /** How agents of other nodes are learned of. */
+  readonly discovery: () => readonly DiscoveryWay[];
   /** Address of the page, when it is served. */
   readonly page: () => string | undefined;
 }

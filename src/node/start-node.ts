@@ -34,6 +34,7 @@ import { storeErrors } from "#store/errors.ts";
 import { openStore, quarantineStore } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
+import { startDiscovery, type RunningDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { readToken } from "./token-file.ts";
 
@@ -187,6 +188,33 @@ async function startFabric(parts: NodeParts): Promise<Fabric> {
   );
 }
 
+/** All by which agents join, find others and are found. */
+async function openTalk(
+  parts: NodeParts,
+  store: Store,
+  decisions: Loops["decisions"],
+  stack: AsyncDisposableStack,
+) {
+  const { settings, clock, random, logger } = parts;
+  const fabric = stack.use(await startFabric(parts));
+  const hands = { store, fabric, decisions, clock, random, logger };
+  const discovery = stack.use(await startDiscovery({ nodeName: settings.nodeName, ...hands }));
+  const dns = await startDns(settings, { clock, logger });
+  if (dns !== undefined) stack.use(dns);
+  return { fabric, discovery, dns };
+}
+
+/** The fabric as lists show it: with the agents of other nodes. */
+function withNeighbours(
+  fabric: Fabric,
+  discovery: RunningDiscovery,
+): Pick<Fabric, "list" | "queues"> {
+  return {
+    list: (filter) => [...fabric.list(filter), ...discovery.list(filter)],
+    queues: () => fabric.queues(),
+  };
+}
+
 async function openApi(
   parts: NodeParts,
   behind: Pick<ApiOptions, "operations" | "fabric" | "topologies">,
@@ -221,9 +249,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
   try {
     const { store, engine, loops, memory } = await openHands(parts, stack);
     const { decisions, alerts, feed, board } = loops;
-    const fabric = stack.use(await startFabric(parts));
-    const dns = await startDns(settings, { clock, logger });
-    if (dns !== undefined) stack.use(dns);
+    const { fabric, discovery, dns } = await openTalk(parts, store, decisions, stack);
     const supervisor = createSupervisor({
       store,
       board,
@@ -265,10 +291,12 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       identity: { version: parts.version, node: settings.nodeName, pid: process.pid, startedAtMs },
       engineInfo: (): EngineInfo | undefined => house.engineInfo(),
       storeSizeBytes: () => house.storeSizeBytes(),
+      discovery: () => discovery.readWays(),
       page: () => page,
     });
     const wiring = createWiring({ fabric, store, decisions, clock, logger });
-    const api = stack.use(await openApi(parts, { operations, fabric, topologies: wiring }));
+    const shown = withNeighbours(fabric, discovery);
+    const api = stack.use(await openApi(parts, { operations, fabric: shown, topologies: wiring }));
     const naming =
       dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];
     const gating = createGating({ board, fabric });

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import type { AgentView } from "@fairlead/protocol/views.ts";
 import type { Context } from "#cli/context.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatAge } from "#cli/format.ts";
 import type { ListView } from "#cli/output.ts";
 import { showOrWatch } from "#cli/watch.ts";
 
-function describeState({ draining, healthy }: AgentRecord): string {
+function describeState({ draining, healthy, offlineSinceMs }: AgentView): string {
+  if (offlineSinceMs !== undefined) return "offline";
   if (draining) return "leaving";
   return healthy ? "ok" : "unhealthy";
 }
 
-function listAgents(nowMs: number): ListView<AgentRecord> {
+function listAgents(nowMs: number): ListView<AgentView> {
   return {
     name: (item) => item.id,
     empty: "nobody has joined the fabric",
@@ -25,6 +26,13 @@ function listAgents(nowMs: number): ListView<AgentRecord> {
         title: "STATE",
         value: describeState,
         tone: (item) => (describeState(item) === "ok" ? "good" : "warn"),
+      },
+      { key: "node", title: "NODE", value: (item) => item.node ?? "" },
+      {
+        key: "source",
+        title: "KNOWN BY",
+        value: (item) => item.source ?? "joined here",
+        wide: true,
       },
       {
         key: "serves",
@@ -64,7 +72,7 @@ export async function run(context: Context): Promise<number> {
   return showOrWatch(context, scope, async () => {
     const query = scope === undefined ? {} : { query: { scope } };
     await context.out.list(
-      await context.api.list<AgentRecord>("agents", query.query),
+      await context.api.list<AgentView>("agents", query.query),
       listAgents(Date.now()),
     );
   });
