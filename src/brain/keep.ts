@@ -8,6 +8,7 @@ import { planHeal, planStart } from "./heal.ts";
 import { nameInstance, shortName } from "./naming.ts";
 import { findNamespaceFault } from "./namespaces.ts";
 import { isOwn } from "./pass.ts";
+import { isToRestart } from "./request.ts";
 import { specOf } from "./rollout.ts";
 import { actOn, isPaced, waitFor, type ServicePass } from "./service-pass.ts";
 
@@ -91,9 +92,10 @@ function planRestart(
   instance: InstanceFact,
   diagnosis: Diagnosis,
 ): boolean {
-  const atMs = own.memory.restartRequestedAtMs ?? 0;
+  const { restartRequested } = own.memory;
+  if (restartRequested === undefined || !isToRestart(restartRequested, instance)) return false;
   const runs = instance.state === "running";
-  if (instance.startedAtMs >= atMs || !(runs || diagnosis.kind === "rests")) return false;
+  if (!runs && diagnosis.kind !== "rests") return false;
   if (runs && isPaced(own, slot, `${instance.name} is restarted after the others`)) return true;
   const short = shortName(own.service.name, slot);
   actOn(own, {
@@ -102,7 +104,7 @@ function planRestart(
     object: instance.name,
     title: `${runs ? "restarted" : "started"} ${short}`,
     instance,
-    trigger: { kind: "person", detail: "a restart was asked for", atMs },
+    trigger: { kind: "person", detail: "a restart was asked for", atMs: restartRequested.atMs },
     rule: { text: "fairlead restart" },
   });
   return true;

@@ -64,8 +64,8 @@ function isLeftAlone(input: ReconcileInput, one: InstanceFact, action: PlannedAc
     service.dependsOn.every((dependency) => !dependency.restart) &&
     network?.labels[OWN_LABELS.hash] !== "default-v0" &&
     memory.rolloutFailed === undefined &&
-    !memory.restartRequestedAtMs &&
-    !memory.recreateRequestedAtMs
+    memory.restartRequested === undefined &&
+    memory.recreateRequested === undefined
   );
 }
 

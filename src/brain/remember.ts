@@ -4,6 +4,7 @@ import type { PlannedAction } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import { EMPTY_SLOT_MEMORY, type ServiceMemory, type SlotMemory } from "#model/memory.ts";
 import { rememberAct } from "./heal.ts";
+import { isToRecreate, isToRestart, tidyRequest } from "./request.ts";
 
 function changeSlot(
   memory: ServiceMemory,
@@ -50,7 +51,10 @@ export function rememberAction(
     );
 }
 
-/** The memory without what no longer exists: gone containers, quarantines that are over. Undefined when unchanged. */
+/**
+ * The memory without what no longer exists: gone containers, quarantines that are over, requests that are fulfilled.
+ * Undefined when unchanged. `instances` are those of the service.
+ */
 export function tidyMemory(
   memory: ServiceMemory,
   instances: readonly InstanceFact[],
@@ -77,6 +81,17 @@ export function tidyMemory(
     slots[String(instance.slot)] = { acts: slot.acts, consecutive: 0 };
     slotsChanged = true;
   }
-  if (!adoptedChanged && !stoppedChanged && !slotsChanged) return undefined;
-  return { ...memory, adopted, stoppedByHand, slots };
+  const { restartRequested: restart, recreateRequested: recreate, ...rest } = memory;
+  const restartLeft = tidyRequest(restart, (one) => isToRestart(restart, one), instances);
+  const recreateLeft = tidyRequest(recreate, (one) => isToRecreate(recreate, one), instances);
+  const requestsChanged = restartLeft !== restart || recreateLeft !== recreate;
+  if (!adoptedChanged && !stoppedChanged && !slotsChanged && !requestsChanged) return undefined;
+  return {
+    ...rest,
+    ...(restartLeft === undefined ? {} : { restartRequested: restartLeft }),
+    ...(recreateLeft === undefined ? {} : { recreateRequested: recreateLeft }),
+    adopted,
+    stoppedByHand,
+    slots,
+  };
 }

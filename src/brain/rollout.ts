@@ -5,6 +5,7 @@ import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import type { ServiceMemory } from "#model/memory.ts";
 import { hashOf, isManaged } from "./pass.ts";
+import { isToRecreate } from "./request.ts";
 
 /** Which configuration a service is to have now. */
 export interface Wanted {
@@ -80,11 +81,11 @@ export function findRenewal(
   memory: ServiceMemory,
   nowMs: number,
 ): Renewal | undefined {
-  const { recreateRequestedAtMs } = memory;
-  if (recreateRequestedAtMs !== undefined && instance.createdAtMs < recreateRequestedAtMs) {
+  const { recreateRequested } = memory;
+  if (recreateRequested !== undefined && isToRecreate(recreateRequested, instance)) {
     const detail = "recreation was asked for";
     return {
-      trigger: { kind: "person", detail, atMs: recreateRequestedAtMs },
+      trigger: { kind: "person", detail, atMs: recreateRequested.atMs },
       rule: { text: "up --recreate" },
     };
   }

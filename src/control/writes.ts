@@ -4,9 +4,10 @@ import { FairleadError } from "#base/errors.ts";
 import { createId } from "#base/ids.ts";
 import { hashIntent, makePlan, makeRemovalPlan } from "#brain/plan.ts";
 import type { ReconcileInput } from "#brain/pass.ts";
+import { makeRequest } from "#brain/request.ts";
 import type { Plan } from "#model/decision.ts";
 import type { Intent } from "#model/intent.ts";
-import type { ServiceMemory } from "#model/memory.ts";
+import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
 import type { StoreOperation } from "#store/store.ts";
 import type { ActionRequest } from "@fairlead/protocol/requests.ts";
 import { controlErrors } from "./errors.ts";
@@ -66,10 +67,10 @@ export function createWrites(options: OperationsOptions): Writes {
     intent: Intent,
     change?: (service: string, memory: ServiceMemory) => ServiceMemory,
   ): ReconcileInput {
-    const known = memory.read(intent.scope);
-    const changed = new Map(known);
+    const changed = new Map(memory.read(intent.scope));
     if (change !== undefined)
-      for (const [service, entry] of known) changed.set(service, change(service, entry));
+      for (const name of new Set([...changed.keys(), ...intent.services.map((one) => one.name)]))
+        changed.set(name, change(name, changed.get(name) ?? EMPTY_SERVICE_MEMORY));
     return {
       intent,
       facts: board.read(),
@@ -88,6 +89,7 @@ export function createWrites(options: OperationsOptions): Writes {
     recreateAtMs: number | undefined,
   ): (service: string, memory: ServiceMemory) => ServiceMemory {
     const before = supervisor.loop(intent.scope)?.desired.intent.services;
+    const { instances } = board.read();
     return (name, { rolloutFailed: _failed, previous, ...rest }) => {
       const old = before?.find((service) => service.name === name);
       const now = intent.services.find((service) => service.name === name);
@@ -97,7 +99,9 @@ export function createWrites(options: OperationsOptions): Writes {
         ...rest,
         slots: {},
         ...(kept === undefined ? {} : { previous: kept }),
-        ...(recreateAtMs === undefined ? {} : { recreateRequestedAtMs: recreateAtMs }),
+        ...(recreateAtMs === undefined
+          ? {}
+          : { recreateRequested: makeRequest(intent.scope, name, instances, recreateAtMs) }),
       };
     };
   }
@@ -194,21 +198,16 @@ export function createWrites(options: OperationsOptions): Writes {
       const loop = supervisor.loop(scope) ?? failLookup(scope, supervisor.loops.keys());
       refuseRemoving(scope);
       const names = chooseServices(loop.desired.intent, request);
-      const change = changeFor(request, clock.nowMs());
-      const changed = (name: string, entry: ServiceMemory): ServiceMemory =>
-        names.includes(name) ? change(entry) : entry;
       if (request.action === "restart") await needEngine();
       const input = inputFor(loop.desired.intent);
+      const changes = new Map(names.map((name) => [name, changeFor(request, name, input)]));
       const withAll = new Map(input.memory);
-      for (const name of names)
-        withAll.set(
-          name,
-          changed(name, withAll.get(name) ?? { slots: {}, adopted: {}, stoppedByHand: {} }),
-        );
+      for (const [name, change] of changes)
+        withAll.set(name, change(withAll.get(name) ?? EMPTY_SERVICE_MEMORY));
       const plan = makePlan({ ...input, memory: withAll }, planId());
       if (request.action !== "restart") plan.steps = [];
       if (request.action === "restart" && request.dryRun === true) return plan;
-      const operations = names.map((name) => memory.update(scope, name, change));
+      const operations = [...changes].map(([name, change]) => memory.update(scope, name, change));
       await decisions.write(operations);
       loop.setDesired({ ...loop.desired, plan: plan.id, actor: caller.actor });
       return plan;
@@ -234,11 +233,14 @@ function chooseServices(intent: Intent, request: ActionRequest): string[] {
 
 function changeFor(
   request: ActionRequest,
-  nowMs: number,
+  service: string,
+  { intent, facts, nowMs }: ReconcileInput,
 ): (memory: ServiceMemory) => ServiceMemory {
   switch (request.action) {
-    case "restart":
-      return (memory) => ({ ...memory, slots: {}, restartRequestedAtMs: nowMs });
+    case "restart": {
+      const restartRequested = makeRequest(intent.scope, service, facts.instances, nowMs);
+      return (memory) => ({ ...memory, slots: {}, restartRequested });
+    }
     case "pause": {
       const pausedUntilMs =
         request.forMs === undefined ? Number.MAX_SAFE_INTEGER : nowMs + request.forMs;

@@ -14,13 +14,25 @@ export interface SlotMemory {
   readonly changed?: boolean;
 }
 
+/**
+ * What a person wants to be renewed: the containers that were there when it was asked for. They are named because the
+ * engine's clock, which says when a container was made and started, need not agree with the node's.
+ */
+export interface RenewalRequest {
+  /** When it was asked for, by the node's clock, in milliseconds since 1970: to be told, never compared. */
+  readonly atMs: number;
+  /** Container id to when that container was started last, as its engine reported it; 0 when it never was. */
+  readonly startedAtMs: Readonly<Record<string, number>>;
+}
+
+/** What is remembered of one service. */
 export interface ServiceMemory {
   /** No automatic act before this time; Number.MAX_SAFE_INTEGER until resumed. */
   readonly pausedUntilMs?: number;
-  /** Instances that started before this are restarted, a few at a time. */
-  readonly restartRequestedAtMs?: number;
-  /** Instances that were made before this are replaced. */
-  readonly recreateRequestedAtMs?: number;
+  /** The runs that it names are restarted, a few at a time. */
+  readonly restartRequested?: RenewalRequest;
+  /** The containers that it names are replaced. */
+  readonly recreateRequested?: RenewalRequest;
   /** The configuration that did not come up, so that it is not tried again by itself. */
   readonly rolloutFailed?: {
     readonly hash: string;

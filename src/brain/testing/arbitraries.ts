@@ -2,6 +2,7 @@
 // Random facts and intents for property tests.
 import fc from "fast-check";
 import type { ReconcileInput } from "#brain/pass.ts";
+import { makeRequest } from "#brain/request.ts";
 import { OWN_LABELS, type InstanceFact, type NetworkFact } from "#model/facts.ts";
 import type { Dependency, ServiceIntent } from "#model/intent.ts";
 import type { ServiceMemory } from "#model/memory.ts";
@@ -155,14 +156,20 @@ function draw(one: Sketch, index: number, taken: Set<string>): InstanceFact {
   });
 }
 
-const memory = (name: string, ids: readonly string[]): fc.Arbitrary<ServiceMemory> =>
-  fc
+const memory = (name: string, instances: readonly InstanceFact[]): fc.Arbitrary<ServiceMemory> => {
+  const ids = instances.map((instance) => instance.id);
+  const request = fc.constantFrom(
+    undefined,
+    undefined,
+    makeRequest(SCOPE, name, instances, NOW_MS - 1_000),
+  );
+  return fc
     .record({
       paused: fc.constantFrom(0, 0, 0, NOW_MS + 5_000),
       acts: fc.array(agoMs, { maxLength: 5 }),
       consecutive: fc.integer({ min: 0, max: 5 }),
-      restartRequestedAtMs: fc.constantFrom(0, 0, NOW_MS - 100_000),
-      recreateRequestedAtMs: fc.constantFrom(0, 0, 0, NOW_MS - 100_000),
+      restart: request,
+      recreate: request,
       stopped: fc.subarray([...ids]),
       failed: fc.constantFrom(false, false, true),
       back: fc.boolean(),
@@ -170,8 +177,8 @@ const memory = (name: string, ids: readonly string[]): fc.Arbitrary<ServiceMemor
     .map((m) =>
       buildMemory({
         ...(m.paused === 0 ? {} : { pausedUntilMs: m.paused }),
-        restartRequestedAtMs: m.restartRequestedAtMs,
-        recreateRequestedAtMs: m.recreateRequestedAtMs,
+        ...(m.restart === undefined ? {} : { restartRequested: m.restart }),
+        ...(m.recreate === undefined ? {} : { recreateRequested: m.recreate }),
         stoppedByHand: Object.fromEntries(m.stopped.map((id) => [id, NOW_MS])),
         slots: {
           "1": {
@@ -185,6 +192,7 @@ const memory = (name: string, ids: readonly string[]): fc.Arbitrary<ServiceMemor
         ...(m.back ? { previous: buildService({ name, hash: OLD_HASH }) } : {}),
       }),
     );
+};
 
 const network = fc.constantFrom<"right" | "missing" | "changed" | "found" | "others">(
   "right",
@@ -232,8 +240,9 @@ export const anyInput: fc.Arbitrary<ReconcileInput> = fc
       engineGap: gap ? { fromMs: NOW_MS - 30_000, toMs: NOW_MS - 20_000 } : undefined,
     });
     const intent = buildIntent(whole, { networks: [buildNetwork()] });
-    const ids = instances.map((instance) => instance.id);
-    const some = NAMES.map((name) => fc.option(memory(name, ids), { nil: undefined, freq: 1 }));
+    const some = NAMES.map((name) =>
+      fc.option(memory(name, instances), { nil: undefined, freq: 1 }),
+    );
     return fc.tuple(...some).map((memories) => ({
       intent,
       facts,

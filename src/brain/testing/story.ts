@@ -5,12 +5,13 @@ import { makePlan } from "#brain/plan.ts";
 import { planReap } from "#brain/reap.ts";
 import { planReconcile } from "#brain/reconcile.ts";
 import { planRemoval } from "#brain/removal.ts";
+import { makeRequest } from "#brain/request.ts";
 import type { ReconcileInput } from "#brain/pass.ts";
 import { applyActions } from "#brain/simulate.ts";
 import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import { OWN_LABELS, type InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
-import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
+import { EMPTY_SERVICE_MEMORY, type RenewalRequest, type ServiceMemory } from "#model/memory.ts";
 import { buildFacts, buildInput, buildInstance, NOW_MS, SCOPE } from "./builders.ts";
 import { readService, readWords, type Words } from "./story-words.ts";
 
@@ -46,6 +47,10 @@ function remember(session: Session, name: string, parts: Partial<ServiceMemory>)
   const memory = new Map([...input.memory, [name, { ...before, ...parts }] as const]);
   session.input = { ...input, memory };
   return "";
+}
+
+function requestFor({ input }: Session, name: string): RenewalRequest {
+  return makeRequest(input.intent.scope, name, input.facts.instances, input.nowMs);
 }
 
 /** As `up` does it: failures are forgiven, what ran before is kept to go back to. */
@@ -224,9 +229,9 @@ const COMMANDS: Readonly<Record<string, (session: Session, words: Words) => stri
     remember(session, name, { pausedUntilMs: Number.MAX_SAFE_INTEGER }),
   resume: (session, { plain: [name = ""] }) => remember(session, name, { pausedUntilMs: 0 }),
   restart: (session, { plain: [name = ""] }) =>
-    remember(session, name, { slots: {}, restartRequestedAtMs: session.input.nowMs }),
+    remember(session, name, { slots: {}, restartRequested: requestFor(session, name) }),
   recreate: (session, { plain: [name = ""] }) =>
-    remember(session, name, { slots: {}, recreateRequestedAtMs: session.input.nowMs }),
+    remember(session, name, { slots: {}, recreateRequested: requestFor(session, name) }),
   stopped(session, { plain: [name = ""] }) {
     const one = session.input.facts.instances.find((instance) => instance.name === name);
     if (one === undefined) throw new Error(`there is no ${name}`);
