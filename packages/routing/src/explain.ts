@@ -103,20 +103,18 @@ interface Note {
   among: number;
 }
 
-/** The last choices; noting one makes nothing. */
+/** The last choices; noting one makes nothing once it is full. */
 export class ChoiceLog {
-  readonly #notes: readonly Note[] = Array.from({ length: CHOICES_MAX }, () => ({
-    atMs: 0.5,
-    id: "",
-    score: 0.5,
-    among: 0,
-  }));
+  readonly #notes: Note[] = [];
   #next = 0;
 
   note(atMs: number, id: string, score: number, among: number): void {
     const note = this.#notes[this.#next % CHOICES_MAX];
     this.#next++;
-    if (note === undefined) return;
+    if (note === undefined) {
+      this.#notes.push({ atMs, id, score, among });
+      return;
+    }
     note.atMs = atMs;
     note.id = id;
     note.score = score;
@@ -126,7 +124,10 @@ export class ChoiceLog {
   /** Oldest first. */
   list(): readonly Choice[] {
     const begin = this.#next % CHOICES_MAX;
-    const inOrder = [...this.#notes.slice(begin), ...this.#notes.slice(0, begin)];
-    return inOrder.filter(({ id }) => id !== "").map((note) => ({ ...note }));
+    const full = this.#notes.length === CHOICES_MAX;
+    const inOrder = full
+      ? [...this.#notes.slice(begin), ...this.#notes.slice(0, begin)]
+      : this.#notes;
+    return inOrder.map((note) => ({ ...note }));
   }
 }

@@ -18,6 +18,8 @@ export interface AgentOptions {
   readonly skills?: readonly string[];
   readonly tags?: Readonly<Record<string, string>>;
   readonly locality?: Locality;
+  /** How others choose among the instances of this name, as in the label `fairlead.route`. */
+  readonly route?: string;
   /** How its links behave; for measuring. */
   readonly link?: Pick<LinkOptions, "compress" | "batching" | "windowBytes">;
 }

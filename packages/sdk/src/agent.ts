@@ -20,6 +20,7 @@ import type {
   Subscribed,
   SubscribeOptions,
 } from "./agent-options.ts";
+import { checkRoute, ROUTE_TAG, type RouteExplanation } from "./choosing.ts";
 import { createClient, type Client } from "./client.ts";
 import { createConsumer, type Consumer } from "./consuming.ts";
 import type { Contract, Methods } from "./contract.ts";
@@ -32,7 +33,7 @@ import { passOn } from "./pass-on.ts";
 import { Peers } from "./peers.ts";
 import { Publishing, type Published, type PublishOptions } from "./publishing.ts";
 import { createSubscription, receiveMessages, type DirectSubscription } from "./receiving.ts";
-import { Router } from "./router.ts";
+import { Router, type Target } from "./router.ts";
 import type { Handlers } from "./serve.ts";
 import { Services } from "./services.ts";
 import { findCaller, settleWithin } from "./serving.ts";
@@ -101,6 +102,7 @@ export class Agent implements AsyncDisposable {
     this.#router = new Router({
       scope: this.scope,
       name: this.name,
+      locality: options.locality ?? {},
       directory: this.#directory,
       peers: this.#peers,
       nodeLink: (signal) => this.#session.link(signal),
@@ -119,8 +121,9 @@ export class Agent implements AsyncDisposable {
     });
   }
 
-  /** Listens, joins, and knows who is there. Rejects with `unavailable` when the node cannot be reached. */
+  /** Listens, joins, and knows who is there. Rejects with `invalid_argument` for a route, `unavailable` when the node cannot be reached. */
   static async start(environment: Environment, options: AgentOptions): Promise<Agent> {
+    checkRoute(options.route);
     const agent = new Agent(environment, options, await findTracing());
     agent.#listening = await environment.listen?.((transport) => agent.#peers.accept(transport));
     try {
@@ -206,6 +209,11 @@ export class Agent implements AsyncDisposable {
       tookMs: performance.now() - beganMs,
       by: answer === undefined ? "" : Buffer.from(answer).toString("utf8"),
     };
+  }
+
+  /** Why calls of an agent's name or of a contract go where they go. Throws `not_found` for nobody. */
+  explainRoute(target: Target): RouteExplanation {
+    return this.#router.explain(target);
   }
 
   /** Those who are there now. */
@@ -327,12 +335,13 @@ export class Agent implements AsyncDisposable {
       skills = [],
       tags = {},
       locality = {},
+      route,
     } = this.#options;
     return {
       kind,
       version,
       skills: [...skills],
-      tags: { ...tags },
+      tags: route === undefined ? { ...tags } : { ...tags, [ROUTE_TAG]: route },
       locality,
       addresses: [...(this.#listening?.addresses ?? [])],
       contracts: this.#services.contracts,

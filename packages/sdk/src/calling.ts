@@ -3,8 +3,10 @@
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Headers, Open } from "@fairlead/fabric/frame.ts";
 import { toMs, type Duration } from "./duration.ts";
+import { RetryBudget } from "@fairlead/routing/retry-budget.ts";
+import { POLICY_DEFAULT } from "@fairlead/routing/policy.ts";
 import { callOnce, streamOnce } from "./exchange.ts";
-import type { Route, Router, Target } from "./router.ts";
+import type { Route, Router, RouteOutcome, Target } from "./router.ts";
 
 export interface CallOptions {
   /** How long to wait for the answer; 30 s by default. For a stream: for its end, none by default. */
@@ -24,9 +26,21 @@ export interface Request {
 const TIMEOUT_MS = 30_000;
 const ATTEMPTS_MAX = 3;
 const PAUSE_MS = 20;
-/** Repeated calls may add this share to the calls made, and this many a moment ago, so that a failing service is not buried. */
-const RETRY_SHARE = 0.2;
-const RETRIES_SPARE = 10;
+/** Codes that say something of the instance, not of what was asked. */
+const FAILURES: ReadonlySet<FabricError["code"]> = new Set([
+  "deadline_exceeded",
+  "internal",
+  "unknown",
+  "data_loss",
+]);
+
+/** What became of one attempt. `sent`: the instance may have begun. */
+type Attempted = { readonly answer: Uint8Array | undefined } | Failed;
+interface Failed {
+  readonly error: FabricError;
+  readonly sent: boolean;
+  readonly budget?: RetryBudget | undefined;
+}
 
 export interface CallingOptions {
   readonly router: Router;
@@ -35,10 +49,17 @@ export interface CallingOptions {
   readonly inject: (headers: Headers | undefined) => Headers | undefined;
 }
 
+/** What an error says of the instance that was asked. */
+function judgeError(error: FabricError): RouteOutcome {
+  if (error.code === "canceled") return "canceled";
+  return error.retryable || FAILURES.has(error.code) ? "failed" : "ok";
+}
+
 /** Asks others. */
 export class Calling {
   readonly #options: CallingOptions;
-  #retryTokens = RETRIES_SPARE;
+  /** For calls that find nobody to choose from. */
+  readonly #budget = new RetryBudget(POLICY_DEFAULT.retryShare);
 
   constructor(options: CallingOptions) {
     this.#options = options;
@@ -59,14 +80,13 @@ export class Calling {
       options.signal === undefined
         ? deadline.signal
         : AbortSignal.any([options.signal, deadline.signal]);
-    this.#retryTokens = Math.min(RETRIES_SPARE, this.#retryTokens + RETRY_SHARE);
+    this.#budget.deposit();
     const avoid = new Set<string>();
     try {
       for (let attempt = 1; ; attempt++) {
         const failed = await this.#attempt(request, signal, endMs, avoid);
         if (!("error" in failed)) return failed.answer;
-        if (!this.#mayRetry(request, failed.error, attempt, failed.sent, signal))
-          throw failed.error;
+        if (!this.#mayRetry(request, failed, attempt, signal)) throw failed.error;
         await new Promise((resolve) =>
           setTimeout(resolve, PAUSE_MS * 2 ** (attempt - 1) * this.#options.random()),
         );
@@ -85,17 +105,27 @@ export class Calling {
       ...(timeoutMs === 0 ? [] : [AbortSignal.timeout(timeoutMs)]),
     ];
     const signal = signals.length === 0 ? undefined : AbortSignal.any(signals);
-    const route = await this.#options.router.route(request.target, signal);
-    let failed = true;
+    const route = await this.#options.router.route(request.target, signal, options);
+    const beganMs = performance.now();
+    // Streams are as long as they like: an instance is as quick as its first item.
+    let firstMs: number | undefined;
+    let outcome: RouteOutcome = "canceled";
     try {
-      yield* streamOnce(
+      for await (const item of streamOnce(
         route.link,
         makeOpen(request, route, timeoutMs),
         this.#extra(request, signal),
-      );
-      failed = false;
+      )) {
+        firstMs ??= performance.now() - beganMs;
+        yield item;
+      }
+      outcome = "ok";
+    } catch (thrown) {
+      const error = FabricError.from(thrown);
+      outcome = options.signal?.aborted === true ? "canceled" : judgeError(error);
+      throw thrown;
     } finally {
-      route.done(failed && signal?.aborted !== true);
+      route.done(outcome, firstMs);
     }
   }
 
@@ -104,43 +134,103 @@ export class Calling {
     signal: AbortSignal,
     endMs: number,
     avoid: Set<string>,
-  ): Promise<
-    | { readonly answer: Uint8Array | undefined }
-    | { readonly error: FabricError; readonly sent: boolean }
-  > {
-    let route: Route | undefined;
+  ): Promise<Attempted> {
+    const { headers } = request.options;
+    let route: Route;
     try {
       signal.throwIfAborted();
-      route = await this.#options.router.route(request.target, signal, avoid);
+      route = await this.#options.router.route(request.target, signal, { avoid, headers });
+    } catch (thrown) {
+      return { error: FabricError.from(thrown), sent: false };
+    }
+    if (avoid.size === 0) route.budget?.deposit();
+    avoid.add(route.record.id);
+    if (!request.idempotent || route.hedgeAfterMs === undefined)
+      return this.#ask(request, route, signal, endMs);
+    return this.#hedge(request, route, signal, endMs, avoid);
+  }
+
+  /** Never rejects. `overtaken` aborts when another's answer is taken. */
+  async #ask(
+    request: Request,
+    route: Route,
+    signal: AbortSignal,
+    endMs: number,
+    overtaken?: AbortSignal,
+  ): Promise<Attempted> {
+    const either = overtaken === undefined ? signal : AbortSignal.any([signal, overtaken]);
+    try {
       const leftMs = Math.max(1, Math.ceil(endMs - performance.now()));
-      const answer = await callOnce(
-        route.link,
-        makeOpen(request, route, leftMs),
-        this.#extra(request, signal),
-      );
-      route.done(false);
+      const open = makeOpen(request, route, leftMs);
+      const answer = await callOnce(route.link, open, this.#extra(request, either));
+      route.done("ok");
       return { answer };
     } catch (thrown) {
       const error = FabricError.from(thrown);
-      route?.done(error.retryable);
-      if (route !== undefined) avoid.add(route.record.id);
-      return { error, sent: route !== undefined && !route.link.closed };
+      const left = request.options.signal?.aborted === true;
+      if (overtaken?.aborted === true) route.done("overtaken");
+      else route.done(left ? "canceled" : judgeError(error));
+      return { error, sent: !route.link.closed, budget: route.budget };
     }
   }
 
-  #mayRetry(
+  /** Asks a second instance when the first takes longer than most; the first answer counts, the other is called off. */
+  async #hedge(
     request: Request,
-    error: FabricError,
-    attempt: number,
-    sent: boolean,
+    first: Route,
     signal: AbortSignal,
-  ): boolean {
+    endMs: number,
+    avoid: Set<string>,
+  ): Promise<Attempted> {
+    const stops = [new AbortController(), new AbortController()] as const;
+    const one = this.#ask(request, first, signal, endMs, stops[0].signal);
+    const late = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => late.resolve("late"), first.hedgeAfterMs ?? 0);
+    const early = await Promise.race([one, late.promise]);
+    clearTimeout(timer);
+    if (early !== "late") return early;
+    const second = await this.#routeSecond(request, first, signal, avoid);
+    if (second === undefined) return one;
+    const other = this.#ask(request, second, signal, endMs, stops[1].signal);
+    const winner = await Promise.race([
+      one.then((attempted) => ({ attempted, rest: other, stop: stops[1] })),
+      other.then((attempted) => ({ attempted, rest: one, stop: stops[0] })),
+    ]);
+    // A failure does not win while the other may still answer.
+    if ("error" in winner.attempted) return winner.rest;
+    winner.stop.abort(new FabricError("canceled", "another instance answered first"));
+    return winner.attempted;
+  }
+
+  /** Another instance, if there is one and the budget has room for it. */
+  async #routeSecond(
+    request: Request,
+    first: Route,
+    signal: AbortSignal,
+    avoid: Set<string>,
+  ): Promise<Route | undefined> {
+    if (first.budget?.take() !== true) return undefined;
+    try {
+      const { headers } = request.options;
+      const second = await this.#options.router.route(request.target, signal, { avoid, headers });
+      if (!avoid.has(second.record.id)) {
+        avoid.add(second.record.id);
+        return second;
+      }
+      second.done("canceled");
+      return undefined;
+    } catch {
+      // The first is on its way; that there is no second is no failure of the call.
+      return undefined;
+    }
+  }
+
+  #mayRetry(request: Request, failed: Failed, attempt: number, signal: AbortSignal): boolean {
+    const { error, sent, budget } = failed;
     if (!error.retryable || attempt >= ATTEMPTS_MAX || signal.aborted) return false;
     // What was refused before it ran may be asked again; what may have run, only when that does no harm.
     const harmless = request.idempotent || (!sent && error.reason === "no-agent");
-    if (!harmless || this.#retryTokens < 1) return false;
-    this.#retryTokens--;
-    return true;
+    return harmless && (budget ?? this.#budget).take();
   }
 
   #extra(request: Request, signal: AbortSignal | undefined) {

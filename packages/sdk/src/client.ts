@@ -32,8 +32,8 @@ export function createClient<M extends Methods>(
   calling: Calling,
   agent: string | undefined,
 ): Client<M> {
-  const { name: contractName, version } = contract;
-  const target = agent === undefined ? { contract: contractName, version } : { agent };
+  const { name: contractName, version, route } = contract;
+  const target = agent === undefined ? { contract: contractName, version, route } : { agent };
   const functions = Object.entries(contract.methods).map(([name, method]) => {
     const what = `${contractName}/${name}`;
     const request = (input: unknown, options: CallOptions): Request => ({

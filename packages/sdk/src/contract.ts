@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A contract: what can be asked, and what is answered. Plain data that both sides import; nothing is generated.
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import { checkRoute } from "./choosing.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 
 /** A method that answers once. */
@@ -35,6 +36,13 @@ export interface Contract<M extends Methods = Methods> {
   /** Semantic version: a client asks those that serve the same major version, not older. */
   readonly version: string;
   readonly methods: M;
+  /** How callers of it choose an instance, as in `fairlead.route`; what the service says by default. */
+  readonly route?: string;
+}
+
+export interface ContractOptions {
+  /** `ewma`, `least-requests hedge=p95` …: see docs/fabric.md. It comes before what the service says of itself. */
+  readonly route?: string;
 }
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -62,15 +70,19 @@ export function stream<In extends AnySchema, Item extends AnySchema>(options: {
   return { kind: "stream", in: options.in, item: options.item };
 }
 
-/** Declares a contract. Throws `invalid_argument` for a name, version or method that has not the form. */
+/** Declares a contract. Throws `invalid_argument` for a name, version, method or route that has not the form. */
 export function contract<M extends Methods>(
   name: string,
   version: string,
   methods: M,
+  options: ContractOptions = {},
 ): Contract<M> {
   if (!NAME.test(name)) refuse(`"${name}" is no contract's name; use a-z, 0-9 and -`);
   if (!VERSION.test(version)) refuse(`"${version}" is no version; write 1.2.0`);
   for (const method of Object.keys(methods))
     if (!METHOD.test(method)) refuse(`"${method}" is no method's name; use letters and digits`);
-  return { name, version, methods };
+  const { route } = options;
+  if (route === undefined) return { name, version, methods };
+  checkRoute(route);
+  return { name, version, methods, route };
 }

@@ -149,7 +149,7 @@ export class Emitting {
     if (known !== undefined && !known.conversation.over) return known;
     try {
       const route = await this.#options.router.route({ agent: record.id }, undefined);
-      route.done(false);
+      route.done("canceled");
       const sender = this.#start(route.link, route.target, { subject, group });
       this.#senders.set(key, sender);
       return sender;

@@ -9,6 +9,7 @@ import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Agent } from "./agent.ts";
 import { testFabric, type FabricUnderTest } from "./fabric-conformance.ts";
 import { join } from "./join.ts";
+import { testRouting } from "./routing-conformance.ts";
 import { createTestFabric } from "./testing.ts";
 
 /** A hub on a unix socket, agents over gRPC. */
@@ -45,6 +46,13 @@ async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
   };
 }
 
-testFabric("in memory", () => Promise.resolve(createTestFabric()));
-testFabric("between peers over gRPC", () => openOverGrpc(true));
-testFabric("relayed by the node over gRPC", () => openOverGrpc(false));
+const FABRICS: Readonly<Record<string, () => Promise<FabricUnderTest>>> = {
+  "in memory": () => Promise.resolve(createTestFabric()),
+  "between peers over gRPC": () => openOverGrpc(true),
+  "relayed by the node over gRPC": () => openOverGrpc(false),
+};
+
+for (const [name, open] of Object.entries(FABRICS)) {
+  testFabric(name, open);
+  testRouting(name, open);
+}

@@ -57,11 +57,13 @@ export async function join(options: JoinOptions = {}): Promise<Agent> {
         : { host: options.listen?.host ?? host, port: options.listen?.port ?? 0 },
     ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
   });
+  const route = options.route ?? process.env["FAIRLEAD_ROUTE"];
   const ticket = options.ticket ?? process.env["FAIRLEAD_TICKET"];
   return Agent.start(environment, {
     ...options,
     name,
     scope,
     ...(ticket === undefined ? {} : { ticket }),
+    ...(route === undefined || route === "" ? {} : { route }),
   });
 }

@@ -24,7 +24,7 @@ export function passOn(conversation: Conversation, caller: string, router: Route
   };
   const join = async (): Promise<void> => {
     const route = await router.route({ agent: target }, undefined);
-    route.done(false);
+    route.done("canceled");
     if (canceled) return;
     const open = { ...conversation.open, target: route.target, caller };
     relayConversation(conversation, route.link, open, { hopsMax, counts: true });

@@ -3,41 +3,60 @@
 import { refuseLink } from "@fairlead/fabric/check-link.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
+import type { Headers } from "@fairlead/fabric/frame.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import type { CallOutcome } from "@fairlead/routing/balancer.ts";
+import type { RetryBudget } from "@fairlead/routing/retry-budget.ts";
+import type { AgentRecord, Locality } from "@fairlead/protocol/agent.ts";
 import type { Routes } from "@fairlead/protocol/fabric.ts";
+import { Choosing, type RouteExplanation } from "./choosing.ts";
 import type { Peers } from "./peers.ts";
 
 /** Whom to ask: an agent by name or id, or whoever serves a contract in a compatible version. */
 export type Target =
   | { readonly agent: string }
-  | { readonly contract: string; readonly version: string };
+  | {
+      readonly contract: string;
+      readonly version: string;
+      /** How the caller's contract wants it routed. */
+      readonly route?: string | undefined;
+    };
+
+/** `overtaken`: another instance was asked too and answered first. */
+export type RouteOutcome = CallOutcome | "overtaken";
+
+/** What a call wants beyond its target. */
+export interface RouteWish {
+  /** Instances that were tried already. */
+  readonly avoid?: ReadonlySet<string> | undefined;
+  readonly headers?: Headers | undefined;
+}
 
 export interface Route {
   readonly record: AgentRecord;
   readonly link: Link;
   /** What to write into the opening: empty for the peer itself, else who is to be reached through it. */
   readonly target: string;
-  /** To be called when the exchange is over. */
-  done(failed: boolean): void;
+  /** When a second instance is to be asked, if that does no harm; undefined: never. */
+  readonly hedgeAfterMs: number | undefined;
+  /** What may be repeated; undefined where there is nobody to choose from. */
+  readonly budget: RetryBudget | undefined;
+  /** To be called when the exchange is over. `tookMs`: until its first answer; by default until now. */
+  done(outcome: RouteOutcome, tookMs?: number): void;
 }
 
 export interface RouterOptions {
   readonly scope: string;
   readonly name: string;
+  readonly locality: Locality;
   readonly directory: Registry;
   readonly peers: Peers;
   readonly nodeLink: (signal?: AbortSignal) => Promise<Link>;
   readonly random: () => number;
 }
 
-/** What this agent knows of an instance from its own calls. */
-interface Standing {
-  inFlight: number;
-  failuresInARow: number;
-}
-
-const FAILURES_MAX = 5;
+/** Targets that are remembered; beyond it the oldest begins anew. */
+const TARGETS_MAX = 1_000;
 
 /** Whether a served version answers calls made for another: the same major, and not older. */
 export function isCompatible(served: string, wanted: string): boolean {
@@ -51,22 +70,55 @@ function describeTarget(target: Target): string {
   return "agent" in target ? `agent "${target.agent}"` : `contract "${target.contract}"`;
 }
 
+function findHeader(headers: Headers | undefined, name: string): string | undefined {
+  if (headers === undefined || name === "") return undefined;
+  const found = Object.entries(headers).find(([key]) => key.toLowerCase() === name);
+  return found?.[1];
+}
+
+function refuseNobody(target: Target): FabricError {
+  return new FabricError("not_found", `there is no ${describeTarget(target)}`, {
+    reason: "no-agent",
+    retryable: true,
+  });
+}
+
+/** Nobody takes calls: they leave or are ill, or each has as many as its policy allows. */
+function refuseAll(target: Target, records: readonly AgentRecord[]): FabricError {
+  const facts = { instances: String(records.length) };
+  if (!records.some(({ draining, healthy }) => healthy && !draining)) {
+    return new FabricError("unavailable", `no instance of ${describeTarget(target)} takes calls`, {
+      reason: "no-instance",
+      facts,
+    });
+  }
+  return new FabricError(
+    "resource_exhausted",
+    `every instance of ${describeTarget(target)} has as many calls as its policy allows`,
+    { reason: "breaker", facts },
+  );
+}
+
+function checkTaking(record: AgentRecord | undefined, target: Target): AgentRecord {
+  if (record === undefined) throw refuseNobody(target);
+  if (record.draining || !record.healthy) throw refuseAll(target, [record]);
+  return record;
+}
+
 /** Chooses among the instances that the registry knows. */
 export class Router {
   readonly #options: RouterOptions;
-  readonly #standings = new Map<string, Standing>();
-  /** Candidates by target; emptied whenever the registry changes. */
-  readonly #candidates = new Map<string, readonly AgentRecord[]>();
+  readonly #choosing = new Map<string, Choosing>();
+  /** Targets whose candidates are as the registry has them; emptied whenever it changes. */
+  readonly #fresh = new Map<string, Choosing>();
   readonly #stop: () => void;
   #routes: Routes | undefined;
 
   constructor(options: RouterOptions) {
     this.#options = options;
     this.#stop = options.directory.watch((change) => {
-      this.#candidates.clear();
-      if (change.type !== "gone") return;
-      this.#standings.delete(change.agent.id);
-      options.peers.drop(change.agent.id);
+      this.#fresh.clear();
+      if (change.type === "gone") options.peers.drop(change.agent.id);
     });
   }
 
@@ -78,26 +130,54 @@ export class Router {
   async route(
     target: Target,
     signal: AbortSignal | undefined,
-    avoid?: ReadonlySet<string>,
+    wish: RouteWish = {},
   ): Promise<Route> {
-    const record = this.#pick(target, avoid);
-    const standing = this.#standing(record.id);
-    standing.inFlight++;
-    const done = (failed: boolean): void => {
-      standing.inFlight--;
-      standing.failuresInARow = failed ? standing.failuresInARow + 1 : 0;
+    const single = "agent" in target ? this.#options.directory.get(target.agent) : undefined;
+    const choosing = single === undefined ? this.#learn(target) : undefined;
+    const record =
+      choosing === undefined ? checkTaking(single, target) : this.#pick(choosing, target, wish);
+    const balancer = choosing?.balancer;
+    const beganMs = performance.now();
+    balancer?.started(record.id);
+    const done = (outcome: RouteOutcome, tookMs?: number): void => {
+      const nowMs = performance.now();
+      const spentMs = tookMs ?? nowMs - beganMs;
+      if (outcome !== "overtaken") return balancer?.ended(record.id, spentMs, outcome, nowMs);
+      balancer?.ended(record.id, spentMs, "canceled", nowMs);
+      balancer?.observe(record.id, spentMs, nowMs);
     };
     try {
-      const next = this.#nextTo(record);
-      const direct = this.#options.peers.get(next.id) ?? (await this.#options.peers.reach(next));
-      const link = direct ?? (await this.#options.nodeLink(signal));
-      const passed = next === record ? [] : [record.id];
-      const way = direct === undefined ? [next.id, ...passed] : passed;
-      return { record, link, target: way.join("/"), done };
+      const way = await this.#findWay(record, signal);
+      return {
+        record,
+        ...way,
+        hedgeAfterMs: balancer?.hedgeAfterMs(),
+        budget: choosing?.budget,
+        done,
+      };
     } catch (thrown) {
-      done(true);
+      done(signal?.aborted === true ? "canceled" : "failed");
       throw thrown;
     }
+  }
+
+  /** Why calls go where they go. Throws `not_found` for nobody. */
+  explain(target: Target): RouteExplanation {
+    const choosing = this.#learn(target);
+    if (choosing.candidates.length === 0) throw refuseNobody(target);
+    return choosing.explain(performance.now());
+  }
+
+  async #findWay(
+    record: AgentRecord,
+    signal: AbortSignal | undefined,
+  ): Promise<Pick<Route, "link" | "target">> {
+    const next = this.#nextTo(record);
+    const direct = this.#options.peers.get(next.id) ?? (await this.#options.peers.reach(next));
+    const link = direct ?? (await this.#options.nodeLink(signal));
+    const passed = next === record ? [] : [record.id];
+    const way = direct === undefined ? [next.id, ...passed] : passed;
+    return { link, target: way.join("/") };
   }
 
   /** Follows a topology; undefined: this agent may send to anyone. */
@@ -127,17 +207,26 @@ export class Router {
     if (routes.to.includes(record.name)) return record;
     const via = Object.hasOwn(routes.via, record.name) ? routes.via[record.name] : undefined;
     if (via === undefined) throw refuseLink(name, record.name, routes.to);
-    return this.#pick({ agent: via }, undefined);
+    const neighbour: Target = { agent: via };
+    return this.#pick(this.#learn(neighbour), neighbour, {});
   }
 
-  /** Instances that could answer, whatever their state. */
-  find(target: Target): readonly AgentRecord[] {
-    const key = "agent" in target ? `a ${target.agent}` : `c ${target.contract} ${target.version}`;
-    const known = this.#candidates.get(key);
-    if (known !== undefined) return known;
-    const found = this.#search(target);
-    this.#candidates.set(key, found);
-    return found;
+  /** What is known of a target, its candidates as they are now. */
+  #learn(target: Target): Choosing {
+    const own = "agent" in target ? "" : (target.route ?? "");
+    const key =
+      "agent" in target ? `a ${target.agent}` : `c ${target.contract} ${target.version} ${own}`;
+    const fresh = this.#fresh.get(key);
+    if (fresh !== undefined) return fresh;
+    const choosing = this.#choosing.get(key) ?? new Choosing(own, this.#options.locality);
+    this.#choosing.delete(key);
+    this.#choosing.set(key, choosing);
+    const [oldest = key] = this.#choosing.keys();
+    if (this.#choosing.size > TARGETS_MAX) this.#choosing.delete(oldest);
+    choosing.learn(this.#search(target));
+    if (this.#fresh.size >= TARGETS_MAX) this.#fresh.clear();
+    this.#fresh.set(key, choosing);
+    return choosing;
   }
 
   #search(target: Target): readonly AgentRecord[] {
@@ -155,41 +244,16 @@ export class Router {
       );
   }
 
-  #standing(id: string): Standing {
-    const known = this.#standings.get(id);
-    if (known !== undefined) return known;
-    const standing = { inFlight: 0, failuresInARow: 0 };
-    this.#standings.set(id, standing);
-    return standing;
-  }
-
-  /** Power of two choices by calls in flight, among those that are well. */
-  #pick(target: Target, avoid: ReadonlySet<string> | undefined): AgentRecord {
-    const found = this.find(target);
-    if (found.length === 0) {
-      throw new FabricError("not_found", `there is no ${describeTarget(target)}`, {
-        reason: "no-agent",
-        retryable: true,
-      });
-    }
-    const taking = found.filter(({ draining, healthy }) => healthy && !draining);
-    const fresh = taking.filter(
-      ({ id }) =>
-        avoid?.has(id) !== true && (this.#standings.get(id)?.failuresInARow ?? 0) < FAILURES_MAX,
+  #pick(choosing: Choosing, target: Target, { avoid, headers }: RouteWish): AgentRecord {
+    const { candidates, balancer } = choosing;
+    if (candidates.length === 0) throw refuseNobody(target);
+    const key = findHeader(headers, balancer.policy.hashHeader);
+    const hint = { avoid, key };
+    const picked = balancer.pick(candidates, performance.now(), this.#options.random, hint);
+    if (picked !== undefined) return picked.record;
+    throw refuseAll(
+      target,
+      candidates.map(({ record }) => record),
     );
-    const pool = fresh.length > 0 ? fresh : taking;
-    const [a, b] = [this.#draw(pool), this.#draw(pool)];
-    if (a === undefined || b === undefined) {
-      throw new FabricError("unavailable", `no instance of ${describeTarget(target)} takes calls`, {
-        reason: "no-instance",
-        facts: { instances: String(found.length) },
-      });
-    }
-    const load = ({ id }: AgentRecord): number => this.#standings.get(id)?.inFlight ?? 0;
-    return load(b) < load(a) ? b : a;
-  }
-
-  #draw(pool: readonly AgentRecord[]): AgentRecord | undefined {
-    return pool[Math.floor(this.#options.random() * pool.length)];
   }
 }

@@ -15,7 +15,17 @@ export type {
 } from "./agent-options.ts";
 export type { CallOptions } from "./calling.ts";
 export type { Client, Outcome } from "./client.ts";
-export { contract, rpc, stream, type Contract, type Method, type Methods } from "./contract.ts";
+export type { RouteExplanation } from "./choosing.ts";
+export type { Target } from "./router.ts";
+export {
+  contract,
+  rpc,
+  stream,
+  type Contract,
+  type ContractOptions,
+  type Method,
+  type Methods,
+} from "./contract.ts";
 export type { Duration } from "./duration.ts";
 export { join, type JoinOptions } from "./join.ts";
 export { Message, type MessageHandler } from "./messages.ts";
