@@ -22,7 +22,8 @@ export function planKeep(own: ServicePass, slot: number, instance: InstanceFact)
   const { pass, memory } = own;
   const service = specOf(own.wanted, instance, memory);
   const diagnosis = diagnose(instance, service, memory, pass.facts);
-  if (service.ttlMs !== undefined) pass.wakeAt(instance.createdAtMs + service.ttlMs);
+  const { ttlMs } = own.wanted.spec;
+  if (ttlMs !== undefined) pass.wakeAt(instance.createdAtMs + ttlMs);
   if (diagnosis.kind !== "rests" && planFollow(own, slot, instance)) return;
   if (planRestart(own, slot, instance, diagnosis)) return;
   const patient = { pass, service, slot, instance, memory };

@@ -7,7 +7,7 @@ import { describeExit } from "./diagnosis.ts";
 /** Acts that a managed scope would see. The key changes with every new failure, so that each is told once. */
 export function planObserved(
   instances: readonly InstanceFact[],
-  managed: ReadonlySet<string>,
+  managed: { has(scope: string): boolean },
   nowMs: number,
 ): readonly PlannedAction[] {
   return instances.flatMap((instance): PlannedAction[] => {

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import fc from "fast-check";
 import type { InstanceFact } from "#model/facts.ts";
 import { planObserved } from "./observe.ts";
 import { planReap } from "./reap.ts";
-import { buildEnded, buildInstance, NOW_MS } from "./testing/builders.ts";
+import { planReconcile } from "./reconcile.ts";
+import {
+  buildEnded,
+  buildInput,
+  buildInstance,
+  buildMemory,
+  buildService,
+  NOW_MS,
+} from "./testing/builders.ts";
 
-const MANAGED = new Set(["shop"]);
+const MANAGED = new Map([["shop", new Set(["web"])]]);
 
 function reap(instances: readonly InstanceFact[], nowMs = NOW_MS) {
   const none = { busy: new Set<string>(), held: new Map() };
@@ -25,6 +34,45 @@ describe("planReap()", () => {
   test("leaves instances of the services of managed scopes to reconcile", () => {
     const labels = { "io.fairlead.scope": "shop", "fairlead.ttl": "1s", "fairlead.owner": "gone" };
     assert.deepEqual(reap([buildInstance({ labels })]).actions, []);
+  });
+
+  test("leaves to reconcile what a wanted service has, whoever made it", () => {
+    const labels = { "fairlead.ttl": "1s", "fairlead.owner": "gone" };
+    const found = buildInstance({ hash: undefined, labels });
+    assert.deepEqual(reap([found]).actions, []);
+    assert.equal(reap([found]).wakeAtMs, undefined);
+    const beside = [
+      { ...found, oneoff: true },
+      { ...found, service: "tool" },
+      { ...found, service: "" },
+    ];
+    for (const one of beside) assert.equal(reap([one]).actions.length, 1, one.service);
+    const own = { ...labels, "io.fairlead.scope": "shop" };
+    assert.deepEqual(reap([buildInstance({ service: "orphan", labels: own })]).actions, []);
+  });
+
+  test("judges by the service's limit of age or by the label, never by both", () => {
+    const ages = fc.integer({ min: 1, max: 100 }).map((seconds) => seconds * 1_000);
+    const limits = fc.option(ages, { nil: undefined });
+    fc.assert(
+      fc.property(ages, limits, ages, fc.boolean(), (ageMs, ttlMs, labelMs, adopted) => {
+        const found = buildInstance({
+          hash: undefined,
+          labels: { "fairlead.ttl": `${labelMs / 1_000}s` },
+          createdAtMs: NOW_MS - ageMs,
+        });
+        const web = buildService(ttlMs === undefined ? {} : { ttlMs });
+        const memories = adopted ? { web: buildMemory({ adopted: { [found.id]: web.hash } }) } : {};
+        const { actions } = planReconcile(buildInput([web], [found], { memories }));
+        assert.deepEqual(reap([found]).actions, []);
+        const due = ttlMs !== undefined && ageMs >= ttlMs;
+        const acts = actions.map((action) => action.act);
+        assert.deepEqual(acts, adopted ? (due ? ["instance.create"] : []) : ["instance.adopt"]);
+        const elsewhere = { ...found, service: "tool" };
+        assert.equal(reap([elsewhere]).actions.length, ageMs >= labelMs ? 1 : 0);
+        assert.deepEqual(planReconcile(buildInput([], [elsewhere])).actions, []);
+      }),
+    );
   });
 
   test("reaps nothing because of a label that cannot be read", () => {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Containers that agents left behind: past their `fairlead.ttl`, or with a `fairlead.owner` that is gone.
+// Containers that agents left behind: past their `fairlead.ttl`, or with a `fairlead.owner` that is gone. What a managed
+// scope wants as instances of its services is not judged here, whoever made it: reconcile renews it by the limit of age
+// that the service has in the intent, and the labels that a container bears may be older than that.
 import { parseDuration } from "#base/duration.ts";
 import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import type { Trigger } from "#model/decision.ts";
@@ -16,8 +18,11 @@ const ID_LENGTH_MIN = 12;
 
 export interface ReapInput {
   readonly instances: readonly InstanceFact[];
-  /** Scopes that Fairlead manages: in others a container has to ask for it with `fairlead.manage: "true"`. */
-  readonly managed: ReadonlySet<string>;
+  /**
+   * Scopes that Fairlead manages, with the names of the services that they want. In other scopes a container has to ask
+   * for it with `fairlead.manage: "true"`.
+   */
+  readonly managed: ReadonlyMap<string, ReadonlySet<string>>;
   readonly nowMs: number;
   readonly busy: ReadonlySet<string>;
   readonly held: ReadonlyMap<string, Hold>;
@@ -131,15 +136,21 @@ function makeReap(instance: InstanceFact, trigger: Trigger, nowMs: number): Plan
   };
 }
 
-/** Instances of the services of managed scopes are left to reconcile. */
-function isBound(instance: InstanceFact, managed: ReadonlySet<string>): boolean {
+/** True for what reconcile decides on: all that a wanted service has, and what Fairlead made. */
+function isReconciled(instance: InstanceFact, managed: ReapInput["managed"]): boolean {
+  const services = managed.get(instance.scope);
+  if (services === undefined || instance.oneoff) return false;
+  return isOwn(instance) || services.has(instance.service);
+}
+
+function isBound(instance: InstanceFact, managed: ReapInput["managed"]): boolean {
   if (
     instance.labels["fairlead.ttl"] === undefined &&
     instance.labels["fairlead.owner"] === undefined
   )
     return false;
   if (instance.state === "removing") return false;
-  return !(isOwn(instance) && !instance.oneoff && managed.has(instance.scope));
+  return !isReconciled(instance, managed);
 }
 
 /** Decides which containers have outlived what they were for. */

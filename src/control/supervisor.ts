@@ -100,7 +100,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (!board.ready) return;
     const { instances } = board.read();
     const nowMs = clock.nowMs();
-    const managed = new Set(loops.keys());
+    const managed = new Map(
+      [...loops].map(([scope, loop]) => [
+        scope,
+        new Set(loop.desired.intent.services.map((service) => service.name)),
+      ]),
+    );
     const reap = planReap({ instances, managed, nowMs, busy, held });
     for (const action of reap.actions) void reapOne(action);
     for (const action of [...reap.observed, ...planObserved(instances, managed, nowMs)])

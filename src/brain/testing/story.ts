@@ -156,7 +156,8 @@ function run(session: Session, plan: Plan, forMs: number): string {
 function reap(session: Session): string {
   const { facts, nowMs } = session.input;
   const { instances } = facts;
-  const managed = new Set([SCOPE]);
+  const services = new Set(session.input.intent.services.map((service) => service.name));
+  const managed = new Map([[SCOPE, services]]);
   const none = { busy: new Set<string>(), held: new Map() };
   const result = planReap({ instances, managed, nowMs, ...none });
   const wake =
