@@ -103,7 +103,7 @@ export const ADMIN_COMMANDS: readonly Command[] = [
   },
   {
     name: "node",
-    group: "Admin",
+    group: "Set up",
     summary: "run a node in the foreground; `node stop` ends the one that runs",
     arguments: [{ name: "what", required: false, many: false, value: ["stop"] }],
     flags: [
@@ -116,7 +116,6 @@ export const ADMIN_COMMANDS: readonly Command[] = [
       },
     ],
     writes: true,
-    hidden: true,
     load: () => import("./commands/node.ts"),
   },
   {

@@ -26,6 +26,7 @@ export interface HouseParts {
 const PRUNE_INTERVAL_MS = 600_000;
 const LOOK_INTERVAL_MS = 2_000;
 const SEEN_INTERVAL_MS = 10_000;
+const MEASURE_INTERVAL_MS = 30_000;
 /** Where it is kept when the engine was last seen. */
 export const SEEN_KEY = "node/seen";
 const DAY_MS = 86_400_000;
@@ -49,7 +50,7 @@ export function keepHouse(parts: HouseParts): House {
         const beforeKey = `decision/${createId("dec", oldestMs, () => 0)}`;
         const { sizeMaxBytes } = settings.decisions;
         const pruned = await pruneStore(store, { prefix: "decision/", beforeKey, sizeMaxBytes });
-        sizeBytes = (await store.measure("")).sizeBytes;
+        await measure();
         if (pruned > 0)
           logger.info("old decisions were forgotten", {
             count: pruned,
@@ -60,6 +61,12 @@ export function keepHouse(parts: HouseParts): House {
       }
       await clock.sleep(PRUNE_INTERVAL_MS, signal).catch(() => undefined);
     }
+  }
+
+  let measuredMs = 0;
+  async function measure(): Promise<void> {
+    measuredMs = clock.nowMs();
+    sizeBytes = (await store.measure("")).sizeBytes;
   }
 
   let seenMs = 0;
@@ -98,6 +105,7 @@ export function keepHouse(parts: HouseParts): House {
     while (!signal.aborted) {
       raiseAlerts();
       await noteSeen();
+      if (clock.nowMs() - measuredMs > MEASURE_INTERVAL_MS) await measure().catch(() => undefined);
       if (!board.ready) info = undefined;
       else info ??= await engine.info({ signal }).catch(() => undefined);
       await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);

@@ -44,11 +44,16 @@ describe("what only looks writes nothing", () => {
     for (const args of [
       ["down", "--scope", "dry", "--dry-run"],
       ["restart", "web", "--scope", "dry", "--dry-run"],
+      ["restart", "web", "--dry-run"],
+      ["logs", "web"],
     ]) {
       await succeed(args);
     }
     assert.deepEqual(proxy.writes(), []);
     assert.equal((await scenario.instances("dry")).length, 2);
+    const nobody = await rig.cli(["logs", "nobody"]);
+    assert.equal(nobody.code, 2);
+    assert.match(nobody.stderr, /FL0609 no-scope: no scope has nobody/);
   });
 
   it("running up twice changes nothing", async () => {

@@ -14,6 +14,7 @@ import { NODE_CHECKS } from "#cli/doctor/node-checks.ts";
 import { renderDoctor, type Report } from "#cli/doctor/render-doctor.ts";
 import { settleSilences, silence } from "#cli/doctor/silences.ts";
 import { cliErrors } from "#cli/errors.ts";
+import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { wrapItems } from "#cli/output.ts";
 
@@ -63,10 +64,19 @@ async function askNode(
   }
 }
 
+/** What a node started from here would be told to talk to; undefined when nothing is set, or the settings are wrong. */
+function findEndpoint(context: Context): string | undefined {
+  try {
+    return loadNodeSettings(context, {}).settings.engine.endpoint;
+  } catch {
+    return undefined;
+  }
+}
+
 async function gather(context: Context): Promise<Evidence> {
   const { node, services } = await askNode(context);
   return {
-    engine: await askEngine(node?.engine.endpoint, context.env),
+    engine: await askEngine(node?.engine.endpoint ?? findEndpoint(context), context.env),
     node,
     services,
     socket: context.socket,

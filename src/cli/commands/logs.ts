@@ -2,9 +2,9 @@
 import type { LogLine } from "@fairlead/protocol/routes.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
-import { needScope } from "#cli/find-scope.ts";
 import type { Style } from "#cli/style.ts";
 import { cleanLogLine } from "#cli/printable.ts";
+import { resolveScope } from "#cli/resolve-scope.ts";
 
 const COLORS = [36, 33, 32, 35, 34, 31];
 
@@ -33,7 +33,7 @@ export async function run(context: Context): Promise<number> {
   };
   const lines = api.lines<LogLine>("GET", "logs", {
     query: {
-      scope: needScope(context),
+      scope: await resolveScope(context),
       name: parsed.arguments,
       follow: parsed.has("follow") ? 1 : 0,
       tail: parsed.count("tail") ?? (sinceMs === undefined ? 100 : 10_000),

@@ -2,13 +2,13 @@
 import { formatDuration } from "#base/duration.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
-import { needScope } from "#cli/find-scope.ts";
+import { resolveScope } from "#cli/resolve-scope.ts";
 import { nameServices, readReason, sendAction } from "#cli/send-action.ts";
 
 /** `fairlead pause` */
 export async function run(context: Context): Promise<number> {
   const { out, parsed } = context;
-  const scope = needScope(context);
+  const scope = await resolveScope(context);
   const forMs = parsed.durationMs("for");
   await sendAction(context, scope, {
     action: "pause",

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
-import { needScope } from "#cli/find-scope.ts";
 import { finishWait } from "#cli/finish-wait.ts";
 import { followScope, watchScope } from "#cli/follow-scope.ts";
 import { isEmptyPlan } from "#cli/render-plan.ts";
+import { resolveScope } from "#cli/resolve-scope.ts";
 import { readReason, sendAction } from "#cli/send-action.ts";
 import { showPlan } from "#cli/show-plan.ts";
 import { readWaitFlags } from "#cli/wait-flags.ts";
@@ -13,7 +13,7 @@ import { readWaitFlags } from "#cli/wait-flags.ts";
 export async function run(context: Context): Promise<number> {
   const { parsed } = context;
   const { wait, timeoutMs } = readWaitFlags(parsed);
-  const scope = needScope(context);
+  const scope = await resolveScope(context);
   const dryRun = parsed.has("dry-run");
   await using watch = watchScope(context, scope);
   const plan = await sendAction(context, scope, {

@@ -95,6 +95,11 @@ describe("fairlead doctor", () => {
     assert.equal(code, 1);
     assert.equal(find("engine")?.id, "FL0850");
     assert.equal(find("api")?.verdict, "unknown");
+    const named = await examine(["--only", "engine"], {
+      DOCKER_HOST: "unix:///nosuch.sock",
+      FAIRLEAD_ENGINE_ENDPOINT: "unix:///another.sock",
+    });
+    assert.match(named.find("engine")?.facts?.join(" ") ?? "", /another\.sock/);
   });
 
   test("a port that is taken is told with who holds it", async () => {
