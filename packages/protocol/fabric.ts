@@ -19,6 +19,8 @@ export const JoinAnswer = z.strictObject({
   scope: z.string(),
   /** Key of the scope: with it agents prove to each other that they joined. */
   key: z.string(),
+  /** How callers choose among instances of a service that says nothing itself. */
+  route: z.string().max(255).optional(),
 });
 export type JoinAnswer = z.infer<typeof JoinAnswer>;
 

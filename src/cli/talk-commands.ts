@@ -24,6 +24,7 @@ export const TALK_COMMANDS: readonly Command[] = [
     ],
     flags: [
       { name: "stream", text: "the method answers with a stream: a line for each item" },
+      { name: "explain", text: "say on stderr why it went where it went" },
       timeout,
       ...SCOPE,
     ],

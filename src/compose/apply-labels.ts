@@ -110,6 +110,7 @@ function writeValue(word: string, value: Tree): string {
     const least = parts.get("min") ?? "1";
     return [`${least}..${parts.get("max") ?? least}`, ...rest("min", "max")].join(" ");
   }
+  if (word === "route") return [parts.get("by"), ...rest("by")].filter(Boolean).join(" ");
   if (word === "capture") return [...rest("for"), parts.get("for") ?? ""].join(" ").trim();
   if (word === "port") return [parts.get("port"), parts.get("protocol")].filter(Boolean).join("/");
   return rest().join(" ");
@@ -136,9 +137,10 @@ function checkWord(word: string, entry: Entry, findings: Findings): boolean {
     }
     return true;
   }
+  const problem = known.problem === undefined ? "" : `: ${known.problem(value)}`;
   findings.warn(
     composeErrors["bad-label"],
-    `${LABEL_PREFIX}${word}: "${value}" has no effect`,
+    `${LABEL_PREFIX}${word}: "${value}" has no effect${problem}`,
     entry.value.at,
     `write ${known.form}`,
   );

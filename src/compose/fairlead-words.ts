@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fairlead.* labels: the contract between a Compose file and Fairlead at run time.
+import { parsePolicy } from "@fairlead/routing/parse-policy.ts";
+import { STRATEGIES } from "@fairlead/routing/policy.ts";
 import { parseDuration } from "#base/duration.ts";
 
 /** One label: what it means, what its value may be. */
@@ -8,6 +10,8 @@ export interface LabelWord {
   /** The form of the value, in words and with an example. */
   readonly form: string;
   readonly check: (value: string) => boolean;
+  /** What is wrong with a value that is not right, where more is known than its form. */
+  readonly problem?: (value: string) => string;
   /** False for what only makes sense for one service, and so not in a top-level x-fairlead. */
   readonly common: boolean;
   /** Why a good value has no effect, or not its whole one, in this version; undefined when it has. */
@@ -150,6 +154,16 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     doc: "What is done when an instance fails, and how often in which time.",
     form: "restart, replace, alert or off, and max=ACTS/TIME, for example restart max=3/10m",
     check: (v) => readHeal(v) !== undefined,
+    common: true,
+  },
+  route: {
+    doc: "How callers choose among its instances, and what is done about those that fail or are slow.",
+    form: `${STRATEGIES.join(", ").replace("hash", "hash:HEADER")}, and options, for example ewma eject=5 hedge=p95`,
+    check: (v) => parsePolicy(v).ok,
+    problem: (v) => {
+      const parsed = parsePolicy(v);
+      return parsed.ok ? "" : parsed.problem;
+    },
     common: true,
   },
   "allow.from": {

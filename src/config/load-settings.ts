@@ -46,6 +46,7 @@ const OTHER_VARIABLES = new Set([
   "FAIRLEAD_FABRIC",
   "FAIRLEAD_NAME",
   "FAIRLEAD_TICKET",
+  "FAIRLEAD_ROUTE",
 ]);
 
 function listDefaults(options: LoadOptions): Record<string, string | number> {
@@ -62,8 +63,18 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     "engine.parallelism": 32,
     "fabric.socket": "",
     "fabric.listen": "off",
+    "fabric.route": "ewma",
     "dns.listen": "off",
     "dns.upstreams": "",
+    "discovery.multicast": "auto",
+    "discovery.keyFile": "",
+    "discovery.group": "239.255.71.17",
+    "discovery.port": 7_118,
+    "discovery.interface": "",
+    "discovery.heartbeatMs": 5_000,
+    "discovery.plainScope": "",
+    "discovery.seeds": "",
+    "discovery.seedsListen": "0.0.0.0:7119",
     "decisions.keepDays": 30,
     "decisions.sizeMaxBytes": 268_435_456,
   };

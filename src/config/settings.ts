@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one schema of a node's settings. Types, checks, defaults and docs/reference/config.md follow from it.
+import { parsePolicy } from "@fairlead/routing/parse-policy.ts";
 import { z } from "zod";
 import { parseDuration } from "#base/duration.ts";
 import { parseSize } from "#base/size.ts";
@@ -45,6 +46,10 @@ const listen = z
   .refine((text) => text === "off" || Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, {
     message: "has a port above 65535",
   });
+const route = z.string().superRefine((text, context) => {
+  const parsed = parsePolicy(text);
+  if (!parsed.ok) context.addIssue({ code: "custom", message: parsed.problem });
+});
 const hostName = z
   .string()
   .regex(
@@ -82,6 +87,9 @@ export const SettingsSchema = z.strictObject({
       .regex(/^(\/.*)?$/, "has to be an absolute path, or empty")
       .describe("Path of the unix socket on which programs of this host join the fabric."),
     listen: listen.describe("Address and port on which others join the fabric with a ticket."),
+    route: route.describe(
+      "How callers choose among instances of a service that says nothing itself.",
+    ),
   }),
   dns: z.strictObject({
     listen: listen.describe(
@@ -92,6 +100,43 @@ export const SettingsSchema = z.strictObject({
       .describe(
         "Name servers for all other names, IP:PORT with commas between; empty follows resolv.conf.",
       ),
+  }),
+  discovery: z.strictObject({
+    multicast: z
+      .enum(["auto", "on", "off"])
+      .describe(
+        "Whether agents of this node are told to other hosts by multicast, and theirs heard; auto: where there is a key.",
+      ),
+    keyFile: z
+      .string()
+      .regex(/^(\/.*)?$/, "has to be an absolute path, or empty")
+      .describe(
+        "File with the key by which hosts prove that they belong together: 16 bytes or more, the same on all.",
+      ),
+    group: z
+      .string()
+      .regex(/^(22[4-9]|23\d)(\.\d{1,3}){3}$/, "has to be an IPv4 multicast address")
+      .describe("IPv4 address of the group."),
+    port: count(1, 65_535).describe("UDP port of the group."),
+    interface: z
+      .string()
+      .describe("Name or IPv4 address of the interface to use; empty takes the route's."),
+    heartbeatMs: duration(100, 60_000).describe(
+      "A host that is silent for twice as long is offline.",
+    ),
+    plainScope: z
+      .string()
+      .regex(/^([a-z0-9][a-z0-9_-]{0,62})?$/, "has to be the name of a scope, or empty")
+      .describe(
+        "Scope for what says HEARTBEAT|service|address without any proof; empty does not listen to it.",
+      ),
+    seeds: z
+      .string()
+      .regex(/^(\S+:\d{1,5}(,\S+:\d{1,5})*)?$/, "has to be HOST:PORT, with commas between")
+      .describe("Other nodes to tell and to hear where multicast does not pass."),
+    seedsListen: listen.describe(
+      "IPv4 address and UDP port on which others that name this node as a seed are heard.",
+    ),
   }),
   decisions: z.strictObject({
     keepDays: count(1, 3_650).describe("Days that decisions are kept."),
@@ -148,6 +193,10 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "lets programs join that cannot open a socket of this host",
     cost: "frames are not encrypted",
   },
+  "fabric.route": {
+    effect: "agents follow it from when they next join",
+    cost: "none",
+  },
   "dns.listen": {
     effect: "containers that Fairlead makes are told to ask there when its port is 53",
     cost: "names of services can be read by whoever reaches the address",
@@ -156,6 +205,34 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "names outside of fairlead.internal are asked there",
     cost: "none",
     otherwise: "the name servers of /etc/resolv.conf",
+  },
+  "discovery.multicast": {
+    effect: "on: it is an error when there is no key; off: nothing is sent to the group",
+    cost: "names and addresses of agents can be read by whoever reads the network",
+  },
+  "discovery.keyFile": {
+    effect: "names the key",
+    cost: "whoever has it can tell of agents that are not there",
+    otherwise: "discovery-key in stateDir, if there is one",
+  },
+  "discovery.group": { effect: "hosts see those of the same group only", cost: "none" },
+  "discovery.port": { effect: "hosts see those of the same port only", cost: "none" },
+  "discovery.interface": { effect: "names the network in which hosts are found", cost: "none" },
+  "discovery.heartbeatMs": {
+    effect: "lower sees sooner that a host is dead",
+    cost: "three datagrams a heartbeat from each host to all others",
+  },
+  "discovery.plainScope": {
+    effect: "shows programs that only say HEARTBEAT, with `plain` as their source",
+    cost: "anybody in the network can make such a line; nothing is ever sent there",
+  },
+  "discovery.seeds": {
+    effect: "of two nodes one has to name the other",
+    cost: "three datagrams a heartbeat to each",
+  },
+  "discovery.seedsListen": {
+    effect: '"off" neither hears nor tells seeds; unused where there is no key',
+    cost: "a UDP port that answers nobody without the key",
   },
   "decisions.keepDays": {
     effect: "a longer past for why",

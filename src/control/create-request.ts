@@ -117,11 +117,13 @@ function resolveEndpoints(
 
 /** What an agent finds in its environment; what its owner set stays. */
 function makeFabricEnv(place: Place, service: ServiceIntent, ticket: string): readonly string[] {
-  const env = {
+  const route = service.container.Labels?.["fairlead.route"];
+  const env: Readonly<Record<string, string>> = {
     FAIRLEAD_FABRIC: `unix:${FABRIC_DIRECTORY}/fabric.sock`,
     FAIRLEAD_NAME: service.name,
     FAIRLEAD_SCOPE: place.intent.scope,
     FAIRLEAD_TICKET: ticket,
+    ...(route === undefined ? {} : { FAIRLEAD_ROUTE: route }),
   };
   const own = new Set((service.container.Env ?? []).map((entry) => entry.split("=")[0]));
   return Object.entries(env).flatMap(([key, value]) => (own.has(key) ? [] : [`${key}=${value}`]));

@@ -27,6 +27,8 @@ export interface FabricOptions {
   readonly socket: string;
   /** `host:port`, or `off`. Who dials in over TCP needs a ticket, as containers do. */
   readonly listen: string;
+  /** How callers choose among instances of a service that says nothing itself. */
+  readonly route: string;
   /** Secret of the node, from which tickets and the keys of scopes are derived. */
   readonly secret: string;
   /** File of the messages that are kept. */
@@ -129,6 +131,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
       routes,
       judge: (record) => sickList.judge(record),
       node: options.node,
+      route: options.route,
       nowMs: () => clock.nowMs(),
       keyOf: (scope) => derive(secret, "scope", scope),
       pick: (candidates) => {

@@ -181,6 +181,7 @@ async function startFabric(parts: NodeParts): Promise<Fabric> {
       node: { id: createId("node", clock.nowMs(), random), name: settings.nodeName },
       socket: socket === "" ? join(dirname(settings.socket), "fabric", "fabric.sock") : socket,
       listen: settings.fabric.listen,
+      route: settings.fabric.route,
       logPath: join(settings.stateDir, "messages", "log.db"),
       secret: await readToken(settings.stateDir, "fabric-secret"),
     },
@@ -198,7 +199,7 @@ async function openTalk(
   const { settings, clock, random, logger } = parts;
   const fabric = stack.use(await startFabric(parts));
   const hands = { store, fabric, decisions, clock, random, logger };
-  const discovery = stack.use(await startDiscovery({ nodeName: settings.nodeName, ...hands }));
+  const discovery = stack.use(await startDiscovery({ settings, ...hands }));
   const dns = await startDns(settings, { clock, logger });
   if (dns !== undefined) stack.use(dns);
   return { fabric, discovery, dns };

@@ -21,6 +21,8 @@ export interface HubOptions {
   readonly registry: Registry;
   /** Name and id of the node. */
   readonly node: { readonly id: string; readonly name: string };
+  /** How agents choose among instances of a service that says nothing itself. */
+  readonly route?: string;
   readonly nowMs: () => number;
   /** Key of a scope, with which its agents prove to each other that they joined. */
   readonly keyOf: (scope: string) => string;
@@ -164,6 +166,7 @@ export function createHub(options: HubOptions): Hub {
       node: options.node,
       scope: caller.scope,
       key: options.keyOf(caller.scope),
+      ...(options.route === undefined ? {} : { route: options.route }),
     };
     conversation.trySend(encodeJson(answer));
   }

@@ -103,6 +103,7 @@ export class Agent implements AsyncDisposable {
       scope: this.scope,
       name: this.name,
       locality: options.locality ?? {},
+      nodeRoute: () => this.#session.answer?.route,
       directory: this.#directory,
       peers: this.#peers,
       nodeLink: (signal) => this.#session.link(signal),

@@ -61,17 +61,27 @@ export function checkRoute(route: string | undefined): void {
   );
 }
 
-/** What the caller's contract says, else what the newest instance says, else the default. */
-export function choosePolicy(own: string, records: readonly AgentRecord[]): Chosen {
+/** What the node says for all, or what holds without it: a node that is newer may say what is not known here. */
+function readBase(text: string | undefined): Policy {
+  const parsed = text === undefined ? undefined : parsePolicy(text);
+  return parsed?.ok === true ? parsed.policy : POLICY_DEFAULT;
+}
+
+/** What the caller's contract says, else what the newest instance says, else what the node says for all. */
+export function choosePolicy(
+  own: string,
+  records: readonly AgentRecord[],
+  base: Policy = POLICY_DEFAULT,
+): Chosen {
   const [newest] = records
     .filter(({ tags }) => tags[ROUTE_TAG] !== undefined)
     .toSorted((a, b) => b.joinedAtMs - a.joinedAtMs);
   const source = own === "" ? "service" : "contract";
   const text = own === "" ? newest?.tags[ROUTE_TAG] : own;
-  if (text === undefined) return { policy: POLICY_DEFAULT, source: "default" };
-  const parsed = parsePolicy(text);
+  if (text === undefined) return { policy: base, source: "default" };
+  const parsed = parsePolicy(text, base);
   if (parsed.ok) return { policy: parsed.policy, source };
-  return { policy: POLICY_DEFAULT, source: "default", problem: `"${text}": ${parsed.problem}` };
+  return { policy: base, source: "default", problem: `"${text}": ${parsed.problem}` };
 }
 
 /** One target. */
@@ -103,9 +113,9 @@ export class Choosing {
   }
 
   /** The registry has changed. What is known of instances is kept unless the policy is another. */
-  learn(records: readonly AgentRecord[]): void {
+  learn(records: readonly AgentRecord[], nodeRoute?: string): void {
     this.#candidates = records.map(toCandidate);
-    const chosen = choosePolicy(this.#own, records);
+    const chosen = choosePolicy(this.#own, records, readBase(nodeRoute));
     const { policy } = this.#chosen;
     this.#chosen = chosen;
     if (writePolicy(policy) === writePolicy(chosen.policy)) return;

@@ -49,6 +49,8 @@ export interface RouterOptions {
   readonly scope: string;
   readonly name: string;
   readonly locality: Locality;
+  /** What the node says for services that say nothing themselves. */
+  readonly nodeRoute: () => string | undefined;
   readonly directory: Registry;
   readonly peers: Peers;
   readonly nodeLink: (signal?: AbortSignal) => Promise<Link>;
@@ -223,7 +225,7 @@ export class Router {
     this.#choosing.set(key, choosing);
     const [oldest = key] = this.#choosing.keys();
     if (this.#choosing.size > TARGETS_MAX) this.#choosing.delete(oldest);
-    choosing.learn(this.#search(target));
+    choosing.learn(this.#search(target), this.#options.nodeRoute());
     if (this.#fresh.size >= TARGETS_MAX) this.#fresh.clear();
     this.#fresh.set(key, choosing);
     return choosing;

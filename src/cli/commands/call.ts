@@ -4,6 +4,7 @@ import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { withFabric } from "#cli/join-fabric.ts";
+import { renderRoute } from "#cli/render-route.ts";
 
 function parseInput(text: string): unknown {
   try {
@@ -30,13 +31,22 @@ export async function run(context: Context): Promise<number> {
   const timeout = parsed.waitMs("timeout");
   const options = { signal, ...(timeout === undefined ? {} : { timeout }) };
   return withFabric(context, async (own) => {
-    if (parsed.has("stream")) {
-      for await (const item of own.stream(agent, method, input, options))
-        await out.stream(item, (one) => JSON.stringify(one));
+    const explain = (): void => {
+      if (!parsed.has("explain")) return;
+      for (const line of renderRoute(own.explainRoute({ agent }), agent, out.noteStyle))
+        out.warn(line);
+    };
+    try {
+      if (parsed.has("stream")) {
+        for await (const item of own.stream(agent, method, input, options))
+          await out.stream(item, (one) => JSON.stringify(one));
+        return EXIT.ok;
+      }
+      const answer = await own.call(agent, method, input, options);
+      await out.stream(answer ?? null, (one) => JSON.stringify(one, null, 2));
       return EXIT.ok;
+    } finally {
+      explain();
     }
-    const answer = await own.call(agent, method, input, options);
-    await out.stream(answer ?? null, (one) => JSON.stringify(one, null, 2));
-    return EXIT.ok;
   });
 }

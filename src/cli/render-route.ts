@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a call went where it went, for people.
+import type { RouteExplanation } from "@fairlead/sdk";
+import { formatDuration } from "#base/duration.ts";
+import type { Style } from "./style.ts";
+import { renderTable, type Column } from "./table.ts";
+
+type Row = RouteExplanation["candidates"][number];
+
+const SOURCES: Readonly<Record<RouteExplanation["source"], string>> = {
+  contract: "said by the caller's contract",
+  service: "said by the service",
+  default: "the node's default",
+};
+
+const UNITS: Readonly<Record<RouteExplanation["unit"], (score: number) => string>> = {
+  ms: (score) => (score === 0 ? "not measured" : `${score.toFixed(2)} ms`),
+  calls: (score) => `${Number(score.toFixed(2))} calls`,
+  turns: (score) => `${score.toFixed(2)} turns`,
+};
+
+/** The policy, the choices that were made, every candidate with its score or why it was left out. */
+export function renderRoute(
+  route: RouteExplanation,
+  name: string,
+  style: Style,
+): readonly string[] {
+  const chosen = new Map<string, number>();
+  for (const { id } of route.choices) chosen.set(id, (chosen.get(id) ?? 0) + 1);
+  const columns: readonly Column<Row>[] = [
+    { key: "id", title: "INSTANCE", value: ({ id }) => id },
+    { key: "node", title: "NODE", value: ({ id }) => route.records[id]?.node ?? "" },
+    { key: "score", title: "SCORE", value: ({ score }) => UNITS[route.unit](score) },
+    { key: "weight", title: "WEIGHT", value: ({ weight }) => String(Number(weight.toFixed(2))) },
+    { key: "inFlight", title: "CALLS", value: ({ inFlight }) => String(inFlight) },
+    {
+      key: "latency",
+      title: "LATENCY",
+      value: ({ latencyMs }) => (latencyMs === 0 ? "" : formatDuration(latencyMs)),
+    },
+    { key: "asked", title: "ASKED", value: ({ id }) => String(chosen.get(id) ?? 0) },
+    { key: "excluded", title: "LEFT OUT", value: ({ excluded }) => excluded ?? "" },
+  ];
+  return [
+    `route of ${name}: ${route.policy}, ${SOURCES[route.source]}`,
+    `  ${route.rule}`,
+    ...(route.problem === undefined ? [] : [`  not followed: ${route.problem}`]),
+    ...(route.panic ? ["  too few are well, so all are used"] : []),
+    ...renderTable(route.candidates, columns, style).map((line) => `  ${line}`),
+  ];
+}
