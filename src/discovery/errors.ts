@@ -52,6 +52,14 @@ export const discoveryErrors = defineErrors({
     cause: "A watcher read more slowly than agents came and went",
     remedy: "watch again: a watch begins with all agents there are",
   },
+  "discovery-key-missing": {
+    id: "FL0959",
+    code: "failed_precondition",
+    cause:
+      "Multicast or seeds are asked for, and there is no key of 16 bytes or more by which hosts prove that they belong together",
+    remedy:
+      "make one (`head -c 32 /dev/urandom | base64`), put it into discovery-key in the state directory of every host, readable by the node only",
+  },
   "discovery-closed": {
     id: "FL0958",
     code: "failed_precondition",

@@ -8,6 +8,7 @@ import type { Clock, Random } from "#base/clock.ts";
 import { formatDuration } from "#base/duration.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
+import type { Settings } from "#config/settings.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import { announceAgents } from "#discovery/announce-agents.ts";
 import type { Discovery } from "#discovery/discovery.ts";
@@ -16,9 +17,11 @@ import { openRegistry } from "#discovery/registry/open-registry.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { Store } from "#store/store.ts";
+import { openDatagramWays } from "./start-discovery-datagrams.ts";
+import type { OpenedWay } from "./start-discovery-way.ts";
 
 export interface DiscoveryHands {
-  readonly nodeName: string;
+  readonly settings: Settings;
   readonly store: Store;
   readonly fabric: Pick<Fabric, "registry">;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
@@ -34,14 +37,6 @@ export interface RunningDiscovery extends AsyncDisposable {
   readWays(): readonly DiscoveryWay[];
 }
 
-/** One way, and what is said of it. */
-export interface OpenedWay {
-  readonly kind: Source;
-  /** Absent where the way is off or could not be opened. */
-  readonly discovery?: Discovery;
-  read(): DiscoveryWay;
-}
-
 /** Commands of people join for a moment: nobody elsewhere is told. */
 const FACE_TAG = "face";
 const LOAD_INTERVAL_MS = 5_000;
@@ -50,8 +45,8 @@ const SWEEP_MS = 30_000;
 const REWATCH_MS = 1_000;
 
 async function openRegistryWay(hands: DiscoveryHands): Promise<OpenedWay> {
-  const { store, nodeName, clock, random, logger } = hands;
-  const options = { store, name: nodeName, settleMs: SETTLE_MS };
+  const { store, settings, clock, random, logger } = hands;
+  const options = { store, name: settings.nodeName, settleMs: SETTLE_MS };
   const discovery = await openRegistry(options, { clock, random, logger });
   return {
     kind: "registry",
@@ -98,11 +93,16 @@ function toView({ record, source, offlineSinceMs }: Neighbour): AgentView {
 export async function startDiscovery(hands: DiscoveryHands): Promise<RunningDiscovery> {
   const { fabric, decisions, clock, logger } = hands;
   await using stack = new AsyncDisposableStack();
-  const opened: OpenedWay[] = [await openRegistryWay(hands)];
+  const opened: OpenedWay[] = [];
+  const keep = (way: OpenedWay): void => {
+    opened.push(way);
+    if (way.discovery !== undefined) stack.use(way.discovery);
+  };
+  for (const way of await openDatagramWays(hands.settings, hands)) keep(way);
+  keep(await openRegistryWay(hands));
   const ways = opened.flatMap(({ kind, discovery }) =>
     discovery === undefined ? [] : [{ kind, discovery }],
   );
-  for (const { discovery } of ways) stack.use(discovery);
   const neighbours = createNeighbours();
   const announcer = stack.use(
     announceAgents(

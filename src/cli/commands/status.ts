@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Alert, NodeStatus } from "@fairlead/protocol/views.ts";
+import type { Alert, DiscoveryWay, NodeStatus } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
 import { formatSize } from "#base/size.ts";
 import type { Context } from "#cli/context.ts";
@@ -47,6 +47,19 @@ function describeAlert(alert: Alert): Row {
   ] as Row;
 }
 
+function describeWay({ kind, where, state, problem, peers, counters }: DiscoveryWay): Row {
+  if (state === "failed")
+    return ["warn", "discovery", `${kind} ${where}: ${problem ?? "failed"}`, "fairlead doctor"];
+  const { unauthenticated = 0, replayed = 0, malformed = 0 } = counters;
+  const ignored = [
+    `${unauthenticated} without the key`,
+    `${replayed} replayed`,
+    `${malformed} malformed`,
+  ];
+  const heard = formatCount(peers.length, "node");
+  return ["good", "discovery", `${kind} ${where}: ${heard} heard; ignored ${ignored.join(", ")}`];
+}
+
 function renderStatus(status: NodeStatus, style: Style): string[] {
   const { services, instances, unhealthy, scopes } = status;
   const fleet = `${formatCount(services, "service")}, ${formatCount(instances, "instance")}, ${unhealthy} unhealthy`;
@@ -65,6 +78,10 @@ function renderStatus(status: NodeStatus, style: Style): string[] {
       `${formatCount(status.decisionsToday, "decision")} today`,
       "fairlead decisions -A",
     ],
+    // The registry alone is nothing to tell of: on one host there is nothing else.
+    ...(status.discovery ?? [])
+      .filter(({ kind, state }) => kind !== "registry" && state !== "off")
+      .map(describeWay),
     ...status.alerts.map(describeAlert),
   ];
   const up = formatDuration(Date.now() - status.startedAtMs);

@@ -20,7 +20,7 @@ import {
   PART_BYTES_MAX,
 } from "./datagram.ts";
 import { createGate, type Gate } from "./gate.ts";
-import type { MulticastDiscovery } from "./join-multicast.ts";
+import type { MulticastDiscovery } from "./start-member.ts";
 import { createSealer } from "./seal.ts";
 
 const COUNT = Number(process.env["FAIRLEAD_FUZZ_COUNT"] ?? 20_000);

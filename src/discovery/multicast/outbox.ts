@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is to be sent, and when. Requests of a moment are gathered, so that a hundred who ask get one answer.
-import type { Socket } from "node:dgram";
 import type { Clock, Random } from "#base/clock.ts";
+import type { Carrier } from "./carrier.ts";
 import { encodeDatagram, type Message } from "./datagram.ts";
 import type { OwnRecords } from "./own-records.ts";
 import type { Sealer } from "./seal.ts";
 
 export interface OutboxOptions {
-  /** Connected to the group. */
-  readonly socket: Socket;
+  readonly carrier: Pick<Carrier, "send">;
   readonly sealer: Sealer;
   readonly own: OwnRecords;
   readonly sender: string;
@@ -50,7 +49,7 @@ export function createOutbox(
   options: OutboxOptions,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Outbox {
-  const { socket, sealer, own, sender, incarnation, heartbeatMs } = options;
+  const { carrier, sealer, own, sender, incarnation, heartbeatMs } = options;
   const closing = new AbortController();
   const wanted = new Set<number>();
   const sending = new Set<Promise<void>>();
@@ -68,7 +67,7 @@ export function createOutbox(
     const { promise, resolve } = Promise.withResolvers<void>();
     sending.add(promise);
     // A network that is away is no error here: beats go on, and are heard when it is back.
-    socket.send(sealer.seal(bytes), () => {
+    carrier.send(sealer.seal(bytes), () => {
       sending.delete(promise);
       resolve();
     });

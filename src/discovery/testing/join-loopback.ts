@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Members of a group on the loopback interface: real datagrams, and nobody outside hears them.
 import { silentLogger } from "#base/logger.ts";
-import { joinMulticast, type MulticastDiscovery } from "#discovery/multicast/join-multicast.ts";
+import { joinMulticast } from "#discovery/multicast/join-multicast.ts";
+import type { MulticastDiscovery } from "#discovery/multicast/start-member.ts";
 import type { MulticastOptions } from "#discovery/multicast/multicast-options.ts";
 import { createTestClock } from "./test-clock.ts";
 

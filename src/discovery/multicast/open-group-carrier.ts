@@ -3,14 +3,8 @@ import { createSocket, type Socket, type SocketOptions } from "node:dgram";
 import { once } from "node:events";
 import { FairleadError } from "#base/errors.ts";
 import { discoveryErrors } from "#discovery/errors.ts";
+import type { Carrier } from "./carrier.ts";
 import type { CheckedOptions } from "./multicast-options.ts";
-
-export interface GroupSockets {
-  /** Hears the group, and nothing that is sent to this host alone. */
-  readonly ear: Socket;
-  /** Connected to the group: what is sent to it from elsewhere never comes in. */
-  readonly mouth: Socket;
-}
 
 /** Small: of a flood the kernel drops what would only be thrown away here. */
 const BUFFER_BYTES = 262_144;
@@ -27,8 +21,32 @@ async function bind(socket: Socket, port: number, address: string | undefined): 
   await listening;
 }
 
-/** Two sockets in the group, heard by all others of this host too. Throws `multicast-unavailable`. */
-export async function openGroupSockets(options: CheckedOptions): Promise<GroupSockets> {
+/** The two sockets as one. */
+function joinSockets(ear: Socket, mouth: Socket): Carrier {
+  return {
+    ear,
+    localAddress: mouth.address().address,
+    canBeDeaf: true,
+    send: (bytes, done) => mouth.send(bytes, done),
+    noteSource: () => undefined,
+    onError(listener) {
+      ear.on("error", listener);
+      mouth.on("error", listener);
+    },
+    async close() {
+      const closed = Promise.all([once(ear, "close"), once(mouth, "close")]);
+      ear.close();
+      mouth.close();
+      await closed;
+    },
+  };
+}
+
+/**
+ * Two sockets in the group, heard by all others of this host too: one hears the group and nothing that is sent to this
+ * host alone, one sends and hears nothing. Throws `multicast-unavailable`.
+ */
+export async function openGroupCarrier(options: CheckedOptions): Promise<Carrier> {
   const { group, port, interfaceAddress, hops } = options;
   const ear = createSocket({ ...OPTIONS, reuseAddr: true, recvBufferSize: BUFFER_BYTES });
   const mouth = createSocket(OPTIONS);
@@ -42,7 +60,7 @@ export async function openGroupSockets(options: CheckedOptions): Promise<GroupSo
     const connected = once(mouth, "connect");
     mouth.connect(port, group);
     await connected;
-    return { ear, mouth };
+    return joinSockets(ear, mouth);
   } catch (error) {
     ear.close();
     mouth.close();
