@@ -14,7 +14,16 @@ interface Need {
   readonly package: string;
 }
 
-const PLACES = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const PLACES = [
+  "/usr/local/sbin",
+  "/usr/local/bin",
+  "/usr/sbin",
+  "/usr/bin",
+  "/sbin",
+  "/bin",
+  // Modules of Debian's Python.
+  "/usr/lib/python3/dist-packages",
+];
 
 /** What running an engine of the project's own takes. */
 export const ENGINE_NEEDS: readonly Need[] = [
@@ -37,6 +46,10 @@ export const TEST_NEEDS: readonly Need[] = [
   { program: "chromium", package: "chromium" },
   { program: "openssl", package: "openssl" },
   { program: "mkfs.ext4", package: "e2fsprogs" },
+  { program: "protoc", package: "protobuf-compiler" },
+  { program: "grpc_python_plugin", package: "protobuf-compiler-grpc" },
+  { program: "grpc", package: "python3-grpcio" },
+  { program: "google/protobuf", package: "python3-protobuf" },
 ];
 
 function say(line: string): void {
