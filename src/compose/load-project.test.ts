@@ -291,6 +291,17 @@ describe("fairlead settings", () => {
     assert.deepEqual(loaded.origins.find(["services", "a", "labels", "fairlead.ttl"])?.line, 9);
   });
 
+  test("a route is checked with the parser that agents use, and says what was probably meant", async () => {
+    const route = (text: string) =>
+      loadText(`services:\n  a:\n    image: x\n    labels: {fairlead.route: "${text}"}\n`);
+    assert.deepEqual((await route("hash:user-id eject=3")).diagnostics, []);
+    const [wrong] = (await route("ewma hegde=p95")).diagnostics;
+    assert.equal(wrong?.slug, "bad-label");
+    assert.match(wrong?.message ?? "", /"hegde" is no option of routing; did you mean "hedge"\?/);
+    const a = await one("x-fairlead: {route: {by: ewma, eject: 3}}");
+    assert.equal(a.labels?.["fairlead.route"], "ewma eject=3");
+  });
+
   test("lists of peers become the text that the label takes", async () => {
     const a = await one("x-fairlead: {allow: {from: [web, other/cron]}}");
     assert.equal(a.labels?.["fairlead.allow.from"], "web,other/cron");

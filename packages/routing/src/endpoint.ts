@@ -55,7 +55,7 @@ export interface Query {
   nowMs: number;
   /** From 0 to below 1. */
   random: () => number;
-  /** What consistent hashing hashes; undefined: any will do. */
+  /** What consistent hashing hashes; undefined where whoever is best will do. */
   key: string | undefined;
   /** Ids that were tried already. */
   avoid: ReadonlySet<string> | undefined;
