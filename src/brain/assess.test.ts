@@ -60,6 +60,21 @@ describe("assessScope()", () => {
       assert.equal(state, wanted, `case ${index}`);
   });
 
+  test("says why a service is at rest, and until when it is paused", () => {
+    const job = buildService({ restart: { policy: "default" } });
+    const [view] = assess(buildInput([job], [buildEnded(0)])).services;
+    assert.match(view?.reason ?? "", /^ended with code 0/);
+    assert.equal(view !== undefined && "pausedUntilMs" in view, false);
+    for (const [untilMs, shown] of [
+      [NOW_MS + 1, NOW_MS + 1],
+      [NOW_MS, undefined],
+    ]) {
+      const memories = { web: buildMemory({ pausedUntilMs: untilMs ?? 0 }) };
+      const paused = assess(buildInput([buildService()], [buildInstance()], { memories }));
+      assert.equal(paused.services[0]?.pausedUntilMs, shown);
+    }
+  });
+
   test("is settled only when all is at rest and nothing is decided or running", () => {
     const services = [buildService()];
     assert.equal(assess(buildInput(services, [buildInstance()])).settled, true);

@@ -69,6 +69,7 @@ describe("a service with a volume", () => {
       ["volume.create"],
     );
     assert.equal(waiting[0]?.reason, `waits for volume ${SCOPE}_data`);
+    assert.equal(waiting[0]?.kind, "blocked");
   });
 
   test("is made at once when the volume is there, which is not made again", () => {
@@ -77,6 +78,16 @@ describe("a service with a volume", () => {
       actions.map((action) => action.act),
       ["instance.create"],
     );
+  });
+
+  test("fails when the volume is not declared", () => {
+    const { actions, waiting } = plan({ ...data, key: "other" }, []);
+    assert.deepEqual(
+      actions.map((action) => action.act),
+      ["volume.create"],
+    );
+    assert.equal(waiting[0]?.kind, "failed");
+    assert.equal(waiting[0]?.reason, "uses volume data, which is not declared");
   });
 
   test("fails when an external volume does not exist, which is not made either", () => {

@@ -79,6 +79,28 @@ describe("resources", () => {
     assert.match(waiting[0]?.reason ?? "", /in use by other-web-1/);
   });
 
+  test("a network is not taken from it either where a service is on others as well", () => {
+    const guest = buildInstance({ scope: "other", addresses: { shop_default: "172.18.0.9" } });
+    const networks = [{ id: "n", name: "shop_default", driver: "bridge", labels: isOwnOf("shop") }];
+    const attachments = ["back", "default"].map((network) => ({ network }));
+    const web = buildService({ network: { kind: "networks", attachments } });
+    const intent = buildIntent([web], { networks: [buildNetwork()] });
+    const input = buildInput([], [], { intent, facts: buildFacts([guest], { networks }) });
+    assert.match(planReconcile(input).waiting[0]?.reason ?? "", /in use by other-web-1/);
+  });
+
+  test("a network is made anew once what the engine removes has left it, and says where it stands", () => {
+    const networks = [{ id: "n", name: "shop_default", driver: "bridge", labels: isOwnOf("shop") }];
+    const at = { file: "compose.yaml", line: 30 };
+    const intent = buildIntent([buildService()], { networks: [buildNetwork({ at })] });
+    const plan = (there: Parameters<typeof buildFacts>[0]) =>
+      planReconcile(buildInput([], [], { intent, facts: buildFacts(there, { networks }) })).actions;
+    assert.deepEqual(plan([buildInstance({ state: "removing" })]), []);
+    const [action] = plan([]);
+    assert.deepEqual([action?.act, action?.target], ["network.remove", "n"]);
+    assert.deepEqual(action?.rule, { text: "networks: default", at });
+  });
+
   test("what is external is waited for and never made", () => {
     const intent = buildIntent([buildService({ volumes: ["data"] })], {
       networks: [buildNetwork({ external: true, name: "lan" })],

@@ -124,6 +124,44 @@ describe("planReap()", () => {
     assert.deepEqual(names(reap([owner, child], NOW_MS + 59_000).actions), ["tool"]);
   });
 
+  test("takes an owner that is dead, or being removed, for gone", () => {
+    for (const state of ["dead", "removing"] as const) {
+      const child = tool({ "fairlead.owner": "web" });
+      assert.equal(reap([buildInstance({ state }), child]).actions.length, 1, state);
+    }
+  });
+
+  test("lets the last of several owners decide, in whatever order they are listed", () => {
+    const long = buildEnded(1, { slot: 1, finishedAtMs: NOW_MS - 300_000 });
+    const short = buildEnded(1, { slot: 2, finishedAtMs: NOW_MS - 1_000 });
+    const child = tool({ "fairlead.owner": "web" });
+    for (const owners of [
+      [long, short],
+      [short, long],
+    ]) {
+      assert.equal(reap([...owners, child]).wakeAtMs, NOW_MS + 59_000);
+      const lives = buildInstance({ slot: 3 });
+      assert.deepEqual(reap([...owners, lives, child]).actions, []);
+      assert.deepEqual(reap([lives, ...owners, child]).actions, []);
+    }
+  });
+
+  test("asks those of its own service, where a container names that, and not itself", () => {
+    const labels = { "fairlead.owner": "tool" };
+    const twins = [1, 2].map((slot) =>
+      tool(labels, { service: "tool", name: `tool-${slot}`, slot }),
+    );
+    assert.deepEqual(reap(twins).actions, []);
+    const [one, two] = twins;
+    assert.ok(one !== undefined && two !== undefined);
+    const gone: InstanceFact = { ...two, state: "dead" };
+    for (const pair of [
+      [one, gone],
+      [gone, one],
+    ])
+      assert.deepEqual(names(reap(pair).actions).toSorted(), ["tool-1"]);
+  });
+
   test("waits after a failure, and tries again", () => {
     const held = new Map([["reap/id-tool", { untilMs: NOW_MS + 500, reason: "no", final: false }]]);
     const instances = [tool({ "fairlead.ttl": "1s" })];
