@@ -124,6 +124,8 @@ export const DiscoveryWay = z.strictObject({
   state: z.enum(["on", "off", "failed"]),
   /** `239.255.71.17:7118 on eth0`. */
   where: z.string(),
+  /** IPv4 address of this host that it uses. */
+  address: z.string().optional(),
   /** Why it is off or failed. */
   problem: z.string().optional(),
   peers: z.array(

@@ -271,4 +271,12 @@ export const doctorErrors = defineErrors({
     cause: "Labels or keys in Compose files are not understood and have no effect",
     remedy: "correct them; fairlead explain LABEL says what each takes",
   },
+  "multicast-blocked": {
+    id: "FL0869",
+    code: "unavailable",
+    cause:
+      "Datagrams to the group do not arrive, so hosts do not find each other by multicast: a firewall, a bridge or the network drops them",
+    remedy:
+      "let UDP to the group pass (nft list ruleset, ip maddress show), or name the other nodes in discovery.seeds",
+  },
 });

@@ -90,6 +90,7 @@ function readOpen(kind: Kind, where: string, heartbeatMs: number, member: Multic
       kind,
       state: "on",
       where,
+      ...(member.localAddress === undefined ? {} : { address: member.localAddress }),
       peers: member.listPeers().map(({ sender, state, silentMs, agents }) => ({
         name: sender,
         state,

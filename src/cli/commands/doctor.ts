@@ -6,6 +6,7 @@ import { defaultStateDir } from "#config/default-paths.ts";
 import type { Context } from "#cli/context.ts";
 import { askEngine } from "#cli/doctor/ask-engine.ts";
 import type { Check, Evidence, Finding } from "#cli/doctor/check.ts";
+import { DISCOVERY_CHECK } from "#cli/doctor/discovery-check.ts";
 import { DOCKER_CHECKS } from "#cli/doctor/docker-checks.ts";
 import { HOST_CHECKS } from "#cli/doctor/host-checks.ts";
 import { KERNEL_CHECKS } from "#cli/doctor/kernel-checks.ts";
@@ -22,6 +23,7 @@ const CHECKS: readonly Check[] = [
   ...DOCKER_CHECKS,
   ...KERNEL_CHECKS,
   ...NET_CHECKS,
+  DISCOVERY_CHECK,
   ...HOST_CHECKS,
   ...NODE_CHECKS,
 ];
