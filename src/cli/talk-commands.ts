@@ -75,4 +75,18 @@ export const TALK_COMMANDS: readonly Command[] = [
     writes: false,
     load: () => import("./commands/ping.ts"),
   },
+  {
+    name: "bench",
+    group: "Talk",
+    summary: "how fast an agent is reached from here: round trips, and answers a second",
+    arguments: [AGENT],
+    flags: [
+      { name: "for", value: "duration", text: "how long to measure (4s)" },
+      { name: "size", value: "count", text: "bytes to carry there (128)" },
+      { name: "in-flight", value: "count", text: "questions under way at once (64)" },
+      ...SCOPE,
+    ],
+    writes: false,
+    load: () => import("./commands/bench.ts"),
+  },
 ];

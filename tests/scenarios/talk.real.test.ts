@@ -44,7 +44,7 @@ const talk = (...args: readonly string[]) => rig.cli([...args, "--scope", "talk"
 test("agents are listed with what they serve and hear", async () => {
   const { code, stdout } = await talk("agents");
   assert.equal(code, 0);
-  assert.match(stdout, /researcher +talk +agent +ok +research 1\.2\.0 +orders\.\*/);
+  assert.match(stdout, /researcher +talk +agent +ok +\S+ +research 1\.2\.0 +orders\.\*/);
   const { items } = (await rig.ask<{ items: { name: string }[] }>("agents?skill=none")).body;
   assert.deepEqual(items, []);
 });
@@ -99,6 +99,34 @@ test("ping names the instance that answered", async () => {
   const { code, stdout } = await talk("ping", "researcher", "-n", "2", "--size", "1000");
   assert.equal(code, 0);
   assert.match(stdout, new RegExp(`^${agent.id}  [\\d.]+ ms\n${agent.id}  [\\d.]+ ms\n$`));
+});
+
+test("bench measures round trips and answers a second", async () => {
+  const { code, stdout, stderr } = await talk(
+    "bench",
+    "researcher",
+    "--for",
+    "600ms",
+    "-o",
+    "jsonl",
+  );
+  assert.equal(code, 0, stderr);
+  const figures = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    figures.map(({ metric, unit }) => [metric, unit]),
+    [
+      ["round_trip", "ms"],
+      ["answers", "1/s"],
+    ],
+  );
+  assert.ok(
+    figures.every(({ p50, n }) => p50 > 0 && n > 0),
+    stdout,
+  );
+  assert.equal((await talk("bench", "nobody")).code, 2);
 });
 
 test("an agent joins again after the node was killed", async () => {
