@@ -93,24 +93,44 @@ function isExplained(source: Source, node: Node): boolean {
   return source.docEnds.has(before);
 }
 
-const DEEDS = new Set(["FunctionDeclaration", "ClassDeclaration"]);
+const DEEDS = /^(FunctionDeclaration|ClassDeclaration)$/;
+const ANYTHING = /./;
+/** Rooms that everybody reads: there types and constants are explained too. */
+const COMMON = /^(src\/(base|brain|model)|packages\/protocol)\//;
 
-/** Functions and classes that are exported without a doc comment, as `file:line`. */
-function findUnexplained(source: Source): string[] {
-  return source.body
-    .filter((node) => {
-      const exported = NODE.safeParse(node["declaration"]);
-      return (
-        node.type === "ExportNamedDeclaration" && exported.success && DEEDS.has(exported.data.type)
-      );
-    })
-    .filter((node) => !isExplained(source, node))
-    .map((node) => `${source.path}:${source.text.slice(0, node.start).split("\n").length}`);
+/** The name that a statement declares; the first of several. */
+function readName(node: Node): string {
+  const [first = node] = childrenOf(node).filter(({ type }) => type === "VariableDeclarator");
+  const id = z.looseObject({ name: z.string() }).safeParse(first["id"]);
+  return id.success ? id.data.name : "";
 }
 
-test("what a file lets others do is explained", () => {
-  assert.deepEqual(PRODUCT.flatMap(findUnexplained), []);
-  assert.equal(findUnexplained(parse("a.ts", "// Why.\nexport function f() {}\n")).length, 1);
+/**
+ * What is exported without a doc comment, as `file:line`. The type of a schema has the schema's name, and what is said
+ * of one is said of both.
+ */
+function findUnexplained(source: Source, kinds: RegExp): string[] {
+  const explained = new Set<string>();
+  return source.body.flatMap((node) => {
+    const exported = NODE.safeParse(node["declaration"]);
+    if (node.type !== "ExportNamedDeclaration" || !exported.success) return [];
+    const name = readName(exported.data);
+    if (isExplained(source, node)) explained.add(name);
+    if (!kinds.test(exported.data.type) || explained.has(name)) return [];
+    return [`${source.path}:${source.text.slice(0, node.start).split("\n").length}`];
+  });
+}
+
+test("what a file lets others do is explained, and in common rooms whatever it exports", () => {
+  const find = (source: Source): string[] =>
+    findUnexplained(source, COMMON.test(source.path) ? ANYTHING : DEEDS);
+  assert.deepEqual(PRODUCT.flatMap(find), []);
+  const count = (path: string, text: string): number => find(parse(path, text)).length;
+  assert.equal(count("a.ts", "// Why.\nexport function f() {}\n"), 1);
+  const schema = "/** Why. */\nexport const A = z.string();\nexport type A = z.infer<typeof A>;\n";
+  assert.equal(count("src/model/a.ts", schema), 0);
+  assert.equal(count("src/model/a.ts", schema.slice(12)), 2);
+  assert.equal(count("src/control/a.ts", schema.slice(12)), 0);
 });
 
 /** Where an import leads, as a path in the project; undefined for packages and Node's own. */

@@ -68,4 +68,5 @@ export type AgentRecord = z.infer<typeof AgentRecord>;
 export type AgentChange =
   | { readonly type: "up" | "changed"; readonly agent: AgentRecord }
   | { readonly type: "gone"; readonly agent: AgentRecord; readonly reason: GoneReason };
+/** left: it said so. expired: not heard of in time. connection-lost: as it says. replaced: another has its place. */
 export type GoneReason = "left" | "expired" | "connection-lost" | "replaced";

@@ -19,12 +19,14 @@ export const Healthcheck = z.strictObject({
 });
 export type Healthcheck = z.infer<typeof Healthcheck>;
 
+/** Where one port of a container is published; the key in `PortBindings` is `80/tcp`. */
 export const PortBinding = z.strictObject({
   HostIp: z.string().optional(),
   /** "" lets the engine choose; "8000-8010" gives a range to choose from. */
   HostPort: z.string().optional(),
 });
 
+/** One mount as the Engine API has it; which options count follows from `Type`. */
 export const Mount = z.strictObject({
   Type: z.enum(["bind", "volume", "tmpfs", "npipe", "cluster", "image"]),
   /** A path on the host, or the engine's name of a volume; empty for an anonymous volume. */

@@ -51,6 +51,7 @@ export const Trigger = z.strictObject({
 });
 export type Trigger = z.infer<typeof Trigger>;
 
+/** The rule that a decision follows, as it was written, and where: absent where nobody wrote it in a file. */
 export const Rule = z.strictObject({
   /** `restart max=5/10m`, `replicas: 3`, `depends_on db: healthy`. */
   text: z.string(),
@@ -58,9 +59,15 @@ export const Rule = z.strictObject({
 });
 export type Rule = z.infer<typeof Rule>;
 
+/**
+ * pending: written, not done yet. interrupted: the node ended before it knew. observed: told, deliberately not done.
+ */
 export const DecisionOutcome = z.enum(["pending", "done", "failed", "interrupted", "observed"]);
 export type DecisionOutcome = z.infer<typeof DecisionOutcome>;
 
+/**
+ * One act with its reasons. Times are the node's clock, in milliseconds since 1970; `budget` counts acts of the ladder.
+ */
 export const Decision = z.strictObject({
   /** `dec_…`; sorts by time. */
   id: z.string(),

@@ -81,6 +81,7 @@ export const InlineFile = z.strictObject({
 });
 export type InlineFile = z.infer<typeof InlineFile>;
 
+/** One entry of `depends_on`: `started`, `healthy` by its health check, or `completed` with code 0. */
 export const Dependency = z.strictObject({
   service: z.string(),
   condition: z.enum(["started", "healthy", "completed"]),
@@ -154,6 +155,7 @@ export const BuildIntent = z.strictObject({
 });
 export type BuildIntent = z.infer<typeof BuildIntent>;
 
+/** What one service is to be. Everything that was left out in the file has its default here. */
 export const ServiceIntent = z.strictObject({
   /** The key in the Compose file. */
   name: ServiceName,
@@ -189,6 +191,7 @@ export const ServiceIntent = z.strictObject({
 });
 export type ServiceIntent = z.infer<typeof ServiceIntent>;
 
+/** A network that services attach to; `hash` is of all whose change needs the network to be made anew. */
 export const NetworkIntent = z.strictObject({
   /** Key in the Compose file; "default" for the implied one. */
   key: z.string(),
@@ -222,6 +225,7 @@ export const NetworkIntent = z.strictObject({
 });
 export type NetworkIntent = z.infer<typeof NetworkIntent>;
 
+/** A named volume: `key` in the Compose file, `name` in the engine. It is never removed for a change. */
 export const VolumeIntent = z.strictObject({
   key: z.string(),
   name: z.string(),

@@ -15,17 +15,23 @@ import {
   ServiceView,
 } from "./views.ts";
 
+/** Answer of `GET /v1/scopes`: scopes. */
 export const ScopeList = listOf("ScopeList", ScopeView);
 export type ScopeList = z.infer<typeof ScopeList>;
+/** Answer of `GET /v1/services`: services. */
 export const ServiceList = listOf("ServiceList", ServiceView);
 export type ServiceList = z.infer<typeof ServiceList>;
+/** Answer of `GET /v1/instances`: instances. */
 export const InstanceList = listOf("InstanceList", InstanceView);
 export type InstanceList = z.infer<typeof InstanceList>;
+/** Answer of `GET /v1/decisions`: decisions, the newest first. */
 export const DecisionList = listOf("DecisionList", Decision);
 export type DecisionList = z.infer<typeof DecisionList>;
+/** Answer of `GET /v1/alerts`: open alerts. */
 export const AlertList = listOf("AlertList", Alert);
 export type AlertList = z.infer<typeof AlertList>;
 
+/** Answer of `GET /v1/agents`: agents of all scopes. */
 export const AgentList = listOf("AgentList", AgentView);
 export type AgentList = z.infer<typeof AgentList>;
 
@@ -42,6 +48,7 @@ export const QueueView = z.strictObject({
   oldestAtMs: z.number().optional(),
 });
 export type QueueView = z.infer<typeof QueueView>;
+/** Answer of `GET /v1/queues`: queues of the message log. */
 export const QueueList = listOf("QueueList", QueueView);
 export type QueueList = z.infer<typeof QueueList>;
 

@@ -65,6 +65,7 @@ export const TopologyDeclaration = z.discriminatedUnion("kind", [
   }),
 ]);
 export type TopologyDeclaration = z.infer<typeof TopologyDeclaration>;
+/** `star`, `ring`, `mesh`, `tree` or `custom`. */
 export type TopologyKind = TopologyDeclaration["kind"];
 /** The declaration of one kind. */
 export type DeclarationOf<K extends TopologyKind> = Extract<TopologyDeclaration, { kind: K }>;

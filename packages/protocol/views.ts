@@ -5,8 +5,10 @@ import { AgentRecord } from "./agent.ts";
 import { Decision } from "./decision.ts";
 import { Diagnostic, SourceRef } from "./intent.ts";
 
+/** Stands in every list; another version has other shapes. */
 export const API_VERSION = "fairlead/v1";
 
+/** manage: kept as the intent says. observe: looked at only, because nobody said `up` for it. */
 export const ScopeMode = z.enum(["manage", "observe"]);
 export type ScopeMode = z.infer<typeof ScopeMode>;
 
@@ -27,6 +29,7 @@ export const ServiceState = z.enum([
 ]);
 export type ServiceState = z.infer<typeof ServiceState>;
 
+/** A port as it is published now: of the host, and of the container behind it. */
 export const PublishedPort = z.strictObject({
   hostIp: z.string(),
   hostPort: z.number().int(),
@@ -34,6 +37,7 @@ export const PublishedPort = z.strictObject({
   protocol: z.string(),
 });
 
+/** One container. Times are the engine's clock, in milliseconds since 1970; absent while it has not happened. */
 export const InstanceView = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -58,6 +62,7 @@ export const InstanceView = z.strictObject({
 });
 export type InstanceView = z.infer<typeof InstanceView>;
 
+/** One service: how it stands, how many of its instances are as wanted, and those that are there. */
 export const ServiceView = z.strictObject({
   scope: z.string(),
   name: z.string(),
@@ -83,6 +88,7 @@ export const ServiceView = z.strictObject({
 });
 export type ServiceView = z.infer<typeof ServiceView>;
 
+/** Something that a person has to see to; open until it no longer holds. */
 export const Alert = z.strictObject({
   id: z.string(),
   scope: z.string(),
@@ -95,6 +101,7 @@ export const Alert = z.strictObject({
 });
 export type Alert = z.infer<typeof Alert>;
 
+/** One scope and its services: those of its intent, or of an observed one those that its containers name. */
 export const ScopeView = z.strictObject({
   scope: z.string(),
   mode: ScopeMode,
@@ -145,6 +152,7 @@ export const DiscoveryWay = z.strictObject({
 });
 export type DiscoveryWay = z.infer<typeof DiscoveryWay>;
 
+/** How the node itself stands. Times are its own clock, in milliseconds since 1970. */
 export const NodeStatus = z.strictObject({
   version: z.string(),
   node: z.string(),

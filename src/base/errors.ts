@@ -45,6 +45,7 @@ export interface Location {
   readonly column?: number;
 }
 
+/** What an error knows beyond its message. */
 export interface ErrorOptions {
   readonly cause?: unknown;
   /** What is known, in the order to print: `{ "held by": "dockerd" }`. Never a secret. */

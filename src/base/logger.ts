@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/**
+ * What varies in a log line, by name; undefined is left out. Units are in the names, secrets are never in the values.
+ */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** Constant messages, variables in fields; `error` only if a person should act. */

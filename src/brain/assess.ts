@@ -15,6 +15,7 @@ import { describeExit, diagnose } from "./diagnosis.ts";
 import { describeHeal } from "./heal.ts";
 import { hashOf, isHealthy, type ReconcileInput } from "./pass.ts";
 
+/** What a scope is judged by: the input of a pass, its result, and whether `down` was asked for. */
 export interface AssessInput extends ReconcileInput {
   readonly reconciliation: Reconciliation;
   readonly removing: boolean;

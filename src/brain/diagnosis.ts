@@ -13,6 +13,7 @@ const ENGINE_START_MS = 5_000;
 /** A run this long counts as good: the failures before it are forgiven. */
 export const GOOD_RUN_MS = 10_000;
 
+/** What is wrong with one instance. Times are the engine's, in milliseconds since 1970. */
 export type Diagnosis =
   /** Nothing to do: it runs and is not known to be ill, or the engine itself is acting on it. */
   | { readonly kind: "fine" }

@@ -31,6 +31,7 @@ export function resolveShared(
   return holders.find((instance) => instance.state === "running") ?? holders[0];
 }
 
+/** Why an instance has to leave the namespace that it has joined; `what` is a sentence for people. */
 export type NamespaceFault =
   | { readonly kind: "gone"; readonly what: string }
   | { readonly kind: "renewed"; readonly what: string };

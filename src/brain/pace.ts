@@ -17,6 +17,7 @@ export interface Pace {
   readonly refusal: { readonly reason: string; readonly untilMs: number | undefined };
 }
 
+/** What the pace of one service follows from; `partsOf` gives the containers of a slot, undefined for an empty one. */
 export interface PaceInput {
   readonly pass: Pass;
   readonly spec: ServiceIntent;

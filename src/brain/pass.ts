@@ -15,6 +15,9 @@ export interface Hold {
   readonly final: boolean;
 }
 
+/**
+ * All that planning looks at: what is wanted, observed and remembered of one scope, the time, and what is under way.
+ */
 export interface ReconcileInput {
   readonly intent: Intent;
   readonly facts: Facts;

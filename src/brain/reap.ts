@@ -16,6 +16,7 @@ const OWNER_ARRIVAL_MS = 10_000;
 /** Ids of containers are written whole or cut to this length, as the engine's tools print them. */
 const ID_LENGTH_MIN = 12;
 
+/** All containers of the engine, at `nowMs`. Keys in `busy` and `held` are `reap/` and the id of a container. */
 export interface ReapInput {
   readonly instances: readonly InstanceFact[];
   /**
@@ -28,6 +29,7 @@ export interface ReapInput {
   readonly held: ReadonlyMap<string, Hold>;
 }
 
+/** What is to be reaped now, when to look again, and what is only told. */
 export interface ReapResult extends Reconciliation {
   /** What would be reaped if its scope were managed. */
   readonly observed: readonly PlannedAction[];

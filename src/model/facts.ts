@@ -23,6 +23,7 @@ export const COMPOSE_LABELS = {
   configFiles: "com.docker.compose.project.config_files",
 } as const;
 
+/** The engine's words for what a container does. */
 export type InstanceState =
   | "created"
   | "running"
@@ -32,6 +33,7 @@ export type InstanceState =
   | "exited"
   | "dead";
 
+/** What the health check says; `none` without one, and while the container does not run. */
 export type InstanceHealth = "none" | "starting" | "healthy" | "unhealthy";
 
 /** One container. Times are the engine's wall clock in milliseconds. */
@@ -77,6 +79,7 @@ export interface InstanceFact {
   }[];
 }
 
+/** A network as the engine lists it. */
 export interface NetworkFact {
   readonly id: string;
   readonly name: string;
@@ -84,6 +87,7 @@ export interface NetworkFact {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** A volume as the engine lists it. */
 export interface VolumeFact {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -49,7 +49,9 @@ export interface ServiceMemory {
   readonly stoppedByHand: Readonly<Record<string, number>>;
 }
 
+/** Of a service that nothing is remembered of. */
 export const EMPTY_SERVICE_MEMORY: ServiceMemory = { slots: {}, adopted: {}, stoppedByHand: {} };
+/** Of a slot on which nothing was done. */
 export const EMPTY_SLOT_MEMORY: SlotMemory = { acts: [], consecutive: 0 };
 
 /** Service name to memory. */
