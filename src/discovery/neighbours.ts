@@ -31,6 +31,8 @@ interface Known {
   offlineSinceMs: number | undefined;
 }
 
+/** Of several ways the one that is told. */
+const NEAREST_FIRST: readonly Source[] = ["multicast", "seeds", "registry"];
 const OFFLINE_KEPT_MS = 600_000;
 const OFFLINE_MAX = 1_000;
 
@@ -85,7 +87,7 @@ export function createNeighbours(): Neighbours {
     list: () =>
       [...agents.values()].map(({ record, sources, lastSource, offlineSinceMs }) => ({
         record,
-        source: [...sources][0] ?? lastSource,
+        source: NEAREST_FIRST.find((source) => sources.has(source)) ?? lastSource,
         ...(offlineSinceMs === undefined ? {} : { offlineSinceMs }),
       })),
   };

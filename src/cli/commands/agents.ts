@@ -27,13 +27,6 @@ function listAgents(nowMs: number): ListView<AgentView> {
         value: describeState,
         tone: (item) => (describeState(item) === "ok" ? "good" : "warn"),
       },
-      { key: "node", title: "NODE", value: (item) => item.node ?? "" },
-      {
-        key: "source",
-        title: "KNOWN BY",
-        value: (item) => item.source ?? "joined here",
-        wide: true,
-      },
       {
         key: "serves",
         title: "SERVES",
@@ -55,6 +48,13 @@ function listAgents(nowMs: number): ListView<AgentView> {
         value: ({ subscriptions }) => subscriptions.map(({ pattern }) => pattern).join(", "),
       },
       { key: "load", title: "LOAD", value: ({ load }) => load.toFixed(2) },
+      { key: "node", title: "NODE", value: (item) => item.node ?? "" },
+      {
+        key: "source",
+        title: "KNOWN BY",
+        value: (item) => item.source ?? "joined here",
+        wide: true,
+      },
       {
         key: "addresses",
         title: "ADDRESSES",
