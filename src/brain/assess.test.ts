@@ -75,6 +75,19 @@ describe("assessScope()", () => {
     }
   });
 
+  test("shows times and codes only of what has happened", () => {
+    const shown = (one: InstanceFact) => {
+      const [view] = assess(buildInput([buildService()], [one])).services[0]?.instances ?? [];
+      return [view?.startedAtMs, view?.finishedAtMs, view?.exitCode];
+    };
+    const never = buildInstance({ state: "created", startedAtMs: 0 });
+    assert.deepEqual(shown(never), [undefined, undefined, undefined]);
+    const ended = buildEnded(3);
+    assert.deepEqual(shown(ended), [ended.startedAtMs, ended.finishedAtMs, 3]);
+    const again = { ...ended, state: "running" } as const;
+    assert.deepEqual(shown(again), [ended.startedAtMs, ended.finishedAtMs, undefined]);
+  });
+
   test("is settled only when all is at rest and nothing is decided or running", () => {
     const services = [buildService()];
     assert.equal(assess(buildInput(services, [buildInstance()])).settled, true);

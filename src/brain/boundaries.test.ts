@@ -8,6 +8,7 @@ import { planObserved } from "./observe.ts";
 import { planReconcile } from "./reconcile.ts";
 import { planRemoval } from "./removal.ts";
 import {
+  buildDependency,
   buildEnded,
   buildFacts,
   buildInput,
@@ -47,6 +48,25 @@ describe("planRemoval()", () => {
   test("removes networks and volumes of its own scope only", () => {
     const expected = [`network.remove ${SCOPE}_x`, `volume.remove ${SCOPE}_data`];
     assert.deepEqual(remove({ volumes: true }), expected);
+  });
+
+  test("says who goes first, so that it does not count as done while nothing can be decided", () => {
+    const services = [
+      buildService({ name: "db" }),
+      buildService({ dependsOn: [buildDependency("db")] }),
+    ];
+    const input = buildInput(services, [buildInstance({ service: "db" }), buildInstance()]);
+    const { actions, waiting } = planRemoval(
+      { ...input, busy: new Set(["web/1"]) },
+      { volumes: false },
+    );
+    assert.deepEqual(actions, []);
+    assert.deepEqual(waiting, [
+      { service: "db", slot: 1, kind: "blocked", reason: "is removed after web" },
+    ]);
+    const going = buildInstance({ state: "removing" });
+    const last = planRemoval(buildInput([], [going]), { volumes: false });
+    assert.deepEqual([last.actions, last.waiting[0]?.kind], [[], "blocked"]);
   });
 
   test("leaves data where it is unless it is asked for", () => {

@@ -101,6 +101,17 @@ describe("resources", () => {
     assert.deepEqual(action?.rule, { text: "networks: default", at });
   });
 
+  test("a network that is made first is waited for, one that nobody declared will not come", () => {
+    const none = buildFacts([], { networks: [] });
+    const wait = (intent: ReturnType<typeof buildIntent>) =>
+      planReconcile(buildInput([], [], { intent, facts: none })).waiting[0];
+    const made = wait(buildIntent([buildService()]));
+    assert.deepEqual([made?.kind, made?.reason], ["blocked", "waits for network shop_default"]);
+    const lost = wait(buildIntent([buildService()], { networks: [] }));
+    const reason = "uses network default, which is not declared";
+    assert.deepEqual([lost?.kind, lost?.reason], ["failed", reason]);
+  });
+
   test("what is external is waited for and never made", () => {
     const intent = buildIntent([buildService({ volumes: ["data"] })], {
       networks: [buildNetwork({ external: true, name: "lan" })],

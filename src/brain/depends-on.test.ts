@@ -91,6 +91,16 @@ describe("waiting that cannot help", () => {
     assert.equal(kindOf([retried, after], [failed, db(2)]), "blocked");
   });
 
+  test("holds up healing as it holds up a start, and what runs is not held up", () => {
+    const after = dependent(on({ condition: "completed" }));
+    const job = buildService({ name: "db", restart: { policy: "no" } });
+    const failed = buildEnded(3, { service: "db" });
+    assert.equal(kindOf([job, after], [failed, buildEnded(1)]), "failed");
+    assert.equal(kindOf([job, after], [db(1), buildEnded(1)]), "blocked");
+    const ill = buildInstance({ health: "unhealthy" });
+    assert.deepEqual(plan([job, after], [failed, ill]).keys, ["web/1"]);
+  });
+
   test("is never for what is not required", () => {
     const gone = buildDependency("gone", { required: false });
     assert.equal(kindOf([buildService({ name: "db" }), dependent(on(), gone)], []), "blocked");

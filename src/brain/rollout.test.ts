@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { ServiceIntent } from "#model/intent.ts";
+import { planReconcile } from "./reconcile.ts";
 import { findStopFirstReason } from "./rollout.ts";
 import { buildInput, buildInstance, buildService, NOW_MS } from "./testing/builders.ts";
 import { runWorld } from "./testing/world.ts";
@@ -103,6 +104,23 @@ describe("a rollout", () => {
     const { input, actions } = runWorld(buildInput(services, [db, buildInstance()]));
     assert.ok(input.facts.instances.includes(db));
     assert.deepEqual([...new Set(actions.map((action) => action.service))], ["web"]);
+  });
+
+  test("counts every slot that is not settled, the last too, and wakes when the first of them is", () => {
+    const young = (slot: number, agoMs: number) => {
+      const times = { createdAtMs: NOW_MS - agoMs, startedAtMs: NOW_MS - agoMs };
+      return buildInstance({ slot, name: `shop-web-${slot}`, hash: "web-v2", ...times });
+    };
+    const plan = (parallelism: number, ...there: ReturnType<typeof young>[]) => {
+      const parts = { hash: "web-v2", update: { ...start, parallelism } };
+      return planReconcile(buildInput([buildService({ replicas: there.length, ...parts })], there));
+    };
+    const last = plan(1, buildInstance(), young(2, 1_000));
+    assert.deepEqual([last.actions.length, last.wakeAtMs], [0, NOW_MS + 4_000]);
+    const both = plan(2, buildInstance(), young(2, 3_000), young(3, 1_000));
+    assert.deepEqual([both.actions.length, both.waiting[0]?.untilMs], [0, NOW_MS + 2_000]);
+    assert.equal(plan(2, buildInstance(), young(2, 1_000)).actions.length, 1);
+    assert.equal(plan(1, buildInstance(), young(2, 5_000)).actions.length, 1);
   });
 
   test("counts an act that is running as a change that is not over", () => {

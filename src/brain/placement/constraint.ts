@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// `deploy.placement.constraints`, in the form that Compose and Swarm have.
+
+/** What constraints speak of. */
+export interface NodeTraits {
+  readonly id: string;
+  readonly hostName: string;
+  /** `linux`. */
+  readonly os: string;
+  /** As the engine names it: `x86_64`, `aarch64`. */
+  readonly arch: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Labels of the engine itself (`dockerd --label`). */
+  readonly engineLabels: Readonly<Record<string, string>>;
+}
+
+/** `node.labels.disk == ssd` as parts. */
+export interface Constraint {
+  readonly text: string;
+  readonly key: string;
+  readonly equal: boolean;
+  readonly value: string;
+}
+
+const FORM = /^\s*([a-z][\w.-]*)\s*(==|!=)\s*(.*?)\s*$/i;
+const PLAIN_KEYS = new Set(["node.id", "node.hostname", "node.platform.os", "node.platform.arch"]);
+const LABEL_KEY = /^(node|engine)\.labels\.(.+)$/;
+/** Names of one architecture: Go's, and the kernel's. */
+const ARCHES: Readonly<Record<string, string>> = { amd64: "x86_64", arm64: "aarch64" };
+
+/** The parts of a constraint; undefined when it is none, or speaks of what no node has. */
+export function parseConstraint(text: string): Constraint | undefined {
+  const [, key = "", operator, value = ""] = FORM.exec(text) ?? [];
+  if (operator === undefined || value === "") return undefined;
+  if (!PLAIN_KEYS.has(key) && !LABEL_KEY.test(key)) return undefined;
+  return { text: text.trim(), key, equal: operator === "==", value };
+}
+
+function readTrait(node: NodeTraits, key: string): string | undefined {
+  const [, owner, label = ""] = LABEL_KEY.exec(key) ?? [];
+  if (owner !== undefined) {
+    const labels = owner === "node" ? node.labels : node.engineLabels;
+    return Object.hasOwn(labels, label) ? labels[label] : undefined;
+  }
+  if (key === "node.id") return node.id;
+  if (key === "node.hostname") return node.hostName;
+  return key === "node.platform.os" ? node.os : node.arch;
+}
+
+/** Whether a node is allowed. A label that it lacks differs from every value. */
+export function isAllowed(constraint: Constraint, node: NodeTraits): boolean {
+  const { key, equal, value } = constraint;
+  const wanted = key === "node.platform.arch" ? (ARCHES[value] ?? value) : value;
+  const has = readTrait(node, key);
+  const found = key === "node.platform.arch" && has !== undefined ? (ARCHES[has] ?? has) : has;
+  return (found === wanted) === equal;
+}

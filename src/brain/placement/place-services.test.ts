@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { isAllowed, parseConstraint, type Constraint } from "./constraint.ts";
+import type { NodeOffer, PlaceRequest } from "./offer.ts";
+import { placeServices } from "./place-services.ts";
+
+function buildNode(id: string, more: Partial<NodeOffer> = {}): NodeOffer {
+  return {
+    id,
+    hostName: id,
+    os: "linux",
+    arch: "x86_64",
+    labels: {},
+    engineLabels: {},
+    zone: "",
+    cpuMillis: 4_000,
+    memoryBytes: 8_000,
+    gpus: 0,
+    load: 0,
+    closed: "",
+    draining: false,
+    heldPorts: [],
+    ...more,
+  };
+}
+
+function buildRequest(more: Partial<PlaceRequest> = {}): PlaceRequest {
+  return {
+    service: "shop/web",
+    count: 1,
+    constraints: [],
+    cpuMillis: 0,
+    memoryBytes: 0,
+    gpus: 0,
+    ports: [],
+    pins: [],
+    strategy: "spread",
+    perNodeMax: 1_000,
+    near: [],
+    apart: [],
+    priority: 0,
+    standing: [],
+    ...more,
+  };
+}
+
+function constrain(...texts: readonly string[]): readonly Constraint[] {
+  return texts.map((text) => {
+    const constraint = parseConstraint(text);
+    assert.ok(constraint !== undefined, text);
+    return constraint;
+  });
+}
+
+const place = (nodes: readonly NodeOffer[], more: Partial<PlaceRequest>) => {
+  const [placement] = placeServices(nodes, [buildRequest(more)]);
+  assert.ok(placement !== undefined);
+  return placement;
+};
+const abc = [buildNode("a"), buildNode("b"), buildNode("c")];
+
+describe("constraints", () => {
+  const node = buildNode("n1", {
+    hostName: "big",
+    labels: { disk: "ssd" },
+    engineLabels: { room: "2" },
+  });
+  for (const [text, allowed] of [
+    ["node.labels.disk == ssd", true],
+    ["node.labels.disk==hdd", false],
+    ["node.labels.disk != hdd", true],
+    ["node.labels.gone != x", true],
+    ["node.labels.gone == x", false],
+    ["engine.labels.room == 2", true],
+    ["node.hostname == big", true],
+    ["node.id != n1", false],
+    ["node.platform.os == linux", true],
+    ["node.platform.arch == amd64", true],
+    ["node.platform.arch == arm64", false],
+    ["node.labels.constructor == x", false],
+  ] as const)
+    test(`${text} is ${allowed}`, () => {
+      const [constraint] = constrain(text);
+      assert.ok(constraint !== undefined);
+      assert.equal(isAllowed(constraint, node), allowed);
+    });
+  for (const text of ["", "disk == ssd", "node.role == manager", "node.labels.a = b", "node.id =="])
+    test(`"${text}" is no constraint`, () => assert.equal(parseConstraint(text), undefined));
+});
+
+describe("placing", () => {
+  test("spreads over zones first, then over nodes", () => {
+    const nodes = [
+      ...["a1", "a2", "a3"].map((id) => buildNode(id, { zone: "a" })),
+      buildNode("b1", { zone: "b" }),
+    ];
+    assert.deepEqual(place(nodes, { count: 4 }).nodes, ["a1", "b1", "a2", "b1"]);
+  });
+
+  test("what stands in a zone counts for it", () => {
+    const nodes = [buildNode("a", { zone: "a" }), buildNode("b", { zone: "b" })];
+    assert.deepEqual(place(nodes, { count: 2, standing: ["b"] }).nodes, ["b", "a"]);
+  });
+
+  test("packs onto as few as can hold them", () => {
+    const { nodes } = place(abc, { count: 5, strategy: "pack", cpuMillis: 1_000 });
+    assert.deepEqual(nodes, ["a", "a", "a", "a", "b"]);
+  });
+
+  test("the less busy one is taken first", () => {
+    const nodes = [buildNode("a", { load: 0.9 }), buildNode("b", { load: 0.1 })];
+    assert.deepEqual(place(nodes, {}).nodes, ["b"]);
+  });
+
+  test("one instance a node where a port is fixed, and none where it is held", () => {
+    const nodes = [buildNode("a", { heldPorts: ["tcp/80"] }), buildNode("b"), buildNode("c")];
+    const { nodes: chosen, missing, refusals } = place(nodes, { count: 3, ports: ["tcp/80"] });
+    assert.deepEqual([chosen, missing], [["b", "c"], 1]);
+    assert.deepEqual(refusals, [{ test: "port tcp/80", nodes: 3, examples: ["a", "b", "c"] }]);
+  });
+
+  test("every refusal says which nodes failed which test", () => {
+    const nodes = [
+      buildNode("a", { closed: "cordoned" }),
+      buildNode("b", { labels: { disk: "hdd" } }),
+      buildNode("c", { labels: { disk: "ssd" }, memoryBytes: 10 }),
+      buildNode("d", { labels: { disk: "ssd" }, draining: true }),
+    ];
+    const constraints = constrain("node.labels.disk == ssd");
+    const { missing, refusals } = place(nodes, { constraints, memoryBytes: 100, count: 2 });
+    assert.equal(missing, 2);
+    assert.deepEqual(refusals, [
+      { test: "constraint node.labels.disk == ssd", nodes: 2, examples: ["a", "b"] },
+      { test: "memory", nodes: 1, examples: ["c"] },
+      { test: "draining", nodes: 1, examples: ["d"] },
+    ]);
+  });
+
+  test("what stands stays, also where nothing new may go; draining moves it", () => {
+    const cordoned = [buildNode("a", { closed: "cordoned" }), buildNode("b")];
+    assert.deepEqual(place(cordoned, { count: 2, standing: ["a", "a"] }).nodes, ["a", "a"]);
+    const draining = [buildNode("a", { draining: true }), buildNode("b")];
+    const moved = place(draining, { count: 1, standing: ["a"] });
+    assert.deepEqual(moved.nodes, ["b"]);
+    assert.deepEqual(moved.left, [{ node: "a", reason: "draining" }]);
+    assert.deepEqual(place(abc, { count: 1, standing: ["x"] }).left, [
+      { node: "x", reason: "gone" },
+    ]);
+    assert.deepEqual(place(abc, { count: 1, standing: ["c", "b"] }).left, [
+      { node: "b", reason: "not wanted any more" },
+    ]);
+  });
+
+  test("a volume pins, gpus are counted, near and apart are heard", () => {
+    assert.deepEqual(place(abc, { count: 2, pins: ["c"] }).nodes, ["c", "c"]);
+    const gpu = [buildNode("a"), buildNode("b", { gpus: 1 })];
+    assert.deepEqual(place(gpu, { count: 2, gpus: 1 }).nodes, ["b"]);
+    const placements = placeServices(abc, [
+      buildRequest({ service: "s/db", pins: ["b"] }),
+      buildRequest({ service: "s/cache", near: ["s/db"] }),
+      buildRequest({ service: "s/batch", apart: ["s/db"], count: 3 }),
+    ]);
+    assert.deepEqual(
+      placements.map(({ nodes }) => nodes),
+      [["b"], ["b"], ["a", "c", "a"]],
+    );
+  });
+
+  test("a higher priority chooses first, and what stands before it all", () => {
+    const one = [buildNode("a", { cpuMillis: 1_000 })];
+    const low = buildRequest({ service: "s/low", cpuMillis: 1_000 });
+    const high = buildRequest({ service: "s/high", cpuMillis: 1_000, priority: 9 });
+    assert.deepEqual(
+      placeServices(one, [low, high]).map(({ nodes }) => nodes),
+      [[], ["a"]],
+    );
+    assert.deepEqual(
+      placeServices(one, [{ ...low, standing: ["a"] }, high]).map(({ nodes }) => nodes),
+      [["a"], []],
+    );
+  });
+});
+
+const aNode = (id: string) =>
+  fc
+    .record({
+      zone: fc.constantFrom("", "x", "y"),
+      cpuMillis: fc.integer({ min: 0, max: 4_000 }),
+      memoryBytes: fc.integer({ min: 0, max: 4_000 }),
+      load: fc.double({ min: 0, max: 1, noNaN: true }),
+      closed: fc.constantFrom("", "", "", "cordoned"),
+      draining: fc.constantFrom(false, false, false, true),
+      labels: fc.constantFrom({}, { disk: "ssd" }),
+      heldPorts: fc.constantFrom([], ["tcp/80"]),
+    })
+    .map((more) => buildNode(id, more));
+const someNodes = fc
+  .integer({ min: 1, max: 8 })
+  .chain((size) => fc.tuple(...Array.from({ length: size }, (_, index) => aNode(`n${index}`))));
+const aRequest = fc
+  .record({
+    count: fc.integer({ min: 0, max: 12 }),
+    cpuMillis: fc.integer({ min: 0, max: 1_000 }),
+    memoryBytes: fc.integer({ min: 0, max: 1_000 }),
+    strategy: fc.constantFrom("spread", "pack"),
+    perNodeMax: fc.constantFrom(1, 2, 1_000),
+    ports: fc.constantFrom([], ["tcp/80"]),
+    constraints: fc.constantFrom([], constrain("node.labels.disk == ssd")),
+    apart: fc.constantFrom([], ["s/0"]),
+    priority: fc.integer({ min: 0, max: 2 }),
+  })
+  .map((more) => more as Partial<PlaceRequest>);
+const someRequests = fc.array(aRequest, { maxLength: 5 }).map((all) =>
+  all.map((more, index) =>
+    buildRequest({
+      ...more,
+      service: `s/${index}`,
+      apart: index === 0 ? [] : (more.apart ?? []),
+    }),
+  ),
+);
+
+test("from any nodes and services: nothing is broken, and what finds no place says why", () => {
+  fc.assert(
+    fc.property(someNodes, someRequests, (nodes, requests) => {
+      const placements = placeServices(nodes, requests);
+      for (const node of nodes) {
+        const here = requests.flatMap((request, index) =>
+          (placements[index]?.nodes ?? []).filter((id) => id === node.id).map(() => request),
+        );
+        const sum = (pick: (request: PlaceRequest) => number): number =>
+          here.reduce((total, request) => total + pick(request), 0);
+        assert.ok(sum(({ cpuMillis }) => cpuMillis) <= node.cpuMillis);
+        assert.ok(sum(({ memoryBytes }) => memoryBytes) <= node.memoryBytes);
+        assert.ok(here.length === 0 || (node.closed === "" && !node.draining));
+        const ports = [...node.heldPorts, ...here.flatMap((request) => request.ports)];
+        assert.equal(new Set(ports).size, ports.length);
+        for (const request of here) {
+          assert.ok(request.constraints.every((constraint) => isAllowed(constraint, node)));
+          assert.ok(
+            here.filter(({ service }) => service === request.service).length <= request.perNodeMax,
+          );
+        }
+      }
+      for (const [index, { nodes: chosen, missing, refusals }] of placements.entries()) {
+        assert.equal(chosen.length + missing, requests[index]?.count);
+        const refused = refusals.reduce((total, refusal) => total + refusal.nodes, 0);
+        assert.equal(refused, missing > 0 ? nodes.length : 0);
+        assert.ok(!refusals.some(({ test: name }) => name === "fits"));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("placed again nothing moves, and the order of the nodes does not matter", () => {
+  fc.assert(
+    fc.property(someNodes, someRequests, (nodes, requests) => {
+      const first = placeServices(nodes, requests);
+      assert.deepEqual(placeServices(nodes.toReversed(), requests), first);
+      const again = placeServices(
+        nodes,
+        requests.map((request, index) => ({ ...request, standing: first[index]?.nodes ?? [] })),
+      );
+      for (const [index, { nodes: chosen, kept, left }] of again.entries()) {
+        assert.deepEqual(chosen.slice(0, kept), first[index]?.nodes);
+        assert.deepEqual(left, []);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("where all nodes are alike, no zone and no node has two more than another", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 5 }), fc.nat(40), fc.nat(3), (zones, count, already) => {
+      const nodes = Array.from({ length: zones * 3 }, (_, index) =>
+        buildNode(`n${index}`, { zone: `z${index % zones}` }),
+      );
+      const standing = Array.from({ length: Math.min(already, count) }, (_, i) => `n${i}`);
+      const { nodes: chosen } = place(nodes, { count, standing: zones > 2 ? standing : [] });
+      for (const key of [(id: string) => id, (id: string) => `${Number(id.slice(1)) % zones}`]) {
+        const counts = new Map(nodes.map(({ id }) => [key(id), 0]));
+        for (const id of chosen) counts.set(key(id), (counts.get(key(id)) ?? 0) + 1);
+        assert.ok(Math.max(...counts.values()) - Math.min(...counts.values()) <= 1);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
