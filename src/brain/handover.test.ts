@@ -94,6 +94,37 @@ describe("a new instance that fails beside the old one", () => {
   });
 });
 
+describe("a new instance that has ended and is not wanted back", () => {
+  const restart = { policy: "no" } as const;
+  const done = buildEnded(0, young, 100);
+
+  test("takes over when it has done what it was for", () => {
+    const { acts, actions } = decide([old, done], { restart });
+    assert.deepEqual(acts, ["instance.remove old: removed the old web-1"]);
+    assert.equal(actions[0]?.rule.text, "restart: no");
+  });
+
+  test("stops the change when it ended badly, unless the change goes on whatever happens", () => {
+    const { acts, actions } = decide([old, ended], { restart });
+    assert.deepEqual(acts, ["service.pauseRollout new: stopped the change of web"]);
+    assert.match(actions[0]?.trigger.detail ?? "", /^the new web-1 ended with code 1/);
+    const goesOn = decide([old, ended], { restart, update: { ...update, onFailure: "continue" } });
+    assert.deepEqual(goesOn.acts, ["instance.remove old: removed the old web-1"]);
+  });
+
+  test("takes over as well where a change is being taken back: there is nothing further back", () => {
+    const back = { update: { ...update, onFailure: "rollback" as const }, restart };
+    const failed = { hash: "web-v2", atMs: NOW_MS, reason: "it did not come up" };
+    const previous = buildService({ hash: HASH, ...back });
+    const { acts } = decide(
+      [old, ended],
+      { hash: "web-v2", ...back },
+      { previous, rolloutFailed: failed },
+    );
+    assert.deepEqual(acts, ["instance.remove old: removed the old web-1"]);
+  });
+});
+
 describe("a new instance that was made and not started", () => {
   const created = buildInstance({ ...young, state: "created", startedAtMs: 0 });
 
