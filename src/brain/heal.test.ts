@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { computeBackoff } from "./backoff.ts";
-import { describeHeal, readBudget, rememberAct } from "./heal.ts";
+import { describeHeal, healRule, readBudget, rememberAct } from "./heal.ts";
 import { planReconcile } from "./reconcile.ts";
 import {
   buildEnded,
@@ -152,4 +152,14 @@ describe("the ladder", () => {
 test("describeHeal() writes the ladder as the label does", () => {
   assert.equal(describeHeal(buildService()), "restart max=5/10m");
   assert.equal(describeHeal({ ...service, heal: { ...service.heal, ladder: "off" } }), "off");
+});
+
+test("healRule() says where the nearest word stands: the label, the restart policy, the service", () => {
+  const at = (line: number) => ({ file: "compose.yaml", line });
+  const label = { ...service.heal, at: at(9) };
+  const restart = { policy: "always" as const, at: at(5) };
+  const lines = [{ heal: label, restart }, { restart }, {}].map(
+    (parts) => healRule({ ...service, at: at(2), ...parts }).at?.line,
+  );
+  assert.deepEqual(lines, [9, 5, 2]);
 });
