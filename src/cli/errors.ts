@@ -119,6 +119,13 @@ export const cliErrors = defineErrors({
     cause: "The fabric of the node cannot be reached",
     remedy: "start the node: fairlead node; only root and the node's user may open its socket",
   },
+  "no-route": {
+    id: "FL0930",
+    code: "not_found",
+    cause: "That agent has called nobody of that name since it joined",
+    remedy:
+      "name a service or contract that it calls; `fairlead call NAME … --explain` shows your own call",
+  },
   "no-agent": {
     id: "FL0691",
     code: "not_found",

@@ -14,22 +14,28 @@ const SOURCES: Readonly<Record<RouteExplanation["source"], string>> = {
 };
 
 const UNITS: Readonly<Record<RouteExplanation["unit"], (score: number) => string>> = {
-  ms: (score) => (score === 0 ? "not measured" : `${score.toFixed(2)} ms`),
+  ms: (score) => (score === 0 ? "not measured" : `${score.toFixed(score < 100 ? 2 : 0)} ms`),
   calls: (score) => `${Number(score.toFixed(2))} calls`,
   turns: (score) => `${score.toFixed(2)} turns`,
 };
 
+const CHOICES_SHOWN = 5;
+
+function renderChoices(route: RouteExplanation): readonly string[] {
+  const last = route.choices.slice(-CHOICES_SHOWN).toReversed();
+  return last.map(({ atMs, id, score, among }) => {
+    const ago = formatDuration(route.asOfMs - atMs);
+    return `${ago} ago: ${id}, one of ${among}, at ${UNITS[route.unit](score)}`;
+  });
+}
+
 /** The policy, the choices that were made, every candidate with its score or why it was left out. */
-export function renderRoute(
-  route: RouteExplanation,
-  name: string,
-  style: Style,
-): readonly string[] {
+export function renderRoute(route: RouteExplanation, style: Style): readonly string[] {
   const chosen = new Map<string, number>();
   for (const { id } of route.choices) chosen.set(id, (chosen.get(id) ?? 0) + 1);
   const columns: readonly Column<Row>[] = [
     { key: "id", title: "INSTANCE", value: ({ id }) => id },
-    { key: "node", title: "NODE", value: ({ id }) => route.records[id]?.node ?? "" },
+    { key: "node", title: "NODE", value: ({ id }) => route.nodes[id] ?? "" },
     { key: "score", title: "SCORE", value: ({ score }) => UNITS[route.unit](score) },
     { key: "weight", title: "WEIGHT", value: ({ weight }) => String(Number(weight.toFixed(2))) },
     { key: "inFlight", title: "CALLS", value: ({ inFlight }) => String(inFlight) },
@@ -42,10 +48,11 @@ export function renderRoute(
     { key: "excluded", title: "LEFT OUT", value: ({ excluded }) => excluded ?? "" },
   ];
   return [
-    `route of ${name}: ${route.policy}, ${SOURCES[route.source]}`,
+    `calls to ${route.about}: ${route.policy}, ${SOURCES[route.source]}`,
     `  ${route.rule}`,
     ...(route.problem === undefined ? [] : [`  not followed: ${route.problem}`]),
     ...(route.panic ? ["  too few are well, so all are used"] : []),
     ...renderTable(route.candidates, columns, style).map((line) => `  ${line}`),
+    ...renderChoices(route).map((line) => `  ${line}`),
   ];
 }

@@ -138,9 +138,17 @@ export const ASK_COMMANDS: readonly Command[] = [
   {
     name: "why",
     group: "Ask",
-    summary: "explain an object or a decision",
+    summary: "explain an object, a decision, or where an agent's calls go",
     arguments: [OBJECT],
-    flags: [...SCOPE_FLAGS.slice(0, 1), ...TIME_FLAGS],
+    flags: [
+      {
+        name: "to",
+        value: "text",
+        text: "of an agent: why its calls to that name go where they go",
+      },
+      ...SCOPE_FLAGS.slice(0, 1),
+      ...TIME_FLAGS,
+    ],
     writes: false,
     load: () => import("./commands/why.ts"),
   },

@@ -44,7 +44,7 @@ const talk = (...args: readonly string[]) => rig.cli([...args, "--scope", "talk"
 test("agents are listed with what they serve and hear", async () => {
   const { code, stdout } = await talk("agents");
   assert.equal(code, 0);
-  assert.match(stdout, /researcher +talk +agent +ok +\S+ +research 1\.2\.0 +orders\.\*/);
+  assert.match(stdout, /researcher +talk +agent +ok +research 1\.2\.0 +orders\.\* +0\.00 +\S+/);
   const { items } = (await rig.ask<{ items: { name: string }[] }>("agents?skill=none")).body;
   assert.deepEqual(items, []);
 });
@@ -55,6 +55,25 @@ test("a method is called, and its stream read, line by line", async () => {
   assert.deepEqual(JSON.parse(stdout), { text: "x for talk/cli-N" });
   const counted = await talk("call", "researcher", "research/count", '{"to":3}', "--stream");
   assert.equal(counted.stdout, "1\n2\n3\n");
+});
+
+test("where a call went is explained, of one's own and of an agent's", async () => {
+  const own = await talk("call", "researcher", "research/summarize", '{"url":"x"}', "--explain");
+  assert.deepEqual(JSON.parse(own.stdout), { text: "x for talk/cli-N" });
+  assert.match(own.stderr, /calls to researcher: ewma, the node's default/);
+  assert.match(own.stderr, /researcher-\S+ .* 1 +-/);
+  const none = await talk("why", "researcher", "--to", "somebody");
+  assert.deepEqual([none.code, none.stderr.includes("FL0930")], [2, true]);
+  await using caller = await join({
+    name: "caller",
+    scope: "talk",
+    node: `unix:${rig.directory}/fabric/fabric.sock`,
+  });
+  await caller.client(research).summarize({ url: "y" });
+  const { code, stdout } = await talk("why", "caller", "--to", "researcher");
+  assert.equal(code, 0);
+  assert.match(stdout, /calls to research: ewma, the node's default/);
+  assert.match(stdout, /ago: researcher-\S+, one of 1/);
 });
 
 test("what cannot be called says why, with its exit code", async () => {

@@ -15,8 +15,8 @@ export interface Candidate {
   /** Peak-EWMA of its answers; 0 before the first. */
   readonly latencyMs: number;
   readonly breaker: BreakerState;
-  /** Why it is not chosen from; undefined when it is. */
-  readonly excluded: string | undefined;
+  /** Why it is not chosen from; absent when it is. */
+  readonly excluded?: string | undefined;
 }
 
 /** A choice that was made. */
@@ -82,15 +82,18 @@ export function explainPool(
     policy: writePolicy(policy),
     rule: RULES[policy.strategy],
     unit: UNITS[policy.strategy],
-    candidates: slots.map((slot) => ({
-      id: slot.endpoint.id,
-      score: strategy.score(slot, nowMs),
-      weight: slot.weight,
-      inFlight: slot.inFlight,
-      latencyMs: latencyOf(slot, nowMs),
-      breaker: slot.breaker,
-      excluded: describeExclusion(slot, nowMs),
-    })),
+    candidates: slots.map((slot) => {
+      const excluded = describeExclusion(slot, nowMs);
+      return {
+        id: slot.endpoint.id,
+        score: strategy.score(slot, nowMs),
+        weight: slot.weight,
+        inFlight: slot.inFlight,
+        latencyMs: latencyOf(slot, nowMs),
+        breaker: slot.breaker,
+        ...(excluded === undefined ? {} : { excluded }),
+      };
+    }),
   };
 }
 

@@ -34,11 +34,16 @@ export class TakeTurns implements Strategy {
       const left = weight === undefined ? phase : Math.max(0, slot.due - this.#now) * weight;
       slot.due = this.#now + left / slot.weight;
       this.#weights.set(slot, slot.weight);
-      this.touch(slot);
+      this.#place(slot);
     }
   }
 
   touch(slot: Slot): void {
+    // In turns, calls in flight only matter where there is a bound.
+    if (this.#byLoad || slot.limit !== Infinity) this.#place(slot);
+  }
+
+  #place(slot: Slot): void {
     const full = slot.inFlight >= slot.limit;
     const first = this.#byLoad ? slot.inFlight / slot.weight : 0;
     this.#tree.set(slot.place, full ? Infinity : first, slot.due);
@@ -55,7 +60,7 @@ export class TakeTurns implements Strategy {
     this.#now = Math.max(this.#now, slot.due);
     // By load a member may be chosen before it is due, or long after: neither is saved up.
     slot.due = (this.#byLoad ? this.#now : slot.due) + 1 / slot.weight;
-    this.touch(slot);
+    this.#place(slot);
     return place;
   }
 

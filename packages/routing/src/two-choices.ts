@@ -9,6 +9,9 @@ function loadOf(slot: Slot): number {
   return slot.inFlight / slot.weight;
 }
 
+/** Times that differ by less are alike: a caller of one call at a time would else ask the same one for ever. */
+const ALIKE = 0.9;
+
 /** O(1). */
 export class TwoChoices implements Strategy {
   readonly score: (slot: Slot, nowMs: number) => number;
@@ -34,9 +37,15 @@ export class TwoChoices implements Strategy {
     if (a === undefined || b === undefined) return -1;
     const openA = isOpen(a, query);
     const openB = isOpen(b, query);
-    if (openA && openB)
-      return this.score(b, query.nowMs) < this.score(a, query.nowMs) ? other : one;
+    if (openA && openB) return this.#isBetter(b, a, query.nowMs) ? other : one;
     if (openA) return one;
     return openB ? other : scanPool(this, pool, query);
+  }
+  /** Whether `a` is to be asked rather than `b`, which was drawn first. */
+  #isBetter(a: Slot, b: Slot, nowMs: number): boolean {
+    const mine = this.score(a, nowMs);
+    const others = this.score(b, nowMs);
+    if (mine < others * ALIKE) return true;
+    return mine * ALIKE <= others && loadOf(a) < loadOf(b);
   }
 }

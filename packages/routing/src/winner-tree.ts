@@ -33,7 +33,11 @@ export class WinnerTree {
     for (let node = (this.#size + leaf) >> 1; node >= 1; node >>= 1) {
       const left = nodes[node * 2] ?? 0;
       const right = nodes[node * 2 + 1] ?? 0;
-      nodes[node] = this.#isLess(right, left) ? right : left;
+      const before = nodes[node];
+      const after = this.#isLess(right, left) ? right : left;
+      // It neither won here before nor does now: the matches above are as they were.
+      if (after === before && after !== leaf) return;
+      nodes[node] = after;
     }
   }
 

@@ -7,6 +7,7 @@ import type { Link } from "@fairlead/fabric/link.ts";
 import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
 import type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { FindRequest, JoinRequest } from "@fairlead/protocol/fabric.ts";
+import { answerRoute, ROUTE } from "./answer-route.ts";
 import { Calling, type CallOptions } from "./calling.ts";
 import type {
   AgentEnd,
@@ -368,6 +369,7 @@ export class Agent implements AsyncDisposable {
       conversation.end(Buffer.from(this.id));
       return;
     }
+    if (method === ROUTE) return answerRoute(conversation, this.#router);
     if (method === EMIT) return receiveMessages(conversation, this.#subscriptions, from);
     if (this.#draining)
       throw new FabricError("unavailable", `${this.name} is leaving`, { reason: "draining" });

@@ -42,7 +42,7 @@ test("the newest instance says how its service is routed, so that a change is fo
 });
 
 test("a policy that is none is not followed, and that is said", () => {
-  const choosing = new Choosing("", {});
+  const choosing = new Choosing("a", "", {});
   choosing.learn([makeRecord("a", 1, { "fairlead.route": "emwa" })], "nonsense too");
   const { policy, source, problem } = choosing.explain(0);
   assert.deepEqual([policy, source], ["ewma", "default"]);
@@ -50,7 +50,7 @@ test("a policy that is none is not followed, and that is said", () => {
 });
 
 test("a weight is a tag, and one that is no number counts as one", () => {
-  const choosing = new Choosing("round-robin", {});
+  const choosing = new Choosing("a", "round-robin", {});
   const weights = ["3", "0.5", "-1", "many", "1e9"];
   choosing.learn(weights.map((text, at) => makeRecord(`i${at}`, 1, { "fairlead.weight": text })));
   assert.deepEqual(
@@ -60,7 +60,7 @@ test("a weight is a tag, and one that is no number counts as one", () => {
 });
 
 test("what was seen of instances outlives a change of the registry, not one of the policy", () => {
-  const choosing = new Choosing("", {});
+  const choosing = new Choosing("a", "", {});
   const records = [makeRecord("a", 1, {}), makeRecord("b", 1, {})];
   choosing.learn(records);
   const before = choosing.balancer;

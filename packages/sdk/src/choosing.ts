@@ -25,15 +25,19 @@ export type PolicySource = "contract" | "service" | "default";
 export interface RouteExplanation extends Explanation {
   readonly source: PolicySource;
   /** What is wrong with a policy that was said and is not followed. */
-  readonly problem: string | undefined;
-  /** Names and addresses of the candidates, by id. */
-  readonly records: Readonly<Record<string, AgentRecord>>;
+  readonly problem?: string | undefined;
+  /** Name of the contract or of the agent that is called. */
+  readonly about: string;
+  /** Nodes of the candidates by id, where they are known. */
+  readonly nodes: Readonly<Record<string, string>>;
+  /** Now, on the clock of the choices. */
+  readonly asOfMs: number;
 }
 
 interface Chosen {
   readonly policy: Policy;
   readonly source: PolicySource;
-  readonly problem?: string;
+  readonly problem?: string | undefined;
 }
 
 const WEIGHT_MAX = 1_000;
@@ -86,6 +90,7 @@ export function choosePolicy(
 
 /** One target. */
 export class Choosing {
+  readonly #about: string;
   readonly #own: string;
   readonly #here: Locality;
   #chosen: Chosen = { policy: POLICY_DEFAULT, source: "default" };
@@ -93,8 +98,9 @@ export class Choosing {
   #balancer: Balancer<Candidate>;
   #budget = new RetryBudget(POLICY_DEFAULT.retryShare);
 
-  /** `own`: the policy of the caller's contract; empty for none. */
-  constructor(own: string, here: Locality) {
+  /** `about`: the contract or agent. `own`: the policy of the caller's contract; empty for none. */
+  constructor(about: string, own: string, here: Locality) {
+    this.#about = about;
     this.#own = own;
     this.#here = here;
     this.#balancer = new Balancer({ policy: POLICY_DEFAULT, here });
@@ -125,7 +131,19 @@ export class Choosing {
 
   explain(nowMs: number): RouteExplanation {
     const { source, problem } = this.#chosen;
-    const records = Object.fromEntries(this.#candidates.map(({ id, record }) => [id, record]));
-    return { ...this.#balancer.explain(nowMs), source, problem, records };
+    const nodes = this.#candidates.map(({ id, record }) => [id, record.node ?? ""] as const);
+    return {
+      ...this.#balancer.explain(nowMs),
+      about: this.#about,
+      source,
+      ...(problem === undefined ? {} : { problem }),
+      nodes: Object.fromEntries(nodes.filter(([, node]) => node !== "")),
+      asOfMs: nowMs,
+    };
+  }
+
+  /** Whether it is called so, or one of its candidates is. */
+  isAbout(name: string): boolean {
+    return this.#about === name || this.#candidates.some(({ record }) => record.name === name);
   }
 }

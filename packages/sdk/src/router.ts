@@ -139,7 +139,7 @@ export class Router {
     const record =
       choosing === undefined ? checkTaking(single, target) : this.#pick(choosing, target, wish);
     const balancer = choosing?.balancer;
-    const beganMs = performance.now();
+    let beganMs = performance.now();
     balancer?.started(record.id);
     const done = (outcome: RouteOutcome, tookMs?: number): void => {
       const nowMs = performance.now();
@@ -150,6 +150,8 @@ export class Router {
     };
     try {
       const way = await this.#findWay(record, signal);
+      // Dialling happens once and says nothing of how quick the instance is.
+      beganMs = performance.now();
       return {
         record,
         ...way,
@@ -168,6 +170,14 @@ export class Router {
     const choosing = this.#learn(target);
     if (choosing.candidates.length === 0) throw refuseNobody(target);
     return choosing.explain(performance.now());
+  }
+
+  /** The same for every target that was called and is called so, or has candidates of that name. */
+  explainAll(name: string): readonly RouteExplanation[] {
+    const nowMs = performance.now();
+    return [...this.#choosing.values()]
+      .filter((choosing) => choosing.isAbout(name))
+      .map((choosing) => choosing.explain(nowMs));
   }
 
   async #findWay(
@@ -216,11 +226,12 @@ export class Router {
   /** What is known of a target, its candidates as they are now. */
   #learn(target: Target): Choosing {
     const own = "agent" in target ? "" : (target.route ?? "");
+    const about = "agent" in target ? target.agent : target.contract;
     const key =
       "agent" in target ? `a ${target.agent}` : `c ${target.contract} ${target.version} ${own}`;
     const fresh = this.#fresh.get(key);
     if (fresh !== undefined) return fresh;
-    const choosing = this.#choosing.get(key) ?? new Choosing(own, this.#options.locality);
+    const choosing = this.#choosing.get(key) ?? new Choosing(about, own, this.#options.locality);
     this.#choosing.delete(key);
     this.#choosing.set(key, choosing);
     const [oldest = key] = this.#choosing.keys();

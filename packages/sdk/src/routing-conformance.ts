@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import { RouteAnswer } from "@fairlead/protocol/route-answer.ts";
 import { z } from "zod";
 import type { Agent } from "./agent.ts";
 import { contract, rpc, type ContractOptions } from "./contract.ts";
@@ -120,6 +121,29 @@ export function testRouting(name: string, open: () => Promise<FabricUnderTest>):
       const own = explain("random-two");
       assert.deepEqual([own.policy, own.source], ["random-two", "contract"]);
       assert.equal(caller.explainRoute({ agent: "worker" }).policy, "least-requests eject=off");
+    });
+
+    test("an agent says how it chose whom it called, and nothing of those it never called", async () => {
+      await using fabric = await open();
+      const worker = await addWorker(fabric, "a");
+      const caller = await joinCaller(fabric, 1);
+      await caller.client(declare()).run({});
+      const asking = await fabric.join({ name: "asking" });
+      const areThere = async (): Promise<boolean> =>
+        (await asking.find({ name: "web" })).length === 1;
+      if (!(await areThere())) for await (const _ of asking.watch()) if (await areThere()) break;
+      const ask = async (to: string) =>
+        RouteAnswer.parse(await asking.call("web", "$route", { to })).routes;
+      const [route, ...others] = await ask("worker");
+      assert.deepEqual(others, []);
+      assert.deepEqual([route?.about, route?.policy, route?.source], ["work", "ewma", "default"]);
+      assert.deepEqual(
+        route?.choices.map(({ id, among }) => [id, among]),
+        [[worker.id, 1]],
+      );
+      assert.equal((await ask("work")).length, 1);
+      assert.deepEqual(await ask("nobody"), []);
+      await assert.rejects(asking.call("web", "$route", {}), /is asked as/);
     });
 
     test("no instance gets more calls than its breaker allows, and the refusal says so", async () => {

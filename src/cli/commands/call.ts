@@ -33,8 +33,7 @@ export async function run(context: Context): Promise<number> {
   return withFabric(context, async (own) => {
     const explain = (): void => {
       if (!parsed.has("explain")) return;
-      for (const line of renderRoute(own.explainRoute({ agent }), agent, out.noteStyle))
-        out.warn(line);
+      for (const line of renderRoute(own.explainRoute({ agent }), out.noteStyle)) out.warn(line);
     };
     try {
       if (parsed.has("stream")) {

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an agent answers to `$route`, asked as { to: NAME }: how it chooses among those of that name, and what it chose.
+import { z } from "zod";
+
+const Candidate = z.looseObject({
+  id: z.string(),
+  /** What it is judged by, less is better, in `unit`. */
+  score: z.number(),
+  weight: z.number(),
+  inFlight: z.number(),
+  /** Of its answers; 0 before the first. */
+  latencyMs: z.number(),
+  breaker: z.enum(["closed", "open", "half-open"]),
+  /** Why it is not chosen from; absent when it is. */
+  excluded: z.string().optional(),
+});
+
+const Choice = z.looseObject({
+  atMs: z.number(),
+  id: z.string(),
+  score: z.number(),
+  among: z.number(),
+});
+
+/** How calls to one target are routed by one caller. */
+export const RouteView = z.looseObject({
+  /** Name of the contract or of the agent that is called. */
+  about: z.string(),
+  policy: z.string(),
+  source: z.enum(["contract", "service", "default"]),
+  /** What is wrong with a policy that was said and is not followed. */
+  problem: z.string().optional(),
+  rule: z.string(),
+  unit: z.enum(["ms", "calls", "turns"]),
+  panic: z.boolean(),
+  candidates: z.array(Candidate),
+  /** Nodes of the candidates by id, where they are known. */
+  nodes: z.record(z.string(), z.string()),
+  /** The last ones, oldest first. */
+  choices: z.array(Choice),
+  /** Now, on the clock of the choices. */
+  asOfMs: z.number(),
+});
+export type RouteView = z.infer<typeof RouteView>;
+
+/** How one caller routes, by target. */
+export const RouteAnswer = z.looseObject({ routes: z.array(RouteView) });
+export type RouteAnswer = z.infer<typeof RouteAnswer>;
