@@ -171,6 +171,23 @@ test("the breaker opens, lets one call through after its time, closes or opens f
   assert.equal(stateAt(3_031), "closed");
 });
 
+test("with every strategy one that is well again gets calls soon after its time", () => {
+  for (const strategy of ALL) {
+    const balancer = open(`${strategy} eject-time=1s`);
+    const endpoints = makeEndpoints(4);
+    const random = makeRandom(11);
+    let back = 0;
+    for (let call = 0; call < 12_000; call++) {
+      const id = balancer.pick(endpoints, call, random, { key: `k${call}` })?.id ?? "";
+      const failing = id === "e1" && call < 1_000;
+      balancer.started(id);
+      balancer.ended(id, 5, failing ? "failed" : "ok", call);
+      if (id === "e1" && call >= 9_000) back++;
+    }
+    assert.ok(back > 100, `${strategy}: ${back}`);
+  }
+});
+
 test("who succeeds far less often than the others is left out at the end of the window", () => {
   const balancer = open("round-robin eject=1000");
   const endpoints = makeEndpoints(10);

@@ -25,6 +25,8 @@ export function openBreaker(slot: Slot, policy: Policy, nowMs: number): void {
 export function advanceBreaker(slot: Slot, nowMs: number): boolean {
   if (slot.breaker !== "open" || nowMs < slot.openUntilMs) return false;
   slot.breaker = "half-open";
+  // What it was like when it failed would keep calls away that are to show how it is now.
+  slot.latencyMs = 0;
   return true;
 }
 

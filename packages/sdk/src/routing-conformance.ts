@@ -48,7 +48,7 @@ export function testRouting(name: string, open: () => Promise<FabricUnderTest>):
     test("a slow instance gets fewer calls", async () => {
       await using fabric = await open();
       await addWorker(fabric, "fast");
-      await addWorker(fabric, "slow", () => new Promise((resolve) => setTimeout(resolve, 40)));
+      await addWorker(fabric, "slow", () => new Promise((resolve) => setTimeout(resolve, 300)));
       const client = (await joinCaller(fabric, 2)).client(declare());
       const answers: string[] = [];
       for (let call = 0; call < 40; call++) answers.push(await client.run({}));
