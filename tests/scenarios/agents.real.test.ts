@@ -33,7 +33,7 @@ before(async () => {
     `    labels: { fairlead.kind: agent }\n${peer === "" ? "" : `    environment: { PEER: ${peer} }\n`}`;
   writeFileSync(
     file,
-    `name: pair\nservices:\n${service("one")}${service("two", "one")}${service("weak").replace("fairlead.kind: agent }", 'fairlead.kind: agent, fairlead.heal: "off" }')}${CHECK}`,
+    `name: pair\nservices:\n${service("one")}${service("two", "one")}${service("weak").replace("fairlead.kind: agent }", 'fairlead.kind: agent, fairlead.heal: "off", fairlead.route: least-requests eject=3 }')}${CHECK}`,
   );
   const { code, stderr } = await rig.cli(["up", "-f", file, "--progress", "quiet"]);
   assert.equal(code, 0, stderr);
@@ -70,6 +70,12 @@ test("containers join under their service's name and are called from outside", a
   assert.ok(items.every(({ addresses }) => addresses.length === 1));
   const { stdout, stderr } = await pair("call", "one", "echo/say", '{"text":"hi"}');
   assert.match(stdout, /"text": "hi for cli-\d+"/, stderr);
+});
+
+test("the label of a service says how calls to it are routed, and each call says why", async () => {
+  const { code, stderr } = await pair("call", "weak", "echo/say", '{"text":"hi"}', "--explain");
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /calls to weak: least-requests eject=3, said by the service/);
 });
 
 test("one calls the other directly, within a moment of its start", async (t) => {
