@@ -24,7 +24,7 @@ const IN_FLIGHT = 512;
 const KEYS: readonly string[] = Array.from({ length: 4_096 }, (_, index) => `user-${index}`);
 
 /** The same numbers from 0 to below 1 for the same seed (mulberry32). */
-export function seedRandom(seed: number): () => number {
+function seedRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
