@@ -128,6 +128,16 @@ async function followJoining(order: Extract<Order, { do: `join${string}` }>): Pr
   return { id: name };
 }
 
+/** Memory as it is, and what of the heap is alive where garbage may be collected now. */
+async function measure(): Promise<object> {
+  const rssMb = process.memoryUsage.rss() / 1_048_576;
+  const collect = globalThis.gc;
+  if (collect === undefined) return { delaysMs: delaysMs.splice(0), rssMb };
+  await collect({ execution: "async" });
+  const heapMb = process.memoryUsage().heapUsed / 1_048_576;
+  return { delaysMs: delaysMs.splice(0), rssMb, heapMb };
+}
+
 async function follow(order: Order): Promise<object> {
   switch (order.do) {
     case "hub":
@@ -140,7 +150,7 @@ async function follow(order: Order): Promise<object> {
       await change(order.aSecond, order.seconds);
       return {};
     case "measure":
-      return { delaysMs: delaysMs.splice(0), rssMb: process.memoryUsage.rss() / 1_048_576 };
+      return measure();
     case "join":
     case "join-group":
       return followJoining(order);

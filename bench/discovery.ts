@@ -3,7 +3,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { NODE_PROCESS_FLAGS } from "#config/process-flags.ts";
 import type { Bench } from "./bench.ts";
+import { measureWay, openMulticast, openPolling, openWatch } from "./discovery-ways.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
 const PROGRAM = fileURLToPath(new URL("discovery-worker.ts", import.meta.url));
@@ -11,14 +13,31 @@ const WATCHERS = 20;
 const KILLS = 50;
 const AGENTS = 10_000;
 const CHANGES = { aSecond: 1_000, seconds: 10 };
+/** How often that is done: a leak would show as growth from one to the next. */
+const ROUNDS = 5;
 const HEARTBEAT_MS = 500;
 const GROUP_KILLS = 20;
 const TIMES = z.object({ atMs: z.array(z.number()) });
-const MEASURED = z.object({ delaysMs: z.array(z.number()), rssMb: z.number() });
+const MEASURED = z.object({
+  delaysMs: z.array(z.number()),
+  rssMb: z.number(),
+  heapMb: z.number().optional(),
+});
+
+/** Ways to learn of the same agents, by the name of the subject. */
+const WAYS: Readonly<Record<string, Parameters<typeof measureWay>[0]>> = {
+  "asking each 1 s": (onSeen) => openPolling(1_000, onSeen),
+  "asking each 100 ms": (onSeen) => openPolling(100, onSeen),
+  watch: openWatch,
+  multicast: openMulticast,
+};
 
 type Tools = Parameters<Bench["run"]>[0];
 
 const start = (): WorkerProcess => new WorkerProcess({ program: PROGRAM });
+/** The hub with the flags of a node's process, and one to look at what is alive. */
+const startHub = (): WorkerProcess =>
+  new WorkerProcess({ program: PROGRAM, flags: [...NODE_PROCESS_FLAGS, "--expose-gc"] });
 
 /** Starts a process that joins, kills it once all have seen it. Milliseconds until the last watcher saw it gone. */
 async function killOne(watching: WorkerProcess, name: string, joining: object): Promise<number> {
@@ -62,10 +81,11 @@ async function measureGroupDeaths(tools: Tools): Promise<void> {
 }
 
 async function measureMany({ say, sample }: Tools): Promise<void> {
-  await using hub = start();
+  await using hub = startHub();
   const put = (metric: string, unit: string, value: number): void =>
     sample({ metric, unit, subject: "fairlead", value });
   const readHub = async () => MEASURED.parse(await hub.order({ do: "measure" })).rssMb;
+  const readHeap = async () => MEASURED.parse(await hub.order({ do: "measure" })).heapMb ?? 0;
   const node = String((await hub.order({ do: "hub" }))["address"]);
   put("hub_rss_empty_mb", "MiB", await readHub());
   await hub.order({ do: "fill", count: AGENTS });
@@ -74,21 +94,37 @@ async function measureMany({ say, sample }: Tools): Promise<void> {
   await watching.order({ do: "watch", node, watchers: WATCHERS });
   // Each watcher reads the 10,000 that are there; that is no delay of a change.
   await sleep(3_000);
+  put("hub_heap_before_changes_mb", "MiB", await readHeap());
   say(`${CHANGES.aSecond} changes a second among ${AGENTS} agents, ${WATCHERS} watchers`);
-  await hub.order({ do: "change", ...CHANGES });
-  await sleep(2_000);
-  put("hub_rss_after_changes_mb", "MiB", await readHub());
+  for (let round = 1; round <= ROUNDS; round++) {
+    await hub.order({ do: "change", ...CHANGES });
+    await sleep(2_000);
+    put(`hub_rss_after_${round}0000_changes_mb`, "MiB", await readHub());
+    put(`hub_heap_after_${round}0000_changes_mb`, "MiB", await readHeap());
+  }
   const { delaysMs } = MEASURED.parse(await watching.order({ do: "measure" }));
   say(`${delaysMs.length} changes seen`);
   for (const value of delaysMs) put("watch_delay_ms", "ms", value);
 }
 
+async function measureWays({ say, sample }: Tools): Promise<void> {
+  for (const [subject, open] of Object.entries(WAYS)) {
+    say(`100 agents, one reader: ${subject}`);
+    const { seenMs, idleKibPerMinute } = await measureWay(open);
+    for (const value of seenMs) sample({ metric: "change_seen_ms", unit: "ms", subject, value });
+    const value = idleKibPerMinute;
+    sample({ metric: "idle_kib_a_minute", unit: "KiB", subject, value });
+  }
+}
+
 export const discovery: Bench = {
   name: "discovery",
-  about: "a killed agent gone from 20 watchers; 10,000 agents, 1,000 changes a second",
+  about:
+    "a killed agent gone from 20 watchers; asking, watching, multicast; 10,000 agents, 1,000 changes a second",
   async run(tools) {
     await measureDeaths(tools);
     await measureGroupDeaths(tools);
+    await measureWays(tools);
     await measureMany(tools);
   },
 };

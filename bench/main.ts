@@ -10,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   up: async () => (await import("./up.ts")).up,
   idle: async () => (await import("./idle.ts")).idle,
   reconcile: async () => (await import("./reconcile.ts")).reconcile,
+  schedule: async () => (await import("./schedule.ts")).schedule,
   routing: async () => (await import("./routing.ts")).routing,
   dns: async () => (await import("./dns.ts")).dns,
   log: async () => (await import("./log.ts")).log,
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
 /** Those that need no engine, and say themselves what else they need. */
 const WITHOUT_ENGINE: ReadonlySet<string> = new Set([
   "reconcile",
+  "schedule",
   "routing",
   "log",
   "dns",

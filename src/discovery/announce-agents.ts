@@ -17,7 +17,6 @@ export interface AgentSource {
 
 export interface AnnounceOptions {
   readonly source: AgentSource;
-  readonly ways: readonly Discovery[];
   /** Which agents others are told of. */
   readonly isPublic: (record: AgentRecord) => boolean;
   /** Least time between two changes of an agent's load that are told. */
@@ -25,20 +24,23 @@ export interface AnnounceOptions {
 }
 
 export interface AgentAnnouncer extends AsyncDisposable {
+  /** Tells all by one more way, which has come up later. */
+  add(way: Discovery): void;
   /** Whether this is an agent that is announced here. */
   has(id: string): boolean;
 }
 
 interface Told {
   record: AgentRecord;
-  announcements: readonly Promise<Announcement | undefined>[];
+  readonly announcements: Promise<Announcement | undefined>[];
 }
 
 /** Announces those who are there and those who come, until disposed of. */
 export function announceAgents(
-  { source, ways, isPublic, loadIntervalMs }: AnnounceOptions,
+  { source, isPublic, loadIntervalMs }: AnnounceOptions,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): AgentAnnouncer {
+  const ways: Discovery[] = [];
   const told = new Map<string, Told>();
   /** Those whose load has changed since it was told. */
   const busier = new Map<string, AgentRecord>();
@@ -99,6 +101,11 @@ export function announceAgents(
   for (const agent of source.list()) take({ type: "up", agent });
   const telling = tellLoads();
   return {
+    add(way) {
+      ways.push(way);
+      for (const { record, announcements } of told.values())
+        announcements.push(announceBy(way, record));
+    },
     has: (id) => told.has(id),
     async [Symbol.asyncDispose]() {
       stop();

@@ -108,20 +108,22 @@ function closedWay(kind: Kind, state: "off" | "failed", where: string, problem: 
   return { kind, read: () => ({ kind, state, where, problem, peers: [], counters: {} }) };
 }
 
-/** A way that cannot be opened is told in `status`; the others go on. */
+/** A way that cannot be opened is told in `status`, and tried again; the others go on. */
 async function openWay(
   kind: Kind,
   where: string,
   logger: Logger,
   open: () => Promise<OpenedWay>,
+  isFirst = true,
 ): Promise<OpenedWay> {
   try {
     return await open();
   } catch (thrown) {
     const { message, cause } = FairleadError.from(thrown);
     const because = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    logger.warn("a way of discovery is not there", { kind, reason: because });
-    return closedWay(kind, "failed", where, because);
+    if (isFirst) logger.warn("a way of discovery is not there", { kind, reason: because });
+    const retry = (): Promise<OpenedWay> => openWay(kind, where, logger, open, false);
+    return { ...closedWay(kind, "failed", where, because), retry };
   }
 }
 

@@ -9,4 +9,6 @@ export interface OpenedWay {
   /** Absent where the way is off or could not be opened. */
   readonly discovery?: Discovery;
   read(): DiscoveryWay;
+  /** For one that could not be opened and may be later: tries again. */
+  readonly retry?: () => Promise<OpenedWay>;
 }

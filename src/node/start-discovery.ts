@@ -43,6 +43,7 @@ const LOAD_INTERVAL_MS = 5_000;
 const SETTLE_MS = 250;
 const SWEEP_MS = 30_000;
 const REWATCH_MS = 1_000;
+const RETRY_MS = 5_000;
 
 async function openRegistryWay(hands: DiscoveryHands): Promise<OpenedWay> {
   const { store, settings, clock, random, logger } = hands;
@@ -93,22 +94,11 @@ function toView({ record, source, offlineSinceMs }: Neighbour): AgentView {
 export async function startDiscovery(hands: DiscoveryHands): Promise<RunningDiscovery> {
   const { fabric, decisions, clock, logger } = hands;
   await using stack = new AsyncDisposableStack();
-  const opened: OpenedWay[] = [];
-  const keep = (way: OpenedWay): void => {
-    opened.push(way);
-    if (way.discovery !== undefined) stack.use(way.discovery);
-  };
-  for (const way of await openDatagramWays(hands.settings, hands)) keep(way);
-  keep(await openRegistryWay(hands));
-  const ways = opened.flatMap(({ kind, discovery }) =>
-    discovery === undefined ? [] : [{ kind, discovery }],
-  );
   const neighbours = createNeighbours();
   const announcer = stack.use(
     announceAgents(
       {
         source: fabric.registry,
-        ways: ways.map(({ discovery }) => discovery),
         isPublic: ({ tags }) => tags[FACE_TAG] === undefined,
         loadIntervalMs: LOAD_INTERVAL_MS,
       },
@@ -159,14 +149,42 @@ export async function startDiscovery(hands: DiscoveryHands): Promise<RunningDisc
     }
   }
 
-  const running = Promise.all([
-    sweep(),
-    ...ways.map(({ kind, discovery }) => follow(kind, discovery)),
-  ]);
+  const opened: OpenedWay[] = [];
+  const running: Promise<void>[] = [sweep()];
+  const ways = new AsyncDisposableStack();
+
+  function use({ kind, discovery }: OpenedWay): void {
+    if (discovery === undefined) return;
+    ways.use(discovery);
+    announcer.add(discovery);
+    running.push(follow(kind, discovery));
+  }
+
+  /** What cannot be opened when the host starts, as its network is not there yet, is opened later. */
+  async function openLater(at: number, way: OpenedWay): Promise<void> {
+    let late = way;
+    while (late.retry !== undefined && !closing.signal.aborted) {
+      await clock.sleep(RETRY_MS, closing.signal).catch(() => undefined);
+      if (closing.signal.aborted) return;
+      late = await late.retry();
+      opened[at] = late;
+      use(late);
+    }
+  }
+
+  function keep(way: OpenedWay): void {
+    const at = opened.push(way) - 1;
+    use(way);
+    if (way.retry !== undefined) running.push(openLater(at, way));
+  }
+
   stack.defer(async () => {
     closing.abort();
-    await running;
+    await Promise.all(running);
+    await ways.disposeAsync();
   });
+  for (const way of await openDatagramWays(hands.settings, hands)) keep(way);
+  keep(await openRegistryWay(hands));
   const owned = stack.move();
   return {
     list: (filter = {}) =>

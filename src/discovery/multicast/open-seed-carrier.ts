@@ -72,11 +72,9 @@ export async function openSeedCarrier(
     }
   }
 
-  function sendTo(bytes: Buffer, { address, port }: Place): Promise<void> {
-    return new Promise((done) => {
-      // A host that is away is no error here.
-      socket.send(bytes, port, address, () => done());
-    });
+  /** A host that is away is no error here. */
+  function sendTo(bytes: Buffer, { address, port }: Place, done: () => void): void {
+    socket.send(bytes, port, address, done);
   }
 
   try {
@@ -99,7 +97,9 @@ export async function openSeedCarrier(
     canBeDeaf: false,
     send(bytes, done) {
       const places = new Map([...resolved, ...learned.values()].map((one) => [keyOf(one), one]));
-      void Promise.all([...places.values()].map((place) => sendTo(bytes, place))).then(done, done);
+      let left = places.size;
+      if (left === 0) done();
+      for (const place of places.values()) sendTo(bytes, place, () => --left === 0 && done());
     },
     noteSource(address, port) {
       const key = keyOf({ address, port });
