@@ -137,6 +137,12 @@ describe("assessScope()", () => {
       memories: { web: buildMemory({ slots }) },
     });
     assert.equal(assess(input).services[0]?.healUsed, 5);
+    const { windowMs } = buildService().heal;
+    const acts = [NOW_MS - windowMs, NOW_MS - windowMs + 1];
+    const old = buildInput([buildService()], [], {
+      memories: { web: buildMemory({ slots: { "1": { acts, consecutive: 2 } } }) },
+    });
+    assert.equal(assess(old).services[0]?.healUsed, 1);
   });
 });
 

@@ -84,6 +84,7 @@ describe("diagnose()", () => {
     };
     assert.equal(runOf(buildEnded(1, {}, 7_000)), 7_000);
     assert.equal(runOf(buildEnded(1, {}, -5)), 0);
+    assert.equal(runOf(buildInstance({ state: "created", startedAtMs: 0, error: "no" })), 0);
     assert.equal(runOf(buildInstance({ health: "unhealthy" })), 60_000);
     assert.equal(runOf(buildInstance({ health: "unhealthy", startedAtMs: NOW_MS + 9 })), 0);
   });

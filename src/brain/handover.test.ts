@@ -125,6 +125,35 @@ describe("a new instance that has ended and is not wanted back", () => {
   });
 });
 
+describe("a new instance that is watched beside the old one", () => {
+  test("is waited for until its time is over, or for its health check, however long that takes", () => {
+    const now = { ...young, startedAtMs: NOW_MS - 1_000 };
+    const plain = decide([old, buildInstance(now)]);
+    assert.deepEqual([plain.acts, plain.waiting[0]?.untilMs], [[], NOW_MS + 4_000]);
+    const checked = decide([old, buildInstance({ ...now, health: "starting" })]);
+    assert.deepEqual([checked.acts, checked.waiting[0]?.untilMs], [[], undefined]);
+    assert.equal(checked.waiting[0]?.reason, "waits for the new web-1 to be healthy");
+    const ready = decide([old, buildInstance({ ...now, health: "healthy" })]);
+    assert.deepEqual(ready.acts, ["instance.remove old: removed the old web-1"]);
+  });
+});
+
+test("an old instance is kept alive until its turn comes, and it is said why no more is done", () => {
+  const ill = buildInstance({ slot: 2, hash: "web-v0", health: "unhealthy" });
+  const now = buildInstance({ ...young, startedAtMs: NOW_MS - 1_000 });
+  const { acts, actions } = decide([now, ill], { replicas: 2 });
+  const restart = acts.indexOf("instance.restart shop-web-2: restarted web-2");
+  assert.ok(restart >= 0, acts.join());
+  assert.deepEqual(actions[restart]?.notDone, [
+    { what: "recreate web-2", why: "it is changed when its turn comes" },
+  ]);
+});
+
+test("a change says from which configuration to which", () => {
+  const { actions } = decide([buildInstance({ hash: "fedcba9876543210" })]);
+  assert.deepEqual(actions[0]?.inputs, { had: "fedcba987654", wanted: "0123456789ab" });
+});
+
 describe("a new instance that was made and not started", () => {
   const created = buildInstance({ ...young, state: "created", startedAtMs: 0 });
 

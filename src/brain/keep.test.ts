@@ -48,6 +48,18 @@ describe("a slot with two instances", () => {
   });
 });
 
+test("joining a namespace again says where that stands in the file", () => {
+  const at = (line: number) => ({ file: "compose.yaml", line });
+  const there = [buildInstance({ service: "db" }), buildInstance({ networkFrom: "gone" })];
+  const lineOf = (origins: Record<string, ReturnType<typeof at>>) => {
+    const network = { kind: "service", service: "db" } as const;
+    const web = buildService({ network, at: at(2), origins });
+    const services = [buildService({ name: "db" }), web];
+    return planReconcile(buildInput(services, there)).actions[0]?.rule.at?.line;
+  };
+  assert.deepEqual([lineOf({ network_mode: at(7) }), lineOf({})], [7, 2]);
+});
+
 describe("a start that the engine refused", () => {
   const created = buildInstance({ state: "created", startedAtMs: 0 });
   const held = new Map([["web/1", { untilMs: NOW_MS - 1, reason: "no", final: true }]]);

@@ -85,6 +85,16 @@ describe("makePlan()", () => {
     );
   });
 
+  test("takes up to 20 replicas one by one, as the loop does, and more than that at once", () => {
+    const first = (replicas: number): (string | undefined)[] => {
+      const old = Array.from({ length: replicas }, (_, i) => buildInstance({ slot: i + 1 }));
+      const { steps } = makePlan(buildInput([buildService({ replicas, hash: "v2" })], old), "pl_1");
+      return steps.slice(0, 2).map((step) => step.act);
+    };
+    assert.deepEqual(first(20), ["instance.create", "instance.remove"]);
+    assert.deepEqual(first(21), ["instance.create", "instance.create"]);
+  });
+
   test("lists the same steps as the loop takes for a big service, in another order", () => {
     const update = { ...buildService().update, delayMs: 60_000 };
     const service = buildService({ replicas: 30, hash: "web-v2", update });

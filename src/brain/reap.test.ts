@@ -187,6 +187,10 @@ describe("planObserved()", () => {
       ["would restart other-web-1", "would restart alone"],
     );
     assert.match(told[0]?.notDone[0]?.why ?? "", /scope other is observed/);
+    assert.deepEqual(
+      told.map((action) => action.service),
+      ["web", undefined],
+    );
   });
 
   test("has another key for each failure, so that each is told once", () => {

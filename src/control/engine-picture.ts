@@ -29,7 +29,7 @@ export interface PictureOptions {
   readonly engine: EngineReader;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called after each change, with the scopes concerned; undefined: any may be. */
+  /** Called after each change, with the scopes concerned; undefined means that any may be. */
   readonly onChange: (scopes: ReadonlySet<string> | undefined) => void;
 }
 

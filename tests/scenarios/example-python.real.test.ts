@@ -79,7 +79,7 @@ test("it is listed, called with input and answer, and its errors are told", asyn
   await python.joined;
   try {
     const listed = await rig.cli(["agents", "--scope", "default"]);
-    assert.match(listed.stdout, /counter +default +agent +ok +\S+ +words 1\.0\.0/);
+    assert.match(listed.stdout, /counter +default +agent +ok +words 1\.0\.0 /);
     const called = await rig.cli(["call", "counter", "words/count", '"a few plain words"']);
     assert.equal(called.code, 0, called.stderr);
     const { words, longest, for: caller } = JSON.parse(called.stdout);

@@ -23,25 +23,61 @@ export class RefusalCount {
   }
 }
 
-/** What is free on each node, by number. Changes as instances are put. */
+/** What is free on each node, by number. Changes as instances are put. Typed arrays, for ten thousand nodes are usual. */
 export class Ground {
   readonly nodes: readonly NodeOffer[];
   readonly numbers: ReadonlyMap<string, number>;
+  /** Number of each node's zone. */
+  readonly zones: Int32Array;
+  /** Share of processor or memory that is reserved, whichever is more, plus the load; smaller is freer. */
+  readonly use: Float64Array;
   readonly #cpuFree: Float64Array;
   readonly #memoryFree: Float64Array;
   readonly #gpusFree: Float64Array;
+  readonly #open: Uint8Array;
   readonly #ports: Set<string>[];
-  /** Instances by service and node number. */
+  /** Instances of each service, by node number. */
   readonly #standing = new Map<string, Map<number, number>>();
   readonly #allowed = new Map<string, Uint8Array>();
 
   constructor(nodes: readonly NodeOffer[]) {
     this.nodes = nodes;
     this.numbers = new Map(nodes.map(({ id }, number) => [id, number]));
+    const zones = new Map<string, number>();
+    this.zones = Int32Array.from(nodes, ({ zone }) => {
+      const number = zones.get(zone) ?? zones.size;
+      zones.set(zone, number);
+      return number;
+    });
     this.#cpuFree = Float64Array.from(nodes, ({ cpuMillis }) => cpuMillis);
     this.#memoryFree = Float64Array.from(nodes, ({ memoryBytes }) => memoryBytes);
     this.#gpusFree = Float64Array.from(nodes, ({ gpus }) => gpus);
+    this.#open = Uint8Array.from(nodes, ({ closed, draining }) =>
+      closed === "" && !draining ? 1 : 0,
+    );
     this.#ports = nodes.map(({ heldPorts }) => new Set(heldPorts));
+    this.use = Float64Array.from(nodes, (_, number) => this.#useOf(number));
+  }
+
+  /** Numbers of the nodes that take one more instance. */
+  listFit(request: PlaceRequest): readonly number[] {
+    const { cpuMillis, memoryBytes, gpus, pins } = request;
+    const masks = request.constraints.map((constraint) => this.#allow(constraint));
+    const special = pins.length + request.ports.length + request.apart.length > 0;
+    const here = this.#standing.get(request.service);
+    const fit: number[] = [];
+    const { length } = this.nodes;
+    next: for (let number = 0; number < length; number++) {
+      if (this.#open[number] === 0) continue;
+      if ((this.#cpuFree[number] ?? 0) < cpuMillis) continue;
+      if ((this.#memoryFree[number] ?? 0) < memoryBytes) continue;
+      if ((this.#gpusFree[number] ?? 0) < gpus) continue;
+      for (const mask of masks) if (mask[number] === 0) continue next;
+      const counts = special || (here !== undefined && here.size > 0);
+      if (counts && this.findRefusal(number, request) !== undefined) continue;
+      fit.push(number);
+    }
+    return fit;
   }
 
   /** The first test that a node fails for one more instance; undefined when it passes all. */
@@ -60,17 +96,15 @@ export class Ground {
     return undefined;
   }
 
-  /** What is lacking for one more instance, leaving out `closed` and what never changes. */
+  /** What is lacking for one more instance, leaving out what never changes. */
   findShortage(number: number, request: PlaceRequest): string | undefined {
     const closed = this.nodes[number]?.closed ?? "gone";
     if (closed !== "") return closed;
     if ((this.#cpuFree[number] ?? 0) < request.cpuMillis) return "processor";
     if ((this.#memoryFree[number] ?? 0) < request.memoryBytes) return "memory";
     if ((this.#gpusFree[number] ?? 0) < request.gpus) return "gpu";
-    if (request.ports.length > 0) {
-      const taken = request.ports.find((port) => this.#ports[number]?.has(port) === true);
-      if (taken !== undefined) return `port ${taken}`;
-    }
+    const taken = request.ports.find((port) => this.#ports[number]?.has(port) === true);
+    if (taken !== undefined) return `port ${taken}`;
     for (const other of request.apart)
       if (this.countOf(other, number) > 0) return `apart from ${other}`;
     if (this.countOf(request.service, number) >= request.perNodeMax)
@@ -82,6 +116,7 @@ export class Ground {
     this.#cpuFree[number] = (this.#cpuFree[number] ?? 0) - request.cpuMillis;
     this.#memoryFree[number] = (this.#memoryFree[number] ?? 0) - request.memoryBytes;
     this.#gpusFree[number] = (this.#gpusFree[number] ?? 0) - request.gpus;
+    this.use[number] = this.#useOf(number);
     for (const port of request.ports) this.#ports[number]?.add(port);
     let counts = this.#standing.get(request.service);
     if (counts === undefined) this.#standing.set(request.service, (counts = new Map()));
@@ -92,14 +127,18 @@ export class Ground {
     return this.#standing.get(service)?.get(number) ?? 0;
   }
 
-  /** Share of processor or memory that is reserved, whichever is more; 0 to 1. */
-  useOf(number: number): number {
+  /** Instances of a service by node number; undefined when it has none. */
+  countsOf(service: string): ReadonlyMap<number, number> | undefined {
+    return this.#standing.get(service);
+  }
+
+  #useOf(number: number): number {
     const node = this.nodes[number];
-    if (node === undefined) return 1;
-    const cpu = node.cpuMillis === 0 ? 1 : 1 - (this.#cpuFree[number] ?? 0) / node.cpuMillis;
-    const memory =
-      node.memoryBytes === 0 ? 1 : 1 - (this.#memoryFree[number] ?? 0) / node.memoryBytes;
-    return Math.min(1, Math.max(0, cpu, memory));
+    if (node === undefined) return 2;
+    const { cpuMillis, memoryBytes, load } = node;
+    const cpu = cpuMillis === 0 ? 1 : 1 - (this.#cpuFree[number] ?? 0) / cpuMillis;
+    const memory = memoryBytes === 0 ? 1 : 1 - (this.#memoryFree[number] ?? 0) / memoryBytes;
+    return Math.min(1, Math.max(0, cpu, memory)) + load;
   }
 
   #allow(constraint: Constraint): Uint8Array {

@@ -3,27 +3,18 @@
 /** Nodes by key, smallest first; equal keys in the order of their numbers. Filled once and then only taken from. */
 export class NodeHeap {
   readonly #keys: Float64Array;
-  readonly #heap: number[] = [];
+  readonly #heap: number[];
 
-  /** Keys by node number, shared with the owner, who calls `settleTop` after a change of the top's. */
-  constructor(keys: Float64Array) {
+  /** Keys by node number, shared with the owner, who calls `settleTop` after a change of the top's. Keeps the array. */
+  constructor(keys: Float64Array, nodes: number[]) {
     this.#keys = keys;
-  }
-
-  get size(): number {
-    return this.#heap.length;
+    this.#heap = nodes;
+    for (let at = (nodes.length >> 1) - 1; at >= 0; at--) this.#sink(at);
   }
 
   /** Number of the node with the smallest key; undefined when there is none. */
   get top(): number | undefined {
     return this.#heap[0];
-  }
-
-  /** Replaces everything, in linear time. */
-  fill(nodes: readonly number[]): void {
-    this.#heap.length = 0;
-    for (const node of nodes) this.#heap.push(node);
-    for (let at = (nodes.length >> 1) - 1; at >= 0; at--) this.#sink(at);
   }
 
   /** To be called when the key of the top has grown. */
@@ -39,7 +30,8 @@ export class NodeHeap {
   }
 
   #comesBefore(a: number, b: number): boolean {
-    const [first = 0, second = 0] = [this.#keys[a], this.#keys[b]];
+    const first = this.#keys[a] ?? 0;
+    const second = this.#keys[b] ?? 0;
     return first < second || (first === second && a < b);
   }
 

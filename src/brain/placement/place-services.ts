@@ -8,26 +8,40 @@ import type { NodeOffer, Placement, PlaceRequest } from "./offer.ts";
 const COUNT_WEIGHT = 4;
 const NEAR_BONUS = 2;
 
-/** The zones' heaps while one service is placed. */
+interface Zone {
+  readonly heap: NodeHeap;
+  count: number;
+}
+
+/** The nodes that take instances of one service, by zone, best first. */
 class Field {
   readonly #ground: Ground;
   readonly #request: PlaceRequest;
   readonly #keys: Float64Array;
-  readonly #zones: { readonly heap: NodeHeap; count: number }[] = [];
+  readonly #near: readonly ReadonlyMap<number, number>[];
+  readonly #zones: readonly Zone[];
 
-  constructor(ground: Ground, request: PlaceRequest, keys: Float64Array, fit: readonly number[]) {
+  constructor(ground: Ground, request: PlaceRequest, keys: Float64Array) {
     this.#ground = ground;
     this.#request = request;
     this.#keys = keys;
+    this.#near = request.near.flatMap((other) => ground.countsOf(other) ?? []);
     const spreads = request.strategy === "spread";
-    const byZone = Map.groupBy(fit, (number) => (spreads ? this.#zoneOf(number) : ""));
-    const standing = spreads ? this.#countZones() : new Map<string, number>();
-    for (const [zone, numbers] of byZone) {
-      for (const number of numbers) keys[number] = this.#rank(number);
-      const heap = new NodeHeap(keys);
-      heap.fill(numbers);
-      this.#zones.push({ heap, count: standing.get(zone) ?? 0 });
+    const byZone: number[][] = [];
+    for (const number of ground.listFit(request)) {
+      keys[number] = this.#rank(number);
+      (byZone[spreads ? (ground.zones[number] ?? 0) : 0] ??= []).push(number);
     }
+    const counts = new Map<number, number>();
+    for (const [number, count] of ground.countsOf(request.service) ?? []) {
+      const zone = ground.zones[number] ?? 0;
+      counts.set(zone, (counts.get(zone) ?? 0) + count);
+    }
+    this.#zones = byZone.flatMap((numbers, zone) =>
+      numbers === undefined
+        ? []
+        : [{ heap: new NodeHeap(keys, numbers), count: counts.get(zone) ?? 0 }],
+    );
   }
 
   /** Puts one instance; the node's number, or undefined when none is left that takes it. */
@@ -46,41 +60,25 @@ class Field {
   }
 
   /** The zone with the fewest instances of the service; among equals the one with the best node. */
-  #chooseZone() {
-    let best: { readonly heap: NodeHeap; count: number } | undefined;
+  #chooseZone(): Zone | undefined {
+    let best: Zone | undefined;
     for (const zone of this.#zones) {
-      if (zone.heap.size === 0) continue;
+      if (zone.heap.top === undefined) continue;
       if (best === undefined || zone.count < best.count) best = zone;
       else if (zone.count === best.count && this.#keyOf(zone) < this.#keyOf(best)) best = zone;
     }
     return best;
   }
 
-  #keyOf({ heap }: { readonly heap: NodeHeap }): number {
+  #keyOf({ heap }: Zone): number {
     return heap.top === undefined ? Infinity : (this.#keys[heap.top] ?? Infinity);
   }
 
-  #zoneOf(number: number): string {
-    return this.#ground.nodes[number]?.zone ?? "";
-  }
-
-  #countZones(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
-    for (const id of this.#request.standing) {
-      const number = this.#ground.numbers.get(id);
-      if (number === undefined || this.#ground.countOf(this.#request.service, number) === 0)
-        continue;
-      const zone = this.#zoneOf(number);
-      counts.set(zone, (counts.get(zone) ?? 0) + 1);
-    }
-    return counts;
-  }
-
-  /** Smaller is better. Only grows as instances are put: for `pack` the fullest stays the best. */
+  /** Smaller is better. Only grows as instances are put; for `pack` the fullest is the best and stays it. */
   #rank(number: number): number {
-    const { near, service, strategy } = this.#request;
-    const use = this.#ground.useOf(number) + (this.#ground.nodes[number]?.load ?? 0);
-    const close = near.some((other) => this.#ground.countOf(other, number) > 0) ? NEAR_BONUS : 0;
+    const { service, strategy } = this.#request;
+    const use = this.#ground.use[number] ?? 0;
+    const close = this.#near.some((counts) => counts.has(number)) ? NEAR_BONUS : 0;
     if (strategy === "pack") return -use - close;
     return this.#ground.countOf(service, number) * COUNT_WEIGHT + use - close;
   }
@@ -114,12 +112,8 @@ function placeOne(
   const { kept, left } = stay;
   const nodes = [...kept];
   const refused = new RefusalCount();
-  const { length } = ground.nodes;
   if (nodes.length < request.count) {
-    const fit: number[] = [];
-    for (let number = 0; number < length; number++)
-      if (ground.findRefusal(number, request) === undefined) fit.push(number);
-    const field = new Field(ground, request, keys, fit);
+    const field = new Field(ground, request, keys);
     while (nodes.length < request.count) {
       const id = ground.nodes[field.putOne() ?? -1]?.id;
       if (id === undefined) break;
