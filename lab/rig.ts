@@ -57,6 +57,8 @@ export interface RigOptions extends LabEngineOptions {
   /** What the node is told to talk to, instead of the engine itself. */
   readonly witness?: (lab: LabEngine, directory: string) => Promise<string>;
   readonly stateDir?: string;
+  /** Further settings for the node and the commands, as FAIRLEAD_… */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 function endOf(child: ChildProcess): Promise<number> {
@@ -138,6 +140,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     FAIRLEAD_LISTEN: "off",
     FAIRLEAD_ENGINE_ENDPOINT: endpoint,
     NO_COLOR: "1",
+    ...options.env,
   };
   let node: ChildProcess | undefined;
 

@@ -45,6 +45,7 @@ export const TEST_NEEDS: readonly Need[] = [
   { program: "docker-compose", package: "docker-compose" },
   { program: "chromium", package: "chromium" },
   { program: "openssl", package: "openssl" },
+  { program: "etcd", package: "etcd-server" },
   { program: "mkfs.ext4", package: "e2fsprogs" },
   { program: "protoc", package: "protobuf-compiler" },
   { program: "grpc_python_plugin", package: "protobuf-compiler-grpc" },

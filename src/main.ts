@@ -2,6 +2,7 @@
 // The entry point, and the only place that sees both the command line and the node.
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { StoreCopied, StoreMigration } from "#cli/context.ts";
 import { runCli } from "#cli/run-cli.ts";
 import type { Settings } from "#config/settings.ts";
 
@@ -52,6 +53,18 @@ async function runNode(settings: Settings, signal: AbortSignal): Promise<number>
   return 0;
 }
 
+async function migrateStore(order: StoreMigration): Promise<StoreCopied> {
+  const [migrate, { createJsonLogger }, { createSystemClock }] = await Promise.all([
+    import("#node/migrate-store.ts"),
+    import("#node/json-logger.ts"),
+    import("#node/system-clock.ts"),
+  ]);
+  const clock = createSystemClock();
+  const write = (line: string) => void process.stderr.write(line);
+  const logger = createJsonLogger(write, "warn", clock.nowMs);
+  return migrate.migrateStore(order, { clock, logger });
+}
+
 const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {
@@ -72,5 +85,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   root,
   version: readVersion(),
   runNode,
+  migrateStore,
   stdinIsTty: process.stdin.isTTY === true,
 });

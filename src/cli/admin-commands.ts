@@ -75,6 +75,22 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     load: () => import("./commands/config.ts"),
   },
   {
+    name: "store",
+    group: "Admin",
+    summary: "store migrate: copy the state of a node that does not run to the other kind of store",
+    arguments: [{ name: "what", required: true, many: false, value: ["migrate"] }],
+    flags: [
+      {
+        name: "to",
+        value: ["etcd", "sqlite"],
+        text: "etcd or sqlite; where they are the settings say",
+      },
+      { name: "config", value: "file", text: "settings file" },
+    ],
+    writes: true,
+    load: () => import("./commands/store.ts"),
+  },
+  {
     name: "completion",
     group: "Admin",
     summary: "script for the shell's TAB key",

@@ -4,6 +4,19 @@ import type { ApiClient } from "./api-client.ts";
 import type { Output } from "./output.ts";
 import type { Parsed } from "./parsed.ts";
 
+/** From which store to which; where they are the settings say. */
+export interface StoreMigration {
+  readonly from: Settings["store"]["kind"];
+  readonly to: Settings["store"]["kind"];
+  readonly settings: Settings;
+}
+
+/** Entries that were copied, and that were left out. */
+export interface StoreCopied {
+  readonly entries: number;
+  readonly left: number;
+}
+
 /** What the process gives its commands. */
 export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -16,6 +29,8 @@ export interface World {
   readonly version: string;
   /** Runs a node until the signal aborts; resolves with its exit code. */
   readonly runNode: (settings: Settings, signal: AbortSignal) => Promise<number>;
+  /** Copies the state of a node that does not run. */
+  readonly migrateStore: (order: StoreMigration) => Promise<StoreCopied>;
   readonly stdinIsTty: boolean;
 }
 

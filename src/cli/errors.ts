@@ -150,6 +150,12 @@ export const cliErrors = defineErrors({
     cause: "The node ended or the connection broke while it answered",
     remedy: "see `fairlead status`, then run the command again",
   },
+  "node-runs": {
+    id: "FL0621",
+    code: "failed_precondition",
+    cause: "What is to be done needs a node that does not run",
+    remedy: "fairlead node stop, then run the command again; containers go on meanwhile",
+  },
   "not-kept": {
     id: "FL0620",
     code: "failed_precondition",

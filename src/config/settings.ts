@@ -40,6 +40,7 @@ const duration = (minMs: number, maxMs: number) =>
 const size = (minBytes: number, maxBytes: number) =>
   z.preprocess(measured(parseSize), z.number().int().min(minBytes).max(maxBytes));
 const directory = z.string().regex(/^\//, "has to be an absolute path");
+const filePath = z.string().regex(/^(\/.*)?$/, "has to be an absolute path, or empty");
 const listen = z
   .string()
   .regex(/^(off|\S+:\d{1,5})$/, 'has to be ADDRESS:PORT, or "off"')
@@ -73,6 +74,24 @@ export const SettingsSchema = z.strictObject({
   resyncIntervalMs: duration(1_000, 3_600_000).describe(
     "How often facts are listed anew although no event asked for it.",
   ),
+  store: z.strictObject({
+    kind: z
+      .enum(["sqlite", "etcd"])
+      .describe("Where this node keeps its state: files in stateDir, or a running etcd."),
+    endpoints: z
+      .string()
+      .regex(/^\S+:\d{1,5}(,\S+:\d{1,5})*$/, "has to be HOST:PORT, with commas between")
+      .describe("Members of etcd."),
+    prefix: z
+      .string()
+      .regex(/^[\x20-\x7e]{0,128}$/, "has to be at most 128 printable ASCII characters")
+      .describe("Stands before every key in etcd."),
+    caFile: filePath.describe("Certificates (PEM) of who vouches for etcd; none: no TLS."),
+    certFile: filePath.describe("Certificate (PEM) by which this node proves who it is to etcd."),
+    keyFile: filePath.describe("Key (PEM) of that certificate."),
+    user: z.string().describe("Name of a user of etcd; empty where it has none."),
+    passwordFile: filePath.describe("File with that user's password."),
+  }),
   engine: z.strictObject({
     endpoint: z
       .string()
@@ -175,6 +194,21 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "lower repairs missed events sooner",
     cost: "one list of all containers each time",
   },
+  "store.kind": {
+    effect: "etcd outlives this host; `fairlead store migrate` takes along what is there",
+    cost: "each write takes as long as etcd's majority needs, and there is none while that is away",
+  },
+  "store.endpoints": { effect: "all members, so that one may be away", cost: "none" },
+  "store.prefix": {
+    effect: "another one is another store",
+    cost: "two nodes must not have the same",
+    otherwise: "/fairlead/NODENAME/",
+  },
+  "store.caFile": { effect: "switches TLS on", cost: "none" },
+  "store.certFile": { effect: "needed where etcd asks for certificates", cost: "none" },
+  "store.keyFile": { effect: "needed with store.certFile", cost: "none" },
+  "store.user": { effect: "needed where etcd has users", cost: "none" },
+  "store.passwordFile": { effect: "needed with store.user", cost: "none" },
   "engine.endpoint": {
     effect: "names the engine",
     cost: "none",

@@ -28,7 +28,7 @@ export interface DecisionLog {
   /** Ends decisions that a process before this one left pending. */
   recover(): Promise<number>;
   /** Why the store takes no writes now. */
-  readonly problem: string | undefined;
+  readonly problem: FairleadError | undefined;
   onDecision(listener: (decision: Decision) => void): void;
   /** Decisions begun since midnight UTC, as far as this process and its store know. */
   countSince(sinceMs: number): Promise<number>;
@@ -103,7 +103,7 @@ function toDecision(
 function createWriter(options: DecisionLogOptions) {
   const { store, clock, logger } = options;
   const backlog: StoreOperation[][] = [];
-  let problem: string | undefined;
+  let problem: FairleadError | undefined;
   let draining: Promise<void> | undefined;
 
   async function drain(): Promise<void> {
@@ -114,7 +114,7 @@ function createWriter(options: DecisionLogOptions) {
         if (problem !== undefined) logger.info("the store takes writes again");
         problem = undefined;
       } catch (error) {
-        problem = FairleadError.from(error).message;
+        problem = FairleadError.from(error);
         await clock.sleep(BACKLOG_RETRY_MS);
       }
     }
@@ -127,9 +127,9 @@ function createWriter(options: DecisionLogOptions) {
         await store.transact(operations);
         return;
       } catch (error) {
-        problem = FairleadError.from(error).message;
+        problem = FairleadError.from(error);
         logger.error("the store does not take writes; decisions wait in memory", {
-          reason: problem,
+          reason: problem.message,
         });
       }
     }
@@ -245,9 +245,14 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
     onDecision: (listener) => void listeners.push(listener),
     async countSince(sinceMs) {
       if (counted?.sinceMs !== sinceMs) {
-        counted = { sinceMs, count: (await list({ sinceMs, limit: COUNT_MAX })).length };
+        try {
+          counted = { sinceMs, count: (await list({ sinceMs, limit: COUNT_MAX })).length };
+        } catch (error) {
+          // A store that is away is told of by itself; it must not take all else that is known with it.
+          if (!FairleadError.from(error).retryable) throw error;
+        }
       }
-      return counted.count;
+      return counted?.count ?? 0;
     },
   };
 }

@@ -51,7 +51,7 @@ function createReads(options: OperationsOptions): Reads {
     const services = scopes.flatMap((scope) => scope.services);
     const info = options.engineInfo();
     const page = options.page();
-    const { problem } = decisions;
+    const problem = decisions.problem?.message;
     return {
       ...options.identity,
       you: caller.actor,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node does besides its loops: forget old decisions, watch the store's size, know who the engine is.
 import type { Clock } from "#base/clock.ts";
+import { isKind } from "#base/errors.ts";
 import { formatSize } from "#base/size.ts";
 import type { Logger } from "#base/logger.ts";
 import { createId } from "#base/ids.ts";
@@ -9,6 +10,7 @@ import type { AlertBoard } from "#control/alert-board.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
+import { storeErrors } from "#store/errors.ts";
 import { pruneStore } from "#store/prune.ts";
 import type { Store } from "#store/store.ts";
 
@@ -27,6 +29,8 @@ const PRUNE_INTERVAL_MS = 600_000;
 const LOOK_INTERVAL_MS = 2_000;
 const SEEN_INTERVAL_MS = 10_000;
 const MEASURE_INTERVAL_MS = 30_000;
+/** A store that has to read everything to know its size is asked for it less than a hundredth of the time. */
+const MEASURE_REST = 100;
 /** Where it is kept when the engine was last seen. */
 export const SEEN_KEY = "node/seen";
 const DAY_MS = 86_400_000;
@@ -63,10 +67,13 @@ export function keepHouse(parts: HouseParts): House {
     }
   }
 
-  let measuredMs = 0;
+  let nextMeasureMs = 0;
   async function measure(): Promise<void> {
-    measuredMs = clock.nowMs();
+    const beganMs = clock.monotonicMs();
+    nextMeasureMs = beganMs + MEASURE_INTERVAL_MS;
     sizeBytes = (await store.measure("")).sizeBytes;
+    const endMs = clock.monotonicMs();
+    nextMeasureMs = Math.max(nextMeasureMs, endMs + (endMs - beganMs) * MEASURE_REST);
   }
 
   let seenMs = 0;
@@ -82,12 +89,12 @@ export function keepHouse(parts: HouseParts): House {
   const nameOf = (id: string): string => board.find(id)?.name ?? id.slice(0, 12);
 
   function raiseAlerts(): void {
-    const store = decisions.problem;
+    const refusal = decisions.problem;
+    const isFull = refusal !== undefined && isKind(refusal, storeErrors["store-full"]);
+    const told = refusal && `the store takes no writes: ${refusal.message}`;
     const away = board.problem;
-    alerts.set(
-      "StoreFull",
-      store === undefined ? undefined : `the store takes no writes: ${store}`,
-    );
+    alerts.set("StoreFull", isFull ? told : undefined);
+    alerts.set("StoreUnavailable", isFull ? undefined : told);
     alerts.set(
       "EngineUnreachable",
       away === undefined ? undefined : `the engine does not answer: ${away}`,
@@ -105,7 +112,7 @@ export function keepHouse(parts: HouseParts): House {
     while (!signal.aborted) {
       raiseAlerts();
       await noteSeen();
-      if (clock.nowMs() - measuredMs > MEASURE_INTERVAL_MS) await measure().catch(() => undefined);
+      if (clock.monotonicMs() >= nextMeasureMs) await measure().catch(() => undefined);
       if (!board.ready) info = undefined;
       else info ??= await engine.info({ signal }).catch(() => undefined);
       await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);

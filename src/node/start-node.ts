@@ -6,7 +6,6 @@ import { dirname, join } from "node:path";
 import { createApi, type Api, type ApiOptions } from "#api/create-api.ts";
 import { API_LIMITS } from "#api/settings.ts";
 import type { Clock, Random } from "#base/clock.ts";
-import { isKind } from "#base/errors.ts";
 import { createId } from "#base/ids.ts";
 import { createLimiter } from "#base/limiter.ts";
 import type { Logger } from "#base/logger.ts";
@@ -30,10 +29,9 @@ import { openEngine } from "#engine/open.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import { openFabric } from "#fabric/open.ts";
 import type { Facts } from "#model/facts.ts";
-import { storeErrors } from "#store/errors.ts";
-import { openStore, quarantineStore } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
+import { openNodeStore } from "./open-node-store.ts";
 import { startDiscovery, type RunningDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { readToken } from "./token-file.ts";
@@ -59,25 +57,6 @@ export interface RunningNode extends AsyncDisposable {
 }
 
 const HEAL_WIDTH = 16;
-
-interface OpenedStore {
-  readonly store: Store;
-  /** What was moved aside because it was damaged. */
-  readonly lost: readonly string[];
-}
-
-async function openOrQuarantine(parts: NodeParts): Promise<OpenedStore> {
-  const { clock, settings } = parts;
-  const options = { kind: "sqlite" as const, directory: join(settings.stateDir, "store") };
-  try {
-    return { store: await openStore(options, { clock }), lost: [] };
-  } catch (error) {
-    if (!isKind(error, storeErrors["store-corrupt"])) throw error;
-    const lost = quarantineStore(options, { clock });
-    parts.logger.error("the store was damaged and is kept aside", { reason: error.message });
-    return { store: await openStore(options, { clock }), lost };
-  }
-}
 
 const GAP_KEY = "node/engine-gap";
 
@@ -136,7 +115,7 @@ function publishChanges(loops: Loops, clock: Clock): void {
 /** Opens store and engine, and marks what a node before this one left open. */
 async function openHands(parts: NodeParts, stack: AsyncDisposableStack) {
   const { settings, clock, random, logger } = parts;
-  const { store, lost } = await openOrQuarantine(parts);
+  const { store, lost } = await openNodeStore(settings, { clock, logger });
   stack.use(store);
   const engine = stack.use(
     openEngine({ endpoint: settings.engine.endpoint, env: parts.env }, { clock, random }),

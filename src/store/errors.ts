@@ -46,4 +46,35 @@ export const storeErrors = defineErrors({
     cause: "The data directory was written by a newer version of Fairlead",
     remedy: "run the newer version, or start with another data directory",
   },
+  "store-refused": {
+    id: "FL0408",
+    code: "permission_denied",
+    cause: "The store's backend does not accept who this node says it is, or forbids it the keys",
+    remedy:
+      "check store.user and store.passwordFile, and that its role may read and write the prefix",
+  },
+  "store-file": {
+    id: "FL0410",
+    code: "failed_precondition",
+    cause: "A file that the settings of the store name cannot be read",
+    remedy: "correct the path or its permissions; `fairlead config show` prints the settings",
+  },
+  "store-not-empty": {
+    id: "FL0411",
+    code: "failed_precondition",
+    cause: "Entries are copied into an empty store only, so that nothing is overwritten",
+    remedy: "choose another store.prefix, or move the state directory's store aside",
+  },
+  "store-copy-differs": {
+    id: "FL0412",
+    code: "data_loss",
+    cause: "What was read back is not what was copied: somebody else wrote meanwhile",
+    remedy: "end every node of this store, empty the copy and copy again; the source is as it was",
+  },
+  "store-limit": {
+    id: "FL0409",
+    code: "resource_exhausted",
+    cause: "The backend's limits are smaller than this transaction",
+    remedy: "start etcd with --max-txn-ops=4096 --max-request-bytes=41943040",
+  },
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only way to a driver.
 import type { Clock } from "#base/clock.ts";
+import { openEtcdStore, type EtcdStoreOptions } from "./drivers/etcd/driver.ts";
 import { createMemoryStore } from "./drivers/memory/driver.ts";
 import { openSqliteStore } from "./drivers/sqlite/driver.ts";
 import type { SqliteStoreOptions } from "./drivers/sqlite/driver.ts";
@@ -9,11 +10,13 @@ import type { Store } from "./store.ts";
 
 export type StoreOptions =
   | ({ readonly kind: "sqlite" } & SqliteStoreOptions)
+  | ({ readonly kind: "etcd" } & EtcdStoreOptions)
   | { readonly kind: "memory" };
 
 /**
  * Opens the store that the options name; the caller disposes of it. Throws FL0405 `store-locked` when another process
- * owns it and FL0404 `store-corrupt` when it is damaged: then see `quarantineStore`.
+ * owns it, FL0404 `store-corrupt` when it is damaged: then see `quarantineStore`, and FL0401 `store-unavailable` or
+ * FL0408 `store-refused` when a backend of its own does not answer or does not want us.
  */
 export async function openStore(
   options: StoreOptions,
@@ -22,6 +25,8 @@ export async function openStore(
   switch (options.kind) {
     case "sqlite":
       return openSqliteStore(options, { clock });
+    case "etcd":
+      return openEtcdStore(options, { clock });
     case "memory":
       return createMemoryStore({ clock });
     default:
@@ -40,6 +45,7 @@ export function quarantineStore(
   switch (options.kind) {
     case "sqlite":
       return moveAside(locateFiles(options.directory), clock.nowMs());
+    case "etcd":
     case "memory":
       return [];
     default:

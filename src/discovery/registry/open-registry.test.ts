@@ -27,7 +27,7 @@ interface Place extends AsyncDisposable {
   readonly options: StoreOptions;
 }
 
-async function makePlace(kind: StoreOptions["kind"]): Promise<Place> {
+async function makePlace(kind: "sqlite" | "memory"): Promise<Place> {
   if (kind === "memory") return { options: { kind }, [Symbol.asyncDispose]: async () => undefined };
   const directory = await mkdtemp(join(tmpdir(), "fairlead-registry-"));
   return {

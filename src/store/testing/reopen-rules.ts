@@ -36,7 +36,7 @@ export const reopenRules: Readonly<Record<string, Rule>> = {
     await fixture.reopen();
     await fixture.elapse(2000);
     assert.deepEqual(await listKeys(fixture.store), ["a"]);
-    await fixture.elapse(1001);
+    await fixture.elapse(1001 + fixture.expiryLagMs);
     assert.deepEqual(await listKeys(fixture.store), []);
   },
   async "a lease renewed after reopening has its whole term, also after the next"(fixture) {

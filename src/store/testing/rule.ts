@@ -7,6 +7,8 @@ export interface StoreFixture extends AsyncDisposable {
   readonly store: Store;
   /** Lets this much time pass for leases; a driver without a clock of its own really waits. */
   elapse(ms: number): Promise<void>;
+  /** How much later than its time a lease may end here, ms. */
+  readonly expiryLagMs: number;
   /** Moves the wall clock only; does nothing for a driver that has none. */
   jumpWallClock(ms: number): void;
   /** Closes the store and opens it again on the same state. */

@@ -10,6 +10,7 @@ storeConformance("memory", {
     const store = createMemoryStore({ clock });
     return {
       store,
+      expiryLagMs: 0,
       elapse: (ms) => clock.advance(ms),
       jumpWallClock: (ms) => clock.jump(ms),
       reopen: () => Promise.reject(new Error("a memory store ends with its process")),

@@ -16,6 +16,7 @@ storeConformance("sqlite", {
       get store() {
         return store;
       },
+      expiryLagMs: 0,
       elapse: (ms) => clock.advance(ms),
       jumpWallClock: (ms) => clock.jump(ms),
       async reopen() {

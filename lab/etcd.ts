@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Clusters of real etcd on the loopback, noted in a ledger, so that they are gone with their owner.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openLedger } from "./ledger.ts";
+
+const START_TIMEOUT_MS = 20_000;
+
+/** Files of certificates, PEM. With `clientCa` members take only who proves to be of it. */
+export interface EtcdTlsFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: boolean;
+}
+
+export interface EtcdClusterOptions {
+  /** How many members; 1 unless said. */
+  readonly members?: number;
+  readonly tls?: EtcdTlsFiles;
+  /** Further flags, for example `--quota-backend-bytes=…`. A flag said here counts before ours. */
+  readonly flags?: readonly string[];
+}
+
+/** One member. */
+export interface EtcdMember {
+  /** `host:port` for clients. */
+  readonly endpoint: string;
+  /** Sends a signal: SIGSTOP pauses, SIGCONT goes on, SIGKILL is a crash. Resolves when it has ended, if it ends. */
+  signal(signal: "SIGSTOP" | "SIGCONT" | "SIGKILL" | "SIGTERM"): Promise<void>;
+  /** Starts it again on its data. Resolves when it listens. */
+  start(): Promise<void>;
+}
+
+export interface EtcdCluster extends AsyncDisposable {
+  readonly members: readonly EtcdMember[];
+  /** All of them, as a client is told. */
+  readonly endpoints: readonly string[];
+}
+
+async function findPorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return ports;
+}
+
+/** Starts members on free ports. The limits are those that Fairlead's transactions need. Throws what etcd said. */
+export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
+  const { members: count = 1, tls, flags = [] } = options;
+  const ledger = openLedger();
+  const ports = await findPorts(2 * count);
+  const names = Array.from({ length: count }, (_, index) => `m${index}`);
+  const peerOf = (index: number): string => `http://127.0.0.1:${ports[2 * index + 1]}`;
+  const cluster = names.map((name, index) => `${name}=${peerOf(index)}`).join(",");
+  const running = new Map<string, ChildProcess>();
+
+  function makeFlags(name: string, index: number): string[] {
+    const client = `${tls === undefined ? "http" : "https"}://127.0.0.1:${ports[2 * index]}`;
+    const trust = tls === undefined ? [] : [`--cert-file=${tls.cert}`, `--key-file=${tls.key}`];
+    if (tls?.clientCa === true) trust.push("--client-cert-auth", `--trusted-ca-file=${tls.ca}`);
+    return [
+      `--name=${name}`,
+      `--data-dir=${join(ledger.directory, name)}`,
+      `--listen-client-urls=${client}`,
+      `--advertise-client-urls=${client}`,
+      `--listen-peer-urls=${peerOf(index)}`,
+      `--initial-advertise-peer-urls=${peerOf(index)}`,
+      `--initial-cluster=${cluster}`,
+      "--max-txn-ops=4096",
+      "--max-request-bytes=41943040",
+      // Nothing of a test has to survive the machine.
+      "--unsafe-no-fsync",
+      "--log-level=warn",
+      ...trust,
+      ...flags,
+    ];
+  }
+
+  async function start(name: string, index: number): Promise<void> {
+    const log = join(ledger.directory, `${name}.log`);
+    rmSync(log, { force: true });
+    const output = openSync(log, "a");
+    const child = spawn("etcd", makeFlags(name, index), { stdio: ["ignore", output, output] });
+    closeSync(output);
+    if (child.pid !== undefined) ledger.noteProcess(child.pid);
+    running.set(name, child);
+    child.on("error", () => undefined);
+    for (const endMs = performance.now() + START_TIMEOUT_MS; ;) {
+      if (child.exitCode !== null || performance.now() > endMs)
+        throw new Error(`etcd ${name} does not start:\n${readFileSync(log, "utf8").slice(-2_000)}`);
+      // Its port alone says nothing: it listens before it is of the cluster.
+      if (
+        tls !== undefined ? await isListening(ports[2 * index]) : await isHealthy(ports[2 * index])
+      )
+        return;
+      await sleep(50);
+    }
+  }
+
+  async function signal(name: string, sent: NodeJS.Signals): Promise<void> {
+    const child = running.get(name);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = sent === "SIGKILL" || sent === "SIGTERM" ? once(child, "exit") : undefined;
+    child.kill(sent);
+    await ended;
+  }
+
+  const members = names.map((name, index) => ({
+    endpoint: `127.0.0.1:${ports[2 * index]}`,
+    signal: (sent: NodeJS.Signals) => signal(name, sent),
+    start: () => start(name, index),
+  }));
+  mkdirSync(ledger.directory, { recursive: true });
+  try {
+    await Promise.all(members.map((member) => member.start()));
+  } catch (thrown) {
+    ledger.clear();
+    throw thrown;
+  }
+  return {
+    members,
+    endpoints: members.map(({ endpoint }) => endpoint),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(names.map((name) => signal(name, "SIGKILL")));
+      ledger.clear();
+    },
+  };
+}
+
+async function isHealthy(port: number | undefined): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}/health`);
+    return answer.ok && (await answer.text()).includes("true");
+  } catch {
+    return false;
+  }
+}
+
+async function isListening(port: number | undefined): Promise<boolean> {
+  const socket = connect(port ?? 0, "127.0.0.1");
+  const isOpen = await once(socket, "connect").then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return isOpen;
+}

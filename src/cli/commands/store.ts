@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync } from "node:fs";
+import { FairleadError } from "#base/errors.ts";
+import type { Context } from "#cli/context.ts";
+import { cliErrors } from "#cli/errors.ts";
+import { EXIT } from "#cli/exit-codes.ts";
+import { loadNodeSettings } from "#cli/load-node-settings.ts";
+
+/** A node would go on writing to the store that is left behind. */
+async function refuseRunningNode(context: Context): Promise<void> {
+  if (!existsSync(context.socket)) return;
+  try {
+    await context.api.call("GET", "status");
+  } catch (thrown) {
+    if (thrown instanceof FairleadError && thrown.kind === cliErrors["node-unreachable"]) return;
+    throw thrown;
+  }
+  throw new FairleadError(cliErrors["node-runs"], "a node answers, and would go on writing", {
+    facts: { socket: context.socket },
+  });
+}
+
+function readTarget(text: string | undefined): "etcd" | "sqlite" {
+  if (text === "etcd" || text === "sqlite") return text;
+  throw new FairleadError(cliErrors["missing-argument"], "--to is missing", {
+    remedy: "fairlead store migrate --to etcd, or --to sqlite",
+  });
+}
+
+/** `fairlead store migrate --to KIND` */
+export async function run(context: Context): Promise<number> {
+  const { out, parsed } = context;
+  const { settings } = loadNodeSettings(context, {}, parsed.text("config"));
+  const to = readTarget(parsed.text("to"));
+  const from = to === "etcd" ? "sqlite" : "etcd";
+  await refuseRunningNode(context);
+  const { entries, left } = await context.migrateStore({ from, to, settings });
+  out.note(
+    `copied ${entries} entries from ${from} to ${to} and compared them; ` +
+      `${left} of discovery were left out and come again by themselves; the ${from} store stays as it was`,
+  );
+  if (settings.store.kind !== to)
+    out.note(`now say store.kind: ${to} in the settings, and start the node`);
+  return EXIT.ok;
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store that the settings name.
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "#base/clock.ts";
+import { FairleadError, isKind } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import type { Settings } from "#config/settings.ts";
+import { storeErrors } from "#store/errors.ts";
+import { openStore, quarantineStore, type StoreOptions } from "#store/open.ts";
+import type { Store } from "#store/store.ts";
+
+const OTHERS_MAY_READ = 0o077;
+
+export interface OpenedStore {
+  readonly store: Store;
+  /** What was moved aside because it was damaged. */
+  readonly lost: readonly string[];
+}
+
+async function read(setting: string, path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new FairleadError(storeErrors["store-file"], `cannot read the file of ${setting}`, {
+      cause,
+      facts: { path, because: cause instanceof Error ? cause.message : String(cause) },
+    });
+  }
+}
+
+async function readPassword({ passwordFile }: Settings["store"], logger: Logger): Promise<string> {
+  const text = (await read("store.passwordFile", passwordFile)).toString("utf8");
+  if (((await stat(passwordFile)).mode & OTHERS_MAY_READ) !== 0)
+    logger.warn("other users of this host may read the password of etcd", { path: passwordFile });
+  return text.replace(/\n$/, "");
+}
+
+/** What `openStore` is to be given for a store of that kind. Throws FL0410 `store-file` for a file that is missing. */
+export async function describeStore(
+  kind: Settings["store"]["kind"],
+  { stateDir, nodeName, store }: Settings,
+  logger: Logger,
+): Promise<StoreOptions> {
+  if (kind === "sqlite") return { kind, directory: join(stateDir, "store") };
+  const { endpoints, prefix, caFile, certFile, keyFile, user } = store;
+  const [ca, cert, key] = await Promise.all([
+    caFile === "" ? undefined : read("store.caFile", caFile),
+    certFile === "" ? undefined : read("store.certFile", certFile),
+    keyFile === "" ? undefined : read("store.keyFile", keyFile),
+  ]);
+  return {
+    kind,
+    endpoints: endpoints.split(","),
+    prefix: prefix === "" ? `/fairlead/${nodeName}/` : prefix,
+    ...(ca === undefined ? {} : { tls: { ca, ...(cert && { cert }), ...(key && { key }) } }),
+    ...(user === "" ? {} : { user: { name: user, password: await readPassword(store, logger) } }),
+  };
+}
+
+/** Opens it; one that is damaged is moved aside and begun anew. */
+export async function openNodeStore(
+  settings: Settings,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): Promise<OpenedStore> {
+  const options = await describeStore(settings.store.kind, settings, logger);
+  try {
+    return { store: await openStore(options, { clock }), lost: [] };
+  } catch (error) {
+    if (!isKind(error, storeErrors["store-corrupt"])) throw error;
+    const lost = quarantineStore(options, { clock });
+    logger.error("the store was damaged and is kept aside", { reason: error.message });
+    return { store: await openStore(options, { clock }), lost };
+  }
+}

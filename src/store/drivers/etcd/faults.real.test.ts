@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the store on etcd does when members die, hang and come back, when etcd compacts, is full or refuses.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { isKind, type ErrorKind } from "#base/errors.ts";
+import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
+import { runProgram } from "#lab/run-program.ts";
+import { storeErrors } from "#store/errors.ts";
+import { put, takeChanges } from "#store/testing/rule.ts";
+import { systemClock as clock } from "#store/testing/system-clock.ts";
+import { openEtcdStore } from "./driver.ts";
+
+const is = (kind: ErrorKind) => (thrown: unknown) => isKind(thrown, kind);
+const UNAVAILABLE = storeErrors["store-unavailable"];
+
+/** A method of etcd's own gateway, for what the store never does. */
+async function ask(cluster: EtcdCluster, path: string, body: object): Promise<void> {
+  const answer = await fetch(`http://${cluster.endpoints[0]}/v3/${path}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  assert.equal(answer.status, 200, await answer.text());
+}
+
+test("members killed and paused one after another: reads, writes and a watch go on", async () => {
+  await using cluster = await startEtcd({ members: 3 });
+  await using store = await openEtcdStore({ endpoints: cluster.endpoints }, { clock });
+  const { revision } = await store.list("");
+  const expected: number[] = [];
+  const ending = new AbortController();
+  const seen: unknown[] = [];
+  const watching = (async () => {
+    for await (const changes of store.watch("n", revision, { signal: ending.signal }))
+      for (const { value } of changes) seen.push(value);
+  })().catch((thrown: unknown) => thrown);
+  let number = 0;
+  /** Writes until one is acknowledged: one whose answer is lost may have been made, and is written again. */
+  async function write(): Promise<void> {
+    number++;
+    for (;;) {
+      try {
+        await store.transact([put("n", number)]);
+        expected.push(number);
+        return;
+      } catch (thrown) {
+        assert.ok(isKind(thrown, UNAVAILABLE), String(thrown));
+      }
+    }
+  }
+  for (const member of cluster.members) {
+    await write();
+    await member.signal("SIGKILL");
+    await write();
+    assert.equal((await store.get("n"))?.value, number);
+    await member.start();
+    await member.signal("SIGSTOP");
+    await write();
+    assert.equal((await store.get("n"))?.value, number);
+    await member.signal("SIGCONT");
+  }
+  await write();
+  for (let turn = 0; turn < 200 && seen.at(-1) !== number; turn++) await clock.sleep(50);
+  ending.abort();
+  await watching;
+  assert.deepEqual([...new Set(seen)], expected, "none is missed, the order is kept");
+});
+
+test("without a majority it says that it is unavailable, and goes on when there is one again", async () => {
+  await using cluster = await startEtcd({ members: 3 });
+  await using store = await openEtcdStore({ endpoints: cluster.endpoints }, { clock });
+  await store.transact([put("a", 1)]);
+  const [one, two] = cluster.members;
+  await Promise.all([one?.signal("SIGKILL"), two?.signal("SIGKILL")]);
+  await assert.rejects(store.get("a"), is(UNAVAILABLE));
+  await assert.rejects(store.transact([put("a", 2)]), is(UNAVAILABLE));
+  await Promise.all([one?.start(), two?.start()]);
+  assert.equal((await store.get("a"))?.value, 1);
+});
+
+test("no etcd at all: the error names the endpoints and what to run", async () => {
+  const opening = openEtcdStore({ endpoints: ["127.0.0.1:1"] }, { clock });
+  await assert.rejects(opening, (thrown) => {
+    assert.ok(isKind(thrown, UNAVAILABLE));
+    assert.equal(thrown.facts["endpoints"], "127.0.0.1:1");
+    assert.match(thrown.remedy, /etcdctl --endpoints=127.0.0.1:1 endpoint health/);
+    return true;
+  });
+});
+
+test("a watch from before a compaction lagged, one that kept up goes on", async () => {
+  await using cluster = await startEtcd();
+  await using store = await openEtcdStore({ endpoints: cluster.endpoints }, { clock });
+  const { revision } = await store.list("");
+  const { signal } = new AbortController();
+  const upToDate = store.watch("", revision, { signal })[Symbol.asyncIterator]();
+  for (let n = 0; n < 3; n++) {
+    await store.transact([put("a", n)]);
+    assert.equal((await upToDate.next()).value?.[0].value, n);
+  }
+  const newest = await store.list("");
+  await ask(cluster, "kv/compaction", { revision: newest.revision });
+  await assert.rejects(takeChanges(store, "", revision, 1), is(storeErrors["store-lagged"]));
+  await store.transact([put("a", 3)]);
+  assert.equal((await upToDate.next()).value?.[0].value, 3);
+  await upToDate.return?.();
+  const fresh = takeChanges(store, "", newest.revision, 1);
+  assert.equal((await fresh)[0]?.[0]?.value, 3);
+});
+
+test("with users: a wrong name is refused, and a member started anew takes a new token", async () => {
+  await using cluster = await startEtcd();
+  await ask(cluster, "auth/user/add", { name: "root", password: "secret" });
+  await ask(cluster, "auth/role/add", { name: "root" });
+  await ask(cluster, "auth/user/grant", { user: "root", role: "root" });
+  await ask(cluster, "auth/enable", {});
+  const { endpoints } = cluster;
+  const refused = is(storeErrors["store-refused"]);
+  await assert.rejects(openEtcdStore({ endpoints }, { clock }), refused);
+  const wrong = { name: "root", password: "guess" };
+  await assert.rejects(openEtcdStore({ endpoints, user: wrong }, { clock }), (thrown) => {
+    assert.doesNotMatch(JSON.stringify(thrown), /guess/);
+    return refused(thrown);
+  });
+  const user = { name: "root", password: "secret" };
+  await using store = await openEtcdStore({ endpoints, user }, { clock });
+  await store.transact([put("a", 1)]);
+  await cluster.members[0]?.signal("SIGKILL");
+  await cluster.members[0]?.start();
+  const { id } = await store.grantLease(2_000);
+  assert.equal(await store.renewLease(id), true);
+  const revision = (await store.transact([put("a", 2)])) ?? 0;
+  assert.equal((await takeChanges(store, "", revision - 1, 1))[0]?.[0]?.value, 2);
+});
+
+test("smaller limits than ours, and a full database, are told with what to do", async () => {
+  const flags = ["--max-txn-ops=128", "--quota-backend-bytes=2097152"];
+  await using cluster = await startEtcd({ flags });
+  await using store = await openEtcdStore({ endpoints: cluster.endpoints }, { clock });
+  const many = Array.from({ length: 200 }, (_, n) => put(`k/${n}`, n));
+  await assert.rejects(store.transact(many), (thrown) => {
+    assert.ok(isKind(thrown, storeErrors["store-limit"]));
+    assert.match(thrown.remedy, /--max-txn-ops=4096/);
+    return true;
+  });
+  const fill = async (): Promise<void> => {
+    for (let n = 0; n < 100; n++) await store.transact([put(`f/${n}`, "x".repeat(100_000))]);
+  };
+  await assert.rejects(fill(), is(storeErrors["store-full"]));
+  assert.equal((await store.get("f/0"))?.key, "f/0", "reading goes on");
+});
+
+const directory = mkdtempSync(join(tmpdir(), "fairlead-etcd-tls-"));
+after(() => rmSync(directory, { recursive: true }));
+
+function makeAuthority(name: string): { readonly cert: string; readonly key: string } {
+  const [cert, key] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
+  const subject = ["-subj", `/CN=${name}`, "-days", "1"];
+  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  runProgram("openssl", ["req", "-x509", ...newKey, ...subject, "-keyout", key, "-out", cert]);
+  return { cert, key };
+}
+
+function issue(name: string, authority: { cert: string; key: string }) {
+  const [cert, key] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
+  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const wanted = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1"];
+  const request = join(directory, `${name}.csr`);
+  runProgram("openssl", ["req", "-new", ...newKey, ...wanted, "-keyout", key, "-out", request]);
+  const by = ["-CA", authority.cert, "-CAkey", authority.key, "-copy_extensions", "copy"];
+  runProgram("openssl", ["x509", "-req", "-in", request, ...by, "-days", "1", "-out", cert]);
+  return { cert, key };
+}
+
+test("mutual TLS: with the right certificates it works, with wrong ones it says so", async () => {
+  const authority = makeAuthority("ours");
+  const member = issue("member", authority);
+  const client = issue("client", authority);
+  const other = makeAuthority("other");
+  await using cluster = await startEtcd({ tls: { ca: authority.cert, ...member, clientCa: true } });
+  const { endpoints } = cluster;
+  const read = ({ cert, key }: { cert: string; key: string }) => ({
+    cert: readFileSync(cert),
+    key: readFileSync(key),
+  });
+  const ca = readFileSync(authority.cert);
+  await using store = await openEtcdStore({ endpoints, tls: { ca, ...read(client) } }, { clock });
+  await store.transact([put("a", 1)]);
+  assert.equal((await store.get("a"))?.value, 1);
+  const wrongCa = { ca: readFileSync(other.cert), ...read(client) };
+  for (const tls of [wrongCa, { ca }, { ca, ...read(issue("stranger", other)) }])
+    await assert.rejects(openEtcdStore({ endpoints, tls }, { clock }), (thrown) => {
+      assert.ok(isKind(thrown, UNAVAILABLE), String(thrown));
+      assert.match(thrown.message, /certificate/);
+      assert.match(thrown.remedy, /store\.caFile/);
+      return true;
+    });
+});
