@@ -11,6 +11,7 @@ import { listen } from "@fairlead/fabric/grpc/listen.ts";
 import { createHub } from "@fairlead/fabric/hub.ts";
 import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
 import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { issueCertificate, makeAuthority } from "../../lab/certificates.ts";
 
 export interface Broker extends AsyncDisposable {
   /** What its clients are told; empty when there is none. */
@@ -113,8 +114,24 @@ async function openMosquitto(): Promise<Broker> {
   };
 }
 
+/** A hub, and a directory with a certificate for its ends: `ADDRESS#DIRECTORY`. */
+async function openHubWithCertificates(): Promise<Broker> {
+  const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
+  const authority = makeAuthority(directory, "ca");
+  issueCertificate(directory, "end", { authority, names: ["IP:127.0.0.1"] });
+  const hub = await openHub();
+  return {
+    address: `${hub.address}#${directory}`,
+    async [Symbol.asyncDispose]() {
+      await hub[Symbol.asyncDispose]();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
 /** Starts what a subject needs between its ends. */
 export async function openBroker(subject: string): Promise<Broker> {
+  if (subject === "fairlead-mtls") return openHubWithCertificates();
   if (subject.startsWith("fairlead")) return openHub();
   if (subject === "nats") return openNats();
   if (subject === "mqtt") return openMosquitto();

@@ -11,6 +11,7 @@ const PEERS: Readonly<Record<string, () => Promise<Peer>>> = {
   "grpc-js-batched": async () => (await import("./grpc-js.ts")).batched,
   mqtt: async () => (await import("./mqtt.ts")).peer,
   moleculer: async () => (await import("./moleculer.ts")).peer,
+  "fairlead-mtls": async () => (await import("./fairlead.ts")).peer,
   "fairlead-unbatched": async () => (await import("./fairlead.ts")).unbatched,
   "fairlead-streaming": async () => (await import("./techniques.ts")).streaming,
   "fairlead-unary": async () => (await import("./techniques.ts")).unary,

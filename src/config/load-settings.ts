@@ -47,6 +47,9 @@ const OTHER_VARIABLES = new Set([
   "FAIRLEAD_NAME",
   "FAIRLEAD_TICKET",
   "FAIRLEAD_ROUTE",
+  "FAIRLEAD_TLS_CA",
+  "FAIRLEAD_TLS_CERT",
+  "FAIRLEAD_TLS_KEY",
 ]);
 
 function listDefaults(options: LoadOptions): Record<string, string | number> {
@@ -71,6 +74,9 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     "engine.parallelism": 32,
     "fabric.socket": "",
     "fabric.listen": "off",
+    "fabric.caFile": "",
+    "fabric.certFile": "",
+    "fabric.keyFile": "",
     "fabric.route": "ewma",
     "dns.listen": "off",
     "dns.upstreams": "",

@@ -106,6 +106,11 @@ export const SettingsSchema = z.strictObject({
       .regex(/^(\/.*)?$/, "has to be an absolute path, or empty")
       .describe("Path of the unix socket on which programs of this host join the fabric."),
     listen: listen.describe("Address and port on which others join the fabric with a ticket."),
+    caFile: filePath.describe(
+      "Certificates (PEM) of who vouches for those who dial fabric.listen.",
+    ),
+    certFile: filePath.describe("Certificate (PEM) of this node at fabric.listen; none: no TLS."),
+    keyFile: filePath.describe("Key (PEM) of that certificate."),
     route: route.describe(
       "How callers choose among instances of a service that says nothing itself.",
     ),
@@ -225,8 +230,14 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
   },
   "fabric.listen": {
     effect: "lets programs join that cannot open a socket of this host",
-    cost: "frames are not encrypted",
+    cost: "frames are not encrypted unless fabric.certFile is said",
   },
+  "fabric.caFile": { effect: "needed with fabric.certFile", cost: "none" },
+  "fabric.certFile": {
+    effect: "whoever dials has to have a certificate too; read again when the files change",
+    cost: "see the bench mtls",
+  },
+  "fabric.keyFile": { effect: "needed with fabric.certFile", cost: "none" },
   "fabric.route": {
     effect: "agents follow it from when they next join",
     cost: "none",

@@ -22,6 +22,14 @@ export const fabricErrors = defineErrors({
     cause: "The message log or the group is closed",
     remedy: "open it again",
   },
+  "fabric-certificate": {
+    id: "FL0981",
+    code: "invalid_argument",
+    cause:
+      "The certificates of the fabric cannot be read, or key and certificate do not belong together",
+    remedy:
+      "correct fabric.caFile, fabric.certFile and fabric.keyFile; `fairlead config show` prints them",
+  },
   "fabric-socket-taken": {
     id: "FL0980",
     code: "failed_precondition",

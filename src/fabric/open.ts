@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Hello } from "@fairlead/fabric/frame.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
+import { openTlsFiles, type TlsFiles, type TlsSource } from "@fairlead/fabric/grpc/tls-files.ts";
 import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
 import { createHub, type Hub } from "@fairlead/fabric/hub.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
@@ -27,6 +28,8 @@ export interface FabricOptions {
   readonly socket: string;
   /** `host:port`, or `off`. Who dials in over TCP needs a ticket, as containers do. */
   readonly listen: string;
+  /** Mutual TLS there when given. */
+  readonly tls?: TlsFiles;
   /** How callers choose among instances of a service that says nothing itself. */
   readonly route: string;
   /** Secret of the node, from which tickets and the keys of scopes are derived. */
@@ -64,12 +67,13 @@ function admitTicket(secret: string, { scope, name, ticket }: Hello): void {
 async function listenAt(
   at: ListenOptions["at"],
   onTransport: ListenOptions["onTransport"],
+  tls?: TlsSource,
 ): Promise<Listener> {
   const methods = createHealthMethods((service) =>
     service === "" ? "serving" : "service-unknown",
   );
   try {
-    return await listen({ at, onTransport, methods });
+    return await listen({ at, onTransport, methods, ...(tls === undefined ? {} : { tls }) });
   } catch (cause) {
     const where = "path" in at ? at.path : `${at.host}:${at.port}`;
     const because = cause instanceof Error ? cause.message : String(cause);
@@ -81,6 +85,17 @@ async function listenAt(
         facts: { because },
       },
     );
+  }
+}
+
+function openTls(files: TlsFiles): TlsSource {
+  try {
+    return openTlsFiles(files);
+  } catch (cause) {
+    throw new FairleadError(fabricErrors["fabric-certificate"], FairleadError.from(cause).message, {
+      cause,
+      facts: { caFile: files.caFile, certFile: files.certFile, keyFile: files.keyFile },
+    });
   }
 }
 
@@ -155,8 +170,11 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     guarded.accept(transport),
   );
   stack.defer(async () => inside[Symbol.asyncDispose]());
-  if (options.listen !== "off")
-    add(await listenAt(parseListen(options.listen), (transport) => guarded.accept(transport)));
+  if (options.listen !== "off") {
+    const tls = options.tls === undefined ? undefined : stack.use(openTls(options.tls));
+    const at = parseListen(options.listen);
+    add(await listenAt(at, (transport) => guarded.accept(transport), tls));
+  }
   const stop = registry.watch((change) => {
     const { name, scope, id } = change.agent;
     if (change.type === "up") logger.info("an agent joined", { name, scope, id });

@@ -161,6 +161,7 @@ async function startFabric(parts: NodeParts): Promise<Fabric> {
       socket: socket === "" ? join(dirname(settings.socket), "fabric", "fabric.sock") : socket,
       listen: settings.fabric.listen,
       route: settings.fabric.route,
+      ...(settings.fabric.certFile === "" ? {} : { tls: settings.fabric }),
       logPath: join(settings.stateDir, "messages", "log.db"),
       secret: await readToken(settings.stateDir, "fabric-secret"),
     },

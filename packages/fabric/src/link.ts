@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A link: all conversations between two peers, over one transport.
 import { Batcher } from "./batcher.ts";
+import { checkCertificate } from "./certificate.ts";
 import { createCompressor, decompressBatch, ENCODINGS } from "./compression.ts";
 import { Conversation, toStatus, type ConversationLink } from "./conversation.ts";
 import { readBatch } from "./decode-batch.ts";
@@ -262,6 +263,7 @@ export class Link implements ConversationLink {
         { reason: "version" },
       );
     }
+    checkCertificate(this.transport.peerId, hello);
     this.#options.admit?.(hello);
     clearTimeout(this.#timer);
     this.#peer = hello;

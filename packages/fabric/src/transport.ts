@@ -17,6 +17,8 @@ export interface TransportReceiver {
 export interface Transport {
   /** Where the peer is, for people: `10.0.0.2:40312`, `unix:/run/fairlead.sock`. */
   readonly peerAddress: string;
+  /** The SPIFFE id that the peer has proved by its certificate; undefined without TLS, or where it has none. */
+  readonly peerId?: string | undefined;
   /** True when the peer is on this machine, so that compressing would only cost. */
   readonly local: boolean;
   /** Begins to deliver; called once, before anything else. */

@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { dial } from "@fairlead/fabric/grpc/dial.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
 import { listen } from "@fairlead/fabric/grpc/listen.ts";
+import { openTlsFiles, type TlsFiles } from "@fairlead/fabric/grpc/tls-files.ts";
 import type { Environment } from "./environment.ts";
 
 export interface GrpcEnvironmentOptions {
@@ -12,6 +13,8 @@ export interface GrpcEnvironmentOptions {
   readonly listen: { readonly host: string; readonly port: number } | false;
   /** Addresses to announce in place of those found. */
   readonly advertise?: readonly string[];
+  /** Mutual TLS with peers, and with the node where it is not on a unix socket. */
+  readonly tls?: TlsFiles;
 }
 
 const DIAL_MS_MAX = 2_000;
@@ -30,9 +33,16 @@ function findAddresses(host: string, port: number): readonly string[] {
 /** The real world. */
 export function createGrpcEnvironment(options: GrpcEnvironmentOptions): Environment {
   const { listen: at } = options;
+  const tls = options.tls === undefined ? undefined : openTlsFiles(options.tls);
+  const dialAt = (address: string) =>
+    dial({
+      address,
+      timeoutMs: DIAL_MS_MAX,
+      ...(tls === undefined || address.startsWith("unix:") ? {} : { tls: tls.read() }),
+    });
   const base = {
-    dialNode: () => dial({ address: options.node, timeoutMs: DIAL_MS_MAX }),
-    dialPeer: (address: string) => dial({ address, timeoutMs: DIAL_MS_MAX }),
+    dialNode: () => dialAt(options.node),
+    dialPeer: dialAt,
     nowMs: Date.now,
     random: Math.random,
   };
@@ -44,11 +54,15 @@ export function createGrpcEnvironment(options: GrpcEnvironmentOptions): Environm
         at,
         onTransport,
         methods: createHealthMethods(() => "serving"),
+        ...(tls === undefined ? {} : { tls }),
       });
       const port = Number(listener.address.slice(listener.address.lastIndexOf(":") + 1));
       return {
         addresses: options.advertise ?? findAddresses(at.host, port),
-        [Symbol.asyncDispose]: async () => listener[Symbol.asyncDispose](),
+        async [Symbol.asyncDispose]() {
+          tls?.[Symbol.dispose]();
+          await listener[Symbol.asyncDispose]();
+        },
       };
     },
   };

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { AGENT_NAME } from "@fairlead/protocol/names.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { Agent } from "./agent.ts";
+import type { TlsFiles } from "@fairlead/fabric/grpc/tls-files.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { createGrpcEnvironment } from "./grpc-environment.ts";
 
@@ -21,9 +22,27 @@ export interface JoinOptions extends Omit<AgentOptions, "name"> {
   readonly listen?: { readonly host?: string; readonly port?: number } | false;
   /** Addresses to announce in place of those found. */
   readonly advertise?: readonly string[];
+  /**
+   * PEM files for mutual TLS with peers, and with a node at `host:port`; read again when they change. By default
+   * what FAIRLEAD_TLS_CA, FAIRLEAD_TLS_CERT and FAIRLEAD_TLS_KEY name. A certificate with the SPIFFE id
+   * `spiffe://TRUST-DOMAIN/SCOPE/NAME` proves the name as well.
+   */
+  readonly tls?: TlsFiles;
 }
 
 const DEFAULT_SOCKET = "/run/fairlead/fairlead.sock";
+
+function findTlsFiles(): TlsFiles | undefined {
+  const [caFile = "", certFile = "", keyFile = ""] = ["CA", "CERT", "KEY"].map(
+    (part) => process.env[`FAIRLEAD_TLS_${part}`] ?? "",
+  );
+  if (caFile === "" && certFile === "" && keyFile === "") return undefined;
+  if (caFile !== "" && certFile !== "" && keyFile !== "") return { caFile, certFile, keyFile };
+  throw new FabricError(
+    "invalid_argument",
+    "FAIRLEAD_TLS_CA, FAIRLEAD_TLS_CERT and FAIRLEAD_TLS_KEY belong together: set all three",
+  );
+}
 
 /** The fabric's socket lies below the API's directory. */
 function findNode(): string {
@@ -49,8 +68,10 @@ export async function join(options: JoinOptions = {}): Promise<Agent> {
   const inContainer = (process.env["FAIRLEAD_FABRIC"] ?? "") !== "";
   const host = inContainer ? "0.0.0.0" : "127.0.0.1";
   const scope = options.scope ?? process.env["FAIRLEAD_SCOPE"] ?? "default";
+  const tls = options.tls ?? findTlsFiles();
   const environment = createGrpcEnvironment({
     node,
+    ...(tls === undefined ? {} : { tls }),
     listen:
       options.listen === false
         ? false

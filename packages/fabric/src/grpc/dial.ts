@@ -6,11 +6,18 @@ import {
   type IncomingHttpHeaders,
 } from "node:http2";
 import { connect as connectTcp } from "node:net";
-import { connect as connectTls, type SecureContextOptions } from "node:tls";
+import {
+  checkServerIdentity,
+  connect as connectTls,
+  TLSSocket,
+  type PeerCertificate,
+} from "node:tls";
+import { readSpiffeId } from "@fairlead/fabric/certificate.ts";
 import { codeOfNumber, FabricError } from "@fairlead/fabric/errors.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import { isLocalAddress } from "./address.ts";
 import { createGrpcTransport } from "./grpc-transport.ts";
+import type { TlsMaterial } from "./tls-files.ts";
 import { SETTINGS, watchSession } from "./session-options.ts";
 
 const LINK_PATH = "/fairlead.fabric.v1.Fabric/Link";
@@ -22,7 +29,7 @@ export interface DialOptions {
   readonly timeoutMs?: number;
   readonly keepaliveMs?: number;
   /** Mutual TLS when given. */
-  readonly tls?: SecureContextOptions & { readonly servername?: string };
+  readonly tls?: TlsMaterial;
 }
 
 /** The error of a response's or trailers' gRPC status; undefined for OK. */
@@ -42,6 +49,18 @@ export function readGrpcStatus(headers: IncomingHttpHeaders): FabricError | unde
   );
 }
 
+/** Whoever has a SPIFFE id is held to it by its Hello; others have to be who the address names. */
+function checkServer(host: string, certificate: PeerCertificate): Error | undefined {
+  const isNamed = readSpiffeId(certificate.subjectaltname) !== undefined;
+  return isNamed ? undefined : checkServerIdentity(host, certificate);
+}
+
+function readPeerId(socket: unknown): string | undefined {
+  return socket instanceof TLSSocket
+    ? readSpiffeId(socket.getPeerCertificate().subjectaltname)
+    : undefined;
+}
+
 function openSocket(options: DialOptions) {
   const { address, tls } = options;
   if (address.startsWith("unix:")) return connectTcp({ path: address.slice("unix:".length) });
@@ -53,11 +72,23 @@ function openSocket(options: DialOptions) {
   const socket =
     tls === undefined
       ? connectTcp({ host, port })
-      : connectTls({ host, port, ...tls, minVersion: "TLSv1.3", ALPNProtocols: ["h2"] });
+      : connectTls({
+          host,
+          port,
+          ...tls,
+          minVersion: "TLSv1.3",
+          ALPNProtocols: ["h2"],
+          checkServerIdentity: (_, certificate) => checkServer(host, certificate),
+        });
   return socket.setNoDelay(true);
 }
 
-function openSession(options: DialOptions): Promise<ClientHttp2Session> {
+interface Opened {
+  readonly session: ClientHttp2Session;
+  readonly peerId: string | undefined;
+}
+
+function openSession(options: DialOptions): Promise<Opened> {
   const { address, timeoutMs = 5_000 } = options;
   return new Promise((resolve, reject) => {
     const socket = openSocket(options);
@@ -77,14 +108,14 @@ function openSession(options: DialOptions): Promise<ClientHttp2Session> {
     session.once("remoteSettings", () => {
       clearTimeout(timer);
       session.off("error", fail);
-      resolve(session);
+      resolve({ session, peerId: readPeerId(socket) });
     });
   });
 }
 
 /** Connects and opens a stream for a link. Throws `unavailable` when the peer cannot be reached in time. */
 export async function dial(options: DialOptions): Promise<Transport> {
-  const session = await openSession(options);
+  const { session, peerId } = await openSession(options);
   watchSession(session, { keepaliveMs: options.keepaliveMs ?? 10_000, timeoutMs: 5_000 });
   const stream = session.request({
     ":method": "POST",
@@ -96,6 +127,7 @@ export async function dial(options: DialOptions): Promise<Transport> {
   const transport = createGrpcTransport({
     stream,
     peerAddress: options.address,
+    peerId,
     local: isLocalAddress(options.address),
     onClose: () => stream.end(),
     onDestroy: () => session.destroy(),

@@ -11,6 +11,7 @@ const BATCH_BYTES_MAX = 2 * 16_777_216;
 export interface GrpcTransportOptions {
   readonly stream: Http2Stream;
   readonly peerAddress: string;
+  readonly peerId?: string | undefined;
   readonly local: boolean;
   /** Ends this side of the stream in order. */
   readonly onClose: () => void;
@@ -33,6 +34,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): Transport & 
   }
   return {
     peerAddress: options.peerAddress,
+    peerId: options.peerId,
     local: options.local,
     start(to) {
       receiver = to;

@@ -3,16 +3,20 @@
 import {
   createSecureServer,
   createServer,
+  type Http2SecureServer,
+  type Http2Server,
   type Http2Session,
   type IncomingHttpHeaders,
-  type SecureServerOptions,
   type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo } from "node:net";
+import { TLSSocket } from "node:tls";
+import { readSpiffeId } from "@fairlead/fabric/certificate.ts";
 import { FabricError, numberOfCode } from "@fairlead/fabric/errors.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import { isLocalAddress } from "./address.ts";
 import { createGrpcTransport } from "./grpc-transport.ts";
+import type { TlsSource } from "./tls-files.ts";
 import { SETTINGS, watchSession } from "./session-options.ts";
 
 const LINK_PATH = "/fairlead.fabric.v1.Fabric/Link";
@@ -27,8 +31,8 @@ export interface ListenOptions {
   /** Further methods by path, e.g. `/grpc.health.v1.Health/Check`. */
   readonly methods?: ReadonlyMap<string, GrpcMethod>;
   readonly keepaliveMs?: number;
-  /** Mutual TLS when given. */
-  readonly tls?: SecureServerOptions;
+  /** Mutual TLS when given; new connections use what is in force then. */
+  readonly tls?: TlsSource;
 }
 
 export interface Listener extends AsyncDisposable {
@@ -50,6 +54,25 @@ export function refuseStream(stream: ServerHttp2Stream, error: FabricError): voi
   );
 }
 
+function readPeerId(socket: unknown): string | undefined {
+  return socket instanceof TLSSocket
+    ? readSpiffeId(socket.getPeerCertificate().subjectaltname)
+    : undefined;
+}
+
+function createHttp2Server(tls: TlsSource | undefined): Http2Server | Http2SecureServer {
+  if (tls === undefined) return createServer({ settings: SETTINGS });
+  const server = createSecureServer({
+    settings: SETTINGS,
+    requestCert: true,
+    rejectUnauthorized: true,
+    minVersion: "TLSv1.3",
+    ...tls.read(),
+  });
+  tls.onChange((material) => server.setSecureContext({ minVersion: "TLSv1.3", ...material }));
+  return server;
+}
+
 function acceptLink(stream: ServerHttp2Stream, onTransport: (transport: Transport) => void): void {
   const socket = stream.session?.socket;
   const { remoteAddress, remotePort } = socket ?? {};
@@ -59,6 +82,7 @@ function acceptLink(stream: ServerHttp2Stream, onTransport: (transport: Transpor
   const transport = createGrpcTransport({
     stream,
     peerAddress,
+    peerId: readPeerId(socket),
     local: isLocalAddress(peerAddress),
     onClose: () => stream.end(),
     onDestroy(error) {
@@ -94,16 +118,7 @@ function acceptLink(stream: ServerHttp2Stream, onTransport: (transport: Transpor
 /** Starts to listen. Rejects with what the system says, e.g. that the port is taken. */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const sessions = new Set<Http2Session>();
-  const server =
-    options.tls === undefined
-      ? createServer({ settings: SETTINGS })
-      : createSecureServer({
-          settings: SETTINGS,
-          requestCert: true,
-          rejectUnauthorized: true,
-          minVersion: "TLSv1.3",
-          ...options.tls,
-        });
+  const server = createHttp2Server(options.tls);
   server.on("session", (session: Http2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { isKind, type ErrorKind } from "#base/errors.ts";
+import { issueCertificate, makeAuthority } from "#lab/certificates.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
-import { runProgram } from "#lab/run-program.ts";
 import { storeErrors } from "#store/errors.ts";
 import { put, takeChanges } from "#store/testing/rule.ts";
 import { systemClock as clock } from "#store/testing/system-clock.ts";
@@ -155,30 +155,13 @@ test("smaller limits than ours, and a full database, are told with what to do", 
 const directory = mkdtempSync(join(tmpdir(), "fairlead-etcd-tls-"));
 after(() => rmSync(directory, { recursive: true }));
 
-function makeAuthority(name: string): { readonly cert: string; readonly key: string } {
-  const [cert, key] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
-  const subject = ["-subj", `/CN=${name}`, "-days", "1"];
-  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  runProgram("openssl", ["req", "-x509", ...newKey, ...subject, "-keyout", key, "-out", cert]);
-  return { cert, key };
-}
-
-function issue(name: string, authority: { cert: string; key: string }) {
-  const [cert, key] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
-  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const wanted = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1"];
-  const request = join(directory, `${name}.csr`);
-  runProgram("openssl", ["req", "-new", ...newKey, ...wanted, "-keyout", key, "-out", request]);
-  const by = ["-CA", authority.cert, "-CAkey", authority.key, "-copy_extensions", "copy"];
-  runProgram("openssl", ["x509", "-req", "-in", request, ...by, "-days", "1", "-out", cert]);
-  return { cert, key };
-}
-
 test("mutual TLS: with the right certificates it works, with wrong ones it says so", async () => {
-  const authority = makeAuthority("ours");
-  const member = issue("member", authority);
-  const client = issue("client", authority);
-  const other = makeAuthority("other");
+  const authority = makeAuthority(directory, "ours");
+  const names = ["IP:127.0.0.1"];
+  const member = issueCertificate(directory, "member", { authority, names });
+  const client = issueCertificate(directory, "client", { authority, names });
+  const other = makeAuthority(directory, "other");
+  const stranger = issueCertificate(directory, "stranger", { authority: other, names });
   await using cluster = await startEtcd({ tls: { ca: authority.cert, ...member, clientCa: true } });
   const { endpoints } = cluster;
   const read = ({ cert, key }: { cert: string; key: string }) => ({
@@ -190,7 +173,7 @@ test("mutual TLS: with the right certificates it works, with wrong ones it says 
   await store.transact([put("a", 1)]);
   assert.equal((await store.get("a"))?.value, 1);
   const wrongCa = { ca: readFileSync(other.cert), ...read(client) };
-  for (const tls of [wrongCa, { ca }, { ca, ...read(issue("stranger", other)) }])
+  for (const tls of [wrongCa, { ca }, { ca, ...read(stranger) }])
     await assert.rejects(openEtcdStore({ endpoints, tls }, { clock }), (thrown) => {
       assert.ok(isKind(thrown, UNAVAILABLE), String(thrown));
       assert.match(thrown.message, /certificate/);

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mutual TLS between agents and with the node, by real certificates.
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join as joinPath } from "node:path";
+import { after, before, test } from "node:test";
+import { contract, join, rpc, type Agent } from "@fairlead/sdk";
+import { dial } from "@fairlead/fabric/grpc/dial.ts";
+import { openTlsFiles, type TlsFiles } from "@fairlead/fabric/grpc/tls-files.ts";
+import { Link } from "@fairlead/fabric/link.ts";
+import { z } from "zod";
+import { isKind } from "#base/errors.ts";
+import { silentLogger } from "#base/logger.ts";
+import { issueCertificate, makeAuthority, type CertificateFiles } from "#lab/certificates.ts";
+import { systemClock as clock } from "#store/testing/system-clock.ts";
+import { fabricErrors } from "./errors.ts";
+import type { Fabric } from "./fabric.ts";
+import { openFabric } from "./open.ts";
+
+const echo = contract("echo", "1.0.0", { say: rpc({ in: z.string(), out: z.string() }) });
+const SECRET = "a secret of the tests";
+
+let directory: string;
+let authority: CertificateFiles;
+let fabric: Fabric;
+const certified = new Map<string, TlsFiles>();
+
+function certify(name: string, path: string, by = authority): TlsFiles {
+  const files = issueCertificate(directory, name, {
+    authority: by,
+    names: [`URI:spiffe://fleet.test${path}`],
+  });
+  return { caFile: authority.cert, certFile: files.cert, keyFile: files.key };
+}
+
+function filesOf(name: string): TlsFiles {
+  const found = certified.get(name);
+  assert.ok(found !== undefined);
+  return found;
+}
+
+before(async () => {
+  directory = mkdtempSync(joinPath(tmpdir(), "fairlead-mtls-"));
+  authority = makeAuthority(directory, "authority");
+  for (const name of ["alice", "bob", "carol"])
+    certified.set(name, certify(name, `/default/${name}`));
+  certified.set("node", certify("node", "/fairlead/node/one"));
+  certified.set("stranger", certify("stranger", "/default/bob", makeAuthority(directory, "other")));
+  fabric = await openFabric(
+    {
+      node: { id: "node_1", name: "one" },
+      socket: joinPath(directory, "fabric", "fabric.sock"),
+      listen: "127.0.0.1:0",
+      tls: filesOf("node"),
+      route: "ewma",
+      logPath: joinPath(directory, "messages", "log.db"),
+      secret: SECRET,
+    },
+    { clock, random: Math.random, logger: silentLogger },
+  );
+});
+after(async () => {
+  await fabric?.[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true });
+});
+
+const tcp = (): string => fabric.addresses.find((address) => !address.startsWith("unix:")) ?? "";
+
+function enter(name: string, tls: TlsFiles = filesOf(name)): Promise<Agent> {
+  const { ticket } = fabric.grantAccess("default", name);
+  return join({ name, node: tcp(), ticket, tls });
+}
+
+test("agents join over TLS, and call each other directly over TLS", async () => {
+  await using alice = await enter("alice");
+  await using bob = await enter("bob");
+  await alice.serve(echo, { say: (text, { caller }) => `${text}, ${caller.name}` });
+  assert.equal(await bob.client(echo, { agent: "alice" }).say("hello"), "hello, bob");
+  const [record] = await bob.find({ name: "alice" });
+  const address = record?.addresses[0] ?? "";
+  assert.notEqual(address, "");
+  await assert.rejects(dial({ address, timeoutMs: 1_000 }), /cannot reach/, "not without TLS");
+});
+
+test("who is of another authority is not let in, by the node or by an agent", async () => {
+  await using alice = await enter("alice");
+  using tls = openTlsFiles(filesOf("stranger"));
+  const [record] = await alice.find({ name: "alice" });
+  for (const address of [tcp(), record?.addresses[0] ?? ""])
+    await assert.rejects(dial({ address, tls: tls.read(), timeoutMs: 1_000 }), /cannot reach/);
+});
+
+test("a certificate of one name does not serve for another, whatever ticket is shown", async () => {
+  await assert.rejects(enter("alice", filesOf("bob")), (thrown) => {
+    assert.match(String(thrown), /certificate is of spiffe:\/\/fleet\.test\/default\/bob/);
+    return true;
+  });
+  using tls = openTlsFiles(filesOf("bob"));
+  const link = new Link({
+    transport: await dial({ address: tcp(), tls: tls.read() }),
+    dialled: true,
+    self: { id: "x", name: "", scope: "", ticket: fabric.grantAccess("", "").ticket },
+    accept: () => undefined,
+  });
+  await assert.rejects(link.ready, /certificate is of spiffe/);
+});
+
+test("certificates are replaced under a running node and agent: connections stay, new ones use the new", async () => {
+  const files = filesOf("carol");
+  await using carol = await enter("carol", files);
+  await using alice = await enter("alice");
+  await carol.serve(echo, { say: (text) => text });
+  const client = alice.client(echo, { agent: "carol" });
+  assert.equal(await client.say("before"), "before");
+  using source = openTlsFiles(files);
+  const old = source.read().cert;
+  const renewed = certify("carol-2", "/default/carol");
+  cpSync(renewed.certFile, files.certFile);
+  assert.deepEqual(source.read().cert, old, "half of a pair is not taken");
+  cpSync(renewed.keyFile, files.keyFile);
+  assert.notDeepEqual(source.read().cert, old);
+  assert.equal(await client.say("after"), "after");
+  await using bob = await enter("bob");
+  assert.equal(await bob.client(echo, { agent: "carol" }).say("new"), "new");
+});
+
+test("files that do not fit are an error that names them", async () => {
+  const tls = { ...filesOf("node"), keyFile: filesOf("bob").keyFile };
+  const opening = openFabric(
+    {
+      node: { id: "node_2", name: "two" },
+      socket: joinPath(directory, "two", "fabric", "fabric.sock"),
+      listen: "127.0.0.1:0",
+      tls,
+      route: "ewma",
+      logPath: joinPath(directory, "two", "log.db"),
+      secret: SECRET,
+    },
+    { clock, random: Math.random, logger: silentLogger },
+  );
+  await assert.rejects(opening, (thrown) => {
+    assert.ok(isKind(thrown, fabricErrors["fabric-certificate"]));
+    assert.match(thrown.message, /bob\.key is not the key of .*node\.crt/);
+    return true;
+  });
+});
