@@ -103,10 +103,10 @@ function overrideRoom(name: string, room: Room, all: Readonly<Record<string, Roo
   return { files: [`src/${name}/**/*.ts`, `tests/canaries/src/${name}/**/*.ts`], rules };
 }
 
-/** A driver imports its own room and no other hands. */
+/** Whoever opens a driver: `open.ts`, and where there is one the door for those who only look. */
 function overrideDrivers(name: string): object {
   return {
-    files: [`src/${name}/open.ts`],
+    files: [`src/${name}/open.ts`, `src/${name}/open-reader.ts`],
     rules: { "no-restricted-imports": ["error", { paths: [SHELL], patterns: [UP] }] },
   };
 }

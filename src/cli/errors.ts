@@ -172,12 +172,6 @@ export const doctorErrors = defineErrors({
     cause: "No Docker Engine answers, so nothing can be started or healed",
     remedy: "start it (systemctl start docker), or name it with DOCKER_HOST",
   },
-  "engine-old": {
-    id: "FL0851",
-    code: "failed_precondition",
-    cause: "The engine speaks no API that Fairlead speaks (1.41 or newer)",
-    remedy: "install Docker Engine 20.10 or newer",
-  },
   "cgroup-old": {
     id: "FL0852",
     code: "failed_precondition",

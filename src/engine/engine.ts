@@ -32,6 +32,8 @@ export interface EngineInfo {
   readonly rootless: boolean;
   readonly swarmActive: boolean;
   readonly warnings: readonly string[];
+  /** The engine's own clock when it answered, milliseconds; undefined when it does not say. */
+  readonly systemTimeMs: number | undefined;
   /** When the engine came up, milliseconds, as far as its socket tells; undefined for a remote one. */
   readonly startedAtMs: number | undefined;
   readonly cpuCount: number;
@@ -49,7 +51,10 @@ export interface EngineEvent {
   readonly timeNs: bigint;
 }
 
-/** What `watch` yields. `relist`: events may have been missed (connection lost, engine restarted): list again. */
+/**
+ * What `watch` yields. List after `connected`, the first and every later one, since events may have been missed before it,
+ * and after `relist`, which says that some were lost while connected.
+ */
 export type EngineSignal =
   | { readonly kind: "event"; readonly event: EngineEvent }
   | { readonly kind: "connected"; readonly restarted: boolean }
@@ -129,7 +134,7 @@ export interface EngineReader extends AsyncDisposable {
   stats(id: string, options?: CallOptions): AsyncIterable<InstanceStats>;
   /**
    * Events from now on, or from `sinceNs`; never ends before `signal` aborts. Reconnects with back-off, resumes with
-   * `since`, removes duplicates by full nanosecond time and content, and says `relist` whenever a gap is possible.
+   * `since`, removes duplicates by full nanosecond time and content, and says where a gap is possible.
    */
   watch(options: { sinceNs?: bigint; signal: AbortSignal }): AsyncIterable<EngineSignal>;
 }
@@ -171,7 +176,7 @@ export interface FileEntry {
 export interface Engine extends EngineReader {
   /** Creates and connects all endpoints; returns the id. Throws FL0310 `image-missing`, FL0311 `name-taken`, FL0312 `engine-refused`. */
   createInstance(request: CreateRequest, options: WriteOptions): Promise<string>;
-  /** Starts; already running is done. Throws FL0313 `port-in-use` with the port, FL0312 `engine-refused` with the engine's words. */
+  /** Starts; already running is done. Throws FL0313 `port-in-use` with the port and who holds it, FL0312 `engine-refused` with the engine's words. */
   startInstance(id: string, options: WriteOptions): Promise<void>;
   /** Stops with the grace time (seconds, rounded up by the driver); the deadline is grace + 10 s. */
   stopInstance(

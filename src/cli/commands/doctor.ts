@@ -66,19 +66,19 @@ async function askNode(
   }
 }
 
-/** What a node started from here would be told to talk to; undefined when nothing is set, or the settings are wrong. */
-function findEndpoint(context: Context): string | undefined {
+/** What a node started from here would be told to talk to; empty when nothing is set, or the settings are wrong. */
+function findEndpoint(context: Context): string {
   try {
     return loadNodeSettings(context, {}).settings.engine.endpoint;
   } catch {
-    return undefined;
+    return "";
   }
 }
 
 async function gather(context: Context): Promise<Evidence> {
   const { node, services } = await askNode(context);
   return {
-    engine: await askEngine(node?.engine.endpoint ?? findEndpoint(context), context.env),
+    engine: await askEngine(findEndpoint(context), node?.engine.endpoint, context.env),
     node,
     services,
     socket: context.socket,

@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two small read-only questions to the engine, for when no node can be asked.
-import { request } from "node:http";
+// What the engine says of itself, asked without a node in between, since there may be none.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { EngineInfo, EngineReader } from "#engine/engine.ts";
+import { openEngineReader } from "#engine/open-reader.ts";
 
-const PATIENCE_MS = 5_000;
-const DEFAULT_ENDPOINT = "unix:///var/run/docker.sock";
-
-/** What doctor reads of the engine's /info. */
-export interface EngineFacts {
-  readonly version: string;
-  readonly apiVersion: string;
-  readonly cgroupVersion: string;
-  readonly storageDriver: string;
-  readonly rootDir: string;
-  readonly liveRestore: boolean;
-  readonly swarm: boolean;
-  readonly warnings: readonly string[];
+/** What the engine says of itself, and how its clock stands to ours. */
+export interface EngineFacts extends EngineInfo {
   /** The engine's clock minus ours. */
   readonly skewMs: number;
   /** How wrong skewMs may be. */
@@ -23,88 +16,55 @@ export interface EngineFacts {
 
 export type EngineAnswer =
   | { readonly kind: "answered"; readonly endpoint: string; readonly facts: EngineFacts }
-  | { readonly kind: "silent"; readonly endpoint: string; readonly because: string };
+  | { readonly kind: "silent"; readonly endpoint: string; readonly because: FairleadError };
 
-type Target = { readonly socketPath: string } | { readonly host: string; readonly port: number };
+type Env = Readonly<Record<string, string | undefined>>;
 
-function parseEndpoint(endpoint: string): Target | undefined {
-  if (endpoint.startsWith("unix://")) return { socketPath: endpoint.slice("unix://".length) };
-  const match = /^(?:tcp|http):\/\/(\[[^\]]+\]|[^:/]+)(?::(\d+))?/.exec(endpoint);
-  if (match === null) return undefined;
-  return { host: (match[1] ?? "").replace(/^\[|\]$/g, ""), port: Number(match[2] ?? 2375) };
-}
+const CLOCK: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep: (delayMs, signal) => sleep(delayMs, undefined, signal === undefined ? {} : { signal }),
+};
 
-function get(target: Target, path: string): Promise<Record<string, unknown>> {
-  return new Promise((resolve, reject) => {
-    const call = request({ ...target, path, timeout: PATIENCE_MS, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (text += chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        if (response.statusCode !== 200)
-          return reject(new Error(`answered ${response.statusCode}: ${text.slice(0, 120)}`));
-        try {
-          const document: Record<string, unknown> = JSON.parse(text);
-          resolve(document);
-        } catch (thrown) {
-          reject(thrown);
-        }
-      });
-    });
-    call.on("timeout", () => call.destroy(new Error(`no answer in ${PATIENCE_MS} ms`)));
-    call.on("error", reject);
-    call.end();
-  });
-}
-
-const text = (value: unknown) => (typeof value === "string" ? value : "");
-
-async function interview(target: Target): Promise<EngineFacts> {
-  const version = await get(target, "/version");
+async function interview(engine: EngineReader): Promise<EngineFacts> {
   const beforeMs = Date.now();
-  const info = await get(target, "/info");
+  const info = await engine.info();
   const afterMs = Date.now();
-  const engineMs = Date.parse(text(info["SystemTime"]));
-  const swarm = info["Swarm"];
+  const middleMs = (beforeMs + afterMs) / 2;
   return {
-    version: text(version["Version"]),
-    apiVersion: text(version["ApiVersion"]),
-    cgroupVersion: text(info["CgroupVersion"]) || "1",
-    storageDriver: text(info["Driver"]),
-    rootDir: text(info["DockerRootDir"]),
-    liveRestore: info["LiveRestoreEnabled"] === true,
-    swarm:
-      typeof swarm === "object" &&
-      swarm !== null &&
-      "LocalNodeState" in swarm &&
-      swarm.LocalNodeState === "active",
-    warnings: Array.isArray(info["Warnings"]) ? info["Warnings"].map(String) : [],
-    skewMs: Number.isNaN(engineMs) ? 0 : engineMs - (beforeMs + afterMs) / 2,
+    ...info,
+    skewMs: (info.systemTimeMs ?? middleMs) - middleMs,
     skewErrorMs: (afterMs - beforeMs) / 2,
   };
 }
 
-/** Asks the engine of `endpoint`, or of DOCKER_HOST, or the usual one. Never throws. */
-export async function askEngine(
-  endpoint: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<EngineAnswer> {
-  const chosen = endpoint || env["DOCKER_HOST"] || DEFAULT_ENDPOINT;
-  const target = parseEndpoint(chosen);
-  if (target === undefined)
-    return {
-      kind: "silent",
-      endpoint: chosen,
-      because: "doctor asks unix:// and plain tcp:// engines only",
-    };
+/** Opens what is set here, unless the node says that it talks to another. Throws FL0304. */
+function openOf(configured: string, ofNode: string | undefined, env: Env): EngineReader {
+  const parts = { clock: CLOCK, random: Math.random };
   try {
-    return { kind: "answered", endpoint: chosen, facts: await interview(target) };
+    const engine = openEngineReader({ endpoint: configured, env }, parts);
+    if (ofNode === undefined || engine.endpoint === ofNode) return engine;
+  } catch (error) {
+    if (ofNode === undefined) throw error;
+  }
+  return openEngineReader({ endpoint: ofNode, env }, parts);
+}
+
+/**
+ * Asks the engine that is set here (an address or a context; empty follows DOCKER_HOST and the contexts), or the node's
+ * where that is another. Never throws.
+ */
+export async function askEngine(
+  configured: string,
+  ofNode: string | undefined,
+  env: Env,
+): Promise<EngineAnswer> {
+  let endpoint = ofNode ?? configured;
+  try {
+    await using engine = openOf(configured, ofNode, env);
+    endpoint = engine.endpoint;
+    return { kind: "answered", endpoint, facts: await interview(engine) };
   } catch (thrown) {
-    return {
-      kind: "silent",
-      endpoint: chosen,
-      because: thrown instanceof Error ? thrown.message : String(thrown),
-    };
+    return { kind: "silent", endpoint, because: FairleadError.from(thrown) };
   }
 }

@@ -5,7 +5,6 @@ import type { EngineFacts } from "./ask-engine.ts";
 import { type Check, complain, type Finding, pass, skip } from "./check.ts";
 
 const SKEW_MAX_MS = 1_000;
-const API_LEAST = [1, 41] as const;
 
 function withEngine(name: string, judge: (facts: EngineFacts) => Finding): Check {
   return {
@@ -16,24 +15,18 @@ function withEngine(name: string, judge: (facts: EngineFacts) => Finding): Check
   };
 }
 
-function isApiNewEnough(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  return major > API_LEAST[0] || (major === API_LEAST[0] && minor >= API_LEAST[1]);
-}
-
 const reach: Check = {
   group: "docker",
   name: "engine",
   run({ engine }) {
     if (engine.kind === "answered")
       return pass(`engine ${engine.facts.version} at ${engine.endpoint}`);
-    const facts = [`asked ${engine.endpoint}`, engine.because];
-    return complain(
-      "fail",
-      doctorErrors["engine-silent"],
-      `no engine answers at ${engine.endpoint}`,
-      facts,
-    );
+    const { because, endpoint } = engine;
+    const silent = because.code === "unavailable" || because.code === "deadline_exceeded";
+    const [kind, text] = silent
+      ? [doctorErrors["engine-silent"], `no engine answers at ${endpoint}`]
+      : [because.kind, `the engine${endpoint === "" ? "" : ` at ${endpoint}`} cannot be asked`];
+    return complain("fail", kind, text, [because.message]);
   },
 };
 
@@ -49,11 +42,7 @@ function judgeSkew({ skewMs, skewErrorMs }: EngineFacts): Finding {
 /** Tests of the engine. */
 export const DOCKER_CHECKS: readonly Check[] = [
   reach,
-  withEngine("api", ({ apiVersion }) =>
-    isApiNewEnough(apiVersion)
-      ? pass(`API ${apiVersion}`)
-      : complain("fail", doctorErrors["engine-old"], `API ${apiVersion} is too old`),
-  ),
+  withEngine("api", ({ apiVersion }) => pass(`API ${apiVersion}`)),
   withEngine("cgroup", ({ cgroupVersion }) =>
     cgroupVersion === "2"
       ? pass("cgroup v2")
@@ -64,8 +53,8 @@ export const DOCKER_CHECKS: readonly Check[] = [
       ? complain("warn", doctorErrors["storage-slow"], `storage driver ${storageDriver}`)
       : pass(storageDriver),
   ),
-  withEngine("live-restore", ({ liveRestore, swarm }) =>
-    liveRestore || swarm
+  withEngine("live-restore", ({ liveRestore, swarmActive }) =>
+    liveRestore || swarmActive
       ? pass(liveRestore ? "live-restore on" : "live-restore not possible with Swarm")
       : complain("warn", doctorErrors["live-restore-off"], "live-restore is off"),
   ),

@@ -128,7 +128,9 @@ export function createConnection(
     if (options.readOnly && method !== "GET" && method !== "HEAD") {
       throw new FairleadError(engineErrors["engine-refused"], `a reader may not ${method} ${path}`);
     }
-    const headers: Record<string, string> = { Host: "docker" };
+    const headers: Record<string, string> = {};
+    // Over TCP the name is the address's: a certificate is checked against the name that the request carries.
+    if (endpoint.kind === "unix") headers["Host"] = "docker";
     if (parts.decision !== undefined) headers["X-Fairlead-Decision"] = parts.decision;
     if (parts.json !== undefined) headers["Content-Type"] = "application/json";
     else if (parts.contentType !== undefined) headers["Content-Type"] = parts.contentType;

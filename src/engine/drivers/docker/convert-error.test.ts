@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { convertRefusal } from "./convert-error.ts";
 import { chooseVersion } from "./connection.ts";
-import { parseEndpoint, resolveEndpoint } from "./endpoint.ts";
 
 const REFUSALS: readonly (readonly [number, string, string, string])[] = [
   [404, "No such image: a:latest", "/containers/create", "image-missing"],
@@ -56,28 +55,4 @@ test("the version is the engine's, at most the newest known, at least 1.41", () 
   assert.equal(chooseVersion("1.99"), "1.52");
   assert.throws(() => chooseVersion("1.40"), /API 1.40/);
   assert.throws(() => chooseVersion(""), /unknown version/);
-});
-
-test("addresses of every form are read, others are refused", () => {
-  assert.equal(parseEndpoint("unix:///run/d.sock").kind, "unix");
-  const [plain, six] = [parseEndpoint("tcp://h"), parseEndpoint("https://[::1]")];
-  assert.ok(plain.kind === "tcp" && plain.port === 2375 && plain.tls === undefined);
-  assert.ok(six.kind === "tcp" && six.host === "::1" && six.port === 2376 && six.tls?.verify);
-  for (const bad of ["", "unix://", "ssh://h", "tcp://h:x", "/run/docker.sock"])
-    assert.throws(() => parseEndpoint(bad), /is not an address/);
-});
-
-test("DOCKER_HOST is spoken to in TLS when DOCKER_TLS_VERIFY is set, a given address too", () => {
-  const env = { DOCKER_HOST: "tcp://a:1", DOCKER_TLS_VERIFY: "1", DOCKER_CONFIG: "/nonexistent" };
-  for (const given of ["", "tcp://b:1"]) {
-    const endpoint = resolveEndpoint(given, env);
-    assert.ok(endpoint.kind === "tcp" && endpoint.tls?.verify === true);
-  }
-});
-
-test("a context that is not there is said with where it was looked for", () => {
-  assert.throws(
-    () => resolveEndpoint("nope", { DOCKER_CONFIG: "/nonexistent" }),
-    /no Docker context "nope"/,
-  );
 });

@@ -39,7 +39,8 @@ function chooseKind(status: number, message: string, path: string): ErrorKind {
   if (/has active endpoints|volume is in use/.test(message)) return engineErrors["still-in-use"];
   if (status === 409 && /already in use|already exists/.test(message))
     return engineErrors["name-taken"];
-  if (status === 500 && path.startsWith("/images/create")) return engineErrors["image-missing"];
+  if (status === 500 && path.startsWith("/images/create?fromImage="))
+    return engineErrors["image-missing"];
   if (
     status >= 500 &&
     !/OCI runtime|executable file not found|no such file|invalid/.test(message)

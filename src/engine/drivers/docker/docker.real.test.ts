@@ -10,7 +10,9 @@ import { createSocketProxy } from "#lab/socket-proxy.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Clock } from "#base/clock.ts";
 import type { CreateRequest, Engine, EngineSignal } from "#engine/engine.ts";
-import { openEngine, openEngineReader } from "#engine/open.ts";
+import { engineConformance } from "#engine/engine-conformance.ts";
+import { openEngine } from "#engine/open.ts";
+import { openEngineReader } from "#engine/open-reader.ts";
 
 const clock: Clock = {
   nowMs: () => Date.now(),
@@ -19,12 +21,13 @@ const clock: Clock = {
 };
 const parts = { clock, random: Math.random };
 const by = { decision: "d-test" };
+const IMAGE = "busybox:lab";
 let lab: LabEngine;
 let engine: Engine;
 
 before(async () => {
   lab = await startEngine();
-  await importBusybox(lab);
+  await importBusybox(lab, IMAGE);
   engine = openEngine({ endpoint: lab.endpoint, env: {} }, parts);
 });
 
@@ -34,53 +37,14 @@ after(async () => {
 });
 
 function toRequest(name: string, more: Partial<CreateRequest> = {}): CreateRequest {
-  const config = { Image: "busybox:lab", Env: ["TOKEN=hidden-value"] };
+  const config = { Image: IMAGE };
   return { name, config, labels: {}, networkMode: "none", endpoints: [], ...more } as CreateRequest;
 }
 
 const isSlug = (slug: string) => (error: unknown) =>
-  error instanceof FairleadError &&
-  error.kind.slug === slug &&
-  !error.message.includes("hidden-value");
+  error instanceof FairleadError && error.kind.slug === slug;
 
-test("a container is created, started, seen, executed in, stopped and removed", async () => {
-  const id = await engine.createInstance(toRequest("one"), by);
-  await engine.startInstance(id, by);
-  await engine.startInstance(id, by);
-  assert.equal((await engine.inspectInstance("one"))?.state, "running");
-  assert.ok((await engine.listInstances()).some((instance) => instance.id === id));
-  const content = Buffer.from("né");
-  await engine.putFiles(id, [{ path: "/tmp/é x", mode: 0o600, uid: 0, gid: 0, content }], by);
-  assert.equal((await engine.exec(id, ["cat", "/tmp/é x"], by)).stdout, "né");
-  const echoed = await engine.exec(id, ["sh", "-c", "cat; echo e >&2; exit 3"], {
-    ...by,
-    stdin: "in",
-  });
-  assert.deepEqual(echoed, { exitCode: 3, stdout: "in", stderr: "e\n" });
-  await assert.rejects(
-    engine.exec(id, ["sleep", "100"], { ...by, deadlineMs: 300 }),
-    isSlug("engine-timeout"),
-  );
-  await engine.stopInstance(id, { ...by, graceMs: 0 });
-  assert.equal((await engine.inspectInstance(id))?.state, "exited");
-  await engine.killInstance(id, by);
-  await engine.removeInstance(id, { ...by, force: true, anonymousVolumes: true });
-  await engine.removeInstance(id, { ...by, force: true, anonymousVolumes: true });
-  assert.equal(await engine.inspectInstance(id), undefined);
-});
-
-test("refusals have kinds, and never the environment", async () => {
-  const id = await engine.createInstance(toRequest("taken"), by);
-  await assert.rejects(engine.createInstance(toRequest("taken"), by), isSlug("name-taken"));
-  const config = { Image: "nowhere:1" };
-  await assert.rejects(
-    engine.createInstance(toRequest("x", { config }), by),
-    isSlug("image-missing"),
-  );
-  await assert.rejects(engine.startInstance("nobody", by), isSlug("not-there"));
-  await assert.rejects(engine.pullImage("registry.invalid/a", by), isSlug("image-missing"));
-  await engine.removeInstance(id, { ...by, force: true, anonymousVolumes: true });
-});
+engineConformance("docker", () => ({ engine, image: IMAGE }));
 
 test("a create whose second network cannot be connected leaves no container", async () => {
   const path = join(dirname(lab.socketPath), "half.sock");
@@ -123,7 +87,7 @@ test("a hung engine is a timeout", async () => {
   }
 });
 
-test("after the engine was killed the watcher says restarted and relist, and no event twice", async () => {
+test("after the engine was killed the watcher says that it restarted, and no event twice", async () => {
   const ended = new AbortController();
   const signals: EngineSignal[] = [];
   const waits: { test: (signal: EngineSignal) => boolean; done: () => void }[] = [];
@@ -144,10 +108,10 @@ test("after the engine was killed the watcher says restarted and relist, and no 
   const first = next(isCreate("before"));
   await engine.createInstance(toRequest("before"), by);
   await first;
-  const relisted = next((signal) => signal.kind === "relist");
+  const connectedAgain = next((signal) => signal.kind === "connected" && signal.restarted);
   await lab.kill();
   await lab.start();
-  await relisted;
+  await connectedAgain;
   const second = next(isCreate("after"));
   await engine.createInstance(toRequest("after"), by);
   await second;

@@ -30,17 +30,44 @@ export interface TlsFiles {
 
 const DEFAULT_ADDRESS = "unix:///var/run/docker.sock";
 
+/** The text; undefined when there is no such file. One that may not be read is an error, never taken for absent. */
 function readOptional(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw new FairleadError(engineErrors["bad-endpoint"], `${path} cannot be read`, {
+      cause: error,
+      remedy: `let this user read ${path}`,
+    });
   }
 }
 
-function readTls(directory: string, verify: boolean): TlsFiles {
-  const read = (name: string): string | undefined => readOptional(join(directory, name));
-  return { ca: read("ca.pem"), cert: read("cert.pem"), key: read("key.pem"), verify };
+function failMissing(path: string, why: string): never {
+  throw new FairleadError(engineErrors["bad-endpoint"], `${path} is missing: ${why}`, {
+    facts: { "looked for": path },
+    remedy: "put the certificates there, or name their directory with DOCKER_CERT_PATH",
+  });
+}
+
+/** Reads ca.pem, cert.pem and key.pem. Throws FL0304 when half a pair is missing, or the authority while `caNeeded`. */
+function readTls(directory: string, verify: boolean, caNeeded: boolean): TlsFiles {
+  const paths = {
+    ca: join(directory, "ca.pem"),
+    cert: join(directory, "cert.pem"),
+    key: join(directory, "key.pem"),
+  };
+  const [ca, cert, key] = [
+    readOptional(paths.ca),
+    readOptional(paths.cert),
+    readOptional(paths.key),
+  ];
+  if (ca === undefined && caNeeded)
+    failMissing(paths.ca, "the engine's certificate is checked against it");
+  if (cert !== undefined && key === undefined) failMissing(paths.key, "cert.pem needs its key");
+  if (cert === undefined && key !== undefined)
+    failMissing(paths.cert, "key.pem is of no use without");
+  return { ca, cert, key, verify };
 }
 
 /** Parses an address. Throws FL0304 `bad-endpoint`. */
@@ -105,7 +132,7 @@ function readContext(name: string, configDirectory: string): Endpoint {
     );
   }
   const tlsDirectory = join(configDirectory, "contexts", "tls", id, "docker");
-  const tls = readTls(tlsDirectory, docker.SkipTLSVerify !== true);
+  const tls = readTls(tlsDirectory, docker.SkipTLSVerify !== true, false);
   const hasTls = tls.ca !== undefined || tls.cert !== undefined;
   return parseEndpoint(docker.Host, hasTls ? tls : undefined);
 }
@@ -135,12 +162,14 @@ export function resolveEndpoint(given: string, env: Env): Endpoint {
   const named = given === "default" ? "" : (env["DOCKER_HOST"] ?? "");
   const host = isAddress ? given : named;
   if (host !== "") {
-    const verify = (env["DOCKER_TLS_VERIFY"] ?? "") !== "";
-    const secure = verify || (env["DOCKER_CERT_PATH"] ?? "") !== "";
+    const isSet = (name: string): boolean => (env[name] ?? "") !== "";
+    const verify = isSet("DOCKER_TLS_VERIFY");
+    const secure = verify || isSet("DOCKER_TLS") || isSet("DOCKER_CERT_PATH");
     const useTls = secure && host.startsWith("tcp://");
+    const directory = isSet("DOCKER_CERT_PATH") ? env["DOCKER_CERT_PATH"] : undefined;
     return parseEndpoint(
       host,
-      useTls ? readTls(env["DOCKER_CERT_PATH"] ?? configDirectory, verify) : undefined,
+      useTls ? readTls(directory ?? configDirectory, verify, verify) : undefined,
     );
   }
   const context =

@@ -149,7 +149,6 @@ export async function* watchEvents(parts: WatchParts): AsyncGenerator<EngineSign
       const same =
         nowStartedAtMs === startedAtMs && (await isStillKnown(connection, told.lastNs, signal));
       yield { kind: "connected", restarted: connectedBefore && !same };
-      if (connectedBefore) yield { kind: "relist" };
       startedAtMs = nowStartedAtMs;
       connectedBefore = true;
       failures = 0;

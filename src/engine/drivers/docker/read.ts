@@ -38,6 +38,7 @@ interface InfoDocument {
   readonly Warnings?: readonly string[] | null;
   readonly NCPU?: number;
   readonly MemTotal?: number;
+  readonly SystemTime?: string;
 }
 
 interface Labelled {
@@ -116,6 +117,7 @@ export function createReader(connection: Connection, clock: Clock, random: Rando
       warnings: about.Warnings ?? [],
       cpuCount: about.NCPU ?? 0,
       memoryBytes: about.MemTotal ?? 0,
+      systemTimeMs: about.SystemTime === undefined ? undefined : parseTime(about.SystemTime),
       startedAtMs: readEngineStart(connection),
     };
   }

@@ -3,6 +3,9 @@
 import type { FileEntry } from "#engine/engine.ts";
 
 const BLOCK = 512;
+const NAME_BYTES_MAX = 100;
+/** What seven octal digits hold; greater ids stand in a pax record. */
+const ID_MAX = 0o7777777;
 
 function writeHeader(
   name: string,
@@ -16,8 +19,8 @@ function writeHeader(
   };
   block.write(name, 0, 100, "utf8");
   octal(entry.mode & 0o7777, 100, 8);
-  octal(entry.uid, 108, 8);
-  octal(entry.gid, 116, 8);
+  octal(Math.min(entry.uid, ID_MAX), 108, 8);
+  octal(Math.min(entry.gid, ID_MAX), 116, 8);
   octal(sizeBytes, 124, 12);
   octal(0, 136, 12);
   block.fill(" ", 148, 156);
@@ -42,17 +45,24 @@ function writePaxRecord(key: string, value: string): Buffer {
   return Buffer.from(`${length}${body}`);
 }
 
+/** What the header has no room for. */
+function writePaxRecords(name: string, { uid, gid }: FileEntry): Buffer {
+  const records: Buffer[] = [];
+  if (Buffer.byteLength(name) > NAME_BYTES_MAX) records.push(writePaxRecord("path", name));
+  if (uid > ID_MAX) records.push(writePaxRecord("uid", String(uid)));
+  if (gid > ID_MAX) records.push(writePaxRecord("gid", String(gid)));
+  return Buffer.concat(records);
+}
+
 /** The files as one tar, directories left to the engine. */
 export function packFiles(files: readonly FileEntry[]): Buffer {
   const parts: Buffer[] = [];
   for (const file of files) {
     const name = file.path.replace(/^\/+/, "");
-    if (Buffer.byteLength(name) > 100) {
-      const record = writePaxRecord("path", name);
-      parts.push(
-        writeHeader("pax", "x", record.length, { mode: 0o644, uid: 0, gid: 0 }),
-        pad(record),
-      );
+    const records = writePaxRecords(name, file);
+    if (records.length > 0) {
+      const plain = { mode: 0o644, uid: 0, gid: 0 };
+      parts.push(writeHeader("pax", "x", records.length, plain), pad(records));
     }
     parts.push(writeHeader(name, "0", file.content.length, file), pad(file.content));
   }

@@ -7,6 +7,8 @@ import { engineErrors } from "#engine/errors.ts";
 import type { CallParts, Connection } from "./connection.ts";
 import { runExec } from "./exec.ts";
 import { buildImage, readProgress } from "./images.ts";
+import { namePortHolder } from "./port-holder.ts";
+import { splitReference, withTag } from "./reference.ts";
 import { packFiles } from "./tar.ts";
 
 const START_MS = 60_000;
@@ -149,7 +151,11 @@ export function createWriter(connection: Connection): Writes {
   return {
     createInstance,
     async startInstance(id, options) {
-      await post(`${at(id)}/start`, options);
+      try {
+        await post(`${at(id)}/start`, options);
+      } catch (error) {
+        throw await namePortHolder(connection, error, options.signal);
+      }
     },
     stopInstance(id, options) {
       const signal =
@@ -263,12 +269,8 @@ export function createWriter(connection: Connection): Writes {
       await readProgress(response, engineErrors["image-missing"], options.onProgress);
     },
     async tagImage(reference, tag, options) {
-      const cut = tag.lastIndexOf(":");
-      const hasTag = cut > tag.lastIndexOf("/");
-      const query = new URLSearchParams({
-        repo: hasTag ? tag.slice(0, cut) : tag,
-        tag: hasTag ? tag.slice(cut + 1) : "latest",
-      });
+      const to = splitReference(tag);
+      const query = new URLSearchParams({ repo: to.repository, tag: to.tag ?? "latest" });
       await post(`/images/${encodeURIComponent(reference)}/tag?${query}`, options);
     },
     removeImage: (reference, options) =>
@@ -290,12 +292,8 @@ export function createWriter(connection: Connection): Writes {
       return lines.flatMap((line) => /^Loaded image(?: ID)?: (\S+)/.exec(line)?.[1] ?? []);
     },
     async importImage(tar, options) {
-      const cut = options.reference.lastIndexOf(":");
-      const query = new URLSearchParams({
-        fromSrc: "-",
-        repo: options.reference.slice(0, cut),
-        tag: options.reference.slice(cut + 1),
-      });
+      const { repository, tag = "latest" } = splitReference(options.reference);
+      const query = new URLSearchParams({ fromSrc: "-", repo: repository, tag });
       for (const change of options.changes ?? []) query.append("changes", change);
       const response = await connection.stream(
         "POST",
@@ -306,10 +304,4 @@ export function createWriter(connection: Connection): Writes {
     },
     buildImage: (context, options) => buildImage(connection, context, options),
   };
-}
-
-/** Without a tag the engine would pull every tag there is. */
-function withTag(reference: string): string {
-  const last = reference.slice(reference.lastIndexOf("/") + 1);
-  return last.includes(":") || reference.includes("@") ? reference : `${reference}:latest`;
 }
