@@ -42,6 +42,7 @@ export const Trigger = z.strictObject({
     "schedule",
     "owner",
     "person",
+    "agent",
     "surplus",
     "members",
   ]),

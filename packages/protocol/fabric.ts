@@ -48,6 +48,50 @@ export const Routes = z.strictObject({
 });
 export type Routes = z.infer<typeof Routes>;
 
+/** A container as an agent sees it. */
+export const ContainerView = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  service: z.string(),
+  slot: z.number().int(),
+  image: z.string(),
+  /** `running`, `exited` and the engine's other words. */
+  state: z.string(),
+  /** `none`, `starting`, `healthy` or `unhealthy`. */
+  health: z.string(),
+  /** Of the last run; 0 while it runs. */
+  exitCode: z.number().int(),
+  /** Milliseconds since 1970; 0 when it never started. */
+  startedAtMs: z.number(),
+  /** Whether the agent that asks may start and stop it. */
+  own: z.boolean(),
+  /** Labels of its file that begin with neither `fairlead.` nor `io.fairlead.`, nor Compose's own. */
+  labels: z.record(z.string(), z.string()),
+});
+export type ContainerView = z.infer<typeof ContainerView>;
+
+/** `$engine/list`: the containers of the agent's scope; all that is named must match. */
+export const ListContainersRequest = z.strictObject({
+  service: z.string().max(255).optional(),
+  /** Only those that the agent may act on. */
+  own: z.boolean().optional(),
+  /** Labels that they carry; an empty value fits any. */
+  labels: z.record(z.string().max(255), z.string().max(4_096)).optional(),
+});
+export type ListContainersRequest = z.infer<typeof ListContainersRequest>;
+
+/** What `$engine/list` answers. */
+export const ListContainersAnswer = z.strictObject({ containers: z.array(ContainerView) });
+export type ListContainersAnswer = z.infer<typeof ListContainersAnswer>;
+
+/** `$engine/act`: answered with the container once it is as asked. */
+export const ActOnContainerRequest = z.strictObject({
+  act: z.enum(["start", "stop", "restart"]),
+  /** By name, as `service-slot`, or by the beginning of its id. */
+  container: z.string().min(1).max(255),
+});
+export type ActOnContainerRequest = z.infer<typeof ActOnContainerRequest>;
+
 /** `$log/subscribe`: who wants messages that are kept until they are acknowledged. */
 export const SubscribeRequest = z.strictObject({
   pattern: z.string().min(1).max(255),

@@ -80,7 +80,7 @@ function judgeWaiting(waiting: readonly Waiting[]): Standing | undefined {
 function judgeActs(next: PlannedAction | undefined, busy: boolean): Standing | undefined {
   if (next !== undefined) {
     const healing = next.budget !== undefined || next.act === "service.quarantine";
-    const changing = next.trigger.kind === "change" || next.trigger.kind === "person";
+    const changing = ["change", "person", "agent"].includes(next.trigger.kind);
     const state = healing
       ? "healing"
       : changing

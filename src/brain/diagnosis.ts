@@ -55,6 +55,10 @@ export function describeExit(instance: InstanceFact): string {
   );
 }
 
+function isEnded({ state }: InstanceFact): boolean {
+  return state === "created" || state === "exited" || state === "dead";
+}
+
 /** True when a person stopped it and nobody has started it since. */
 function isStoppedByHand(instance: InstanceFact, memory: ServiceMemory): boolean {
   const stoppedAtMs = memory.stoppedByHand[instance.id];
@@ -120,6 +124,9 @@ export function diagnose(
   memory: ServiceMemory,
   facts: Facts,
 ): Diagnosis {
+  const rest = memory.resting?.[String(instance.slot)];
+  if (rest !== undefined && isEnded(instance))
+    return { kind: "rests", completed: false, reason: `stopped as ${rest.by} asked` };
   switch (instance.state) {
     case "paused":
     case "restarting":

@@ -51,7 +51,12 @@ function planSlot(own: ServicePass, slot: number, parts: SlotParts | undefined):
   const [found] = parts.foreign;
   if (twin !== undefined) return planSurplus(own, slot, twin, "the slot has two instances");
   if (older !== undefined) return planSurplus(own, slot, older, "the slot has two old instances");
-  if (fresh !== undefined && old !== undefined) return planHandover(own, slot, fresh, old);
+  const rests = own.memory.resting?.[String(slot)] !== undefined;
+  if (fresh !== undefined && old !== undefined)
+    return rests
+      ? planSurplus(own, slot, old, "the slot rests")
+      : planHandover(own, slot, fresh, old);
+  if (old !== undefined && rests) return planKeep(own, slot, old);
   if (fresh !== undefined) return planKeep(own, slot, fresh);
   if (old !== undefined) return planChange(own, slot, old);
   // Beside an instance of its own a found one is left alone: whoever made it may be in the middle of something.

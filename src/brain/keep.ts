@@ -22,6 +22,7 @@ export function planKeep(own: ServicePass, slot: number, instance: InstanceFact)
   const { pass, memory } = own;
   const service = specOf(own.wanted, instance, memory);
   const diagnosis = diagnose(instance, service, memory, pass.facts);
+  if (planRest(own, slot, instance)) return;
   const { ttlMs } = own.wanted.spec;
   if (ttlMs !== undefined) pass.wakeAt(instance.createdAtMs + ttlMs);
   if (diagnosis.kind !== "rests" && planFollow(own, slot, instance)) return;
@@ -86,7 +87,24 @@ function planFollow(own: ServicePass, slot: number, instance: InstanceFact): boo
   return true;
 }
 
-/** A person asked for a restart: what runs is restarted at the pace of a change, what rests is started. */
+/** An agent asked for a stop. */
+function planRest(own: ServicePass, slot: number, instance: InstanceFact): boolean {
+  const rest = own.memory.resting?.[String(slot)];
+  if (rest === undefined) return false;
+  if (instance.state !== "running" && instance.state !== "paused") return false;
+  actOn(own, {
+    act: "instance.stop",
+    slot,
+    object: instance.name,
+    title: `stopped ${shortName(own.service.name, slot)}`,
+    instance,
+    trigger: { kind: "agent", detail: `${rest.by} asked for it`, atMs: rest.atMs },
+    rule: { text: "an agent may stop its own containers" },
+  });
+  return true;
+}
+
+/** A person or an agent asked for a restart: what runs is restarted at the pace of a change, what rests is started. */
 function planRestart(
   own: ServicePass,
   slot: number,
@@ -96,8 +114,14 @@ function planRestart(
   const { restartRequested } = own.memory;
   if (restartRequested === undefined || !isToRestart(restartRequested, instance)) return false;
   const runs = instance.state === "running";
-  if (!runs && diagnosis.kind !== "rests") return false;
-  if (runs && isPaced(own, slot, `${instance.name} is restarted after the others`)) return true;
+  const { by } = restartRequested;
+  if (!runs && diagnosis.kind !== "rests" && by === undefined) return false;
+  if (
+    runs &&
+    by === undefined &&
+    isPaced(own, slot, `${instance.name} is restarted after the others`)
+  )
+    return true;
   const short = shortName(own.service.name, slot);
   actOn(own, {
     act: runs ? "instance.restart" : "instance.start",
@@ -105,8 +129,13 @@ function planRestart(
     object: instance.name,
     title: `${runs ? "restarted" : "started"} ${short}`,
     instance,
-    trigger: { kind: "person", detail: "a restart was asked for", atMs: restartRequested.atMs },
-    rule: { text: "fairlead restart" },
+    trigger:
+      by === undefined
+        ? { kind: "person", detail: "a restart was asked for", atMs: restartRequested.atMs }
+        : { kind: "agent", detail: `${by} asked for it`, atMs: restartRequested.atMs },
+    rule: {
+      text: by === undefined ? "fairlead restart" : "an agent may start its own containers",
+    },
   });
   return true;
 }

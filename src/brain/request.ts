@@ -18,6 +18,17 @@ export function makeRequest(
   };
 }
 
+/** An agent's request to start one container anew, added to what is asked for already. */
+export function addRequest(
+  before: RenewalRequest | undefined,
+  instance: InstanceFact,
+  by: string,
+  nowMs: number,
+): RenewalRequest {
+  const startedAtMs = { ...before?.startedAtMs, [instance.id]: instance.startedAtMs };
+  return { atMs: nowMs, by, startedAtMs };
+}
+
 /** True while a container is one of those that are to be replaced. */
 export function isToRecreate(request: RenewalRequest | undefined, instance: InstanceFact): boolean {
   return request?.startedAtMs[instance.id] !== undefined;

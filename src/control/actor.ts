@@ -233,6 +233,16 @@ export function createActor(options: ActorOptions): Actor {
     await engine.renameInstance(id, name, act.write);
   }
 
+  async function stopOnly(act: Act): Promise<ActResult> {
+    const id = need(act.action.target, "a container");
+    try {
+      await engine.stopInstance(id, { ...act.write, graceMs: graceOf(act) });
+    } finally {
+      await board.refresh(id);
+    }
+    return { result: "stopped", containerId: id };
+  }
+
   async function remove(act: Act): Promise<ActResult> {
     const id = need(act.action.target, "a container");
     const { successor, spec } = act.action;
@@ -316,6 +326,7 @@ export function createActor(options: ActorOptions): Actor {
       case "instance.replace":
         return replace(act);
       case "instance.stop":
+        return stopOnly(act);
       case "instance.remove":
       case "instance.reap":
       case "service.rollback":

@@ -45,6 +45,13 @@ export const controlErrors = defineErrors({
     cause: "An act on the engine did not end as it should",
     remedy: "see `fairlead why` for the decision and the engine's words",
   },
+  "not-own": {
+    id: "FL0710",
+    code: "permission_denied",
+    cause:
+      "An agent may act on containers of its own service and on those that name it as fairlead.owner",
+    remedy: "give the container's service the label fairlead.owner with the agent's name",
+  },
   "no-topology": {
     id: "FL0709",
     code: "not_found",

@@ -174,7 +174,9 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
         ? []
         : [memory.update(scope, action.service, change)];
     const by =
-      action.trigger.kind === "person" || (plan !== undefined && action.budget === undefined)
+      action.trigger.kind === "person" ||
+      action.trigger.kind === "agent" ||
+      (plan !== undefined && action.budget === undefined)
         ? actor
         : "automatic";
     const context = { scope, actor: by, ...(plan === undefined ? {} : { plan }) };

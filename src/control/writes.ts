@@ -90,15 +90,20 @@ export function createWrites(options: OperationsOptions): Writes {
   ): (service: string, memory: ServiceMemory) => ServiceMemory {
     const before = supervisor.loop(intent.scope)?.desired.intent.services;
     const { instances } = board.read();
-    return (name, { rolloutFailed: _failed, previous, ...rest }) => {
+    return (name, { rolloutFailed: _failed, previous, resting, ...rest }) => {
       const old = before?.find((service) => service.name === name);
       const now = intent.services.find((service) => service.name === name);
+      const resters = instances.filter((one) => resting?.[String(one.slot)] !== undefined);
       const changed = old !== undefined && now !== undefined && old.hash !== now.hash;
       const kept = changed ? old : previous;
       return {
         ...rest,
         slots: {},
         ...(kept === undefined ? {} : { previous: kept }),
+        // What an agent has stopped is wanted again.
+        ...(resting === undefined
+          ? {}
+          : { restartRequested: makeRequest(intent.scope, name, resters, clock.nowMs()) }),
         ...(recreateAtMs === undefined
           ? {}
           : { recreateRequested: makeRequest(intent.scope, name, instances, recreateAtMs) }),
@@ -239,7 +244,7 @@ function changeFor(
   switch (request.action) {
     case "restart": {
       const restartRequested = makeRequest(intent.scope, service, facts.instances, nowMs);
-      return (memory) => ({ ...memory, slots: {}, restartRequested });
+      return ({ resting: _resting, ...memory }) => ({ ...memory, slots: {}, restartRequested });
     }
     case "pause": {
       const pausedUntilMs =

@@ -3,6 +3,11 @@
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { AgentFilter, Registry } from "@fairlead/fabric/registry.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
+import type {
+  ActOnContainerRequest,
+  ContainerView,
+  ListContainersRequest,
+} from "@fairlead/protocol/fabric.ts";
 import type { LogStats } from "./log/message-log.ts";
 
 /** What a container needs to join: mounted and set when it is created. */
@@ -11,6 +16,24 @@ export interface FabricAccess {
   readonly directory: string;
   /** Proves which scope and service the container is; good for that name only. */
   readonly ticket: string;
+}
+
+/** An agent that asks, as its ticket or its place has proven. */
+export interface AgentCaller {
+  readonly scope: string;
+  readonly name: string;
+}
+
+/** What agents may ask of the engine. Throws FairleadError. */
+export interface AgentActs {
+  /** Containers of the caller's scope. */
+  list(caller: AgentCaller, request: ListContainersRequest): readonly ContainerView[];
+  /** Resolves with the container once it is as asked; rejects with the signal's reason, which takes nothing back. */
+  act(
+    caller: AgentCaller,
+    request: ActOnContainerRequest,
+    signal: AbortSignal,
+  ): Promise<ContainerView>;
 }
 
 export interface Fabric extends AsyncDisposable {
@@ -28,4 +51,6 @@ export interface Fabric extends AsyncDisposable {
   queues(): LogStats;
   /** Lets a container of this scope and service join under the service's name. */
   grantAccess(scope: string, service: string): FabricAccess;
+  /** Says who answers agents that ask for containers; until then they are told that nobody does. */
+  answerActs(acts: AgentActs): void;
 }

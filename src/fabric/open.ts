@@ -17,6 +17,7 @@ import { createSickList } from "@fairlead/fabric/sick-list.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
+import { createActMethods } from "./act-methods.ts";
 import { fabricErrors } from "./errors.ts";
 import type { Fabric } from "./fabric.ts";
 import type { MessageLog } from "./log/message-log.ts";
@@ -135,7 +136,9 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   const { secret } = options;
   await using stack = new AsyncDisposableStack();
   const log = stack.use(await openMessageLog(options.logPath, clock));
-  const methods = createLogMethods({ log, nowMs: () => clock.nowMs(), convert: convertError });
+  const methods = new Map(
+    createLogMethods({ log, nowMs: () => clock.nowMs(), convert: convertError }),
+  );
   const registry = createRegistry();
   const routes = createRouteBoard();
   const sickList = createSickList(registry);
@@ -200,6 +203,9 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
       directory: dirname(containers),
       ticket: derive(secret, "join", scope, service),
     }),
+    answerActs(acts) {
+      for (const [name, method] of createActMethods(acts, convertError)) methods.set(name, method);
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

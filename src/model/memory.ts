@@ -23,6 +23,15 @@ export interface RenewalRequest {
   readonly atMs: number;
   /** Container id to when that container was started last, as its engine reported it; 0 when it never was. */
   readonly startedAtMs: Readonly<Record<string, number>>;
+  /** The agent that asked; absent for a person. */
+  readonly by?: string;
+}
+
+/** A slot that an agent has stopped: it rests until an agent or a person starts it. */
+export interface RestRequest {
+  readonly atMs: number;
+  /** `agent shop/boss`. */
+  readonly by: string;
 }
 
 /** What is remembered of one service. */
@@ -41,6 +50,8 @@ export interface ServiceMemory {
   };
   /** What ran before the last change, to go back to. */
   readonly previous?: ServiceIntent;
+  /** Slot number to who wants it stopped. */
+  readonly resting?: Readonly<Record<string, RestRequest>>;
   /** Slot number to memory. */
   readonly slots: Readonly<Record<string, SlotMemory>>;
   /** Container id to the hash it was taken as having when it was adopted. */

@@ -11,6 +11,7 @@ import { createLimiter } from "#base/limiter.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Settings } from "#config/settings.ts";
 import { createActor } from "#control/actor.ts";
+import { createAgentActs } from "#control/agent-acts.ts";
 import { createAlertBoard } from "#control/alert-board.ts";
 import { createDecisionLog } from "#control/decision-log.ts";
 import { createEventFeed } from "#control/event-feed.ts";
@@ -275,6 +276,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       discovery: () => discovery.readWays(),
       page: () => page,
     });
+    fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const wiring = createWiring({ fabric, store, decisions, clock, logger });
     const shown = withNeighbours(fabric, discovery);
     const api = stack.use(await openApi(parts, { operations, fabric: shown, topologies: wiring }));

@@ -24,6 +24,7 @@ import type {
 import { checkRoute, ROUTE_TAG, type RouteExplanation } from "./choosing.ts";
 import { createClient, type Client } from "./client.ts";
 import { createConsumer, type Consumer } from "./consuming.ts";
+import { Containers } from "./containers.ts";
 import type { Contract, Methods } from "./contract.ts";
 import { toMs, type Duration } from "./duration.ts";
 import { EMIT, Emitting } from "./emitting.ts";
@@ -53,6 +54,8 @@ export class Agent implements AsyncDisposable {
   readonly scope: string;
   /** Resolves when this agent has left; never rejects. */
   readonly closed: Promise<AgentEnd>;
+  /** The containers of this agent's scope. */
+  readonly containers: Containers;
   readonly #options: AgentOptions;
   readonly #directory: Registry = createRegistry();
   readonly #peers: Peers;
@@ -100,6 +103,7 @@ export class Agent implements AsyncDisposable {
       onStatus: (status) => this.#feed.tell(status),
       onRoutes: (routes) => this.#router.setRoutes(routes),
     });
+    this.containers = new Containers((signal) => this.#session.link(signal));
     this.#router = new Router({
       scope: this.scope,
       name: this.name,

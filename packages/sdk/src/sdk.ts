@@ -17,6 +17,7 @@ export type { CallOptions } from "./calling.ts";
 export type { Client, Outcome } from "./client.ts";
 export type { RouteExplanation } from "./choosing.ts";
 export type { Target } from "./router.ts";
+export type { Containers, ContainerOptions } from "./containers.ts";
 export {
   contract,
   rpc,
@@ -35,4 +36,5 @@ export type { Handlers } from "./serve.ts";
 export type { CallContext, Caller } from "./serving.ts";
 export type { StandardSchema } from "./standard-schema.ts";
 export { FabricError, type FabricCode } from "@fairlead/fabric/errors.ts";
+export type { ContainerView, ListContainersRequest } from "@fairlead/protocol/fabric.ts";
 export type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";
