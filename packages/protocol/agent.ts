@@ -2,7 +2,8 @@
 // What the fabric knows of an agent: one record in the registry, announced by its node or by itself over multicast.
 // The same fields as message `Agent` of fabric.proto.
 import { z } from "zod";
-import { AGENT_NAME } from "./names.ts";
+import { AGENT_NAME, SUBSCRIPTIONS_MAX } from "./names.ts";
+import { findPatternFault, SUBJECT_LENGTH_MAX } from "./subjects.ts";
 
 /** Name of a service or an agent: a DNS label, so that DNS can answer for it. */
 export const AgentName = z.string().regex(AGENT_NAME);
@@ -25,9 +26,18 @@ export const ServedContract = z.strictObject({
 });
 export type ServedContract = z.infer<typeof ServedContract>;
 
+/** A pattern of subjects: words joined by dots, `*` for one word, a last `>` for the rest. */
+export const SubjectPattern = z
+  .string()
+  .max(SUBJECT_LENGTH_MAX)
+  .superRefine((pattern, { addIssue }) => {
+    const fault = findPatternFault(pattern);
+    if (fault !== undefined) addIssue({ code: "custom", message: fault });
+  });
+
 /** A subject pattern that an agent wants messages of; members of one group share the load. */
 export const Subscription = z.strictObject({
-  pattern: z.string().max(255),
+  pattern: SubjectPattern,
   group: z.string().max(63).optional(),
   /** True when messages are kept in the node's log until acknowledged. */
   durable: z.boolean().default(false),
@@ -47,7 +57,7 @@ export const AgentRecord = z.strictObject({
   addresses: z.array(z.string().max(255)).max(8),
   contracts: z.array(ServedContract).max(32),
   skills: z.array(z.string().max(63)).max(64),
-  subscriptions: z.array(Subscription).max(1_000),
+  subscriptions: z.array(Subscription).max(SUBSCRIPTIONS_MAX),
   version: z.string().max(63),
   tags: z.record(z.string().max(63), z.string().max(255)),
   locality: Locality,

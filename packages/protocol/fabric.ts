@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the node's own methods of the fabric take and answer, as JSON payloads. The frames around them are in fabric.proto.
 import { z } from "zod";
-import { AgentRecord } from "./agent.ts";
+import { AgentRecord, SubjectPattern } from "./agent.ts";
 
 /** `$node/join`: what an agent says of itself; each further item replaces it. The node adds id, name, scope and times. */
 export const JoinRequest = AgentRecord.omit({
@@ -94,7 +94,7 @@ export type ActOnContainerRequest = z.infer<typeof ActOnContainerRequest>;
 
 /** `$log/subscribe`: who wants messages that are kept until they are acknowledged. */
 export const SubscribeRequest = z.strictObject({
-  pattern: z.string().min(1).max(255),
+  pattern: SubjectPattern,
   /** Members of a group share its messages; what it has not acknowledged waits for it. Without one: from now on only. */
   group: z.string().min(1).max(63).optional(),
   /** Where a new group begins. */

@@ -3,3 +3,6 @@
 
 /** Form of the name of a service or an agent: a DNS label. */
 export const AGENT_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** How many patterns one agent may hear. */
+export const SUBSCRIPTIONS_MAX = 1_000;

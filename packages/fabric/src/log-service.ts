@@ -2,8 +2,9 @@
 // The node's methods for messages that are kept: `$log/publish` answers once a message is on disk, `$log/subscribe` gives
 // messages out until they are acknowledged. What keeps them is handed in.
 import { Settlement, SubscribeRequest, type Receipt } from "@fairlead/protocol/fabric.ts";
+import { findSubjectFault } from "@fairlead/protocol/subjects.ts";
 import type { Conversation } from "./conversation.ts";
-import type { FabricError } from "./errors.ts";
+import { FabricError } from "./errors.ts";
 import type { Headers, Hello } from "./frame.ts";
 import type { HubMethod } from "./hub.ts";
 import { encodeJson, parseJson } from "./json.ts";
@@ -57,7 +58,7 @@ const TAKE_MAX = 64;
 
 /** Scopes share one log and see nothing of each other: their name is the first word of the subject. */
 function scoped(scope: string, subject: string): string {
-  return `${scope.replaceAll(".", "-")}.${subject}`;
+  return `${scope.replaceAll("%", "%25").replaceAll(".", "%2E")}.${subject}`;
 }
 
 function unscoped(subject: string): string {
@@ -112,6 +113,9 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
     const id = own[HEADER.id] ?? "";
     try {
       const subject = own[HEADER.subject] ?? "";
+      const fault = findSubjectFault(subject);
+      if (fault !== undefined)
+        throw new FabricError("invalid_argument", `"${subject}" is no subject: ${fault}`);
       const key = own[HEADER.key];
       const kept = await log.publish({
         subject: scoped(scope, subject),

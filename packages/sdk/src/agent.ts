@@ -5,8 +5,10 @@ import { FabricError } from "@fairlead/fabric/errors.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
+import { SubjectIndex } from "@fairlead/fabric/subject-index.ts";
 import type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { FindRequest, JoinRequest } from "@fairlead/protocol/fabric.ts";
+import { SUBSCRIPTIONS_MAX } from "@fairlead/protocol/names.ts";
 import { answerRoute, ROUTE } from "./answer-route.ts";
 import { Calling, type CallOptions } from "./calling.ts";
 import type {
@@ -34,7 +36,13 @@ import { NodeSession, type SessionStatus } from "./node-session.ts";
 import { passOn } from "./pass-on.ts";
 import { Peers } from "./peers.ts";
 import { Publishing, type Published, type PublishOptions } from "./publishing.ts";
-import { createSubscription, receiveMessages, type DirectSubscription } from "./receiving.ts";
+import {
+  checkPattern,
+  createSubscription,
+  receiveMessages,
+  tooManySubscriptions,
+  type DirectSubscription,
+} from "./receiving.ts";
 import { Router, type Target } from "./router.ts";
 import type { Handlers } from "./serve.ts";
 import { Services } from "./services.ts";
@@ -68,6 +76,7 @@ export class Agent implements AsyncDisposable {
   readonly #feed = new StatusFeed();
   readonly #services: Services;
   readonly #subscriptions = new Set<DirectSubscription>();
+  readonly #heard = new SubjectIndex<DirectSubscription>();
   readonly #ending = new AbortController();
   #listening: Listening | undefined;
   #draining = false;
@@ -244,18 +253,24 @@ export class Agent implements AsyncDisposable {
     );
   }
 
-  /** Hears the messages that are emitted to subjects like `orders.*` or `logs.>`. */
+  /**
+   * Hears the messages that are emitted to subjects like `orders.*` or `logs.>`. Throws `invalid_argument` for what is no
+   * pattern, `resource_exhausted` beyond a thousand of them.
+   */
   hear<T = unknown>(
     pattern: string,
     handler: MessageHandler<T>,
     options: SubscribeOptions<T> = {},
   ): Subscribed {
     const [subscription, end] = createSubscription(pattern, handler, options);
+    if (this.#subscriptions.size >= SUBSCRIPTIONS_MAX) throw tooManySubscriptions();
     this.#subscriptions.add(subscription);
+    this.#heard.add(pattern, subscription);
     this.#session.update();
     return {
       close: () => {
         this.#subscriptions.delete(subscription);
+        this.#heard.delete(pattern, subscription);
         end();
         this.#session.update();
       },
@@ -277,6 +292,7 @@ export class Agent implements AsyncDisposable {
     handler: MessageHandler<T>,
     options: ConsumeOptions<T> = {},
   ): Promise<Consuming> {
+    checkPattern(pattern);
     const consumer = createConsumer(pattern, handler, options, (signal) =>
       this.#session.link(signal),
     );
@@ -374,7 +390,7 @@ export class Agent implements AsyncDisposable {
       return;
     }
     if (method === ROUTE) return answerRoute(conversation, this.#router);
-    if (method === EMIT) return receiveMessages(conversation, this.#subscriptions, from);
+    if (method === EMIT) return receiveMessages(conversation, this.#heard, from);
     if (this.#draining)
       throw new FabricError("unavailable", `${this.name} is leaving`, { reason: "draining" });
     this.#services.answer(conversation, from);

@@ -5,9 +5,9 @@ import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
-import { matchSubject } from "@fairlead/protocol/subjects.ts";
+import { findSubjectFault } from "@fairlead/protocol/subjects.ts";
 import { ItemSender } from "./exchange.ts";
+import { Hearers, type Hearer } from "./hearers.ts";
 import { nodeMethod } from "./node-session.ts";
 import type { Router } from "./router.ts";
 
@@ -15,11 +15,24 @@ import type { Router } from "./router.ts";
 export const EMIT = "$emit";
 /** Subjects whose subscribers are remembered; beyond it all are looked up again. */
 const SUBJECTS_MAX = 10_000;
+/** Conversations that are kept open; beyond it the quarter that was not used for longest is ended. */
+const SENDERS_MAX = 2_048;
+
+/** Conversations with one subscriber that were ended while it still handles what came; beyond it a new one waits. */
+const ENDING_MAX = 1_024;
+
+/** A sender to one subscriber, for the messages of one subject. */
+interface Lane {
+  readonly sender: ItemSender;
+  readonly agent: string;
+  readonly subject: string;
+  usedAt: number;
+}
 
 /** Those who get the messages of one subject: everyone ungrouped, one of each group. */
 interface Plan {
-  readonly single: readonly ItemSender[];
-  readonly groups: readonly (readonly ItemSender[])[];
+  readonly single: readonly Lane[];
+  readonly groups: readonly (readonly Lane[])[];
   turn: number;
 }
 
@@ -42,24 +55,27 @@ export class Emitting {
   readonly #options: EmittingOptions;
   readonly #plans = new Map<string, Plan>();
   readonly #building = new Map<string, Promise<Plan>>();
-  /** Open senders by peer, subject and group. */
-  readonly #senders = new Map<string, ItemSender>();
-  readonly #stop: () => void;
-  /** Counts what happened in the registry, so that a plan made of older facts is not kept. */
+  readonly #hearers: Hearers;
+  /** Open lanes by peer, subject and group. */
+  readonly #lanes = new Map<string, Lane>();
+  /** By agent, lanes whose messages are still being handled: another of the same key waits, so that order is kept. */
+  readonly #ending = new Map<string, Map<string, Promise<void>>>();
+  /** Counts what happened among the hearers, so that a plan made of older facts is not kept. */
   #changes = 0;
+  #time = 0;
 
   constructor(options: EmittingOptions) {
     this.#options = options;
-    this.#stop = options.directory.watch(() => {
+    this.#hearers = new Hearers(options.scope, options.directory, () => {
       this.#changes++;
       this.#plans.clear();
     });
   }
 
   close(): void {
-    this.#stop();
-    for (const { conversation } of this.#senders.values()) conversation.end();
-    this.#senders.clear();
+    this.#hearers.close();
+    for (const { sender } of this.#lanes.values()) sender.conversation.end();
+    this.#lanes.clear();
   }
 
   /** Sends to all who subscribed. Undefined when it could be sent at once; else a promise that resolves when it has been. */
@@ -67,14 +83,15 @@ export class Emitting {
     const plan = this.#plans.get(subject);
     if (plan === undefined) return this.#emitLater(subject, payload, key);
     let waiting: Promise<void>[] | undefined;
-    for (const sender of plan.single) {
-      const wait = this.#send(subject, sender, payload);
+    this.#time++;
+    for (const lane of plan.single) {
+      const wait = this.#send(lane, payload);
       if (wait !== undefined) (waiting ??= []).push(wait);
     }
     for (const group of plan.groups) {
       const index = key === undefined ? plan.turn++ : hashKey(key);
-      const sender = group[index % group.length];
-      const wait = sender === undefined ? undefined : this.#send(subject, sender, payload);
+      const lane = group[index % group.length];
+      const wait = lane === undefined ? undefined : this.#send(lane, payload);
       if (wait !== undefined) (waiting ??= []).push(wait);
     }
     return waiting === undefined ? undefined : Promise.all(waiting).then(() => undefined);
@@ -86,10 +103,11 @@ export class Emitting {
     return plan.single.length + plan.groups.length;
   }
 
-  #send(subject: string, sender: ItemSender, payload: Uint8Array): Promise<void> | undefined {
-    const { conversation } = sender;
-    if (!conversation.over) {
-      if (conversation.trySend(payload)) return undefined;
+  #send(lane: Lane, payload: Uint8Array): Promise<void> | undefined {
+    const { sender, subject } = lane;
+    lane.usedAt = this.#time;
+    if (!sender.conversation.over) {
+      if (sender.conversation.trySend(payload)) return undefined;
       return sender.send(payload).catch(() => undefined);
     }
     // The peer is gone: what follows is planned anew. This message is lost to it, as direct messages may be.
@@ -98,6 +116,9 @@ export class Emitting {
   }
 
   async #emitLater(subject: string, payload: Uint8Array, key?: string): Promise<void> {
+    const fault = findSubjectFault(subject);
+    if (fault !== undefined)
+      throw new FabricError("invalid_argument", `"${subject}" is no subject: ${fault}`);
     while (!this.#plans.has(subject)) await this.#plan(subject);
     await this.emit(subject, payload, key);
   }
@@ -117,20 +138,15 @@ export class Emitting {
   }
 
   async #build(subject: string): Promise<Plan> {
-    const single: Promise<ItemSender | undefined>[] = [];
-    const groups = new Map<string, Promise<ItemSender | undefined>[]>();
-    for (const record of this.#options.directory.list({ scope: this.#options.scope })) {
-      const seen = new Set<string>();
-      for (const { pattern, group = "", durable } of record.subscriptions) {
-        if (durable || seen.has(group) || !matchSubject(pattern, subject)) continue;
-        seen.add(group);
-        const sender = this.#open(record, subject, group);
-        if (group === "") single.push(sender);
-        else groups.set(group, [...(groups.get(group) ?? []), sender]);
-      }
+    const single: Promise<Lane | undefined>[] = [];
+    const groups = new Map<string, Promise<Lane | undefined>[]>();
+    for (const hearer of this.#hearers.match(subject)) {
+      const lane = this.#open(hearer, subject);
+      if (hearer.group === "") single.push(lane);
+      else groups.set(hearer.group, [...(groups.get(hearer.group) ?? []), lane]);
     }
-    const keep = async (list: Promise<ItemSender | undefined>[]): Promise<ItemSender[]> =>
-      (await Promise.all(list)).filter((sender) => sender !== undefined);
+    const keep = async (list: Promise<Lane | undefined>[]): Promise<Lane[]> =>
+      (await Promise.all(list)).filter((lane) => lane !== undefined);
     return {
       single: await keep(single),
       groups: await Promise.all([...groups.values()].map(keep)),
@@ -138,25 +154,65 @@ export class Emitting {
     };
   }
 
-  /** A sender to one subscriber; undefined when it cannot be reached now. */
-  async #open(
-    record: AgentRecord,
-    subject: string,
-    group: string,
-  ): Promise<ItemSender | undefined> {
-    const key = JSON.stringify([record.id, subject, group]);
-    const known = this.#senders.get(key);
-    if (known !== undefined && !known.conversation.over) return known;
+  /** A lane to one subscriber; undefined when it cannot be reached now. */
+  async #open({ agent, group }: Hearer, subject: string): Promise<Lane | undefined> {
+    const key = JSON.stringify([agent, subject, group]);
+    const known = this.#lanes.get(key);
+    if (known !== undefined && !known.sender.conversation.over) return known;
+    await this.#awaitEnds(agent, key);
     try {
-      const route = await this.#options.router.route({ agent: record.id }, undefined);
+      const route = await this.#options.router.route({ agent }, undefined);
       route.done("canceled");
       const sender = this.#start(route.link, route.target, { subject, group });
-      this.#senders.set(key, sender);
-      return sender;
+      const lane = { sender, agent, subject, usedAt: this.#time };
+      this.#lanes.set(key, lane);
+      if (this.#lanes.size > SENDERS_MAX) this.#endOldest();
+      return lane;
     } catch (thrown) {
       if (thrown instanceof FabricError) return undefined;
       throw thrown;
     }
+  }
+
+  /** Resolves once the agent is done with what came on the lane before, and has not too many others to end. */
+  async #awaitEnds(agent: string, key: string): Promise<void> {
+    await this.#ending.get(agent)?.get(key);
+    for (;;) {
+      const ending = this.#ending.get(agent);
+      if (ending === undefined || ending.size < ENDING_MAX) return;
+      await Promise.race(ending.values());
+    }
+  }
+
+  /**
+   * Ends the lanes that were not used for longest; the other side ends them too once it has handled all. Those of a plan
+   * that is being made stay, however many it needs.
+   */
+  #endOldest(): void {
+    const byUse = [...this.#lanes]
+      .filter(([, { subject }]) => !this.#building.has(subject))
+      .toSorted(([, one], [, other]) => one.usedAt - other.usedAt);
+    for (const [key, lane] of byUse.slice(0, SENDERS_MAX / 4)) {
+      this.#lanes.delete(key);
+      this.#plans.delete(lane.subject);
+      if (!lane.sender.conversation.over) this.#end(key, lane);
+    }
+  }
+
+  #end(key: string, { agent, sender }: Lane): void {
+    const ending = this.#ending.get(agent) ?? new Map<string, Promise<void>>();
+    this.#ending.set(agent, ending);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    ending.set(key, promise);
+    const over = (): void => {
+      ending.delete(key);
+      if (ending.size === 0) this.#ending.delete(agent);
+      sender.wake();
+      resolve();
+    };
+    const { conversation } = sender;
+    conversation.handlers = { ...conversation.handlers, onEnd: over, onCancel: over };
+    conversation.end();
   }
 
   #start(link: Link, target: string, headers: Headers): ItemSender {

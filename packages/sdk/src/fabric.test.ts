@@ -9,6 +9,7 @@ import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Agent } from "./agent.ts";
 import { testFabric, type FabricUnderTest } from "./fabric-conformance.ts";
 import { join } from "./join.ts";
+import { testHostile } from "./hostile-conformance.ts";
 import { testRouting } from "./routing-conformance.ts";
 import { createTestFabric } from "./testing.ts";
 
@@ -55,4 +56,5 @@ const FABRICS: Readonly<Record<string, () => Promise<FabricUnderTest>>> = {
 for (const [name, open] of Object.entries(FABRICS)) {
   testFabric(name, open);
   testRouting(name, open);
+  testHostile(name, open);
 }

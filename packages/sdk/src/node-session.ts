@@ -50,6 +50,8 @@ export class NodeSession {
   #link: Link | undefined;
   #joining: Conversation | undefined;
   #answer: JoinAnswer | undefined;
+  /** Whether the node has yet to be told of a change. */
+  #changed = false;
   #stopped = false;
   #pause: (() => void) | undefined;
   #waiting = Promise.withResolvers<Link>();
@@ -95,8 +97,16 @@ export class NodeSession {
 
   /** Tells the node what has changed in what `describe` says. */
   update(): void {
-    if (this.#joining === undefined || this.#joining.over) return;
-    this.#joining.trySend(encodeJson(this.#options.describe()));
+    if (this.#changed) return;
+    this.#changed = true;
+    queueMicrotask(() => this.#tell());
+  }
+
+  /** Many changes at once are told once; what finds no room is told when there is some. */
+  #tell(): void {
+    const joining = this.#joining;
+    if (!this.#changed || joining === undefined || joining.over) return;
+    this.#changed = !joining.trySend(encodeJson(this.#options.describe()));
   }
 
   /** Leaves: the node forgets this agent at once. */
@@ -138,6 +148,7 @@ export class NodeSession {
 
   #join(link: Link): Promise<void> {
     const payload = encodeJson(this.#options.describe());
+    this.#changed = false;
     const joining = link.open(nodeMethod("$node/join", true), { payload });
     this.#joining = joining;
     return new Promise((resolve, reject) => {
@@ -153,7 +164,7 @@ export class NodeSession {
           if (!link.closed) link.close();
         },
         onCancel: () => undefined,
-        onRoom: () => undefined,
+        onRoom: () => this.#tell(),
       };
     });
   }

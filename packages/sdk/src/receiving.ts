@@ -3,7 +3,9 @@
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { decodeJson } from "@fairlead/fabric/json.ts";
-import { matchSubject } from "@fairlead/protocol/subjects.ts";
+import type { SubjectIndex } from "@fairlead/fabric/subject-index.ts";
+import { SUBSCRIPTIONS_MAX } from "@fairlead/protocol/names.ts";
+import { findPatternFault } from "@fairlead/protocol/subjects.ts";
 import type { SubscribeOptions } from "./agent-options.ts";
 import { Message, type MessageHandler } from "./messages.ts";
 import type { Caller } from "./serving.ts";
@@ -25,13 +27,25 @@ class Lane {
   readonly #subscription: DirectSubscription;
   readonly #conversation: Conversation;
   readonly #from: Caller;
+  readonly #onIdle: () => void;
   readonly #waiting: Uint8Array[] = [];
   #running = 0;
 
-  constructor(subscription: DirectSubscription, conversation: Conversation, from: Caller) {
+  constructor(
+    subscription: DirectSubscription,
+    conversation: Conversation,
+    from: Caller,
+    onIdle: () => void,
+  ) {
     this.#subscription = subscription;
     this.#conversation = conversation;
     this.#from = from;
+    this.#onIdle = onIdle;
+  }
+
+  /** True when nothing waits and nothing runs. */
+  get idle(): boolean {
+    return this.#running === 0;
   }
 
   push(payload: Uint8Array): void {
@@ -51,6 +65,7 @@ class Lane {
       this.#running--;
       const next = this.#waiting.shift();
       if (next !== undefined) this.#start(next);
+      else this.#onIdle();
     });
   }
 
@@ -100,14 +115,19 @@ class Lane {
 /** Gives the items of a publisher's conversation to the subscriptions that match. */
 export function receiveMessages(
   conversation: Conversation,
-  subscriptions: Iterable<DirectSubscription>,
+  subscriptions: SubjectIndex<DirectSubscription>,
   from: Caller,
 ): void {
   const { subject = "", group = "" } = conversation.headers ?? {};
   const lanes: Lane[] = [];
-  for (const subscription of subscriptions) {
-    if (subscription.group !== group || !matchSubject(subscription.pattern, subject)) continue;
-    lanes.push(new Lane(subscription, conversation, from));
+  let ended = false;
+  // A publisher that ends here and begins again waits for the end, so that messages keep their order.
+  const finish = (): void => {
+    if (ended && lanes.every(({ idle }) => idle)) conversation.end();
+  };
+  for (const subscription of subscriptions.match(subject)) {
+    if (subscription.group !== group) continue;
+    lanes.push(new Lane(subscription, conversation, from, finish));
     // A member of a group gets a message once, however many of its subscriptions match.
     if (group !== "") break;
   }
@@ -118,18 +138,38 @@ export function receiveMessages(
       if (lanes.length === 1 && only !== undefined) only.push(payload);
       else for (const lane of lanes) lane.push(payload);
     },
-    onEnd: () => conversation.end(),
+    onEnd() {
+      ended = true;
+      finish();
+    },
     onCancel: () => undefined,
     onRoom: () => undefined,
   };
 }
 
-/** A subscription with its defaults, and what ends it. */
+/** Throws `invalid_argument` for what is no pattern. */
+export function checkPattern(pattern: string): void {
+  const fault = findPatternFault(pattern);
+  if (fault !== undefined)
+    throw new FabricError("invalid_argument", `"${pattern}" is no pattern: ${fault}`);
+}
+
+/** The error of an agent that wants to hear more patterns than its record may hold. */
+export function tooManySubscriptions(): FabricError {
+  return new FabricError(
+    "resource_exhausted",
+    `an agent hears at most ${SUBSCRIPTIONS_MAX} patterns: use one with * or >, and tell subjects apart in its handler`,
+    { reason: "subscriptions" },
+  );
+}
+
+/** A subscription with its defaults, and what ends it. Throws `invalid_argument` for what is no pattern. */
 export function createSubscription<T>(
   pattern: string,
   handler: MessageHandler<T>,
   options: SubscribeOptions<T>,
 ): readonly [DirectSubscription, () => void] {
+  checkPattern(pattern);
   const ending = new AbortController();
   const subscription: DirectSubscription = {
     pattern,

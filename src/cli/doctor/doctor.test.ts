@@ -26,9 +26,13 @@ describe("fairlead doctor", () => {
     directory = await mkdtemp(join(tmpdir(), "fairlead-doctor-"));
     engine = createServer((request, response) => {
       asked.push(`${request.method} ${request.url}`);
+      if (request.url === "/_ping") {
+        response.setHeader("Api-Version", "1.41");
+        return void response.end("OK");
+      }
       const version = { Version: "20.10.24", ApiVersion: "1.41" };
       const now = { ...info, SystemTime: new Date(Date.now() + aheadMs).toISOString() };
-      response.end(JSON.stringify(request.url === "/version" ? version : now));
+      response.end(JSON.stringify(request.url?.endsWith("/version") === true ? version : now));
     });
     await new Promise<void>((resolve) => engine.listen(join(directory, "docker.sock"), resolve));
   });
@@ -59,14 +63,14 @@ describe("fairlead doctor", () => {
     Warnings: null,
   });
 
-  test("a good engine passes every test, asked with two GETs only", async () => {
+  test("a good engine passes every test, asked with three GETs only", async () => {
     info = good();
     asked.length = 0;
     const { code, find } = await examine(["--only", "docker"]);
     assert.equal(code, 0);
     for (const name of ["engine", "api", "cgroup", "storage", "live-restore", "clock", "warnings"])
       assert.equal(find(name)?.verdict, "ok", name);
-    assert.deepEqual(asked, ["GET /version", "GET /info"]);
+    assert.deepEqual(asked, ["GET /_ping", "GET /v1.41/version", "GET /v1.41/info"]);
   });
 
   test("an odd engine is told with codes and facts, and is a warning, not a failure", async () => {
