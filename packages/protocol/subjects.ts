@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Subjects of messages: words joined by dots. In a pattern `*` stands for one word, a last `>` for one or more.
 
+/** Characters in a subject or pattern, at most. */
 export const SUBJECT_LENGTH_MAX = 255;
 /** Words of visible characters; `*` and `>` have their meaning only alone. */
 const WORD = /^[^\s.*>\p{C}]+$/u;
