@@ -90,8 +90,18 @@ const list = async () =>
     .map(({ id, startedAtMs, state }) => `${id} ${startedAtMs} ${state}`)
     .toSorted();
 
-test("R02: the node killed with -9 while users ask: no request fails, no container is touched", async (t) => {
+const listDecisions = async () => {
+  const { code, stdout, stderr } = await rig.cli(["decisions", "-A", "-o", "json"]);
+  assert.equal(code, 0, stderr);
+  return (JSON.parse(stdout) as { readonly items: readonly { readonly id: string }[] }).items.map(
+    ({ id }) => id,
+  );
+};
+
+test("R02: the node killed with -9 while users ask: no request fails, no container is touched, nothing is decided", async (t) => {
   const containers = await list();
+  const decisions = await listDecisions();
+  assert.ok(decisions.length > 0);
   const counts = await withTraffic(async () => {
     for (let kill = 0; kill < 3; kill++) {
       await rig.endNode("SIGKILL");
@@ -101,6 +111,7 @@ test("R02: the node killed with -9 while users ask: no request fails, no contain
   assert.equal(counts.failed, 0, JSON.stringify(counts));
   assert.equal(counts.again, 0, JSON.stringify(counts));
   assert.deepEqual(await list(), containers);
+  assert.deepEqual(await listDecisions(), decisions);
   t.diagnostic(`${counts.asked} requests, ${counts.again} tried again, ${counts.failed} failed`);
 });
 
