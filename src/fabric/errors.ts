@@ -22,6 +22,12 @@ export const fabricErrors = defineErrors({
     cause: "The message log or the group is closed",
     remedy: "open it again",
   },
+  "log-locked": {
+    id: "FL0973",
+    code: "failed_precondition",
+    cause: "Another process has the message log open",
+    remedy: "end the other node, or give this one a state directory of its own",
+  },
   "fabric-certificate": {
     id: "FL0981",
     code: "invalid_argument",

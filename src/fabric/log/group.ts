@@ -25,12 +25,13 @@ export function createGroup(room: Room, name: string, options: GroupOptions): Gr
     "DELETE FROM pending WHERE name = ? AND sequence = ? AND in_flight = 1",
   );
   const giveBack = db.prepare(
-    "UPDATE pending SET in_flight = 0, due_ms = ? WHERE name = ? AND sequence = ? AND in_flight = 1",
+    `UPDATE pending SET in_flight = 0, due_ms = ?, delay_ms = ?, delayed_at_ms = ?
+     WHERE name = ? AND sequence = ? AND in_flight = 1`,
   );
   const closing = new AbortController();
 
   function bury(sequence: number, reason: string): void {
-    const message = readMessage(db, name, sequence);
+    const message = readMessage(db, name, sequence, "damaged too");
     if (Number(remove.run(name, sequence).changes) === 0) return;
     // A dead letter that is refused again has its reason already; it stays where it is.
     if (message === undefined || message.subject.endsWith(DEAD)) return;
@@ -85,7 +86,9 @@ export function createGroup(room: Room, name: string, options: GroupOptions): Gr
       await run(() => remove.run(name, sequence));
     },
     async nack(sequence, { delayMs }) {
-      await run(() => giveBack.run(clock.monotonicMs() + delayMs, name, sequence));
+      await run(() =>
+        giveBack.run(clock.monotonicMs() + delayMs, delayMs, clock.nowMs(), name, sequence),
+      );
     },
     reject: (sequence, reason) => run(() => bury(sequence, reason)),
     async [Symbol.asyncDispose]() {
@@ -149,8 +152,11 @@ function takeNow(
     const sequence = Number(row["sequence"]);
     const spent = Number(row["attempt"]) >= attemptsMax;
     mark.run(spent ? 0 : 1, nowMs + ackTimeoutMs, name, sequence);
-    if (!spent) return readMessage(db, name, sequence) ?? [];
-    bury(sequence, `not acknowledged in ${attemptsMax} attempts`);
-    return [];
+    const message = spent ? undefined : readMessage(db, name, sequence);
+    if (message === undefined) {
+      const spentIt = `not acknowledged in ${attemptsMax} attempts`;
+      bury(sequence, spent ? spentIt : "damaged on disk");
+    }
+    return message ?? [];
   });
 }

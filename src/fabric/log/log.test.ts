@@ -101,7 +101,7 @@ for (const kind of ["sqlite", "memory"] as const) {
   });
 }
 
-test("acknowledgements and attempts survive a restart, and damage is not served", async (t) => {
+test("acknowledgements and attempts survive a restart", async (t) => {
   const path = join(withDirectory(t), "log.db");
   {
     await using log = openLog({ kind: "sqlite", path }, { clock });
@@ -111,19 +111,78 @@ test("acknowledgements and attempts survive a restart, and damage is not served"
     await group.take(2, never);
     await group.ack(sequence);
   }
-  const raw = new DatabaseSync(path);
+  await using log = openLog({ kind: "sqlite", path }, { clock });
+  const taken = await (await log.openGroup(OPTIONS)).take(9, never);
+  assert.deepEqual(
+    taken.map(({ attempt }) => attempt),
+    [2],
+  );
+});
+
+test("what waits for its delay waits for the rest of it after a restart, whatever the wall clock says", async (t) => {
+  const path = join(withDirectory(t), "log.db");
+  const isGiven = async (wallMs: number): Promise<boolean> => {
+    // Another process: its monotonic clock begins anew.
+    const other = { ...clock, nowMs: () => wallMs, monotonicMs: () => 5 };
+    await using log = openLog({ kind: "sqlite", path }, { clock: other });
+    const group = await log.openGroup(OPTIONS);
+    const ending = new AbortController();
+    const taken = group.take(1, ending.signal).then(
+      () => true,
+      () => false,
+    );
+    // What could be taken was, before this commit; no group hears of this one.
+    const [id, subject] = [`after ${wallMs}`, "elsewhere"];
+    await log.publish({ id, subject, payload: new Uint8Array(), headers: {}, atMs: wallMs });
+    ending.abort();
+    return taken;
+  };
   {
     await using log = openLog({ kind: "sqlite", path }, { clock });
-    const taken = await (await log.openGroup(OPTIONS)).take(9, never);
-    assert.deepEqual(
-      taken.map(({ attempt }) => attempt),
-      [2],
-    );
-    await publish(log);
-    raw.exec("UPDATE messages SET payload = x'00'");
-    await assert.rejects((await log.openGroup(OPTIONS)).take(9, never), (thrown) =>
-      isKind(thrown, fabricErrors["log-corrupt"]),
-    );
+    const group = await log.openGroup(OPTIONS);
+    const { sequence } = await publish(log);
+    await group.take(1, never);
+    await group.nack(sequence, { delayMs: 1_000 });
   }
+  assert.equal(await isGiven(nowMs + 400), false);
+  assert.equal(await isGiven(nowMs - 3_600_000), false);
+  assert.equal(await isGiven(nowMs + 1_000), true);
+});
+
+test("damage is never given out: it is a dead letter, and the rest goes on", async (t) => {
+  const path = join(withDirectory(t), "log.db");
+  const bad: number[] = [];
+  {
+    await using log = openLog({ kind: "sqlite", path }, { clock });
+    await log.openGroup(OPTIONS);
+    for (const key of ["k", "k", undefined, undefined])
+      bad.push((await publish(log, key)).sequence);
+  }
+  const raw = new DatabaseSync(path);
+  raw.exec(`UPDATE messages SET payload = x'00' WHERE sequence = ${bad[0]}`);
+  raw.exec(`UPDATE messages SET headers = 'no JSON' WHERE sequence = ${bad[2]}`);
   raw.close();
+  await using log = openLog({ kind: "sqlite", path }, { clock });
+  const group = await log.openGroup(OPTIONS);
+  const given = new Set<string>();
+  const letters: string[] = [];
+  while (given.size < 2 || letters.length < 2)
+    for (const { sequence, subject, headers, payload } of await group.take(9, never)) {
+      if (subject === "a.b") given.add(Buffer.from(payload).toString());
+      else letters.push(`${headers["dead-sequence"]} ${headers["dead-reason"]} ${payload.length}`);
+      await group.ack(sequence);
+    }
+  assert.equal(given.size, 2);
+  // The letter of the one with a key waits for the rest of its key.
+  assert.deepEqual(letters.sort(), [`${bad[0]} damaged on disk 0`, `${bad[2]} damaged on disk 0`]);
+});
+
+test("a log has one owner, and who comes second is told so", async (t) => {
+  const path = join(withDirectory(t), "log.db");
+  await using log = openLog({ kind: "sqlite", path }, { clock });
+  await publish(log);
+  assert.throws(
+    () => openLog({ kind: "sqlite", path }, { clock }),
+    (thrown) => isKind(thrown, fabricErrors["log-locked"]),
+  );
 });

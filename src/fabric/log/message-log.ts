@@ -39,7 +39,10 @@ export interface GroupOptions {
 
 /** Every promise resolves only after the commit. Acknowledging what is not in flight does nothing. */
 export interface Group extends AsyncDisposable {
-  /** Waits until there is at least one message; rejects with the signal's reason. Throws FL0971 for a damaged one. */
+  /**
+   * Waits until there is at least one message; rejects with the signal's reason. A message that the disk damaged is never
+   * given: it becomes a dead letter without a payload.
+   */
   take(countMax: number, signal: AbortSignal): Promise<readonly Message[]>;
   ack(sequence: number): Promise<void>;
   /** Gives it back, to be delivered again after the delay; later messages of its key wait. */

@@ -23,9 +23,9 @@ export type LogOptions = {
 
 const PRUNE_EACH = 1000;
 
-/** Opens or creates the log; the caller disposes of it. Throws FL0970, FL0971. */
+/** Opens or creates the log; the caller disposes of it. Throws FL0970, FL0971, FL0973. */
 export function openLog(options: LogOptions, { clock }: { clock: Clock }): MessageLog {
-  const db = openDatabase(options.kind === "sqlite" ? options.path : ":memory:");
+  const db = openDatabase(options.kind === "sqlite" ? options.path : ":memory:", clock);
   const writer = createWriter(db, options, clock);
   const queue = createCommitQueue(db, () => writer.measure());
   const wakers = new Set<() => void>();

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import { FairleadError } from "#base/errors.ts";
-import { fabricErrors } from "#fabric/errors.ts";
 import type { Message } from "./message-log.ts";
 
 /** Checksum over everything that is delivered; `headers` as JSON. */
@@ -15,8 +13,16 @@ export function sumMessage(
   return crc32(payload, crc32(JSON.stringify([subject, key, headers])));
 }
 
-/** A message that waits for the group. Throws FL0971 rather than returning a damaged one. */
-export function readMessage(db: DatabaseSync, name: string, sequence: number): Message | undefined {
+/**
+ * A message that waits for the group; undefined when it is not there or what the disk gave is not what was written. Of a
+ * damaged one, what is needed to bury it can be asked for: its payload and headers are then empty.
+ */
+export function readMessage(
+  db: DatabaseSync,
+  name: string,
+  sequence: number,
+  want: "whole" | "damaged too" = "whole",
+): Message | undefined {
   const row = db
     .prepare(
       "SELECT m.*, p.attempt FROM pending p JOIN messages m USING (sequence) WHERE name = ? AND sequence = ?",
@@ -27,18 +33,18 @@ export function readMessage(db: DatabaseSync, name: string, sequence: number): M
   if (
     typeof subject !== "string" ||
     typeof headers !== "string" ||
-    !(payload instanceof Uint8Array) ||
-    sumMessage(subject, typeof key === "string" ? key : null, headers, payload) !== checksum
+    !(payload instanceof Uint8Array)
   )
-    throw new FairleadError(fabricErrors["log-corrupt"], `message ${sequence} is damaged`, {
-      facts: { sequence },
-    });
+    return undefined;
+  const whole =
+    sumMessage(subject, typeof key === "string" ? key : null, headers, payload) === checksum;
+  if (!whole && want === "whole") return undefined;
   return {
     sequence,
     subject,
-    payload,
+    payload: whole ? payload : new Uint8Array(),
     key: typeof key === "string" ? key : undefined,
-    headers: JSON.parse(headers) as Readonly<Record<string, string>>,
+    headers: whole ? (JSON.parse(headers) as Readonly<Record<string, string>>) : {},
     attempt: Number(attempt),
     publishedAtMs: Number(atMs),
   };
