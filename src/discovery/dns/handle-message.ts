@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to one message, whichever way it came: limit, answer, forward.
 import type { Clock } from "#base/clock.ts";
-import { createSourceLimiter, sourceOf } from "#discovery/source-limiter.ts";
+import { createSourceLimiter, sourceOf } from "#datagram/source-limiter.ts";
 import {
   answerQuery,
   answerTruncated,

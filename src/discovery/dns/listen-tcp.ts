@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { once } from "node:events";
 import { createServer, isIPv6, type Server, type Socket } from "node:net";
-import { sourceOf } from "#discovery/source-limiter.ts";
+import { sourceOf } from "#datagram/source-limiter.ts";
 import { frame, unframe, type Endpoint } from "./exchange.ts";
 import type { MessageHandler } from "./handle-message.ts";
 

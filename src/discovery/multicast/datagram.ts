@@ -1,38 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What travels: pure, without keys or sockets. All numbers are big-endian.
-//
-//   0  "FLD", version 1        18  stamp, ms since 1970 (6 bytes)
-//   4  kind                    24  HMAC-SHA-256 over everything else
-//   5  length of the sender    56  sender, then what the kind says
-//   6  incarnation (6 bytes)
-//  12  sequence (6 bytes)
+// What the members of discovery tell each other, in the envelope that all datagrams between hosts have. Pure.
+import { encodeEnvelope, readBody, type Header, type Protocol } from "#datagram/envelope.ts";
 
-/** More would be broken up on the way. */
-export const DATAGRAM_BYTES_MAX = 1_200;
+/** "FLD", version 1. */
+export const DISCOVERY: Protocol = {
+  magic: 0x46_4c_44_01,
+  purpose: "fairlead multicast discovery 1",
+};
 /** How much of a record one datagram carries: with the longest sender it still fits. */
 export const PART_BYTES_MAX = 1_024;
 export const PARTS_MAX = 64;
-export const MAC_AT = 24;
-export const MAC_BYTES = 32;
 /** Slots named by one beat or one question. */
 export const SLOTS_MAX = 130;
 export const LAST_SLOT = 0xffff_ffff;
 
-const HEADER_BYTES = MAC_AT + MAC_BYTES;
-const MAGIC_AND_VERSION = 0x46_4c_44_01;
-const SENDER_BYTES_MAX = 63;
 const KIND = { beat: 1, part: 2, leave: 3, ask: 4 } as const;
-
-export interface Header {
-  /** Name of the node or agent that sends. */
-  readonly sender: string;
-  /** Grows each time the sender starts. */
-  readonly incarnation: number;
-  /** Grows with each datagram of an incarnation. */
-  readonly sequence: number;
-  /** The sender's wall clock. */
-  readonly stampMs: number;
-}
 
 /** A record of the sender and how often it has changed. */
 export interface SlotState {
@@ -97,33 +79,7 @@ function encodeMessage(message: Message): Buffer {
 
 /** A datagram with room for its HMAC, which is still zero. The caller keeps to the limits above. */
 export function encodeDatagram(header: Header, message: Message): Buffer {
-  const sender = Buffer.from(header.sender, "utf8");
-  const body = encodeMessage(message);
-  const bytes = Buffer.alloc(HEADER_BYTES + sender.length + body.length);
-  bytes.writeUInt32BE(MAGIC_AND_VERSION, 0);
-  bytes.writeUInt8(KIND[message.kind], 4);
-  bytes.writeUInt8(sender.length, 5);
-  bytes.writeUIntBE(header.incarnation, 6, 6);
-  bytes.writeUIntBE(header.sequence, 12, 6);
-  bytes.writeUIntBE(header.stampMs, 18, 6);
-  sender.copy(bytes, HEADER_BYTES);
-  body.copy(bytes, HEADER_BYTES + sender.length);
-  return bytes;
-}
-
-/** Reads only the header, which is cheap; undefined for what is no datagram of this version. */
-export function decodeHeader(bytes: Buffer): Header | undefined {
-  if (bytes.length < HEADER_BYTES || bytes.length > DATAGRAM_BYTES_MAX) return undefined;
-  if (bytes.readUInt32BE(0) !== MAGIC_AND_VERSION) return undefined;
-  const end = HEADER_BYTES + bytes.readUInt8(5);
-  if (end === HEADER_BYTES || end > HEADER_BYTES + SENDER_BYTES_MAX || end > bytes.length)
-    return undefined;
-  return {
-    sender: bytes.toString("utf8", HEADER_BYTES, end),
-    incarnation: bytes.readUIntBE(6, 6),
-    sequence: bytes.readUIntBE(12, 6),
-    stampMs: bytes.readUIntBE(18, 6),
-  };
+  return encodeEnvelope(DISCOVERY, header, KIND[message.kind], encodeMessage(message));
 }
 
 function decodeBeat(body: Buffer): Message | undefined {
@@ -167,8 +123,8 @@ function decodeAsk(body: Buffer): Message | undefined {
 
 /** What a datagram says whose header could be read; undefined when it is broken. */
 export function decodeMessage(bytes: Buffer): Message | undefined {
-  const body = bytes.subarray(HEADER_BYTES + bytes.readUInt8(5));
-  switch (bytes.readUInt8(4)) {
+  const { kind, body } = readBody(bytes);
+  switch (kind) {
     case KIND.beat:
       return decodeBeat(body);
     case KIND.part:

@@ -11,17 +11,17 @@ import { waitFor } from "#discovery/discovery-conformance.ts";
 import { buildRecord } from "#discovery/testing/build-record.ts";
 import { chooseGroup, joinLoopback, SECRET } from "#discovery/testing/join-loopback.ts";
 import { createMutator } from "#discovery/testing/mutate.ts";
+import { DATAGRAM_BYTES_MAX, decodeHeader } from "#datagram/envelope.ts";
 import {
-  DATAGRAM_BYTES_MAX,
-  decodeHeader,
   decodeMessage,
+  DISCOVERY,
   encodeDatagram,
   type Message,
   PART_BYTES_MAX,
 } from "./datagram.ts";
-import { createGate, type Gate } from "./gate.ts";
+import { createGate, type Gate } from "#datagram/gate.ts";
 import type { MulticastDiscovery } from "./start-member.ts";
-import { createSealer } from "./seal.ts";
+import { createSealer } from "#datagram/seal.ts";
 
 const COUNT = Number(process.env["FAIRLEAD_FUZZ_COUNT"] ?? 20_000);
 const SEED = Number(process.env["FAIRLEAD_FUZZ_SEED"] ?? 20_261_123);
@@ -64,7 +64,7 @@ describe("strangers on the network", () => {
     const place = chooseGroup();
     await using member = await joinLoopback("member", place);
     const { socket, send } = await openIntruder(place);
-    const sealer = createSealer(Buffer.from("the secret of somebody else"));
+    const sealer = createSealer(Buffer.from("the secret of somebody else"), DISCOVERY);
     const record = Buffer.from(JSON.stringify(buildRecord("forged")));
     for (let sequence = 1; sequence <= 300; sequence++) {
       const header = { sender: "evil", incarnation: 1, sequence, stampMs: Date.now() };
@@ -104,7 +104,7 @@ describe("strangers on the network", () => {
     await leaver[Symbol.asyncDispose]();
     await gone;
     const before = member.readCounters();
-    const old = heard.filter((bytes) => decodeHeader(bytes)?.sender === "leaver");
+    const old = heard.filter((bytes) => decodeHeader(DISCOVERY, bytes)?.sender === "leaver");
     assert.ok(old.length >= 3);
     for (const bytes of old) await send(bytes);
     await waitForCount(member, "replayed", before.replayed + old.length);
@@ -120,7 +120,7 @@ describe("strangers on the network", () => {
     const former = await joinLoopback("host", place);
     await former.announce(buildRecord("a"));
     await waitFor(member, ({ agent }) => agent.id === "a");
-    const old = heard.filter((bytes) => decodeHeader(bytes)?.sender === "host");
+    const old = heard.filter((bytes) => decodeHeader(DISCOVERY, bytes)?.sender === "host");
     const replaced = waitFor(member, ({ type }) => type === "gone");
     // As after a crash: nothing was said. A clock that is 5 ms ahead makes it a later start in any case.
     await using latter = await joinLoopback("host", place, 5);
@@ -196,10 +196,10 @@ describe("strangers on the network", () => {
 
 function openGate(): Gate {
   const options = { sender: "me", incarnation: 1, skewMsMax: 30_000, perSecondMax: 1_000 };
-  return createGate({ ...options, sealer: createSealer(SECRET) });
+  return createGate({ ...options, protocol: DISCOVERY, sealer: createSealer(SECRET, DISCOVERY) });
 }
 
-const SEALER = createSealer(SECRET);
+const SEALER = createSealer(SECRET, DISCOVERY);
 const SAMPLES: readonly Message[] = [
   { kind: "beat", intervalMs: 5_000, from: 0, until: 9, slots: [{ slot: 1, revision: 2 }] },
   { kind: "part", slot: 1, revision: 2, part: 0, parts: 2, bytes: Buffer.from("{}") },
@@ -241,7 +241,7 @@ describe("datagrams", () => {
         const header = { sender, incarnation: NOW_MS, sequence: 2 ** 40, stampMs: NOW_MS };
         const bytes = encodeDatagram(header, message);
         assert.ok(bytes.length <= DATAGRAM_BYTES_MAX);
-        assert.deepEqual(decodeHeader(bytes), header);
+        assert.deepEqual(decodeHeader(DISCOVERY, bytes), header);
         assert.deepEqual(decodeMessage(bytes), message);
       }),
     );
@@ -255,7 +255,7 @@ describe("datagrams", () => {
       const bytes = mutate(sealed);
       // The clock runs fast enough that the rate limit hides nothing.
       const header = gate.admit(bytes, "10.0.0.1", i * 10, NOW_MS);
-      if (decodeHeader(bytes) !== undefined) decodeMessage(bytes);
+      if (decodeHeader(DISCOVERY, bytes) !== undefined) decodeMessage(bytes);
       if (header !== undefined) assert.deepEqual(bytes, sealed, bytes.toString("hex"));
     }
     assert.ok(gate.counters.unauthenticated > COUNT / 10);

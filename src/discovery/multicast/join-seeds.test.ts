@@ -8,9 +8,9 @@ import { discoveryConformance, waitFor } from "#discovery/discovery-conformance.
 import { buildRecord } from "#discovery/testing/build-record.ts";
 import { SECRET } from "#discovery/testing/join-loopback.ts";
 import { createTestClock } from "#discovery/testing/test-clock.ts";
-import { encodeDatagram } from "./datagram.ts";
+import { DISCOVERY, encodeDatagram } from "./datagram.ts";
 import { joinSeeds } from "./join-seeds.ts";
-import { createSealer } from "./seal.ts";
+import { createSealer } from "#datagram/seal.ts";
 import type { MulticastDiscovery } from "./start-member.ts";
 
 /** A free port, as the others are told of it before it is opened. */
@@ -74,7 +74,7 @@ describe("strangers", () => {
     const port = await choosePort();
     await using node = await join("node", port, []);
     const header = { sender: "host", incarnation: 1, sequence: 1, stampMs: Date.now() };
-    const caught = createSealer(SECRET).seal(
+    const caught = createSealer(SECRET, DISCOVERY).seal(
       encodeDatagram(header, { kind: "ask", target: "", slots: [] }),
     );
     const socket = createSocket("udp4");

@@ -4,7 +4,7 @@ import type { Clock, Random } from "#base/clock.ts";
 import type { Carrier } from "./carrier.ts";
 import { encodeDatagram, type Message } from "./datagram.ts";
 import type { OwnRecords } from "./own-records.ts";
-import type { Sealer } from "./seal.ts";
+import type { Sealer } from "#datagram/seal.ts";
 
 export interface OutboxOptions {
   readonly carrier: Pick<Carrier, "send">;

@@ -2,8 +2,9 @@
 // What is known of the others: their records, what of them is still missing, and whether they live. Time comes in as an
 // argument; what is to be asked goes out as a list.
 import { AgentRecord, type GoneReason } from "@fairlead/protocol/agent.ts";
+import type { Header } from "#datagram/envelope.ts";
 import type { Roster } from "#discovery/roster.ts";
-import { SLOTS_MAX, type Header, type Message } from "./datagram.ts";
+import { SLOTS_MAX, type Message } from "./datagram.ts";
 
 /** `suspect`: silent for longer than its heartbeat; it is asked whether it lives. */
 export interface PeerView {

@@ -8,18 +8,18 @@ import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import { createGate, type GateCounters } from "#datagram/gate.ts";
+import { createSealer } from "#datagram/seal.ts";
 import type { Announcement, Discovery } from "#discovery/discovery.ts";
 import { discoveryErrors } from "#discovery/errors.ts";
 import { createRoster } from "#discovery/roster.ts";
-import { decodeMessage, type Message } from "./datagram.ts";
-import { createGate, type GateCounters } from "./gate.ts";
+import { decodeMessage, DISCOVERY, type Message } from "./datagram.ts";
 import type { CheckedOptions } from "./multicast-options.ts";
 import type { Carrier } from "./carrier.ts";
 import { createOutbox } from "./outbox.ts";
 import { createOwnRecords } from "./own-records.ts";
 import { createPeers, type PeerView } from "./peers.ts";
 import { createPlainForm } from "./plain-form.ts";
-import { createSealer } from "./seal.ts";
 import { createTap } from "./tap.ts";
 
 export interface MulticastCounters extends GateCounters {
@@ -68,9 +68,16 @@ export function startMember<K extends string>(
   const closing = new AbortController();
   const roster = createRoster();
   const own = createOwnRecords();
-  const sealer = createSealer(checked.secret);
+  const sealer = createSealer(checked.secret, DISCOVERY);
   const perSecondMax = checked.datagramsPerSecondMax;
-  const gate = createGate({ sealer, sender, incarnation, skewMsMax, perSecondMax });
+  const gate = createGate({
+    protocol: DISCOVERY,
+    sealer,
+    sender,
+    incarnation,
+    skewMsMax,
+    perSecondMax,
+  });
   const peers = createPeers(roster, (name, left) => gate.retire(name, left));
   const outbox = createOutbox(
     { carrier, sealer, own, sender, incarnation, heartbeatMs },

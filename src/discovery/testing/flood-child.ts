@@ -2,8 +2,8 @@
 // Sends datagrams with a wrong key to a group, as fast as it can, until its standard input ends. Arguments: group, port.
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { encodeDatagram } from "#discovery/multicast/datagram.ts";
-import { createSealer } from "#discovery/multicast/seal.ts";
+import { DISCOVERY, encodeDatagram } from "#discovery/multicast/datagram.ts";
+import { createSealer } from "#datagram/seal.ts";
 
 const ROUND = 200;
 const [group = "", port = ""] = process.argv.slice(2);
@@ -12,7 +12,7 @@ const socket = createSocket("udp4");
 socket.bind(0, "127.0.0.2");
 await once(socket, "listening");
 socket.setMulticastInterface("127.0.0.1");
-const sealer = createSealer(Buffer.alloc(32, 9));
+const sealer = createSealer(Buffer.alloc(32, 9), DISCOVERY);
 let open = true;
 process.stdin.on("end", () => (open = false)).resume();
 for (let sequence = 1; open; sequence++) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which datagrams are believed. What is cheap to see is looked at first: the HMAC is computed only for what passes.
-import { createSourceLimiter, sourceOf } from "#discovery/source-limiter.ts";
-import { decodeHeader, type Header } from "./datagram.ts";
+import { decodeHeader, type Header, type Protocol } from "./envelope.ts";
 import type { Sealer } from "./seal.ts";
+import { createSourceLimiter, sourceOf } from "./source-limiter.ts";
 
 /** What came in, by what became of it. */
 export interface GateCounters {
@@ -25,6 +25,7 @@ export interface GateCounters {
 }
 
 export interface GateOptions {
+  readonly protocol: Protocol;
   readonly sealer: Sealer;
   /** Our own name. */
   readonly sender: string;
@@ -78,7 +79,7 @@ function note(seen: Seen, { sequence, stampMs }: Header): void {
 
 /** A gate that has seen nobody. */
 export function createGate(options: GateOptions): Gate {
-  const { sealer, skewMsMax, perSecondMax } = options;
+  const { protocol, sealer, skewMsMax, perSecondMax } = options;
   const burst = 2 * perSecondMax;
   const limiter = createSourceLimiter({ perSecond: perSecondMax, burst, sourcesMax: SOURCES_MAX });
   const proofs = createSourceLimiter({
@@ -121,7 +122,7 @@ export function createGate(options: GateOptions): Gate {
     counters,
     admit(bytes, source, nowMs, wallMs) {
       counters.received++;
-      const header = decodeHeader(bytes);
+      const header = decodeHeader(protocol, bytes);
       const reason = header === undefined ? "malformed" : refuse(header, wallMs);
       if (header === undefined || reason !== undefined) {
         counters[reason ?? "malformed"]++;

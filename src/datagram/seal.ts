@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who does not have the key can neither make a datagram nor change one.
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
-import { MAC_AT, MAC_BYTES } from "./datagram.ts";
+import { MAC_AT, MAC_BYTES, type Protocol } from "./envelope.ts";
 
 export interface Sealer {
   /** Writes the HMAC into its place. */
@@ -10,12 +10,9 @@ export interface Sealer {
   isSealed(bytes: Buffer): boolean;
 }
 
-/** For this use alone: the same secret in another protocol makes other signatures. */
-const PURPOSE = "fairlead multicast discovery 1";
-
-/** Seals with a key that is made of the hosts' common secret. */
-export function createSealer(secret: Uint8Array): Sealer {
-  const key = createSecretKey(createHmac("sha256", secret).update(PURPOSE).digest());
+/** Seals with a key that is made of the hosts' common secret: the same secret makes other HMACs for each protocol. */
+export function createSealer(secret: Uint8Array, { purpose }: Protocol): Sealer {
+  const key = createSecretKey(createHmac("sha256", secret).update(purpose).digest());
   const sign = (bytes: Buffer): Buffer =>
     createHmac("sha256", key)
       .update(bytes.subarray(0, MAC_AT))
