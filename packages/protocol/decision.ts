@@ -24,6 +24,7 @@ export const ActionKind = z.enum([
   "service.rollback",
   "service.pauseRollout",
   "topology.rewire",
+  "topology.remove",
   "agent.offline",
 ]);
 export type ActionKind = z.infer<typeof ActionKind>;

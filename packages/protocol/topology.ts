@@ -90,6 +90,8 @@ export const TopologyView = z.strictObject({
   scope: z.string(),
   declaration: TopologyDeclaration,
   graph: TopologyGraph,
+  /** Members that have not joined again since the node started; they keep their places for a few seconds. */
+  awaited: z.array(z.string()).readonly(),
   metrics: z.strictObject({
     memberCount: z.number(),
     linkCount: z.number(),

@@ -346,6 +346,7 @@ export function createActor(options: ActorOptions): Actor {
       case "instance.adopt":
       case "service.quarantine":
       case "topology.rewire":
+      case "topology.remove":
       case "agent.offline":
         return Promise.resolve({ result: "noted" });
     }

@@ -1,106 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the agents of a scope wired as its topology says: when one joins, leaves or dies, the links are made anew with as few
-// changes as the shape allows, each member is told where it may send, and a decision says what changed and why.
+// Keeps the agents of a scope wired as its topology says: when one joins, leaves or dies, a decision says what changes and
+// why, then the links are made anew with as few changes as the shape allows and each member is told where it may send.
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
+import { createLimiter, type Limiter } from "#base/limiter.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Fabric } from "#fabric/fabric.ts";
-import type { PlannedAction } from "#model/action.ts";
-import type { Store } from "#store/store.ts";
+import type { Decision } from "#model/decision.ts";
+import type { Store, StoreOperation } from "#store/store.ts";
 import { buildTopology } from "#topology/build.ts";
 import { measureTopology } from "#topology/metrics.ts";
-import { selectMembers } from "#topology/member.ts";
+import { isSelected, selectMembers, type Member } from "#topology/member.ts";
 import { rewire, type Rewiring } from "#topology/rewire.ts";
-import { createRouteTable } from "#topology/routes.ts";
-import type { Routes } from "@fairlead/protocol/fabric.ts";
-import {
-  TopologyDeclaration,
-  type TopologyGraph,
-  type TopologyView,
-} from "@fairlead/protocol/topology.ts";
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import { FACE_TAG } from "@fairlead/protocol/names.ts";
+import type { TopologyDeclaration, TopologyView } from "@fairlead/protocol/topology.ts";
+import { computeRoutes } from "./compute-routes.ts";
 import type { DecisionLog } from "./decision-log.ts";
+import { describeRemoval, describeRewiring } from "./describe-rewiring.ts";
 import { controlErrors } from "./errors.ts";
+import { forgetTopology, keepTopology, keepWiring, type Wired } from "./kept-topologies.ts";
 import type { Topologies } from "./topologies.ts";
 
-const PREFIX = "topology/";
-/** Commands of people join for a moment; they are no members. */
-const FACE_TAG = "face";
+/**
+ * How long after the node's start members that have not joined again keep their places: agents try again at the latest
+ * every 7.5 s, so that a node that starts tears no ring apart.
+ */
+const REJOIN_MS = 10_000;
 
 export interface WiringOptions {
   readonly fabric: Pick<Fabric, "registry" | "routes" | "list">;
   readonly store: Store;
   readonly decisions: DecisionLog;
+  /** What the store had at the start; `routes` were set by it. */
+  readonly kept: ReadonlyMap<string, Wired>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How long members are waited for that have not joined again since the start. */
+  readonly rejoinMs?: number;
 }
 
 export interface Wiring extends Topologies {
   run(signal: AbortSignal): Promise<void>;
 }
 
-interface Wired {
-  readonly declaration: TopologyDeclaration;
-  graph: TopologyGraph;
+function isMember({ declaration }: Wired, agent: AgentRecord): boolean {
+  return agent.tags[FACE_TAG] === undefined && isSelected(declaration.members, agent);
 }
 
-/** Where each member may send: its links, and the next hop to the others where the topology passes messages on. */
-export function computeRoutes(graph: TopologyGraph): ReadonlyMap<string, Routes> {
-  const table = graph.relay ? createRouteTable(graph) : undefined;
-  const out = new Map<string, string[]>(graph.members.map((name) => [name, []]));
-  const incoming = new Map<string, string[]>(graph.members.map((name) => [name, []]));
-  for (const { from, to } of graph.links) {
-    out.get(from)?.push(to);
-    incoming.get(to)?.push(from);
-    if (graph.directed) continue;
-    out.get(to)?.push(from);
-    incoming.get(from)?.push(to);
-  }
-  return new Map(
-    graph.members.map((name) => {
-      const to = out.get(name) ?? [];
-      const via: Record<string, string> = {};
-      for (const other of table === undefined ? [] : graph.members) {
-        const next = other === name || to.includes(other) ? undefined : table?.nextHop(name, other);
-        if (next !== undefined) via[other] = next;
-      }
-      const { members, hopsMax } = graph;
-      return [name, { to, from: incoming.get(name) ?? [], via, members, hopsMax }];
-    }),
-  );
-}
-
-function describe(scope: string, rewiring: Rewiring, actor: string, nowMs: number): PlannedAction {
-  const { graph, added, removed, joined, left, reason } = rewiring;
-  const name = (links: Rewiring["added"]): string =>
-    links
-      .slice(0, 20)
-      .map(({ from, to }) => `${from}..${to}`)
-      .join(" ") || "none";
-  return {
-    key: `topology/${scope}`,
-    act: "topology.rewire",
-    object: `topology/${scope}`,
-    title: `wired ${graph.members.length} agents as a ${graph.kind}`,
-    trigger: { kind: actor === "automatic" ? "members" : "person", detail: reason, atMs: nowMs },
-    rule: { text: `topology ${graph.kind}` },
-    inputs: {
-      members: graph.members.length,
-      links: graph.links.length,
-      joined: joined.slice(0, 20).join(" ") || "none",
-      left: left.slice(0, 20).join(" ") || "none",
-      added: name(added),
-      removed: name(removed),
-      ...(rewiring.hub === undefined ? {} : { hub: rewiring.hub }),
-    },
-    notDone: [],
-  };
-}
-
-/** Makes the loop; `run` has to be called for it to do anything. */
+/** Makes the loop. Members that join are wired from now on, also before `run`, which ends it all. */
 export function createWiring(options: WiringOptions): Wiring {
-  const { fabric, store, decisions, clock, logger } = options;
-  const scopes = new Map<string, Wired>();
+  const { fabric, store, decisions, clock, logger, rejoinMs = REJOIN_MS } = options;
+  const scopes = new Map(options.kept);
+  /** By scope, members from before the start that have not joined again; forgotten when their time is over. */
+  const awaited = new Map(
+    [...scopes].map(([scope, { members }]) => [scope, new Map(members.map((m) => [m.name, m]))]),
+  );
   const due = new Set<string>();
+  /** One change of a scope at a time, in the order in which they came. */
+  const turns = new Map<string, Limiter>();
+
+  function inTurn<T>(scope: string, work: () => Promise<T>): Promise<T> {
+    const turn = turns.get(scope) ?? createLimiter(1);
+    turns.set(scope, turn);
+    return turn.run(work).finally(() => {
+      if (turn.running === 0 && turns.get(scope) === turn) turns.delete(scope);
+    });
+  }
 
   function need(scope: string): Wired {
     const wired = scopes.get(scope);
@@ -108,38 +74,69 @@ export function createWiring(options: WiringOptions): Wiring {
     throw new FairleadError(controlErrors["no-topology"], `scope ${scope} has no topology`);
   }
 
-  function wire(scope: string, actor: string): void {
-    const wired = scopes.get(scope);
-    if (wired === undefined) return;
+  /** Those who are there, and those who are waited for. */
+  function findMembers(scope: string, declaration: TopologyDeclaration): readonly Member[] {
     const agents = fabric.list({ scope }).filter(({ tags }) => tags[FACE_TAG] === undefined);
-    const members = selectMembers(wired.declaration.members, agents);
-    const rewiring = rewire(wired.graph, wired.declaration, members);
-    const { added, removed, joined, left } = rewiring;
-    const changed = added.length + removed.length + joined.length + left.length > 0;
-    wired.graph = rewiring.graph;
-    if (!changed && actor === "automatic") return;
-    fabric.routes.set(scope, computeRoutes(rewiring.graph));
-    void record(describe(scope, rewiring, actor, clock.nowMs()), scope, actor);
+    const present = selectMembers(declaration.members, agents);
+    const there = new Set(present.map(({ name }) => name));
+    const missing = [...(awaited.get(scope)?.values() ?? [])];
+    return [...present, ...missing.filter(({ name }) => !there.has(name))];
   }
 
-  async function record(action: PlannedAction, scope: string, actor: string): Promise<void> {
-    try {
-      const decision = await decisions.begin(action, { scope, actor });
+  function plan(scope: string, declaration: TopologyDeclaration): Wired & { change: Rewiring } {
+    const members = findMembers(scope, declaration);
+    const before = scopes.get(scope)?.graph ?? buildTopology(declaration, []);
+    const change = rewire(before, declaration, members);
+    const byName = new Map(members.map((member) => [member.name, member]));
+    const sorted = change.graph.members.flatMap((name) => byName.get(name) ?? []);
+    return { declaration, graph: change.graph, members: sorted, change };
+  }
+
+  function apply(scope: string, { declaration, graph, members }: Wired): void {
+    scopes.set(scope, { declaration, graph, members });
+    fabric.routes.set(scope, computeRoutes(graph));
+  }
+
+  async function begin(
+    scope: string,
+    actor: string,
+    change: Rewiring,
+    also: readonly StoreOperation[] = [],
+  ): Promise<Decision> {
+    return decisions.begin(
+      describeRewiring(scope, change, actor, clock.nowMs()),
+      { scope, actor },
+      also,
+    );
+  }
+
+  async function wire(scope: string): Promise<void> {
+    const wired = scopes.get(scope);
+    if (wired === undefined) return;
+    const next = plan(scope, wired.declaration);
+    const { added, removed, joined, left } = next.change;
+    if (added.length + removed.length + joined.length + left.length > 0) {
+      const also = [keepWiring(scope, next)];
+      const decision = await begin(scope, "automatic", next.change, also);
+      apply(scope, next);
       await decisions.finish(decision, { outcome: "done", result: "every member was told" });
-    } catch (thrown) {
-      logger.error("a rewiring could not be recorded", {
-        reason: FairleadError.from(thrown).message,
-      });
     }
+    // Who came after the plan was made has its turn yet; who became no member is held no longer.
+    if (!due.has(scope)) fabric.routes.release(scope);
   }
 
   /** Many changes of one moment make one rewiring. */
   function wireSoon(scope: string): void {
-    if (!scopes.has(scope) || due.has(scope)) return;
+    if (due.has(scope)) return;
     due.add(scope);
     setImmediate(() => {
-      due.delete(scope);
-      wire(scope, "automatic");
+      const work = inTurn(scope, () => {
+        due.delete(scope);
+        return wire(scope);
+      });
+      work.catch((thrown: unknown) => {
+        logger.error("a scope could not be wired", { scope, reason: String(thrown) });
+      });
     });
   }
 
@@ -150,48 +147,75 @@ export function createWiring(options: WiringOptions): Wiring {
       scope,
       declaration,
       graph,
+      awaited: [...(awaited.get(scope)?.keys() ?? [])].sort(),
       metrics: { ...metrics, ...(diameter === undefined ? {} : { diameter }) },
     };
   }
 
+  /** Does what a person asked for under its decision: what fails is written down, and thrown. */
+  async function act(decision: Decision, work: () => Promise<string>): Promise<void> {
+    try {
+      await decisions.finish(decision, { outcome: "done", result: await work() });
+    } catch (thrown) {
+      const result = FairleadError.from(thrown).message;
+      await decisions.finish(decision, { outcome: "failed", result });
+      throw thrown;
+    }
+  }
+
+  const stop = fabric.registry.watch(({ type, agent }) => {
+    const wired = type === "changed" ? undefined : scopes.get(agent.scope);
+    if (wired === undefined) return;
+    const { scope, name } = agent;
+    awaited.get(scope)?.delete(name);
+    if (type === "up" && isMember(wired, agent) && fabric.routes.of(scope, name) === undefined)
+      fabric.routes.hold(scope, name);
+    wireSoon(scope);
+  });
+
   return {
     list: () => [...scopes.keys()].sort(),
     view,
-    async declare(scope, declaration, actor) {
-      await store.transact([{ kind: "put", key: PREFIX + scope, value: declaration }]);
-      scopes.set(scope, {
-        declaration,
-        graph: scopes.get(scope)?.graph ?? buildTopology(declaration, []),
-      });
-      wire(scope, actor);
-      return view(scope);
-    },
-    async remove(scope, actor) {
-      const { declaration } = need(scope);
-      await store.transact([{ kind: "delete", key: PREFIX + scope }]);
-      scopes.delete(scope);
-      fabric.routes.set(scope, new Map());
-      logger.info("a topology was removed", { scope, actor, kind: declaration.kind });
-    },
+    declare: (scope, declaration, actor) =>
+      inTurn(scope, async () => {
+        // Of those who are not back only their names are known: whether other members are wanted now cannot be said.
+        const before = scopes.get(scope)?.declaration.members;
+        if (JSON.stringify(before) !== JSON.stringify(declaration.members)) awaited.delete(scope);
+        const next = plan(scope, declaration);
+        await act(await begin(scope, actor, next.change), async () => {
+          await store.transact(keepTopology(scope, next));
+          apply(scope, next);
+          return "every member was told";
+        });
+        return view(scope);
+      }),
+    remove: (scope, actor) =>
+      inTurn(scope, async () => {
+        const { graph } = need(scope);
+        const action = describeRemoval(scope, graph, actor, clock.nowMs());
+        await act(await decisions.begin(action, { scope, actor }), async () => {
+          await store.transact(forgetTopology(scope));
+          scopes.delete(scope);
+          awaited.delete(scope);
+          fabric.routes.set(scope, new Map());
+          return "every member was told";
+        });
+      }),
     async run(signal) {
-      const { entries } = await store.list(PREFIX);
-      for (const { key, value } of entries) {
-        const parsed = TopologyDeclaration.safeParse(value);
-        const scope = key.slice(PREFIX.length);
-        if (!parsed.success) {
-          logger.error("a topology of the store cannot be read", { scope });
-          continue;
-        }
-        scopes.set(scope, { declaration: parsed.data, graph: buildTopology(parsed.data, []) });
-        wire(scope, "automatic");
-      }
-      const stop = fabric.registry.watch(({ type, agent }) => {
-        if (type !== "changed") wireSoon(agent.scope);
-      });
+      for (const scope of scopes.keys()) wireSoon(scope);
+      const over = clock.sleep(rejoinMs, signal).then(
+        () => {
+          const late = [...awaited.keys()];
+          awaited.clear();
+          for (const scope of late) wireSoon(scope);
+        },
+        () => undefined,
+      );
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         else signal.addEventListener("abort", () => resolve(), { once: true });
       });
+      await over;
       stop();
     },
   };

@@ -9,6 +9,7 @@ import { contract, join, rpc, type Agent } from "@fairlead/sdk";
 import { dial } from "@fairlead/fabric/grpc/dial.ts";
 import { openTlsFiles, type TlsFiles } from "@fairlead/fabric/grpc/tls-files.ts";
 import { Link } from "@fairlead/fabric/link.ts";
+import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import { z } from "zod";
 import { isKind } from "#base/errors.ts";
 import { silentLogger } from "#base/logger.ts";
@@ -57,7 +58,7 @@ before(async () => {
       logPath: joinPath(directory, "messages", "log.db"),
       secret: SECRET,
     },
-    { clock, random: Math.random, logger: silentLogger },
+    { routes: createRouteBoard(), clock, random: Math.random, logger: silentLogger },
   );
 });
 after(async () => {
@@ -137,7 +138,7 @@ test("files that do not fit are an error that names them", async () => {
       logPath: joinPath(directory, "two", "log.db"),
       secret: SECRET,
     },
-    { clock, random: Math.random, logger: silentLogger },
+    { routes: createRouteBoard(), clock, random: Math.random, logger: silentLogger },
   );
   await assert.rejects(opening, (thrown) => {
     assert.ok(isKind(thrown, fabricErrors["fabric-certificate"]));

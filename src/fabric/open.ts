@@ -12,7 +12,7 @@ import { createHub, type Hub } from "@fairlead/fabric/hub.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createSickList } from "@fairlead/fabric/sick-list.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
@@ -40,6 +40,8 @@ export interface FabricOptions {
 }
 
 interface FabricParts {
+  /** Where the members of topologies may send, from before the first of them joins. */
+  readonly routes: RouteBoard;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -132,7 +134,7 @@ function convertError(thrown: unknown): FabricError {
 
 /** Opens the fabric. Throws FL0980 when it cannot listen. */
 export async function openFabric(options: FabricOptions, parts: FabricParts): Promise<Fabric> {
-  const { clock, random, logger } = parts;
+  const { clock, random, logger, routes } = parts;
   const { secret } = options;
   await using stack = new AsyncDisposableStack();
   const log = stack.use(await openMessageLog(options.logPath, clock));
@@ -140,7 +142,6 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     createLogMethods({ log, nowMs: () => clock.nowMs(), convert: convertError }),
   );
   const registry = createRegistry();
-  const routes = createRouteBoard();
   const sickList = createSickList(registry);
   const links = new Map<string, Link>();
   const createDoor = (admit?: (peer: Hello) => void): Hub =>

@@ -3,6 +3,7 @@
 // seeds where there is a key.
 import { matchesFilter, type AgentFilter } from "@fairlead/fabric/registry.ts";
 import type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";
+import { FACE_TAG } from "@fairlead/protocol/names.ts";
 import type { AgentView, DiscoveryWay } from "@fairlead/protocol/views.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { formatDuration } from "#base/duration.ts";
@@ -37,8 +38,6 @@ export interface RunningDiscovery extends AsyncDisposable {
   readWays(): readonly DiscoveryWay[];
 }
 
-/** Commands of people join for a moment: nobody elsewhere is told. */
-const FACE_TAG = "face";
 const LOAD_INTERVAL_MS = 5_000;
 const SETTLE_MS = 250;
 const SWEEP_MS = 30_000;

@@ -3,6 +3,7 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { uptime } from "node:os";
 import { dirname, join } from "node:path";
+import { createRouteBoard, type RouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createApi, type Api, type ApiOptions } from "#api/create-api.ts";
 import { API_LIMITS } from "#api/settings.ts";
 import type { Clock, Random } from "#base/clock.ts";
@@ -13,11 +14,13 @@ import type { Settings } from "#config/settings.ts";
 import { createActor } from "#control/actor.ts";
 import { createAgentActs } from "#control/agent-acts.ts";
 import { createAlertBoard } from "#control/alert-board.ts";
+import { computeRoutes } from "#control/compute-routes.ts";
 import { createDecisionLog } from "#control/decision-log.ts";
 import { createEventFeed } from "#control/event-feed.ts";
 import { createEvidence } from "#control/evidence.ts";
 import { createFactsBoard } from "#control/facts-board.ts";
 import { createGating } from "#control/gating.ts";
+import { loadTopologies } from "#control/kept-topologies.ts";
 import { loadMemoryBoard } from "#control/memory-board.ts";
 import { openOperations } from "#control/open-operations.ts";
 import type { Operations } from "#control/operations.ts";
@@ -153,7 +156,7 @@ function runLoops(
 }
 
 /** The fabric's socket lies in a directory of its own, so that it can be given away without the API's. */
-async function startFabric(parts: NodeParts): Promise<Fabric> {
+async function startFabric(parts: NodeParts, routes: RouteBoard): Promise<Fabric> {
   const { settings, clock, random, logger } = parts;
   const { socket } = settings.fabric;
   return openFabric(
@@ -166,7 +169,7 @@ async function startFabric(parts: NodeParts): Promise<Fabric> {
       logPath: join(settings.stateDir, "messages", "log.db"),
       secret: await readToken(settings.stateDir, "fabric-secret"),
     },
-    { clock, random, logger },
+    { routes, clock, random, logger },
   );
 }
 
@@ -178,12 +181,16 @@ async function openTalk(
   stack: AsyncDisposableStack,
 ) {
   const { settings, clock, random, logger } = parts;
-  const fabric = stack.use(await startFabric(parts));
+  const kept = await loadTopologies(store, logger);
+  const routes = createRouteBoard();
+  for (const [scope, { graph }] of kept) routes.set(scope, computeRoutes(graph));
+  const fabric = stack.use(await startFabric(parts, routes));
+  const wiring = createWiring({ fabric, store, decisions, kept, clock, logger });
   const hands = { store, fabric, decisions, clock, random, logger };
   const discovery = stack.use(await startDiscovery({ settings, ...hands }));
   const dns = await startDns(settings, { clock, logger });
   if (dns !== undefined) stack.use(dns);
-  return { fabric, discovery, dns };
+  return { fabric, discovery, dns, wiring };
 }
 
 /** The fabric as lists show it: with the agents of other nodes. */
@@ -231,7 +238,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
   try {
     const { store, engine, loops, memory } = await openHands(parts, stack);
     const { decisions, alerts, feed, board } = loops;
-    const { fabric, discovery, dns } = await openTalk(parts, store, decisions, stack);
+    const { fabric, discovery, dns, wiring } = await openTalk(parts, store, decisions, stack);
     const supervisor = createSupervisor({
       store,
       board,
@@ -277,7 +284,6 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       page: () => page,
     });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
-    const wiring = createWiring({ fabric, store, decisions, clock, logger });
     const shown = withNeighbours(fabric, discovery);
     const api = stack.use(await openApi(parts, { operations, fabric: shown, topologies: wiring }));
     const naming =

@@ -53,6 +53,7 @@ const say = (from: string, to: string) => {
 };
 
 interface View {
+  readonly awaited: readonly string[];
   readonly graph: {
     readonly links: readonly { from: string; to: string }[];
     readonly hub?: string;
@@ -118,9 +119,10 @@ test("when a member leaves, the ring closes; the decision says what changed and 
   assert.equal(links.length, 4);
   assert.ok(links.every((link) => !link.includes("c")));
   assert.equal(links.filter((link) => !before_.includes(link)).length, 1);
+  // The node has closed it; its members hear of their links a moment later.
   for (const from of ["a", "b", "d", "e"])
     for (const to of ["a", "b", "d", "e"].filter((name) => name !== from))
-      assert.equal((await say(from, to)).ok, true, `${from} to ${to}`);
+      await until(`${from} to ${to}`, 5_000, async () => (await say(from, to)).ok);
   const { stdout } = await rig.cli(["decisions", "-A", "-o", "json"]);
   const { items } = JSON.parse(stdout) as { items: { act: string; trigger: { detail: string } }[] };
   const [last] = items.filter(({ act }) => act === "topology.rewire");
@@ -141,16 +143,38 @@ test("a star elects another hub when its hub is lost", async () => {
   await until("they may talk", 5_000, async () => (await say("a", "d")).ok, 10);
 });
 
-test("the topology outlives the node, is shown as map, CSV and DOT, and can be removed", async () => {
+/** How often the agents were wired so far. */
+async function countRewirings(): Promise<number> {
+  const { stdout } = await rig.cli(["decisions", "-A", "-o", "json"]);
+  const { items } = JSON.parse(stdout) as { items: { act: string }[] };
+  return items.filter(({ act }) => act === "topology.rewire").length;
+}
+
+test("the topology outlives the node, which wires nobody anew when all come back", async () => {
+  const [before_, rewirings] = [await readLinks(), await countRewirings()];
+  assert.deepEqual(before_, ["ad", "ae"]);
   await rig.endNode("SIGKILL");
   await rig.startNode();
+  assert.deepEqual(await readLinks(), before_);
+  const awaited = async () => (await rig.ask<View>("scopes/ring/topology")).body.awaited;
+  await until("all are back", 10_000, async () => (await awaited()).length === 0);
+  await until("they may talk", 5_000, async () => (await say("a", "d")).ok);
+  assert.equal((await say("e", "d")).ok, false);
+  assert.deepEqual(await readLinks(), before_);
+  assert.equal(await countRewirings(), rewirings);
+});
+
+test("it is shown as map, CSV and DOT, and can be removed, which is a decision", async () => {
   const map = await ring("map");
   assert.equal(map.code, 0, map.stderr);
   assert.match(map.stdout, /star/);
-  assert.match((await ring("map", "--csv")).stdout, /a/);
+  assert.match((await ring("map", "--csv")).stdout, /^,a,d,e$/m);
   assert.match((await ring("map", "--dot")).stdout, /^(strict )?graph/);
   assert.equal((await ring("topology", "rm")).code, 0);
-  assert.equal((await ring("map")).code, 2);
+  const { stdout } = await rig.cli(["decisions", "-A", "-o", "json"]);
+  const { items } = JSON.parse(stdout) as { items: { act: string; outcome: string }[] };
+  assert.deepEqual([items[0]?.act, items[0]?.outcome], ["topology.remove", "done"]);
+  assert.equal((await rig.ask("scopes/ring/topology")).status, 404);
 });
 
 test("a file that is no topology changes nothing and says where it is wrong", async () => {

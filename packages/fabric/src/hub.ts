@@ -75,6 +75,8 @@ function watchRegistry(
   let told = false;
   let rewired = true;
   const send = (): void => {
+    // Nobody is told anything before it is known where it may send: joining takes until it is wired.
+    if (routes.isHeld(caller.scope, caller.name)) return;
     if (rewired) {
       const own = routes.of(caller.scope, caller.name) ?? null;
       if (!conversation.trySend(encodeJson({ type: "routes", routes: own }))) return;
@@ -196,6 +198,11 @@ export function createHub(options: HubOptions): Hub {
       throw new FabricError("unavailable", `no instance of "${open.target}" takes calls now`, {
         reason: "no-instance",
         facts: { instances: String(candidates.length) },
+      });
+    }
+    if (options.routes.isHeld(caller.scope, caller.name)) {
+      throw new FabricError("unavailable", `${caller.name} is being wired into the topology`, {
+        reason: "wiring",
       });
     }
     checkLink(options.routes.of(caller.scope, caller.name), caller.name, target.name);
