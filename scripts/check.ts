@@ -32,7 +32,7 @@ function runAll(): number {
       "src/{base,model,compose,topology,brain,config}/**/*.test.ts",
       "packages/routing/src/*.test.ts",
     ],
-    { cwd: ROOT },
+    { cwd: ROOT, exclude: (name) => name.endsWith(".real.test.ts") },
   );
   const tests = { name: "pure tests", command: ["--test", "--test-reporter=dot", ...pure] };
   let failed = 0;

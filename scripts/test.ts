@@ -2,10 +2,9 @@
 // `npm test`: sets up, then format, lint, types and every test; the last line is `N passed, N failed`.
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
-import { run } from "node:test";
-import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
 import { CHECKS } from "./check.ts";
+import { runFiles, type Tally } from "./run-files.ts";
 import { ensurePackages, ensureWeb, ROOT, TEST_NEEDS } from "./setup.ts";
 
 /** Whatever happens, a run ends: a hung test must not hang who waits for it. */
@@ -15,9 +14,10 @@ const LAST_WORDS_MS = 10_000;
 /** Files that may be run a second time. */
 const REPEATED_MAX = 3;
 
-interface Tally {
-  passed: number;
-  failed: number;
+interface Outcome {
+  readonly results: ReadonlyMap<string, Tally>;
+  /** Files that failed and then passed. */
+  readonly flaky: readonly string[];
 }
 
 function runChecks(tally: Tally): void {
@@ -42,60 +42,50 @@ function isHeavy(file: string): boolean {
   );
 }
 
-/** Runs the files; returns what each gave. */
-async function runFiles(
-  files: readonly string[],
-  concurrency: number,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, Tally>> {
-  const tallies = new Map<string, Tally>();
-  if (files.length === 0) return tallies;
-  const stream = run({
-    files: files.map((file) => `${ROOT}${file}`),
-    concurrency,
-    timeout: TEST_TIMEOUT_MS,
-    signal,
-  });
-  stream.on("test:summary", ({ file, counts }) => {
-    if (file === undefined) return;
-    const failed = counts.tests - counts.passed - counts.skipped - counts.todo;
-    tallies.set(file.slice(ROOT.length), { passed: counts.passed, failed });
-  });
-  const report = stream.compose(new spec());
-  for await (const chunk of report) process.stdout.write(String(chunk));
-  // A file that ended before it could say anything has failed.
-  for (const file of files) if (!tallies.has(file)) tallies.set(file, { passed: 0, failed: 1 });
-  return tallies;
-}
-
 /**
  * Runs what failed a second time, alone, and says so: a test that depends on the load of the machine must be seen, and
  * mended, without hiding the change that is tested. More than a few are no accident and stay failed.
  */
 async function repeatFailed(
   first: ReadonlyMap<string, Tally>,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, Tally>> {
+  repeat: (files: readonly string[]) => Promise<ReadonlyMap<string, Tally>>,
+): Promise<Outcome> {
   const failed = [...first].filter(([, tally]) => tally.failed > 0).map(([file]) => file);
-  if (failed.length === 0 || failed.length > REPEATED_MAX || signal.aborted) return first;
+  if (failed.length === 0 || failed.length > REPEATED_MAX) return { results: first, flaky: [] };
   process.stdout.write(`⚠ once more, alone: ${failed.join(", ")}\n`);
-  const second = await runFiles(failed, 1, signal);
-  for (const file of failed)
-    if (second.get(file)?.failed === 0)
-      process.stdout.write(`⚠ flaky: ${file} failed, and passed when it ran again\n`);
-  return new Map([...first, ...second]);
+  const second = await repeat(failed);
+  const flaky = failed.filter((file) => second.get(file)?.failed === 0);
+  return { results: new Map([...first, ...second]), flaky };
 }
 
-function finish(tally: Tally): never {
+/** Names the files that failed and those that were flaky, where nobody overlooks it; then comes the line that counts. */
+function finish(tally: Tally, { results, flaky }: Outcome): never {
+  for (const [file, { failed }] of results)
+    if (failed > 0) process.stdout.write(`✖ failed: ${file} (${failed})\n`);
+  for (const file of flaky)
+    process.stdout.write(`⚠ flaky: ${file} failed, and passed when it ran again, alone\n`);
   process.stdout.write(`${tally.passed} passed, ${tally.failed} failed\n`);
   process.exit(tally.failed === 0 && tally.passed > 0 ? 0 : 1);
 }
 
+/** The files of tests of the project, or of `directory` when the runner itself is tested; `only` is a part of a path. */
+function findFiles(directory: string | undefined, only: string | undefined): readonly string[] {
+  const patterns = ["{src,lab,tests,bench,scripts}/**/*.test.ts", "packages/*/**/*.test.ts"];
+  const found =
+    directory === undefined
+      ? globSync(patterns, { cwd: ROOT, exclude: (name) => name.includes("node_modules") })
+      : globSync("*.test.ts", { cwd: directory });
+  return found.filter((file) => only === undefined || file.includes(only)).sort();
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { only: { type: "string" } } });
-  const only = values.only;
-  ensurePackages(TEST_NEEDS);
-  ensureWeb();
+  const { values } = parseArgs({ options: { only: { type: "string" }, in: { type: "string" } } });
+  const { only, in: directory } = values;
+  const root = directory === undefined ? ROOT : `${directory}/`;
+  if (directory === undefined) {
+    ensurePackages(TEST_NEEDS);
+    ensureWeb();
+  }
   const tally: Tally = { passed: 0, failed: 0 };
   const ending = new AbortController();
   const alarm = setTimeout(() => {
@@ -103,23 +93,25 @@ async function main(): Promise<void> {
     tally.failed++;
     // Ends the tests that run; should that hang too, the run ends without them.
     ending.abort();
-    setTimeout(() => finish(tally), LAST_WORDS_MS).unref();
+    setTimeout(() => finish(tally, { results: new Map(), flaky: [] }), LAST_WORDS_MS).unref();
   }, RUN_TIMEOUT_MS);
-  if (only === undefined) runChecks(tally);
-  const patterns = ["{src,lab,tests,bench,scripts}/**/*.test.ts", "packages/*/**/*.test.ts"];
-  const found = globSync(patterns, { cwd: ROOT, exclude: (name) => name.includes("node_modules") });
-  const files = found.filter((file) => only === undefined || file.includes(only)).sort();
+  if (only === undefined && directory === undefined) runChecks(tally);
+  const files = findFiles(directory, only);
   const { signal } = ending;
+  const start = (some: readonly string[], concurrency: number) =>
+    signal.aborted
+      ? Promise.resolve(new Map<string, Tally>())
+      : runFiles(some, { root, concurrency, timeoutMs: TEST_TIMEOUT_MS, signal });
   const light = files.filter((file) => !isHeavy(file));
-  const first = new Map(await runFiles(light, 2, signal));
-  if (!signal.aborted)
-    for (const entry of await runFiles(files.filter(isHeavy), 1, signal)) first.set(...entry);
-  for (const { passed, failed } of (await repeatFailed(first, signal)).values()) {
+  const first = new Map(await start(light, 2));
+  for (const entry of await start(files.filter(isHeavy), 1)) first.set(...entry);
+  const outcome = await repeatFailed(first, (some) => start(some, 1));
+  for (const { passed, failed } of outcome.results.values()) {
     tally.passed += passed;
     tally.failed += failed;
   }
   clearTimeout(alarm);
-  finish(tally);
+  finish(tally, outcome);
 }
 
 await main();

@@ -146,64 +146,61 @@ function sameTime(value: unknown): unknown {
   return parts.reduce((sum, [, n, unit = ""]) => sum + Number(n) * (seconds[unit] ?? 0), 0);
 }
 
-describe(
-  "`fairlead config` and docker-compose config",
-  { skip: existsSync(PEER) ? false : `${PEER} is not installed` },
-  () => {
-    let directory = "";
-    before(() => {
-      directory = mkdtempSync(join(tmpdir(), "fairlead-compose-"));
-      cpSync(samples, directory, { recursive: true });
-      writeFileSync(join(directory, ".env"), "GIVEN=from file\nB=second\n");
-      for (const name of ["app", "b"]) mkdirSync(join(directory, name));
-      for (const name of ["c.txt", "s.txt"]) writeFileSync(join(directory, name), "text");
-    });
-    after(() => rmSync(directory, { recursive: true, force: true }));
+describe("`fairlead config` and docker-compose config", () => {
+  let directory = "";
+  before(() => {
+    assert.ok(existsSync(PEER), `${PEER} is missing: npm run setup brings it`);
+    directory = mkdtempSync(join(tmpdir(), "fairlead-compose-"));
+    cpSync(samples, directory, { recursive: true });
+    writeFileSync(join(directory, ".env"), "GIVEN=from file\nB=second\n");
+    for (const name of ["app", "b"]) mkdirSync(join(directory, name));
+    for (const name of ["c.txt", "s.txt"]) writeFileSync(join(directory, name), "text");
+  });
+  after(() => rmSync(directory, { recursive: true, force: true }));
 
-    async function renderOurs(name: string): Promise<string> {
-      const files: Record<string, string> = {
-        [`${directory}/.env`]: "GIVEN=from file\nB=second\n",
-      };
-      files[`${directory}/${name}`] = readFileSync(join(directory, name), "utf8");
-      const loaded = await loadProject(
-        {
-          files: [`${directory}/${name}`],
-          projectDirectory: directory,
-          projectName: "shop",
-          profiles: ["*"],
-          environment: {},
-        },
-        createMemorySource(files),
-      );
-      return renderProject(loaded.project);
-    }
+  async function renderOurs(name: string): Promise<string> {
+    const files: Record<string, string> = {
+      [`${directory}/.env`]: "GIVEN=from file\nB=second\n",
+    };
+    files[`${directory}/${name}`] = readFileSync(join(directory, name), "utf8");
+    const loaded = await loadProject(
+      {
+        files: [`${directory}/${name}`],
+        projectDirectory: directory,
+        projectName: "shop",
+        profiles: ["*"],
+        environment: {},
+      },
+      createMemorySource(files),
+    );
+    return renderProject(loaded.project);
+  }
 
-    for (const name of names) {
-      const refused = REFUSED[name];
-      test(`${name}: ${refused === undefined ? "both mean the same" : `1.29 refuses it, ${refused}`}`, async () => {
-        const peer = spawnSync(PEER, ["-p", "shop", "-f", name, "config"], {
-          cwd: directory,
-          encoding: "utf8",
-          env: { PATH: "/usr/bin:/bin", HOME: directory },
-          timeout: 60_000,
-        });
-        const ours = await renderOurs(name);
-        assert.equal(peer.status === 0, refused === undefined, peer.stderr);
-        if (refused !== undefined) return;
-        assert.deepEqual(normalise(canon(ours), "shop"), normalise(canon(peer.stdout), "shop"));
+  for (const name of names) {
+    const refused = REFUSED[name];
+    test(`${name}: ${refused === undefined ? "both mean the same" : `1.29 refuses it, ${refused}`}`, async () => {
+      const peer = spawnSync(PEER, ["-p", "shop", "-f", name, "config"], {
+        cwd: directory,
+        encoding: "utf8",
+        env: { PATH: "/usr/bin:/bin", HOME: directory },
+        timeout: 60_000,
       });
-    }
-
-    test("what is printed loads again, and prints the same", async () => {
-      for (const name of names) {
-        const first = await renderOurs(name);
-        const file = "/srv/again/compose.yaml";
-        const again = await loadProject(
-          { files: [file], projectDirectory: "/srv/again", profiles: ["*"], environment: {} },
-          createMemorySource({ [file]: first }),
-        );
-        assert.equal(renderProject(again.project), first, name);
-      }
+      const ours = await renderOurs(name);
+      assert.equal(peer.status === 0, refused === undefined, peer.stderr);
+      if (refused !== undefined) return;
+      assert.deepEqual(normalise(canon(ours), "shop"), normalise(canon(peer.stdout), "shop"));
     });
-  },
-);
+  }
+
+  test("what is printed loads again, and prints the same", async () => {
+    for (const name of names) {
+      const first = await renderOurs(name);
+      const file = "/srv/again/compose.yaml";
+      const again = await loadProject(
+        { files: [file], projectDirectory: "/srv/again", profiles: ["*"], environment: {} },
+        createMemorySource({ [file]: first }),
+      );
+      assert.equal(renderProject(again.project), first, name);
+    }
+  });
+});
