@@ -15,7 +15,8 @@ test("a graph that was kept as JSON is the same, with its members", () => {
       const text = JSON.stringify(packGraph(graph, sorted));
       const kept = unpackGraph(PackedGraph.parse(JSON.parse(text)));
       assert.deepEqual(kept?.graph, graph);
-      assert.equal(JSON.stringify(kept?.members), JSON.stringify(sorted));
+      const plain = sorted.map((member) => ({ ...member, locality: { ...member.locality } }));
+      assert.deepEqual(kept?.members, plain);
     }),
   );
 });
