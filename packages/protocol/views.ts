@@ -93,7 +93,7 @@ export const Alert = z.strictObject({
   id: z.string(),
   scope: z.string(),
   service: z.string().optional(),
-  /** `HealGaveUp`, `RolloutFailed`, `EngineUnreachable`, `StoreFull`, `StoreUnavailable`, `Failing`. */
+  /** `HealGaveUp`, `RolloutFailed`, `EngineUnreachable`, `StoreFull`, `StoreUnavailable`, `DecisionsLost`, `Failing`. */
   name: z.string(),
   message: z.string(),
   decision: z.string().optional(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decisions: written before the act, completed after it, kept. When the store has no room they wait in memory, so that
-// healing goes on; the loss of that memory is the one thing a full disk can cost, and it is said in `status`.
+// healing goes on, and they are answered from there; the loss of that memory is the one thing a full disk can cost, and it
+// is said in `status`.
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createId } from "#base/ids.ts";
@@ -8,9 +9,7 @@ import type { Logger } from "#base/logger.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { Decision } from "#model/decision.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
-
-const BACKLOG_MAX = 10_000;
-const BACKLOG_RETRY_MS = 2_000;
+import { createWriteQueue, type Loss } from "./write-queue.ts";
 
 export interface DecisionLog {
   /** Writes the decision as pending, together with `also`; returns it. Never fails: see `problem`. */
@@ -29,6 +28,8 @@ export interface DecisionLog {
   recover(): Promise<number>;
   /** Why the store takes no writes now. */
   readonly problem: FairleadError | undefined;
+  /** Decisions that were never kept, since more waited for the store than may. */
+  readonly loss: Loss | undefined;
   onDecision(listener: (decision: Decision) => void): void;
   /** Decisions begun since midnight UTC, as far as this process and its store know. */
   countSince(sinceMs: number): Promise<number>;
@@ -57,10 +58,15 @@ export interface DecisionLogOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Writes that may wait for the store. Default 10,000. */
+  readonly waitingMax?: number;
 }
 
-const decisionKey = (id: string): string => `decision/${id}`;
-const pendingKey = (id: string): string => `pending/${id}`;
+const PREFIX = "decision/";
+const PENDING_PREFIX = "pending/";
+const decisionKey = (id: string): string => `${PREFIX}${id}`;
+const pendingKey = (id: string): string => `${PENDING_PREFIX}${id}`;
+const isRecord = (key: string): boolean => key.startsWith(PREFIX) || key.startsWith(PENDING_PREFIX);
 
 function matches(decision: Decision, query: DecisionQuery): boolean {
   return (
@@ -99,69 +105,19 @@ function toDecision(
   };
 }
 
-/** A write queue in front of the store: in order, retried while the store is full or away. */
-function createWriter(options: DecisionLogOptions) {
-  const { store, clock, logger } = options;
-  const backlog: StoreOperation[][] = [];
-  let problem: FairleadError | undefined;
-  let draining: Promise<void> | undefined;
-
-  async function drain(): Promise<void> {
-    while (backlog.length > 0) {
-      try {
-        await store.transact(backlog[0] ?? []);
-        backlog.shift();
-        if (problem !== undefined) logger.info("the store takes writes again");
-        problem = undefined;
-      } catch (error) {
-        problem = FairleadError.from(error);
-        await clock.sleep(BACKLOG_RETRY_MS);
-      }
-    }
-    draining = undefined;
-  }
-
-  async function write(operations: readonly StoreOperation[]): Promise<void> {
-    if (backlog.length === 0) {
-      try {
-        await store.transact(operations);
-        return;
-      } catch (error) {
-        problem = FairleadError.from(error);
-        logger.error("the store does not take writes; decisions wait in memory", {
-          reason: problem.message,
-        });
-      }
-    }
-    if (backlog.length >= BACKLOG_MAX) backlog.shift();
-    backlog.push([...operations]);
-    draining ??= drain();
-  }
-  return {
-    write,
-    get problem() {
-      return problem;
-    },
-    /** What waits for the store, newest value of each key. */
-    findWaiting(key: string): unknown {
-      for (let i = backlog.length - 1; i >= 0; i--) {
-        const found = backlog[i]?.find(
-          (operation) => operation.key === key && operation.kind === "put",
-        );
-        if (found?.kind === "put") return found.value;
-      }
-      return undefined;
-    },
-  };
-}
-
 const PAGE = 500;
 const COUNT_MAX = 100_000;
 
 /** Opens the log over a store. */
 export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
-  const { store, clock, random } = options;
-  const writer = createWriter(options);
+  const { store, clock, random, logger, waitingMax } = options;
+  const queue = createWriteQueue({
+    store,
+    clock,
+    logger,
+    isRecord,
+    ...(waitingMax === undefined ? {} : { batchesMax: waitingMax }),
+  });
   const listeners: ((decision: Decision) => void)[] = [];
   /** Counted once for a beginning, then kept up: `status` asks often. */
   let counted: { readonly sinceMs: number; count: number } | undefined;
@@ -170,24 +126,47 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
     return decision;
   };
 
-  async function list(query: DecisionQuery): Promise<Decision[]> {
-    const found: Decision[] = [];
-    let after = query.before === undefined ? undefined : decisionKey(query.before);
-    while (found.length < query.limit) {
-      const page = await store.list("decision/", {
+  /** Decisions that wait for the store, newest first. */
+  function listWaiting(before: string | undefined): Decision[] {
+    const values = [...queue.readWaiting(PREFIX).values()] as (Decision | undefined)[];
+    return values
+      .filter((decision) => decision !== undefined)
+      .filter(({ id }) => before === undefined || id < before)
+      .sort((a, b) => (a.id < b.id ? 1 : -1));
+  }
+
+  /** All that is stored or waits to be, newest first; what waits is newer than what is stored under the same id. */
+  async function* readBack(before: string | undefined): AsyncGenerator<Decision> {
+    let after = before === undefined ? undefined : decisionKey(before);
+    for (;;) {
+      // Read before the page: what leaves the queue in between is in both, not in neither.
+      const waiting = listWaiting(after?.slice(PREFIX.length));
+      const page = await store.list(PREFIX, {
         descending: true,
         limit: PAGE,
         ...(after === undefined ? {} : { after }),
       });
       for (const entry of page.entries) {
-        const decision = entry.value as Decision;
-        if (query.sinceMs !== undefined && decision.startedAtMs < query.sinceMs) return found;
-        if (matches(decision, query)) found.push(decision);
-        if (found.length >= query.limit) return found;
+        const stored = entry.value as Decision;
+        while (waiting[0] !== undefined && waiting[0].id > stored.id) {
+          const next = waiting.shift();
+          if (next !== undefined) yield next;
+        }
+        yield waiting[0]?.id === stored.id ? (waiting.shift() ?? stored) : stored;
       }
-      const last = page.entries[page.entries.length - 1];
-      if (page.entries.length < PAGE || last === undefined) return found;
+      const last = page.entries.at(-1);
+      if (page.entries.length < PAGE || last === undefined) return yield* waiting;
       after = last.key;
+    }
+  }
+
+  async function list(query: DecisionQuery): Promise<Decision[]> {
+    const found: Decision[] = [];
+    if (query.limit <= 0) return found;
+    for await (const decision of readBack(query.before)) {
+      if (query.sinceMs !== undefined && decision.startedAtMs < query.sinceMs) break;
+      if (matches(decision, query)) found.push(decision);
+      if (found.length >= query.limit) break;
     }
     return found;
   }
@@ -202,29 +181,30 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
           ? [{ kind: "put", key: pendingKey(decision.id), value: 1 }]
           : [];
       if (counted !== undefined) counted.count++;
-      await writer.write([put, ...mark, ...also]);
+      await queue.write([put, ...mark, ...also]);
       return tell(decision);
     },
     async finish(decision, end) {
       const finishedAtMs = clock.nowMs();
       const durationMs = Math.max(0, finishedAtMs - decision.startedAtMs);
       const finished: Decision = { ...decision, finishedAtMs, durationMs, ...end };
-      await writer.write([
+      await queue.write([
         { kind: "put", key: decisionKey(decision.id), value: finished },
         { kind: "delete", key: pendingKey(decision.id) },
       ]);
       return tell(finished);
     },
-    write: (operations) => writer.write(operations),
+    write: (operations) => queue.write(operations),
     async get(id) {
-      const entry = await store.get(decisionKey(id));
-      return (entry?.value ?? writer.findWaiting(decisionKey(id))) as Decision | undefined;
+      const key = decisionKey(id);
+      const waiting = queue.readWaiting(key).get(key);
+      return (waiting ?? (await store.get(key))?.value) as Decision | undefined;
     },
     list,
     async recover() {
-      const pending = await store.list("pending/");
+      const pending = await store.list(PENDING_PREFIX);
       for (const { key } of pending.entries) {
-        const entry = await store.get(decisionKey(key.slice("pending/".length)));
+        const entry = await store.get(decisionKey(key.slice(PENDING_PREFIX.length)));
         const operations: StoreOperation[] = [{ kind: "delete", key }];
         if (entry !== undefined) {
           const decision = entry.value as Decision;
@@ -235,12 +215,15 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
             value: { ...decision, outcome: "interrupted", result },
           });
         }
-        await writer.write(operations);
+        await queue.write(operations);
       }
       return pending.entries.length;
     },
     get problem() {
-      return writer.problem;
+      return queue.problem;
+    },
+    get loss() {
+      return queue.loss;
     },
     onDecision: (listener) => void listeners.push(listener),
     async countSince(sinceMs) {

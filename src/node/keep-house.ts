@@ -95,6 +95,14 @@ export function keepHouse(parts: HouseParts): House {
     const away = board.problem;
     alerts.set("StoreFull", isFull ? told : undefined);
     alerts.set("StoreUnavailable", isFull ? undefined : told);
+    const { loss } = decisions;
+    const isRecent = loss !== undefined && clock.nowMs() - loss.atMs < DAY_MS;
+    alerts.set(
+      "DecisionsLost",
+      isRecent
+        ? `${loss.count} decisions were never kept: more waited for the store than may`
+        : undefined,
+    );
     alerts.set(
       "EngineUnreachable",
       away === undefined ? undefined : `the engine does not answer: ${away}`,
