@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { SourceRef } from "./intent.ts";
 
-/** What Fairlead can do. `note` and `quarantine` write only to the store. */
+/** What Fairlead can do. `service.quarantine`, `service.pause` and `service.resume` write only to the store. */
 export const ActionKind = z.enum([
   "network.create",
   "network.remove",
@@ -23,6 +23,8 @@ export const ActionKind = z.enum([
   "service.quarantine",
   "service.rollback",
   "service.pauseRollout",
+  "service.pause",
+  "service.resume",
   "topology.rewire",
   "topology.remove",
   "agent.offline",
@@ -84,6 +86,8 @@ export const Decision = z.strictObject({
   title: z.string(),
   /** `automatic`, or who asked: `uid 0 by unix socket`. */
   actor: z.string(),
+  /** Why, in the words of who asked: `--reason`. */
+  reason: z.string().optional(),
   trigger: Trigger,
   rule: Rule,
   /** Facts that the rule looked at. Never a secret. */

@@ -4,6 +4,9 @@ import { z } from "zod";
 import { Plan } from "./decision.ts";
 import { Intent } from "./intent.ts";
 
+/** Why somebody asks, in their words; kept in the decisions that follow from it. */
+export const Reason = z.string().min(1).max(500);
+
 /** `POST /v1/plans` */
 export const PlanRequest = z.strictObject({ intent: Intent });
 export type PlanRequest = z.infer<typeof PlanRequest>;
@@ -15,7 +18,7 @@ export const ApplyRequest = z.strictObject({
   plan: Plan.optional(),
   /** Make new containers even for services whose configuration has not changed. */
   recreate: z.boolean().optional(),
-  reason: z.string().max(500).optional(),
+  reason: Reason.optional(),
 });
 export type ApplyRequest = z.infer<typeof ApplyRequest>;
 
@@ -23,7 +26,7 @@ export type ApplyRequest = z.infer<typeof ApplyRequest>;
 export const DownRequest = z.strictObject({
   volumes: z.boolean().optional(),
   dryRun: z.boolean().optional(),
-  reason: z.string().max(500).optional(),
+  reason: Reason.optional(),
 });
 export type DownRequest = z.infer<typeof DownRequest>;
 
@@ -34,19 +37,21 @@ export const ActionRequest = z.discriminatedUnion("action", [
     /** Names of services; empty means all. */
     services: z.array(z.string()).max(5_000),
     dryRun: z.boolean().optional(),
-    reason: z.string().max(500).optional(),
+    reason: Reason.optional(),
   }),
   z.strictObject({
     action: z.literal("pause"),
     services: z.array(z.string()).max(5_000),
     /** Milliseconds; absent means until resumed. */
     forMs: z.number().min(1).max(31_536_000_000).optional(),
-    reason: z.string().max(500).optional(),
+    dryRun: z.boolean().optional(),
+    reason: Reason.optional(),
   }),
   z.strictObject({
     action: z.literal("resume"),
     services: z.array(z.string()).max(5_000),
-    reason: z.string().max(500).optional(),
+    dryRun: z.boolean().optional(),
+    reason: Reason.optional(),
   }),
 ]);
 export type ActionRequest = z.infer<typeof ActionRequest>;

@@ -14,6 +14,7 @@ import {
   ScopeView,
   ServiceView,
 } from "./views.ts";
+import { Reason } from "./requests.ts";
 
 /** Answer of `GET /v1/scopes`: scopes. */
 export const ScopeList = listOf("ScopeList", ScopeView);
@@ -96,6 +97,7 @@ export const BuildHeader = z.strictObject({
   scope: ScopeName,
   service: ServiceName,
   intent: Intent,
+  reason: Reason.optional(),
 });
 export type BuildHeader = z.infer<typeof BuildHeader>;
 

@@ -114,7 +114,7 @@ const BAD_BODIES: readonly BadRequest[] = [
   act("an action without services", { action: "restart" }, "body.services"),
   act("services as a string", { action: "restart", services: "web" }, "body.services"),
   act("a pause of no time", { action: "pause", services: [], forMs: 0 }, "body.forMs"),
-  act("a dry run of a resume", { action: "resume", services: [], dryRun: true }, /dryRun/),
+  act("a wrong dry run", { action: "resume", services: [], dryRun: "yes" }, "body.dryRun"),
   {
     ...act("a form", "", ""),
     headers: { "content-type": "application/x-www-form-urlencoded" },

@@ -135,6 +135,16 @@ export function makePlan(input: ReconcileInput, id: string): Plan {
   return toPlan(fresh, runAhead(hurried, createAgenda(hurried)), id);
 }
 
+/** These acts as a plan: such as change only what is remembered, after which the loop is another. */
+export function makePlanOf(
+  input: ReconcileInput,
+  actions: readonly PlannedAction[],
+  id: string,
+): Plan {
+  const last: Reconciliation = { actions: [], waiting: [], wakeAtMs: undefined };
+  return toPlan(input, { actions, last }, id);
+}
+
 /** What removing the scope will do. */
 export function makeRemovalPlan(
   input: ReconcileInput,

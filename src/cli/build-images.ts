@@ -8,6 +8,7 @@ import { openBuildContext } from "./build-context.ts";
 import type { Context } from "./context.ts";
 import { cliErrors } from "./errors.ts";
 import { cleanLogLine } from "./printable.ts";
+import { readReason } from "./send-action.ts";
 
 const BUILD_TYPE = "application/vnd.fairlead.build";
 
@@ -50,7 +51,12 @@ async function buildImage(context: Context, intent: Intent, service: Buildable):
   out.note(`building ${service.container.Image} for ${service.name}`);
   using files = openBuildContext(service.build, signal);
   const adapted = adaptIntent(intent, service, files.dockerfile);
-  const header = JSON.stringify({ scope: intent.scope, service: service.name, intent: adapted });
+  const header = JSON.stringify({
+    scope: intent.scope,
+    service: service.name,
+    intent: adapted,
+    ...readReason(context),
+  });
   const upload = { type: BUILD_TYPE, content: Readable.from(joinParts(header, files.tar)) };
   try {
     for await (const message of api.lines<BuildLine>("POST", "builds", { upload })) {

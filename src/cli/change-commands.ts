@@ -77,7 +77,7 @@ export const CHANGE_COMMANDS: readonly Command[] = [
     flags: [
       { name: "for", value: "duration", text: "until then; without it until resumed" },
       ...SCOPE_FLAGS.slice(0, 1),
-      ...WRITE_FLAGS.slice(1),
+      ...WRITE_FLAGS,
     ],
     writes: true,
     load: () => import("./commands/pause.ts"),
@@ -87,7 +87,7 @@ export const CHANGE_COMMANDS: readonly Command[] = [
     group: "Change",
     summary: "start automation again",
     arguments: [SERVICES],
-    flags: [...SCOPE_FLAGS.slice(0, 1), ...WRITE_FLAGS.slice(1)],
+    flags: [...SCOPE_FLAGS.slice(0, 1), ...WRITE_FLAGS],
     writes: true,
     load: () => import("./commands/resume.ts"),
   },

@@ -23,6 +23,8 @@ export function parseTime(text: string, nowMs: number): number | undefined {
   }
 }
 
+/** What the API takes as a reason. */
+const SENTENCE_MAX = 500;
 const DURATION_MAX_MS = 3_650 * 86_400_000;
 
 function isDuration(text: string): boolean {
@@ -50,6 +52,8 @@ export function checkFlagValue(flag: Flag, value: string): void {
   if (value === "") throw refuse(flag, value, "something, not nothing");
   if (kind === "duration" && !isDuration(value))
     throw refuse(flag, value, "a duration: 500ms, 10s, 1m30s, 2h; at most 3650d");
+  if (kind === "sentence" && value.length > SENTENCE_MAX)
+    throw refuse(flag, `${value.slice(0, 20)}…`, `at most ${SENTENCE_MAX} characters`);
   if (kind === "count" && !/^\d{1,9}$/.test(value)) throw refuse(flag, value, "a whole number");
   if (kind === "time" && parseTime(value, 0) === undefined)
     throw refuse(flag, value, "a duration ago (10m) or a time (2026-11-23T10:00:00Z)");

@@ -4,6 +4,7 @@
 /** What a flag's value is, for checks and for completion. */
 export type FlagValue =
   | "text"
+  | "sentence"
   | "file"
   | "directory"
   | "duration"
@@ -68,7 +69,7 @@ export const TIME_FLAGS: readonly Flag[] = [
 
 export const WRITE_FLAGS: readonly Flag[] = [
   { name: "dry-run", text: "show what would be done and do nothing" },
-  { name: "reason", value: "text", text: "kept in the decisions" },
+  { name: "reason", value: "sentence", text: "why, in your words; kept in the decisions" },
 ];
 
 export const WAIT_FLAGS: readonly Flag[] = [

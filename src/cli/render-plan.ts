@@ -26,6 +26,7 @@ const PRESENT: Readonly<Record<string, string>> = {
   adopted: "adopt",
   built: "build",
   created: "create",
+  paused: "pause",
   pulled: "pull",
   reaped: "reap",
   recreated: "recreate",
@@ -33,6 +34,7 @@ const PRESENT: Readonly<Record<string, string>> = {
   renamed: "rename",
   replaced: "replace",
   restarted: "restart",
+  resumed: "resume",
   started: "start",
   stopped: "stop",
 };

@@ -90,6 +90,13 @@ describe("renderWhy()", () => {
     );
   });
 
+  test("prints what a person gave as the reason", () => {
+    const asked = { ...healed, actor: "unix socket", reason: "disk of host 3 is\u001b[2J swapped" };
+    const answer = { subject: "dec_7K2Q", summary: "", decisions: [asked], next: [] };
+    const lines = renderWhy(answer, style, AT_MS);
+    assert.match(lines.join("\n"), /^  reason    disk of host 3 is\uFFFD\[2J swapped$/m);
+  });
+
   test("says when nothing is kept", () => {
     const lines = renderWhy(
       { subject: "scope/shop", summary: "", decisions: [], next: [] },

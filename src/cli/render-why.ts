@@ -33,9 +33,10 @@ function describeBefore(before: NonNullable<Decision["before"]>): string {
 }
 
 function listFacts(decision: Decision): [string, string][] {
-  const { budget, inputs, notDone, trigger } = decision;
+  const { budget, inputs, notDone, reason, trigger } = decision;
   const facts: [string, string][] = [
     ["because", trigger.detail],
+    ...(reason === undefined ? [] : [["reason", reason] as [string, string]]),
     ["rule", describeRule(decision.rule)],
   ];
   const given = Object.entries(inputs).map(([name, value]) => `${name} ${value}`);

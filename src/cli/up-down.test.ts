@@ -185,6 +185,31 @@ describe("a project", () => {
     assert.equal(paused.stderr, "automation is paused for 10m for web of shop\n");
     assert.match(JSON.stringify(api.fake.calls.at(-1)?.args), /"forMs":600000/);
     assert.equal((await run("resume web")).stderr, "automation goes on for web of shop\n");
+    for (const line of ["pause web --dry-run", "resume web --dry-run"]) {
+      const { code, stderr, stdout } = await run(line);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^plan pl_\S+ for shop: /);
+      assert.equal(stderr, "");
+      assert.match(JSON.stringify(api.fake.calls.at(-1)?.args), /"dryRun":true/);
+    }
+  });
+
+  test("a reason goes along with whatever changes something", async () => {
+    for (const line of [
+      "up --no-build -d",
+      "down -d",
+      "restart web -d",
+      "pause web",
+      "resume web",
+    ]) {
+      const { code, stderr } = await run(`${line} --reason disk-swap`);
+      assert.equal(code, 0, stderr);
+      const [name, ...args] = [api.fake.calls.at(-1)?.name, api.fake.calls.at(-1)?.args];
+      assert.match(JSON.stringify(args), /"reason":"disk-swap"/, `${line} as ${name}`);
+    }
+    const { code, stderr } = await run(`pause web --reason ${"x".repeat(501)}`);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /^error FL0605 [^]*--reason/);
   });
 
   test("config prints a file that means the same when it is read again", async () => {

@@ -345,6 +345,8 @@ export function createActor(options: ActorOptions): Actor {
       case "image.build":
       case "instance.adopt":
       case "service.quarantine":
+      case "service.pause":
+      case "service.resume":
       case "topology.rewire":
       case "topology.remove":
       case "agent.offline":

@@ -13,6 +13,7 @@ import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import { failLookup } from "./lookup.ts";
 import type { MemoryBoard } from "./memory-board.ts";
+import { askAnew } from "./scope-loop.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export interface AgentActsOptions {
@@ -170,7 +171,10 @@ export function createAgentActs(options: AgentActsOptions): AgentActs {
       const by = `agent ${caller.scope}/${caller.name}`;
       const change = changeFor(act, instance, by, clock.nowMs());
       await decisions.write([memory.update(caller.scope, instance.service, change)]);
-      loop.setDesired({ ...loop.desired, actor: by });
+      const { plan } = loop.desired;
+      loop.setDesired(
+        askAnew(loop.desired, { actor: by, ...(plan === undefined ? {} : { plan }) }),
+      );
       return toView(await awaitDone(act, instance, signal), caller);
     },
   };

@@ -39,6 +39,8 @@ export interface BeginContext {
   readonly scope: string;
   readonly actor: string;
   readonly plan?: string;
+  /** Why, in the words of who asked. */
+  readonly reason?: string;
   readonly outcome?: "pending" | "observed";
 }
 
@@ -94,6 +96,7 @@ function toDecision(
     act: action.act,
     title: action.title,
     actor: context.actor,
+    ...(context.reason === undefined ? {} : { reason: context.reason }),
     trigger: action.trigger,
     rule: action.rule,
     inputs: { ...action.inputs },

@@ -75,6 +75,8 @@ export interface BuildRequest {
   readonly scope: string;
   readonly service: string;
   readonly intent: Intent;
+  /** Why, in the words of who asks. */
+  readonly reason?: string | undefined;
   /** The context as a tar. */
   readonly context: AsyncIterable<Uint8Array>;
 }

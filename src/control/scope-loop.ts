@@ -27,6 +27,16 @@ export interface Desired {
   readonly removal: { readonly volumes: boolean } | undefined;
   readonly plan?: string;
   readonly actor: string;
+  /** Why, in the words of who asked. */
+  readonly reason?: string;
+}
+
+/** Who asks for something, why, and the plan of it. */
+export type Asked = Pick<Desired, "actor" | "reason" | "plan">;
+
+/** The same wanted because of somebody else, without the words of who asked before. */
+export function askAnew({ intent, removal }: Desired, asked: Asked): Desired {
+  return { intent, removal, ...asked };
 }
 
 export interface ScopeLoopOptions {
@@ -166,7 +176,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
 
   async function perform(action: PlannedAction): Promise<void> {
     if (stopped) return;
-    const { intent, plan, actor } = desired;
+    const { intent, plan, actor, reason } = desired;
     const nowMs = clock.nowMs();
     const change = rememberAction(action, nowMs);
     const also =
@@ -179,7 +189,12 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
       (plan !== undefined && action.budget === undefined)
         ? actor
         : "automatic";
-    const context = { scope, actor: by, ...(plan === undefined ? {} : { plan }) };
+    const context = {
+      scope,
+      actor: by,
+      ...(plan === undefined ? {} : { plan }),
+      ...(reason === undefined || by !== actor ? {} : { reason }),
+    };
     const before = options.evidence.read(action);
     const decision = await decisions.begin(action, context, also);
     const kept = await before;

@@ -172,7 +172,11 @@ export function createStreams(options: OperationsOptions): Streams {
       inputs: { dockerfile: wanted.dockerfile },
       notDone: [],
     };
-    const decision = await decisions.begin(action, { scope: request.scope, actor: caller.actor });
+    const decision = await decisions.begin(action, {
+      scope: request.scope,
+      actor: caller.actor,
+      ...(request.reason === undefined ? {} : { reason: request.reason }),
+    });
     const queue = createAsyncQueue<string>(LOG_QUEUE_MAX, caller.signal);
     const { args, ...rest } = wanted;
     const work = engine

@@ -2,7 +2,8 @@
 // Operations that change what is wanted. They write to the store only; the loops act on it.
 import { FairleadError } from "#base/errors.ts";
 import { createId } from "#base/ids.ts";
-import { hashIntent, makePlan, makeRemovalPlan } from "#brain/plan.ts";
+import { planPause, rememberPause, type PauseRequest } from "#brain/pause.ts";
+import { hashIntent, makePlan, makePlanOf, makeRemovalPlan } from "#brain/plan.ts";
 import type { ReconcileInput } from "#brain/pass.ts";
 import { makeRequest } from "#brain/request.ts";
 import type { Plan } from "#model/decision.ts";
@@ -14,7 +15,7 @@ import { controlErrors } from "./errors.ts";
 import { failLookup } from "./lookup.ts";
 import type { OperationsOptions } from "./operations-options.ts";
 import type { Caller, Operations } from "./operations.ts";
-import type { Desired } from "./scope-loop.ts";
+import { askAnew, type Asked, type Desired, type ScopeLoop } from "./scope-loop.ts";
 import { scopeKey } from "./supervisor.ts";
 
 type Writes = Pick<Operations, "plan" | "apply" | "down" | "act">;
@@ -180,7 +181,7 @@ export function createWrites(options: OperationsOptions): Writes {
         );
       await store(
         intent.scope,
-        { intent, removal: undefined, plan: plan.id, actor: caller.actor },
+        { intent, removal: undefined, ...toAsked(request, caller, plan) },
         also,
       );
       await waitForLoop(intent.scope, plan.intentHash);
@@ -194,7 +195,7 @@ export function createWrites(options: OperationsOptions): Writes {
       if (request.dryRun === true) return plan;
       await store(
         scope,
-        { intent: loop.desired.intent, removal, plan: plan.id, actor: caller.actor },
+        { intent: loop.desired.intent, removal, ...toAsked(request, caller, plan) },
         [],
       );
       return plan;
@@ -203,21 +204,63 @@ export function createWrites(options: OperationsOptions): Writes {
       const loop = supervisor.loop(scope) ?? failLookup(scope, supervisor.loops.keys());
       refuseRemoving(scope);
       const names = chooseServices(loop.desired.intent, request);
-      if (request.action === "restart") await needEngine();
-      const input = inputFor(loop.desired.intent);
-      const changes = new Map(names.map((name) => [name, changeFor(request, name, input)]));
-      const withAll = new Map(input.memory);
-      for (const [name, change] of changes)
-        withAll.set(name, change(withAll.get(name) ?? EMPTY_SERVICE_MEMORY));
-      const plan = makePlan({ ...input, memory: withAll }, planId());
-      if (request.action !== "restart") plan.steps = [];
-      if (request.action === "restart" && request.dryRun === true) return plan;
-      const operations = [...changes].map(([name, change]) => memory.update(scope, name, change));
-      await decisions.write(operations);
-      loop.setDesired({ ...loop.desired, plan: plan.id, actor: caller.actor });
+      const plan =
+        request.action === "restart"
+          ? await restart(loop, names, request)
+          : await setPause(loop, names, request, caller);
+      if (request.dryRun === true) return plan;
+      // What is done during a pause is done for who asked before.
+      if (request.action === "pause") loop.wake();
+      else loop.setDesired(askAnew(loop.desired, toAsked(request, caller, plan)));
       return plan;
     },
   };
+
+  async function restart(
+    loop: ScopeLoop,
+    names: readonly string[],
+    request: ActionRequest,
+  ): Promise<Plan> {
+    await needEngine();
+    const { intent } = loop.desired;
+    const input = inputFor(intent);
+    const changes = new Map(names.map((name) => [name, askRestart(input, name)]));
+    const withAll = new Map(input.memory);
+    for (const [name, change] of changes)
+      withAll.set(name, change(withAll.get(name) ?? EMPTY_SERVICE_MEMORY));
+    const plan = makePlan({ ...input, memory: withAll }, planId());
+    if (request.dryRun === true) return plan;
+    await decisions.write(
+      [...changes].map(([name, change]) => memory.update(intent.scope, name, change)),
+    );
+    return plan;
+  }
+
+  /** Nothing of the engine changes, so nothing is asked of it; each service gets a decision all the same. */
+  async function setPause(
+    loop: ScopeLoop,
+    names: readonly string[],
+    request: Exclude<ActionRequest, { action: "restart" }>,
+    caller: Caller,
+  ): Promise<Plan> {
+    const { intent } = loop.desired;
+    const input = inputFor(intent);
+    const pause: PauseRequest =
+      request.action === "resume"
+        ? { kind: "resume" }
+        : { kind: "pause", ...(request.forMs === undefined ? {} : { forMs: request.forMs }) };
+    const actions = planPause(input, names, pause);
+    const plan = makePlanOf(input, actions, planId());
+    if (request.dryRun === true) return plan;
+    const context = { scope: intent.scope, ...toAsked(request, caller, plan) };
+    const change = rememberPause(pause, input.nowMs);
+    for (const action of actions) {
+      const also = memory.update(intent.scope, action.service ?? action.object, change);
+      const decision = await decisions.begin(action, context, [also]);
+      await decisions.finish(decision, { outcome: "done", result: action.rule.text });
+    }
+    return plan;
+  }
 
   function isChanged(intent: Intent, name: string): boolean {
     const old = supervisor
@@ -236,22 +279,18 @@ function chooseServices(intent: Intent, request: ActionRequest): string[] {
   return request.services.length === 0 ? all : [...request.services];
 }
 
-function changeFor(
-  request: ActionRequest,
-  service: string,
+function askRestart(
   { intent, facts, nowMs }: ReconcileInput,
+  service: string,
 ): (memory: ServiceMemory) => ServiceMemory {
-  switch (request.action) {
-    case "restart": {
-      const restartRequested = makeRequest(intent.scope, service, facts.instances, nowMs);
-      return ({ resting: _resting, ...memory }) => ({ ...memory, slots: {}, restartRequested });
-    }
-    case "pause": {
-      const pausedUntilMs =
-        request.forMs === undefined ? Number.MAX_SAFE_INTEGER : nowMs + request.forMs;
-      return (memory) => ({ ...memory, pausedUntilMs });
-    }
-    case "resume":
-      return ({ pausedUntilMs: _paused, ...memory }) => memory;
-  }
+  const restartRequested = makeRequest(intent.scope, service, facts.instances, nowMs);
+  return ({ resting: _resting, ...memory }) => ({ ...memory, slots: {}, restartRequested });
+}
+
+function toAsked(request: { reason?: string | undefined }, { actor }: Caller, plan: Plan): Asked {
+  return {
+    actor,
+    plan: plan.id,
+    ...(request.reason === undefined ? {} : { reason: request.reason }),
+  };
 }

@@ -45,6 +45,8 @@ describe("what only looks writes nothing", () => {
       ["down", "--scope", "dry", "--dry-run"],
       ["restart", "web", "--scope", "dry", "--dry-run"],
       ["restart", "web", "--dry-run"],
+      ["pause", "web", "--dry-run"],
+      ["resume", "web", "--dry-run"],
       ["logs", "web"],
     ]) {
       await succeed(args);
@@ -68,6 +70,44 @@ describe("what only looks writes nothing", () => {
       (await scenario.instances("dry")).map((instance) => instance.id),
       before,
     );
+  });
+
+  it("the reason that a person gives is kept in the decisions that follow from it, and in no others", async () => {
+    const { rig } = scenario;
+    const run = async (args: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await rig.cli(args);
+      assert.equal(code, 0, `${args.join(" ")}\n${stdout}${stderr}`);
+      return stdout;
+    };
+    await run(["pause", "web", "--for", "1h", "--reason", "disk swap"]);
+    assert.equal((await scenario.service("dry", "web")).state, "paused");
+    await run(["resume", "web", "--reason", "disk is new"]);
+    await run(["restart", "web", "--reason", "new certificates"]);
+    const first = (await scenario.instances("dry"))[0];
+    assert.ok(first !== undefined);
+    await rig.engine.killInstance(first.id, { decision: "test" });
+    await until("it is healed", 20_000, async () =>
+      (await scenario.decisions("dry")).some(
+        ({ trigger, outcome }) => trigger.kind === "exit" && outcome === "done",
+      ),
+    );
+    await run(["restart", "web"]);
+    const told = (await scenario.decisions("dry")).map(
+      ({ act, actor, reason }) =>
+        `${act} ${actor === "automatic" ? "automatic" : "asked"} ${reason}`,
+    );
+    assert.deepEqual(told.slice(0, 7), [
+      "instance.restart asked undefined",
+      "instance.restart asked undefined",
+      "instance.start automatic undefined",
+      "instance.restart asked new certificates",
+      "instance.restart asked new certificates",
+      "service.resume asked disk is new",
+      "service.pause asked disk swap",
+    ]);
+    assert.match(await run(["why", "web"]), /^ +reason +new certificates$/m);
+    assert.match(await run(["decisions", "-o", "wide"]), /WHO.*REASON[^]*disk swap/);
+    assert.match(await run(["decisions", "-o", "json"]), /"reason": "disk swap"/);
   });
 
   it("a scope that Fairlead did not start is only observed, and what it would do is told", async () => {

@@ -92,6 +92,12 @@ function Facts({ decision }: { decision: Decision }): ReactNode {
       <dt>by</dt>
       <dd>
         {decision.actor}
+        {decision.reason === undefined ? null : (
+          <>
+            {", who said "}
+            <q>{stripControls(decision.reason)}</q>
+          </>
+        )}
         <span className="muted">
           {" "}
           · {decision.trigger.kind} · {decision.act} · {decision.object}

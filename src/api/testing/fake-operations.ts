@@ -192,7 +192,6 @@ function createWrites(world: FakeWorld): Pick<Operations, Writes> {
             },
           });
         }
-        return emptyPlan(scope);
       }
       return createPlan(scope, world.nowMs(), request.services[0] ?? "web");
     },

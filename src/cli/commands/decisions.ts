@@ -30,6 +30,7 @@ function listDecisions(nowMs: number): ListView<Decision> {
         value: (item) => (item.durationMs === undefined ? "" : formatDuration(item.durationMs)),
       },
       { key: "actor", title: "WHO", value: (item) => item.actor, wide: true },
+      { key: "reason", title: "REASON", value: (item) => item.reason ?? "", wide: true },
       { key: "act", title: "ACT", value: (item) => item.act, wide: true },
       { key: "because", title: "BECAUSE", value: (item) => item.trigger.detail },
     ],
