@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { openLog } from "#fabric/log/open.ts";
-import { realClock } from "#fabric/log/testing/crash-child.ts";
+import { openLog } from "@fairlead/fabric/log/open.ts";
+import { realClock } from "@fairlead/fabric/log/testing/crash-child.ts";
 import type { Bench } from "./bench.ts";
 
 const ROUNDS = 10;

@@ -102,10 +102,19 @@ export const SubscribeRequest = z.strictObject({
   ackTimeoutMs: z.number().int().min(100).max(86_400_000).default(30_000),
   /** Deliveries after which a message becomes a dead letter. */
   attemptsMax: z.number().int().min(1).max(1_000).default(5),
-  /** Messages that may be with this subscriber at once. */
-  inFlightMax: z.number().int().min(1).max(10_000).default(64),
+  /** Messages that may be with this subscriber at once: as many as it handles at once, for their time runs already. */
+  inFlightMax: z.number().int().min(1).max(10_000).default(1),
+  /** Sequences that it still handles from before its link broke; it keeps those that nobody else was given. */
+  holding: z.array(z.number().int()).max(10_000).optional(),
 });
 export type SubscribeRequest = z.infer<typeof SubscribeRequest>;
+
+/** The first item that `$log/subscribe` answers: the subscription stands. */
+export const SubscribeAnswer = z.strictObject({
+  /** Of `holding`, those that it keeps. */
+  kept: z.array(z.number().int()),
+});
+export type SubscribeAnswer = z.infer<typeof SubscribeAnswer>;
 
 /** Items that a subscriber sends: what became of a message. */
 export const Settlement = z.union([

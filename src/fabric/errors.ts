@@ -16,12 +16,6 @@ export const fabricErrors = defineErrors({
     cause: "The message log does not match its checksums",
     remedy: "check the disk, and move the file of the log aside",
   },
-  "log-closed": {
-    id: "FL0972",
-    code: "failed_precondition",
-    cause: "The message log or the group is closed",
-    remedy: "open it again",
-  },
   "log-locked": {
     id: "FL0973",
     code: "failed_precondition",

@@ -8,7 +8,7 @@ import type {
   ContainerView,
   ListContainersRequest,
 } from "@fairlead/protocol/fabric.ts";
-import type { LogStats } from "./log/message-log.ts";
+import type { LogStats } from "@fairlead/fabric/log/message-log.ts";
 
 /** What a container needs to join: mounted and set when it is created. */
 export interface FabricAccess {

@@ -10,18 +10,18 @@ import { openTlsFiles, type TlsFiles, type TlsSource } from "@fairlead/fabric/gr
 import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
 import { createHub, type Hub } from "@fairlead/fabric/hub.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
+import type { MessageLog } from "@fairlead/fabric/log/message-log.ts";
+import { openLog } from "@fairlead/fabric/log/open.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createSickList } from "@fairlead/fabric/sick-list.ts";
 import type { Clock, Random } from "#base/clock.ts";
-import { FairleadError } from "#base/errors.ts";
+import { FairleadError, type ErrorKind } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import { createActMethods } from "./act-methods.ts";
 import { fabricErrors } from "./errors.ts";
 import type { Fabric } from "./fabric.ts";
-import type { MessageLog } from "./log/message-log.ts";
-import { openLog } from "./log/open.ts";
 
 export interface FabricOptions {
   readonly node: { readonly id: string; readonly name: string };
@@ -120,9 +120,23 @@ function parseListen(text: string): { readonly host: string; readonly port: numb
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
 }
 
+/** Kinds of what the log says when it is opened, by its reasons. */
+const LOG_KINDS: ReadonlyMap<string, ErrorKind> = new Map(
+  [fabricErrors["log-full"], fabricErrors["log-corrupt"], fabricErrors["log-locked"]].map(
+    (kind) => [kind.slug, kind],
+  ),
+);
+
 async function openMessageLog(path: string, clock: Clock): Promise<MessageLog> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  return openLog({ kind: "sqlite", path }, { clock });
+  try {
+    return openLog({ kind: "sqlite", path }, { clock });
+  } catch (cause) {
+    const { reason, message, facts } = FabricError.from(cause);
+    const kind = LOG_KINDS.get(reason);
+    if (kind === undefined) throw cause;
+    throw new FairleadError(kind, message, { cause, facts: { ...facts, file: path } });
+  }
 }
 
 /** An error of this room as one for the wire. */
@@ -132,7 +146,7 @@ function convertError(thrown: unknown): FabricError {
   return new FabricError(code, message, { reason: kind.slug, retryable, cause: thrown });
 }
 
-/** Opens the fabric. Throws FL0980 when it cannot listen. */
+/** Opens the fabric. Throws FL0980 when it cannot listen, FL0970, FL0971 or FL0973 when the log cannot be opened. */
 export async function openFabric(options: FabricOptions, parts: FabricParts): Promise<Fabric> {
   const { clock, random, logger, routes } = parts;
   const { secret } = options;

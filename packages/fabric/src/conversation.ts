@@ -2,6 +2,7 @@
 // One conversation of a link: items in both directions, each direction with a credit of bytes. Calls, streams, messages and
 // relays are all conversations.
 import { codeOfNumber, FabricError, numberOfCode } from "./errors.ts";
+import { checkHeaders } from "./headers.ts";
 import { KIND, makeFrame, OK, type Frame, type Headers, type Open, type Status } from "./frame.ts";
 
 /** What an item costs beyond its bytes, so that empty ones are bounded too. */
@@ -103,11 +104,12 @@ export class Conversation {
     return this.#heard;
   }
 
-  /** Sends an item; false when the peer or the link has no room: wait for `onRoom`. Throws when it is over or too large. */
+  /** Sends an item; false when the peer or the link has no room: wait for `onRoom`. Throws when it is over, or item or headers are too large. */
   trySend(payload: Uint8Array, headers?: Headers): boolean {
     if (this.#over || this.#said)
       throw new FabricError("failed_precondition", "the conversation is over");
     if (payload.length > this.#link.payloadBytesMax) throw this.#tooLarge(payload);
+    checkHeaders(headers);
     if (this.#creditBytes <= 0) return false;
     if (this.#link.full) {
       this.#link.awaitRoom(this);
@@ -135,6 +137,7 @@ export class Conversation {
   /** The opener: no more items. The other end: the conversation is over, with an optional last item. */
   end(payload?: Uint8Array, headers?: Headers, status: Status = OK): void {
     if (this.#over || (this.opened && this.#said)) return;
+    checkHeaders(headers);
     const large = payload !== undefined && payload.length > this.#link.payloadBytesMax;
     if (large) {
       if (this.opened) throw this.#tooLarge(payload);

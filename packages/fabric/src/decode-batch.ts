@@ -9,10 +9,8 @@ import {
   type Open,
   type Status,
 } from "./frame.ts";
+import { HEADERS_BYTES_MAX, HEADERS_MAX } from "./headers.ts";
 import { WireReader } from "./wire.ts";
-
-const HEADERS_MAX = 64;
-const HEADERS_BYTES_MAX = 8_192;
 
 function readMap(reader: WireReader, into: Record<string, string>, left: number): number {
   const length = reader.length();

@@ -7,6 +7,7 @@ import { Conversation, toStatus, type ConversationLink } from "./conversation.ts
 import { readBatch } from "./decode-batch.ts";
 import { FabricError } from "./errors.ts";
 import { KIND, makeFrame, type Frame, type Headers, type Hello, type Open } from "./frame.ts";
+import { checkHeaders } from "./headers.ts";
 import type { Transport } from "./transport.ts";
 
 /** The protocol's version. */
@@ -127,6 +128,7 @@ export class Link implements ConversationLink {
   open(open: Open, parts: OpenParts = {}): Conversation {
     if (this.#closed) throw new FabricError("unavailable", "the link is closed");
     if (this.#draining) throw new FabricError("unavailable", "the peer is leaving");
+    checkHeaders(parts.headers);
     const payloadBytes = parts.payload?.length ?? 0;
     if (payloadBytes > this.payloadBytesMax) {
       throw new FabricError(

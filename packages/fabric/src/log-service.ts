@@ -8,47 +8,11 @@ import { FabricError } from "./errors.ts";
 import type { Headers, Hello } from "./frame.ts";
 import type { HubMethod } from "./hub.ts";
 import { encodeJson, parseJson } from "./json.ts";
-import { HEADER } from "./log-headers.ts";
-
-export interface KeptMessage {
-  readonly sequence: number;
-  readonly subject: string;
-  readonly payload: Uint8Array;
-  readonly key: string | undefined;
-  readonly headers: Headers;
-  readonly attempt: number;
-  readonly publishedAtMs: number;
-}
-
-export interface KeptGroup extends AsyncDisposable {
-  take(countMax: number, signal: AbortSignal): Promise<readonly KeptMessage[]>;
-  ack(sequence: number): Promise<void>;
-  nack(sequence: number, options: { readonly delayMs: number }): Promise<void>;
-  reject(sequence: number, reason: string): Promise<void>;
-}
-
-/** A durable log: every promise resolves after the commit. */
-export interface KeptLog {
-  publish(publication: {
-    readonly subject: string;
-    readonly payload: Uint8Array;
-    readonly key?: string;
-    readonly id: string;
-    readonly headers: Headers;
-    readonly atMs: number;
-  }): Promise<{ readonly sequence: number; readonly duplicate: boolean }>;
-  openGroup(options: {
-    readonly name?: string;
-    readonly pattern: string;
-    readonly from: "now" | "start";
-    readonly ackTimeoutMs: number;
-    readonly attemptsMax: number;
-    readonly inFlightMax: number;
-  }): Promise<KeptGroup>;
-}
+import type { Group, KeptMessage, MessageLog } from "./log/message-log.ts";
+import { checkKept, HEADER } from "./log-headers.ts";
 
 export interface LogServiceOptions {
-  readonly log: KeptLog;
+  readonly log: MessageLog;
   readonly nowMs: () => number;
   /** What the log throws, as an error for the wire. */
   readonly convert: (thrown: unknown) => FabricError;
@@ -107,7 +71,7 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
   async function keep(
     payload: Uint8Array,
     headers: Headers | undefined,
-    scope: string,
+    { scope, name }: Hello,
   ): Promise<Receipt> {
     const { own, rest } = splitHeaders(headers);
     const id = own[HEADER.id] ?? "";
@@ -117,11 +81,13 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
       if (fault !== undefined)
         throw new FabricError("invalid_argument", `"${subject}" is no subject: ${fault}`);
       const key = own[HEADER.key];
+      checkKept(rest, key, id);
       const kept = await log.publish({
         subject: scoped(scope, subject),
         payload: Buffer.from(payload),
         id: `${scope}/${id}`,
-        headers: rest,
+        // Who sent it is who the link belongs to, whatever the sender says.
+        headers: { ...rest, [HEADER.from]: name },
         atMs: options.nowMs(),
         ...(key === undefined ? {} : { key }),
       });
@@ -142,7 +108,7 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
     conversation.handlers = {
       onItem(payload, headers) {
         open++;
-        void keep(payload, headers, caller.scope).then(async (receipt) => {
+        void keep(payload, headers, caller).then(async (receipt) => {
           // Credit comes back with the commit: a publisher is never further ahead of the disk than one window.
           conversation.consumed(payload.length);
           await outlet.send(encodeJson(receipt));
@@ -160,59 +126,19 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
   }
 
   function subscribe(conversation: Conversation, caller: Hello): void {
-    const request = parseJson(conversation.first, SubscribeRequest);
-    const ending = new AbortController();
-    const outlet = new Outlet(conversation);
-    const stop = (): void => {
-      ending.abort();
-      outlet.wake();
-    };
-    const settled: (readonly [Uint8Array])[] = [];
-    let settle: (payload: Uint8Array) => void = (payload) => void settled.push([payload]);
-    conversation.handlers = {
-      onItem(payload) {
-        conversation.consumed(payload.length);
-        settle(payload);
-      },
-      onEnd: stop,
-      onCancel: stop,
-      onRoom: () => outlet.wake(),
-    };
-    const run = async (): Promise<void> => {
-      const { group, pattern, ...rest } = request;
-      const opened = await log.openGroup({
-        ...rest,
-        pattern: scoped(caller.scope, pattern),
-        ...(group === undefined ? {} : { name: `${caller.scope}/${group}` }),
-      });
-      // Says that the subscription stands: what is published from now on reaches it.
-      await outlet.send(encodeJson({}));
-      const given = new Set<number>();
-      const pending = new Set<Promise<void>>();
-      settle = (payload) => {
-        const work = settleOne(opened, given, parseJson(payload, Settlement)).finally(() =>
-          pending.delete(work),
-        );
-        pending.add(work);
-        work.catch((thrown: unknown) => conversation.fail(options.convert(thrown)));
-      };
-      for (const [payload] of settled.splice(0)) settle(payload);
-      try {
-        while (!ending.signal.aborted) await deliver(opened, outlet, given, ending.signal);
-      } finally {
-        await Promise.allSettled(pending);
-        // What is with a subscriber that left is given to another at once.
-        for (const sequence of given) await opened.nack(sequence, { delayMs: 0 });
-        await opened[Symbol.asyncDispose]();
-      }
-    };
-    run().then(
-      () => conversation.end(),
-      (thrown: unknown) => {
-        if (ending.signal.aborted) conversation.end();
-        else conversation.fail(options.convert(thrown));
-      },
-    );
+    const {
+      group,
+      pattern,
+      holding = [],
+      ...rest
+    } = parseJson(conversation.first, SubscribeRequest);
+    const subscription = new Subscription(conversation, options.convert);
+    const opening = log.openGroup({
+      ...rest,
+      pattern: scoped(caller.scope, pattern),
+      ...(group === undefined ? {} : { name: `${caller.scope}/${group}` }),
+    });
+    void subscription.run(opening, holding);
   }
 
   return new Map([
@@ -221,38 +147,116 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
   ]);
 }
 
-async function settleOne(
-  group: KeptGroup,
-  given: Set<number>,
-  settlement: Settlement,
-): Promise<void> {
-  if ("ack" in settlement) {
-    await group.ack(settlement.ack);
-    given.delete(settlement.ack);
-  } else if ("nack" in settlement) {
-    given.delete(settlement.nack);
-    await group.nack(settlement.nack, { delayMs: settlement.delayMs });
-  } else {
-    given.delete(settlement.reject);
-    await group.reject(settlement.reject, settlement.reason);
+/**
+ * One subscriber. It is given at most as many messages as it says that it handles at once. When it ends in order, what it
+ * has not settled was not begun and does not count as an attempt; when its link breaks it does, for the message may be why.
+ */
+class Subscription {
+  readonly #conversation: Conversation;
+  readonly #convert: LogServiceOptions["convert"];
+  readonly #outlet: Outlet;
+  readonly #ending = new AbortController();
+  readonly #settling = new Set<Promise<void>>();
+  readonly #early: Uint8Array[] = [];
+  #group: Group | undefined;
+  #broken = false;
+
+  constructor(conversation: Conversation, convert: LogServiceOptions["convert"]) {
+    this.#conversation = conversation;
+    this.#convert = convert;
+    this.#outlet = new Outlet(conversation);
+    const stop = (broken: boolean): void => {
+      this.#broken ||= broken;
+      this.#ending.abort();
+      this.#outlet.wake();
+    };
+    conversation.handlers = {
+      onItem: (payload) => {
+        conversation.consumed(payload.length);
+        if (this.#group === undefined) this.#early.push(payload);
+        else this.#settle(this.#group, payload);
+      },
+      onEnd: () => stop(false),
+      onCancel: () => stop(true),
+      onRoom: () => this.#outlet.wake(),
+    };
+  }
+
+  /** Gives messages out until the subscriber ends; never rejects. */
+  async run(opening: Promise<Group>, holding: readonly number[]): Promise<void> {
+    try {
+      const group = await opening;
+      try {
+        await this.#deliver(group, holding);
+      } finally {
+        await Promise.allSettled(this.#settling);
+        if (!this.#broken) await group.release();
+        await group[Symbol.asyncDispose]();
+      }
+      this.#conversation.end();
+    } catch (thrown) {
+      if (this.#ending.signal.aborted) this.#conversation.end();
+      else this.#conversation.fail(this.#convert(thrown));
+    }
+  }
+
+  async #deliver(group: Group, holding: readonly number[]): Promise<void> {
+    const { signal } = this.#ending;
+    const kept = holding.length === 0 ? [] : await group.claim(holding);
+    // Says that the subscription stands: what is published from now on reaches it.
+    await this.#outlet.send(encodeJson({ kept }));
+    this.#group = group;
+    for (const payload of this.#early.splice(0)) this.#settle(group, payload);
+    while (!signal.aborted) {
+      const taking = group.take(TAKE_MAX, signal);
+      const messages = await taking.catch((thrown: unknown) => {
+        if (signal.aborted) return [];
+        throw thrown;
+      });
+      for (const message of messages) await this.#send(group, message);
+    }
+  }
+
+  /** What this subscriber can never take is a dead letter, not the end of all that waits behind it. */
+  async #send(group: Group, message: KeptMessage): Promise<void> {
+    try {
+      await this.#outlet.send(message.payload, describe(message));
+    } catch (thrown) {
+      const error = FabricError.from(thrown);
+      if (error.code !== "invalid_argument") throw error;
+      await group.reject(message.sequence, error.message);
+    }
+  }
+
+  #settle(group: Group, payload: Uint8Array): void {
+    try {
+      const work = settle(group, parseJson(payload, Settlement));
+      this.#settling.add(work);
+      work
+        .finally(() => this.#settling.delete(work))
+        .catch((thrown: unknown) => this.#conversation.fail(this.#convert(thrown)));
+    } catch (thrown) {
+      this.#conversation.fail(FabricError.from(thrown, "invalid_argument"));
+      this.#broken = true;
+      this.#ending.abort();
+    }
   }
 }
 
-async function deliver(
-  group: KeptGroup,
-  outlet: Outlet,
-  given: Set<number>,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const message of await group.take(TAKE_MAX, signal)) {
-    given.add(message.sequence);
-    await outlet.send(message.payload, {
-      ...message.headers,
-      [HEADER.subject]: unscoped(message.subject),
-      [HEADER.sequence]: String(message.sequence),
-      [HEADER.attempt]: String(message.attempt),
-      [HEADER.publishedAtMs]: String(message.publishedAtMs),
-      ...(message.key === undefined ? {} : { [HEADER.key]: message.key }),
-    });
-  }
+/** What travels with a message beside its payload. */
+function describe(message: KeptMessage): Headers {
+  return {
+    ...message.headers,
+    [HEADER.subject]: unscoped(message.subject),
+    [HEADER.sequence]: String(message.sequence),
+    [HEADER.attempt]: String(message.attempt),
+    [HEADER.publishedAtMs]: String(message.publishedAtMs),
+    ...(message.key === undefined ? {} : { [HEADER.key]: message.key }),
+  };
+}
+
+function settle(group: Group, settlement: Settlement): Promise<void> {
+  if ("ack" in settlement) return group.ack(settlement.ack);
+  if ("nack" in settlement) return group.nack(settlement.nack, { delayMs: settlement.delayMs });
+  return group.reject(settlement.reject, settlement.reason);
 }

@@ -65,8 +65,10 @@ export interface PingAnswer {
   readonly by: string;
 }
 
-export interface ConsumeOptions<T> extends SubscribeOptions<T> {
-  /** How long a handler may take before the message is given out again; 30 s by default. */
+export interface ConsumeOptions<T> extends Omit<SubscribeOptions<T>, "onError"> {
+  /** Told of a handler that threw, and, without a message, when the node refuses the subscription after a reconnect. */
+  readonly onError?: (error: FabricError, message: Message | undefined) => void;
+  /** How long a handler may take before the message is given out again; 30 s by default, 100 ms at least. */
   readonly ackTimeout?: Duration;
   /** Deliveries after which a message goes to the dead letters; 5 by default. */
   readonly attempts?: number;
@@ -75,6 +77,13 @@ export interface ConsumeOptions<T> extends SubscribeOptions<T> {
 }
 
 export interface Consuming {
-  /** Takes no further message; resolves when those in hand are settled. */
+  /** Takes no further message; resolves when those in hand are handled and settled. */
   drain(): Promise<void>;
+  /** Resolves when it takes no further message; never rejects. */
+  readonly closed: Promise<ConsumingEnd>;
 }
+
+/** How a subscription ended: `refused` by the node with an error that asking again would not change. */
+export type ConsumingEnd =
+  | { readonly reason: "drained" }
+  | { readonly reason: "refused"; readonly error: FabricError };

@@ -25,7 +25,7 @@ import type {
 } from "./agent-options.ts";
 import { checkRoute, ROUTE_TAG, type RouteExplanation } from "./choosing.ts";
 import { createClient, type Client } from "./client.ts";
-import { createConsumer, type Consumer } from "./consuming.ts";
+import { Consumers } from "./consuming.ts";
 import { Containers } from "./containers.ts";
 import type { Contract, Methods } from "./contract.ts";
 import { toMs, type Duration } from "./duration.ts";
@@ -37,7 +37,6 @@ import { passOn } from "./pass-on.ts";
 import { Peers } from "./peers.ts";
 import { Publishing, type Published, type PublishOptions } from "./publishing.ts";
 import {
-  checkPattern,
   createSubscription,
   receiveMessages,
   tooManySubscriptions,
@@ -72,7 +71,7 @@ export class Agent implements AsyncDisposable {
   readonly #calling: Calling;
   readonly #emitting: Emitting;
   readonly #publishing: Publishing;
-  readonly #consumers = new Set<Consumer>();
+  readonly #consumers: Consumers;
   readonly #feed = new StatusFeed();
   readonly #services: Services;
   readonly #subscriptions = new Set<DirectSubscription>();
@@ -128,7 +127,9 @@ export class Agent implements AsyncDisposable {
       random,
       inject: (headers) => tracing.inject(headers),
     });
-    this.#publishing = new Publishing({ link: () => this.#session.link(), random });
+    const link = (signal: AbortSignal): Promise<Link> => this.#session.link(signal);
+    this.#publishing = new Publishing({ link, random });
+    this.#consumers = new Consumers({ scope: this.scope, link });
     this.#emitting = new Emitting({
       scope: this.scope,
       directory: this.#directory,
@@ -285,20 +286,14 @@ export class Agent implements AsyncDisposable {
 
   /**
    * Handles messages that are kept. Returning acknowledges a message, throwing asks for it again, `reject` sends it to
-   * `<subject>.dead`. Resolves once the node has the subscription; rejects when it keeps no messages.
+   * `<subject>.dead`. Resolves once the node has the subscription; rejects when it refuses it, as one without a log does.
    */
   async on<T = unknown>(
     pattern: string,
     handler: MessageHandler<T>,
     options: ConsumeOptions<T> = {},
   ): Promise<Consuming> {
-    checkPattern(pattern);
-    const consumer = createConsumer(pattern, handler, options, (signal) =>
-      this.#session.link(signal),
-    );
-    this.#consumers.add(consumer);
-    await consumer.ready;
-    return consumer;
+    return this.#consumers.open(pattern, handler, options);
   }
 
   /**
@@ -321,11 +316,7 @@ export class Agent implements AsyncDisposable {
     this.#draining = true;
     this.#feed.tell({ state: "draining", reason: "asked to" });
     this.#session.update();
-    const running = [
-      this.#services.settle(),
-      ...[...this.#consumers].map((consumer) => consumer.drain()),
-      this.#publishing.flush(),
-    ];
+    const running = [this.#services.settle(), this.#consumers.drain(), this.#publishing.flush()];
     await settleWithin(Promise.all(running), toMs(timeout));
     await this.#leave("drained");
   }
@@ -341,9 +332,7 @@ export class Agent implements AsyncDisposable {
     this.#services.close();
     this.#emitting.close();
     this.#publishing.close();
-    await Promise.all(
-      [...this.#consumers].map((consumer) => settleWithin(consumer.drain(), 1_000)),
-    );
+    await settleWithin(this.#consumers.close(), 1_000);
     await this.#session.stop(reason);
     await this.#peers.drain(1_000);
     this.#router.close();

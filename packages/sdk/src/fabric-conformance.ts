@@ -10,6 +10,8 @@ import { FabricError } from "@fairlead/fabric/errors.ts";
 
 export interface FabricUnderTest extends AsyncDisposable {
   join(options: AgentOptions): Promise<Agent>;
+  /** Breaks every link to the node; it goes on, and agents may join again. */
+  cut(): void;
 }
 
 const research = contract("research", "1.2.0", {

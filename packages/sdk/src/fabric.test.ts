@@ -2,13 +2,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
+import { FabricError } from "@fairlead/fabric/errors.ts";
 import { createHub } from "@fairlead/fabric/hub.ts";
 import { listen } from "@fairlead/fabric/grpc/listen.ts";
+import { openLog } from "@fairlead/fabric/log/open.ts";
+import { realClock } from "@fairlead/fabric/log/testing/crash-child.ts";
+import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Agent } from "./agent.ts";
 import { testFabric, type FabricUnderTest } from "./fabric-conformance.ts";
 import { join } from "./join.ts";
+import { testMessages } from "./messages-conformance.ts";
 import { testHostile } from "./hostile-conformance.ts";
 import { testRouting } from "./routing-conformance.ts";
 import { createTestFabric } from "./testing.ts";
@@ -16,6 +21,10 @@ import { createTestFabric } from "./testing.ts";
 /** A hub on a unix socket, agents over gRPC. */
 async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
   const directory = mkdtempSync(joinPath(tmpdir(), "fairlead-fabric-"));
+  const log = openLog(
+    { kind: "sqlite", path: joinPath(directory, "log.db") },
+    { clock: realClock },
+  );
   const hub = createHub({
     registry: createRegistry(),
     routes: createRouteBoard(),
@@ -23,6 +32,11 @@ async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
     nowMs: Date.now,
     keyOf: (scope) => `key of ${scope}`,
     pick: ([first]) => first,
+    methods: createLogMethods({
+      log,
+      nowMs: Date.now,
+      convert: (thrown) => FabricError.from(thrown),
+    }),
   });
   const listener = await listen({
     at: { path: joinPath(directory, "fabric.sock") },
@@ -39,9 +53,11 @@ async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
       agents.push(agent);
       return agent;
     },
+    cut: () => hub.close(),
     async [Symbol.asyncDispose]() {
       await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
       await listener[Symbol.asyncDispose]();
+      await log[Symbol.asyncDispose]();
       rmSync(directory, { recursive: true });
     },
   };
@@ -57,4 +73,5 @@ for (const [name, open] of Object.entries(FABRICS)) {
   testFabric(name, open);
   testRouting(name, open);
   testHostile(name, open);
+  testMessages(name, open);
 }

@@ -9,10 +9,14 @@ export class Message<T = unknown> {
   /** The payload as it came. A view: copy what is to be kept for long. */
   readonly bytes: Uint8Array;
   readonly headers: Headers;
+  /** Who sent it, as its link showed; what the message says of itself plays no part. */
   readonly from: Caller;
   /** 1 at the first delivery; higher when it was given out before. */
   readonly attempt: number;
-  /** Aborts when the subscription ends, or when the message is given to another. */
+  /**
+   * Aborts when this handler's answer no longer counts: its time is over, the message was given to another after the link
+   * broke, or this agent leaves. Draining lets handlers finish. Of messages that are not kept: when the subscription ends.
+   */
   readonly signal: AbortSignal;
   readonly #checked: { readonly value: T } | undefined;
   rejected: string | undefined;

@@ -3,7 +3,7 @@
 // has checked records with the full schema; a newer node may say more than is known here.
 import type { Parser } from "@fairlead/fabric/json.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
-import type { JoinAnswer, Receipt, Routes } from "@fairlead/protocol/fabric.ts";
+import type { JoinAnswer, Receipt, Routes, SubscribeAnswer } from "@fairlead/protocol/fabric.ts";
 
 type Kind = "string" | "number" | "boolean" | "object" | "array";
 /** A kind for each member that must be there. */
@@ -72,3 +72,9 @@ export const ROUTES: Parser<Routes> = createParser<Routes>("routes", {
 
 /** Reads what became of a published message. */
 export const RECEIPT: Parser<Receipt> = createParser<Receipt>("a receipt", { id: "string" });
+
+/** Reads that a subscription stands. */
+export const SUBSCRIBE_ANSWER: Parser<SubscribeAnswer> = createParser<SubscribeAnswer>(
+  "the answer to subscribing",
+  { kept: "array" },
+);

@@ -6,6 +6,7 @@ export type {
   AgentOptions,
   ConsumeOptions,
   Consuming,
+  ConsumingEnd,
   EmitOptions,
   PingAnswer,
   Served,

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fabric in one process, for tests of agents: no node, no network, the same behaviour.
+import { setTimeout } from "node:timers/promises";
 import { createHub } from "@fairlead/fabric/hub.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import { openLog } from "@fairlead/fabric/log/open.ts";
+import type { LogClock } from "@fairlead/fabric/log/message-log.ts";
+import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import { createMemoryTransports } from "@fairlead/fabric/memory-transport.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
@@ -13,10 +17,19 @@ import type { Environment } from "./environment.ts";
 export interface TestFabric extends AsyncDisposable {
   /** Joins an agent; `direct: false` makes its peers reach it through the node. */
   join(options: AgentOptions & { readonly direct?: boolean }): Promise<Agent>;
+  /** Breaks every link to the node, as a restart of it does; the agents join again. */
+  cut(): void;
 }
 
-/** Makes a node and a network in memory. Its agents leave when it is disposed. */
+const CLOCK: LogClock = {
+  nowMs: Date.now,
+  monotonicMs: () => performance.now(),
+  sleep: (delayMs, signal) => setTimeout(delayMs, undefined, { signal }),
+};
+
+/** Makes a node with a log and a network in memory. Its agents leave when it is disposed. */
 export function createTestFabric(): TestFabric {
+  const log = openLog({ kind: "memory" }, { clock: CLOCK });
   const hub = createHub({
     registry: createRegistry(),
     routes: createRouteBoard(),
@@ -24,6 +37,11 @@ export function createTestFabric(): TestFabric {
     nowMs: Date.now,
     keyOf: (scope) => `key of ${scope}`,
     pick: (candidates) => candidates[Math.floor(Math.random() * candidates.length)],
+    methods: createLogMethods({
+      log,
+      nowMs: Date.now,
+      convert: (thrown) => FabricError.from(thrown),
+    }),
   });
   const listeners = new Map<string, (transport: Transport) => void>();
   const agents = new Set<Agent>();
@@ -68,9 +86,11 @@ export function createTestFabric(): TestFabric {
       agents.add(agent);
       return agent;
     },
+    cut: () => hub.close(),
     async [Symbol.asyncDispose]() {
       for (const agent of agents) await agent[Symbol.asyncDispose]();
       hub.close();
+      await log[Symbol.asyncDispose]();
     },
   };
 }

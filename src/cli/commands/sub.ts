@@ -24,6 +24,13 @@ export async function run(context: Context): Promise<number> {
     let seen = 0;
     signal.addEventListener("abort", () => done.resolve(), { once: true });
     void agent.closed.then(() => done.resolve());
+    let drained: Promise<void> | undefined;
+    let drain: () => Promise<void> = () => Promise.resolve();
+    // What comes beyond the count is not begun: the node gives it to another, as if it had not been here.
+    const end = (): void => {
+      drained ??= drain();
+      done.resolve();
+    };
     const show = async (message: Message): Promise<void> => {
       if (seen >= countMax) throw new Error("enough has been shown");
       seen++;
@@ -32,14 +39,17 @@ export async function run(context: Context): Promise<number> {
       await out.stream(item, (one) =>
         [one.subject, one.from, JSON.stringify(one.data)].filter((word) => word !== "").join("  "),
       );
-      if (seen >= countMax) done.resolve();
+      if (seen >= countMax) end();
     };
     const options = group === undefined ? {} : { group };
-    if (parsed.has("keep")) await agent.on(pattern, show, { ...options, from: "start" });
-    else agent.hear(pattern, show, options);
+    if (parsed.has("keep")) {
+      const consuming = await agent.on(pattern, show, { ...options, from: "start" });
+      drain = () => consuming.drain();
+    } else agent.hear(pattern, show, options);
     if (countMax <= 0) done.resolve();
     out.note(`hearing ${pattern} in ${agent.scope}`);
     await done.promise;
+    await (drained ?? drain());
     return EXIT.ok;
   });
 }

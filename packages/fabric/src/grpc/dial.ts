@@ -152,6 +152,11 @@ export async function dial(options: DialOptions): Promise<Transport> {
       cause,
     });
   });
+  // The peer has closed the link in order: nothing more comes, and nobody reads what would be sent.
+  stream.on("end", () => {
+    transport.end(failure);
+    stream.end();
+  });
   stream.on("close", () => {
     transport.end(failure);
     session.close();

@@ -3,7 +3,7 @@
 // `t SEQUENCE` before it tries to acknowledge.
 import { writeSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
-import { openLog } from "#fabric/log/open.ts";
+import { openLog } from "@fairlead/fabric/log/open.ts";
 
 /** The group that parent and child share. */
 export const GROUP = {

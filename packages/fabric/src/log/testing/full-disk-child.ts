@@ -4,9 +4,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isKind } from "#base/errors.ts";
-import { fabricErrors } from "#fabric/errors.ts";
-import { openLog } from "#fabric/log/open.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import { openLog } from "@fairlead/fabric/log/open.ts";
 import { GROUP, realClock } from "./crash-child.ts";
 
 async function run(disk: string): Promise<void> {
@@ -28,7 +27,7 @@ async function run(disk: string): Promise<void> {
       refused = thrown;
     }
   }
-  assert.ok(isKind(refused, fabricErrors["log-full"]), String(refused));
+  assert.ok(refused instanceof FabricError && refused.reason === "log-full", String(refused));
   assert.ok(kept.length > 20 && statfsSync(disk).blocks > 0);
   rmSync(ballast);
   kept.push((await publish("after")).sequence);

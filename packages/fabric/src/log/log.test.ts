@@ -5,8 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { isKind } from "#base/errors.ts";
-import { fabricErrors } from "#fabric/errors.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { MessageLog } from "./message-log.ts";
 import { openLog, type LogOptions } from "./open.ts";
 
@@ -87,13 +86,71 @@ for (const kind of ["sqlite", "memory"] as const) {
     assert.deepEqual(log.stats().dead, [{ subject: "a.b.dead", count: 1 }]);
   });
 
+  test(`${kind}: who no longer holds a message cannot settle it`, async (t) => {
+    await using log = openLog(configure(t), { clock });
+    const [slow, quick] = [await log.openGroup(OPTIONS), await log.openGroup(OPTIONS)];
+    const { sequence } = await publish(log);
+    await slow.take(1, never);
+    nowMs += 101;
+    assert.equal((await quick.take(1, never))[0]?.attempt, 2);
+    await slow.nack(sequence, { delayMs: 0 });
+    await slow.ack(sequence);
+    await slow.release();
+    await slow[Symbol.asyncDispose]();
+    const [{ inFlight, waiting } = { inFlight: 0, waiting: 0 }] = log.stats().groups;
+    assert.deepEqual([inFlight, waiting], [1, 0]);
+    await quick.ack(sequence);
+    assert.deepEqual(log.stats().groups, []);
+  });
+
+  test(`${kind}: what is given back unbegun counts no attempt, and each handle has its own bound`, async (t) => {
+    await using log = openLog(configure(t), { clock });
+    const one = await log.openGroup({ ...OPTIONS, inFlightMax: 2 });
+    const other = await log.openGroup({ ...OPTIONS, inFlightMax: 2 });
+    for (let n = 0; n < 5; n++) await publish(log);
+    const held = await one.take(10, never);
+    assert.equal(held.length, 2);
+    assert.equal((await other.take(10, never)).length, 2);
+    await one.release();
+    const again = await one.take(10, never);
+    assert.deepEqual(again, held);
+  });
+
+  test(`${kind}: a message is claimed by who had it before, unless another has it`, async (t) => {
+    await using log = openLog(configure(t), { clock });
+    const before = await log.openGroup(OPTIONS);
+    const sequences: number[] = [];
+    for (const key of ["a", "b", undefined]) sequences.push((await publish(log, key)).sequence);
+    const never_ = (await publish(log, "c")).sequence;
+    await before.take(3, never);
+    await before[Symbol.asyncDispose]();
+    const [other, back] = [await log.openGroup(OPTIONS), await log.openGroup(OPTIONS)];
+    await other.take(1, never);
+    assert.deepEqual(await back.claim([...sequences, never_, 999]), sequences.slice(1));
+    await back.ack(sequences[1] ?? 0);
+    await back.release();
+    assert.equal((await back.take(1, never))[0]?.attempt, 1);
+  });
+
+  test(`${kind}: patterns of one group are groups of their own`, async (t) => {
+    await using log = openLog(configure(t), { clock });
+    const all = await log.openGroup(OPTIONS);
+    const other = await log.openGroup({ ...OPTIONS, pattern: "x.*" });
+    await publish(log);
+    await log.publish({ subject: "x.y", payload: Buffer.from("x"), id: "x", headers: {}, atMs: 1 });
+    assert.deepEqual(
+      [...(await all.take(9, never)), ...(await other.take(9, never))].map((one) => one.subject),
+      ["a.b", "x.y"],
+    );
+  });
+
   test(`${kind}: a full log refuses and goes on after an acknowledgement`, async (t) => {
     await using log = openLog({ ...configure(t), bytesMax: 100 }, { clock });
     const group = await log.openGroup(OPTIONS);
     const { sequence } = await publish(log);
     await assert.rejects(
       publish(log),
-      (thrown) => isKind(thrown, fabricErrors["log-full"]) && thrown.retryable,
+      (thrown) => thrown instanceof FabricError && thrown.reason === "log-full" && thrown.retryable,
     );
     await group.take(1, never);
     await group.ack(sequence);
@@ -183,6 +240,6 @@ test("a log has one owner, and who comes second is told so", async (t) => {
   await publish(log);
   assert.throws(
     () => openLog({ kind: "sqlite", path }, { clock }),
-    (thrown) => isKind(thrown, fabricErrors["log-locked"]),
+    (thrown) => thrown instanceof FabricError && thrown.reason === "log-locked",
   );
 });
