@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-
-/** Numbers in [0, 1), the same ones for the same seed (mulberry32). */
-export function createSeededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+import type { Random } from "#base/clock.ts";
+import { createSeededRandom } from "#store/testing/seeded-random.ts";
 
 /** Bytes that hurt: ends of ranges, compression pointers, long labels. */
 const EVIL = [0x00, 0x01, 0x3f, 0x40, 0x7f, 0x80, 0xc0, 0xff];
 
+/** Integers from 0 to below `end`. */
+export type Below = (end: number) => number;
+
+/** Makes `below` of a source of chance. */
+export function createBelow(random: Random): Below {
+  return (end) => Math.floor(random() * end);
+}
+
+/** One of a list that is not empty. */
+export function pickOne<T>(list: readonly [T, ...T[]], below: Below): T {
+  return list[below(list.length)] ?? list[0];
+}
+
+/** So many random bytes. */
+export function makeBytes(count: number, below: Below): Buffer {
+  return Buffer.from(Array.from({ length: count }, () => below(256)));
+}
+
 /** A function that makes one to six random changes to a message: bits, bytes, cuts, repeats, insertions. */
 export function createMutator(seed: number): (sample: Buffer) => Buffer {
-  const random = createSeededRandom(seed);
-  const below = (end: number): number => Math.floor(random() * end);
+  const below = createBelow(createSeededRandom(seed));
   const deeds: ((bytes: Buffer) => Buffer)[] = [
     (bytes) => {
       const at = below(bytes.length);
@@ -40,8 +48,11 @@ export function createMutator(seed: number): (sample: Buffer) => Buffer {
     },
     (bytes) => {
       const at = below(bytes.length);
-      const extra = Buffer.from(Array.from({ length: below(12) }, () => below(256)));
-      return Buffer.concat([bytes.subarray(0, at), extra, bytes.subarray(at)]);
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        makeBytes(below(12), below),
+        bytes.subarray(at),
+      ]);
     },
   ];
   return (sample) => {
