@@ -12,7 +12,7 @@ import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import { HEADROOM, type Transport, type TransportReceiver } from "@fairlead/fabric/transport.ts";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openLog } from "#fabric/log/open.ts";
+import { openLog } from "@fairlead/fabric/log/open.ts";
 import { systemClock as clock } from "#store/testing/system-clock.ts";
 import { createSeededRandom } from "#store/testing/seeded-random.ts";
 import { makeAnyFrame, makeHello } from "./frames.ts";

@@ -74,7 +74,7 @@ function watchRegistry(
   const waiting = new Map<string, AgentChange>();
   let told = false;
   let rewired = true;
-  const send = (): void => {
+  const sendAll = (): void => {
     // Nobody is told anything before it is known where it may send: joining takes until it is wired.
     if (routes.isHeld(caller.scope, caller.name)) return;
     if (rewired) {
@@ -88,6 +88,15 @@ function watchRegistry(
     }
     // Marks the end of what was there already.
     if (!told) told = conversation.trySend(encodeJson({ type: "ready" }));
+  };
+  /** A watcher that cannot be told, as its limit is too low, must not be the fault of whoever is told of. */
+  const send = (): void => {
+    try {
+      sendAll();
+    } catch (thrown) {
+      stop();
+      conversation.fail(FabricError.from(thrown, "internal"));
+    }
   };
   const stopRoutes = routes.watch((scope) => {
     if (scope !== caller.scope) return;
@@ -170,7 +179,12 @@ export function createHub(options: HubOptions): Hub {
       key: options.keyOf(caller.scope),
       ...(options.route === undefined ? {} : { route: options.route }),
     };
-    conversation.trySend(encodeJson(answer));
+    try {
+      conversation.trySend(encodeJson(answer));
+    } catch (thrown) {
+      leave("left");
+      throw thrown;
+    }
   }
 
   function find(conversation: Conversation, caller: Hello): void {

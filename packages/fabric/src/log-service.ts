@@ -108,13 +108,16 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
     conversation.handlers = {
       onItem(payload, headers) {
         open++;
-        void keep(payload, headers, caller).then(async (receipt) => {
-          // Credit comes back with the commit: a publisher is never further ahead of the disk than one window.
-          conversation.consumed(payload.length);
-          await outlet.send(encodeJson(receipt));
-          open--;
-          finish();
-        });
+        keep(payload, headers, caller)
+          .then(async (receipt) => {
+            // Credit comes back with the commit: a publisher is never further ahead of the disk than one window.
+            conversation.consumed(payload.length);
+            await outlet.send(encodeJson(receipt));
+            open--;
+            finish();
+          })
+          // A publisher that takes no receipt, because its limit is too low for one, is not served.
+          .catch((thrown: unknown) => conversation.fail(FabricError.from(thrown, "internal")));
       },
       onEnd() {
         ended = true;
@@ -234,12 +237,17 @@ class Subscription {
       this.#settling.add(work);
       work
         .finally(() => this.#settling.delete(work))
-        .catch((thrown: unknown) => this.#conversation.fail(this.#convert(thrown)));
+        .catch((thrown: unknown) => this.#fail(this.#convert(thrown)));
     } catch (thrown) {
-      this.#conversation.fail(FabricError.from(thrown, "invalid_argument"));
-      this.#broken = true;
-      this.#ending.abort();
+      this.#fail(FabricError.from(thrown, "invalid_argument"));
     }
+  }
+
+  /** What fails here is told to nobody at this end: the group has to be given back all the same. */
+  #fail(error: FabricError): void {
+    this.#conversation.fail(error);
+    this.#broken = true;
+    this.#ending.abort();
   }
 }
 

@@ -45,17 +45,15 @@ class Pipe {
         this.#from.consumed(payload.length);
         sent++;
       }
+      this.#waiting.splice(0, sent);
+      if (this.#waiting.length > 0 && !this.#to.over) return;
+      const end = this.#after;
+      this.#after = undefined;
+      end?.();
     } catch (thrown) {
       const error = FabricError.from(thrown, "internal");
       this.#from.fail(error);
       this.#to.fail(error);
-      return;
-    }
-    this.#waiting.splice(0, sent);
-    if (this.#waiting.length === 0 || this.#to.over) {
-      const end = this.#after;
-      this.#after = undefined;
-      end?.();
     }
   }
 }
