@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the flags of `up`, `plan` and `config` to what the node is asked for.
-import { existsSync } from "node:fs";
-import { dirname, isAbsolute, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Intent } from "@fairlead/protocol/intent.ts";
 import { FairleadError } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
@@ -12,6 +11,7 @@ import type { Context } from "./context.ts";
 import { cliErrors } from "./errors.ts";
 import { createDiskSource } from "./file-source.ts";
 import { findComposeFiles } from "./find-scope.ts";
+import { guardBuilds } from "./guard-builds.ts";
 import { renderDiagnostic } from "./service-warnings.ts";
 
 /** The Compose files that the flags, COMPOSE_FILE or the directory name. Throws FL0607. */
@@ -116,23 +116,9 @@ export function applyScale(intent: Intent, scales: readonly string[]): Intent {
 
 /** What the node is asked for. Prints warnings; throws what the Compose room throws, FL0605, FL0607, FL0608. */
 export async function loadIntent(context: Context): Promise<Intent> {
-  const intent = compileIntent(await loadComposeProject(context));
+  const loaded = await loadComposeProject(context);
+  const intent = compileIntent(loaded);
   printWarnings(context, intent.diagnostics);
-  checkBuildContexts(intent);
-  return applyScale(intent, context.parsed.list("scale"));
-}
-
-/** A context that is not there is a broken file, known before anything is asked for. */
-function checkBuildContexts(intent: Intent): void {
-  for (const { at, build, name } of intent.services) {
-    if (build === undefined || !isAbsolute(build.context) || existsSync(build.context)) continue;
-    throw new FairleadError(
-      cliErrors["unreadable-file"],
-      `the build context of ${name} is not there`,
-      {
-        facts: { context: build.context },
-        location: { file: at.file, ...(at.line === undefined ? {} : { line: at.line }) },
-      },
-    );
-  }
+  const guarded = await guardBuilds(intent, loaded);
+  return applyScale(guarded, context.parsed.list("scale"));
 }

@@ -76,6 +76,7 @@ export async function loadProject(options: LoadOptions, source: FileSource): Pro
     diagnostics: findings.warnings,
     origins: createOrigins(settled),
     files: run.files,
+    roots: run.roots,
     inactive: [...inactive.keys()],
     environment,
   };

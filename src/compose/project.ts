@@ -41,6 +41,8 @@ export interface LoadResult {
   readonly origins: Origins;
   /** Every Compose file that was read, in order. */
   readonly files: readonly string[];
+  /** Directories, links resolved, that what the files name may be read from; the project's own is the first. */
+  readonly roots: readonly string[];
   /** Services left out because none of their profiles is active. */
   readonly inactive: readonly string[];
   /** The variables that interpolation saw. May hold secrets: never print it. */

@@ -116,8 +116,9 @@ export function renderComposeReference(): string {
     "## Limits",
     "",
     "A file of at most 2 MiB, 64 levels and 250,000 values after aliases are expanded; 2,000 files; 100 services that",
-    "extend each other; includes 50 deep. Compose input (`include`, `extends.file`, `env_file`, `label_file`) is read",
-    "below the project directory only, links resolved first; `--allow-path DIR` allows another directory.",
+    "extend each other; includes 50 deep. Compose input (`include`, `extends.file`, `env_file`, `label_file`) and what a",
+    "build sends (`build.context`, `build.dockerfile`) is read below the project directory only, links resolved first;",
+    "`--allow-path DIR` allows another directory.",
     "",
   ].join("\n");
 }

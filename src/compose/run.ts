@@ -3,7 +3,7 @@
 import type { Location } from "#base/errors.ts";
 import { composeErrors } from "./errors.ts";
 import { type Findings, refuse } from "./findings.ts";
-import { isInside, normalisePath } from "./path-text.ts";
+import { isInside, normalisePath, parentPath } from "./path-text.ts";
 import { FILE_SIZE_MAX_BYTES } from "./parse-tree.ts";
 import type { FileSource } from "./source.ts";
 
@@ -44,18 +44,38 @@ export async function readInput(
   if (/\p{Cc}/u.test(path)) {
     throw refuse(composeErrors["bad-value"], "a path has a control character in it", at);
   }
-  const wanted = normalisePath(path);
-  const real = await attempt(() => run.source.realPath(wanted), wanted, at);
-  const inside = run.roots.some((root) => isInside(real ?? wanted, root));
-  // A path that is outside is refused whether or not it exists, so that a file cannot be used to ask what exists.
-  if (!inside) {
-    throw refuse(
-      composeErrors["outside-project"],
-      `${wanted} is outside of the project directory ${run.roots[0] ?? ""}`,
-      at,
-    );
-  }
+  const real = await locateInput(run, path, at);
   return real === undefined ? undefined : readBounded(run, real, at);
+}
+
+/**
+ * Where a path that a Compose file names leads, its links resolved; undefined when there is nothing. Throws
+ * outside-project unless it is below one of the roots. What is outside is refused whether or not it exists, so that a
+ * file cannot be used to ask what exists.
+ */
+export async function locateInput(
+  { source, roots }: Pick<Run, "source" | "roots">,
+  path: string,
+  at: Location | undefined,
+): Promise<string | undefined> {
+  const wanted = normalisePath(path);
+  const real = await attempt(() => source.realPath(wanted), wanted, at);
+  let place = real;
+  // What is not there lies where the nearest directory above it does.
+  for (let above = wanted; place === undefined;) {
+    if (above === "/" || above === ".") place = wanted;
+    else {
+      above = parentPath(above);
+      const found = await attempt(() => source.realPath(above), above, at);
+      if (found !== undefined) place = normalisePath(`${found}/${wanted.slice(above.length)}`);
+    }
+  }
+  if (roots.some((root) => isInside(place, root))) return real;
+  throw refuse(
+    composeErrors["outside-project"],
+    `${wanted} is outside of the project directory ${roots[0] ?? ""}`,
+    at,
+  );
 }
 
 async function readBounded(
