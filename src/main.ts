@@ -87,4 +87,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   runNode,
   migrateStore,
   stdinIsTty: process.stdin.isTTY === true,
+  stdout: process.stdout,
+  stderr: process.stderr,
 });

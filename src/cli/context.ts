@@ -17,6 +17,14 @@ export interface StoreCopied {
   readonly left: number;
 }
 
+/** Where a run writes, and what is known of who reads it. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): unknown;
+}
+
 /** What the process gives its commands. */
 export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -32,6 +40,8 @@ export interface World {
   /** Copies the state of a node that does not run. */
   readonly migrateStore: (order: StoreMigration) => Promise<StoreCopied>;
   readonly stdinIsTty: boolean;
+  readonly stdout: Screen;
+  readonly stderr: Screen;
 }
 
 /** What a command works with. */

@@ -31,7 +31,7 @@ function guess(words: readonly string[], world: World): { terminal: Terminal; as
   const color = oneOf(read("--color", ""), ["auto", "always", "never"], "auto");
   const form = read("--output", "-o");
   const terminal = detectTerminal(
-    { env: world.env, stdout: process.stdout, stderr: process.stderr },
+    { env: world.env, stdout: world.stdout, stderr: world.stderr },
     { color, progress: "plain" },
   );
   return { terminal, asJson: form === "json" || form === "jsonl" };
@@ -45,12 +45,12 @@ function findSocket(parsed: Parsed, world: World): string {
 async function runWords(words: readonly string[], world: World): Promise<number> {
   const request = parseCommandLine(words, renderHelp);
   if (request.kind === "help") {
-    process.stdout.write(request.text);
+    world.stdout.write(request.text);
     return EXIT.ok;
   }
   const { command, parsed } = request;
   const terminal = detectTerminal(
-    { env: world.env, stdout: process.stdout, stderr: process.stderr },
+    { env: world.env, stdout: world.stdout, stderr: world.stderr },
     {
       color: oneOf(parsed.text("color"), ["auto", "always", "never"], "auto"),
       progress: oneOf(parsed.text("progress"), ["auto", "tty", "plain", "json", "quiet"], "auto"),
@@ -61,8 +61,8 @@ async function runWords(words: readonly string[], world: World): Promise<number>
     quiet: parsed.has("quiet"),
     filters: parsed.list("filter"),
     terminal,
-    stdout: (text) => process.stdout.write(text),
-    stderr: (text) => process.stderr.write(text),
+    stdout: (text) => void world.stdout.write(text),
+    stderr: (text) => void world.stderr.write(text),
   });
   const socket = findSocket(parsed, world);
   const { run } = await command.load();
@@ -87,9 +87,9 @@ export async function runCli(words: readonly string[], world: World): Promise<nu
     const text = asJson
       ? JSON.stringify(describeError(error))
       : renderError(error, style).join("\n");
-    process.stderr.write(`${text}\n`);
+    world.stderr.write(`${text}\n`);
     if (error.kind.id === baseErrors.internal.id && world.env["FAIRLEAD_DEBUG"] !== undefined) {
-      process.stderr.write(`${error.stack ?? ""}\n${String(error.cause)}\n`);
+      world.stderr.write(`${error.stack ?? ""}\n${String(error.cause)}\n`);
     }
     return chooseExitCode(error);
   }
