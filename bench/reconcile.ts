@@ -102,7 +102,7 @@ function buildInput(size: number): ReconcileInput {
     instances,
     networks: [{ id: "n", name: "bench_default", driver: "bridge", labels: {} }],
     volumes: [],
-    images: new Set(["app:1"]),
+    images: new Map([["app:1", "sha256:1"]]),
   };
   return { intent, facts, memory: new Map(), nowMs: NOW_MS, busy: new Set(), held: new Map() };
 }

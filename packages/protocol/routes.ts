@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What travels over HTTP beside the objects of views.ts: sign-in, streams, lists, builds.
+// What travels over HTTP beside the objects of views.ts: sign-in, streams, lists, builds and pulls.
 import { z } from "zod";
 import { Decision } from "./decision.ts";
-import { Intent, ScopeName, ServiceName } from "./intent.ts";
+import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
 import {
   AgentView,
   Alert,
@@ -101,12 +101,23 @@ export const BuildHeader = z.strictObject({
 });
 export type BuildHeader = z.infer<typeof BuildHeader>;
 
-/** One line of the answer of `POST /v1/builds`; the last one is `done` or a ProblemLine. */
+/** One line of the answer of `POST /v1/builds` and `POST /v1/pulls`; the last one is `done` or a ProblemLine. */
 export const BuildLine = z.union([
   z.strictObject({ line: z.string() }),
   z.strictObject({ done: z.literal(true) }),
 ]);
 export type BuildLine = z.infer<typeof BuildLine>;
+
+/** `POST /v1/pulls`; its answer is made of BuildLines. `at` is where the service's image is written. */
+export const PullRequest = z.strictObject({
+  scope: ScopeName,
+  service: ServiceName,
+  reference: z.string().min(1).max(512),
+  platform: z.string().max(100).optional(),
+  at: SourceRef.optional(),
+  reason: Reason.optional(),
+});
+export type PullRequest = z.infer<typeof PullRequest>;
 
 /** `POST /v1/images` */
 export const ImagesRequest = z.strictObject({

@@ -2,10 +2,10 @@
 // All routes in one app. What is not routed here is refused.
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { baseErrors, FairleadError } from "#base/errors.ts";
-import { addBuildRoutes } from "./build-routes.ts";
 import type { ApiContext, ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 import { createGuard, secureAnswers } from "./guard.ts";
+import { addImageRoutes } from "./image-routes.ts";
 import { describeApi } from "./openapi.ts";
 import { createPageFiles } from "./page-files.ts";
 import { convertThrown, respondWithProblem } from "./problems.ts";
@@ -64,7 +64,7 @@ export function addRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addWriteRoutes(app, parts);
   addTopologyRoutes(app, parts);
   addStreamRoutes(app, parts);
-  addBuildRoutes(app, parts);
+  addImageRoutes(app, parts);
   addSessionRoutes(app, parts);
 }
 

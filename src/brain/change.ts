@@ -6,6 +6,7 @@ import type { ServiceIntent } from "#model/intent.ts";
 import { findBlock, isBlockFinal } from "./dependencies.ts";
 import { diagnose } from "./diagnosis.ts";
 import { planHeal, planStart } from "./heal.ts";
+import { describeImageChange } from "./image-change.ts";
 import { nameInstance, shortName } from "./naming.ts";
 import { hashOf } from "./pass.ts";
 import { findGap } from "./resources.ts";
@@ -56,7 +57,8 @@ function explainChange(own: ServicePass, old: InstanceFact): { trigger: Trigger;
   if (renewal !== undefined) return renewal;
   const detail = wanted.back
     ? "the change of its configuration failed"
-    : "its configuration was changed";
+    : (describeImageChange(old, wanted.spec, memory, pass.facts) ??
+      "its configuration was changed");
   return {
     trigger: { kind: "change", detail, atMs: pass.nowMs },
     rule: wanted.back

@@ -18,7 +18,7 @@ export interface Draft extends Ground {
   readonly awaited: ReadonlySet<string>;
   readonly networks: Map<string, NetworkFact>;
   readonly volumes: Map<string, VolumeFact>;
-  readonly images: Set<string>;
+  readonly images: Map<string, string>;
   readonly memory: Map<string, ServiceMemory>;
   /** What is there now; lists are made when they are read. */
   readFacts(): Facts;
@@ -81,7 +81,7 @@ export function createDraft(input: ReconcileInput, serial: number): Draft {
   const { instances, names, observed, ...shelf } = createShelf(intent.scope, facts.instances);
   const networks = indexNetworks(facts);
   const volumes = new Map(facts.volumes.map((volume) => [volume.name, volume]));
-  const images = new Set(facts.images);
+  const images = new Map(facts.images);
   const memory = new Map(input.memory);
   const draft: Draft = {
     ...shelf,

@@ -4,6 +4,7 @@ import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import { planChange, planCreate } from "./change.ts";
 import { planHandover } from "./handover.ts";
+import { findImageId } from "./image-change.ts";
 import { planKeep } from "./keep.ts";
 import { createPace } from "./pace.ts";
 import { findPauseEnd, isManaged, type Pass } from "./pass.ts";
@@ -12,6 +13,7 @@ import { actOn, type ServicePass } from "./service-pass.ts";
 
 /** A found container is taken over as it is: its configuration counts as the wanted one from now on. */
 function planAdopt(own: ServicePass, slot: number, instance: InstanceFact): void {
+  const countsAs = findImageId(own.pass.facts, own.service.container.Image);
   actOn(own, {
     act: "instance.adopt",
     slot,
@@ -24,6 +26,7 @@ function planAdopt(own: ServicePass, slot: number, instance: InstanceFact): void
       atMs: own.pass.nowMs,
     },
     rule: { text: `services: ${own.service.name}`, at: own.service.at },
+    inputs: countsAs === undefined || countsAs === instance.imageId ? {} : { countsAs },
     notDone: [{ what: `recreate ${instance.name}`, why: "adopting never recreates" }],
   });
 }

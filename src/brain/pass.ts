@@ -158,9 +158,9 @@ export function isManaged(instance: InstanceFact, memory: ServiceMemory): boolea
   return instance.hash !== undefined || memory.adopted[instance.id] !== undefined;
 }
 
-/** The configuration a container counts as having: its label, or what it was adopted as. */
+/** The configuration a container counts as having: its label, what it was adopted as, or what `up` found it to be. */
 export function hashOf(instance: InstanceFact, memory: ServiceMemory): string | undefined {
-  return memory.adopted[instance.id] ?? instance.hash;
+  return memory.countsAs?.[instance.id] ?? memory.adopted[instance.id] ?? instance.hash;
 }
 
 /** Until when automation of a service is paused; undefined when it is not. */

@@ -23,6 +23,18 @@ function markChanged(slot: SlotMemory, changed: boolean | undefined): SlotMemory
   return changed ? { ...rest, changed } : rest;
 }
 
+/** Its configuration, and where that differs its image, count as the wanted one. */
+function adopt(
+  memory: ServiceMemory,
+  id: string,
+  hash: string,
+  imageId: string | number | boolean | undefined,
+): ServiceMemory {
+  const adopted = { ...memory.adopted, [id]: hash };
+  if (typeof imageId !== "string") return { ...memory, adopted };
+  return { ...memory, adopted, adoptedImages: { ...memory.adoptedImages, [id]: imageId } };
+}
+
 /** The memory of its service once `action` has begun at `nowMs`; undefined when it leaves nothing. */
 export function rememberAction(
   action: PlannedAction,
@@ -37,7 +49,7 @@ export function rememberAction(
     return (memory) => ({ ...memory, rolloutFailed });
   }
   if (act === "instance.adopt" && target !== undefined)
-    return (memory) => ({ ...memory, adopted: { ...memory.adopted, [target]: hash } });
+    return (memory) => adopt(memory, target, hash, action.inputs["countsAs"]);
   const made = act === "instance.create" || act === "instance.replace";
   const changed = made ? action.trigger.kind === "change" : undefined;
   if (budget === undefined) {
@@ -68,6 +80,8 @@ export function tidyMemory(
   };
   const [adopted, adoptedChanged] = keep(memory.adopted);
   const [stoppedByHand, stoppedChanged] = keep(memory.stoppedByHand);
+  const [adoptedImages, imagesChanged] = keep(memory.adoptedImages ?? {});
+  const [countsAs, countsChanged] = keep(memory.countsAs ?? {});
   let slotsChanged = false;
   const slots = { ...memory.slots };
   for (const instance of instances) {
@@ -85,11 +99,14 @@ export function tidyMemory(
   const restartLeft = tidyRequest(restart, (one) => isToRestart(restart, one), instances);
   const recreateLeft = tidyRequest(recreate, (one) => isToRecreate(recreate, one), instances);
   const requestsChanged = restartLeft !== restart || recreateLeft !== recreate;
-  if (!adoptedChanged && !stoppedChanged && !slotsChanged && !requestsChanged) return undefined;
+  const recordsChanged = adoptedChanged || stoppedChanged || imagesChanged || countsChanged;
+  if (!recordsChanged && !slotsChanged && !requestsChanged) return undefined;
   return {
     ...rest,
     ...(restartLeft === undefined ? {} : { restartRequested: restartLeft }),
     ...(recreateLeft === undefined ? {} : { recreateRequested: recreateLeft }),
+    ...(memory.adoptedImages === undefined ? {} : { adoptedImages }),
+    ...(memory.countsAs === undefined ? {} : { countsAs }),
     adopted,
     stoppedByHand,
     slots,

@@ -71,7 +71,7 @@ function make(draft: Draft, action: PlannedAction): void {
     hash: spec.hash,
     oneoff: false,
     image: spec.container.Image,
-    imageId: "",
+    imageId: draft.images.get(normalizeReference(spec.container.Image)) ?? "",
     state: "created",
     health: "none",
     exitCode: 0,
@@ -152,7 +152,7 @@ function applyToResource(draft: Draft, action: PlannedAction): boolean {
     const labels = { [OWN_LABELS.scope]: scope, [OWN_LABELS.key]: volume.key };
     draft.volumes.set(volume.name, { name: volume.name, labels });
   } else if (action.act === "volume.remove") draft.volumes.delete(object);
-  else if (action.act === "image.pull") draft.images.add(normalizeReference(object));
+  else if (action.act === "image.pull") draft.images.set(normalizeReference(object), "");
   else return false;
   return true;
 }

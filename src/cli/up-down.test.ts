@@ -62,6 +62,30 @@ describe("a project", () => {
     assert.match(JSON.stringify(apply?.args), /"reason":"test"/);
   });
 
+  test("up fetches first what says pull_policy: always, each image once; a plan is carried out without", async () => {
+    makeAll("ok");
+    const service = (image: string): string => `{ image: "${image}", pull_policy: always }`;
+    const text = `name: shop\nservices:\n  a: ${service("x:1")}\n  b: ${service("x:1")}\n  c: { image: "y:1" }\n`;
+    await writeFile(join(directory, "pull.yaml"), text);
+    const { code, stderr } = await run("up -f pull.yaml");
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(
+      called().filter((name) => ["pull", "apply"].includes(name)),
+      ["pull", "apply"],
+    );
+    const [pull] = api.fake.calls.filter((call) => call.name === "pull");
+    assert.match(
+      JSON.stringify(pull?.args),
+      /"service":"a","reference":"x:1","at":\{[^}]*"line":3/,
+    );
+    api.fake.calls.length = 0;
+    const { stdout } = await run("plan -f pull.yaml -o json");
+    await writeFile(join(directory, "plan.json"), stdout);
+    assert.equal((await run("up -f pull.yaml --plan plan.json")).code, 0);
+    assert.match((await run("up -f pull.yaml --dry-run")).stderr, /would pull x:1 for a/);
+    assert.ok(!called().includes("pull"));
+  });
+
   test("up follows until the scope comes to rest", async () => {
     makeAll("starting");
     const pending = run("up --no-build");

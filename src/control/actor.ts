@@ -70,7 +70,6 @@ export function createActor(options: ActorOptions): Actor {
     const slot = act.action.slot ?? 1;
     const canonical = nameInstance(act.intent.scope, service, slot);
     const name = nameFor(act, service);
-    if (service.pull === "always") await pullQuietly(act, service.container.Image);
     const agent = service.container.Labels?.[KIND_LABEL] === "agent";
     const access = agent ? options.grantAccess?.(act.intent.scope, service.name) : undefined;
     const place = {
@@ -90,21 +89,6 @@ export function createActor(options: ActorOptions): Actor {
       await engine.putFiles(id, files, act.write);
     }
     return id;
-  }
-
-  /** `pull_policy: always` must not keep a service down while the registry is away and an image is there. */
-  async function pullQuietly(act: Act, reference: string): Promise<void> {
-    try {
-      await engine.pullImage(reference, act.write);
-    } catch (error) {
-      const images = await engine.listImages();
-      if (
-        !images.some(
-          (image) => image.tags.includes(reference) || image.tags.includes(`${reference}:latest`),
-        )
-      )
-        throw error;
-    }
   }
 
   async function stop(act: Act, instance: InstanceFact, graceMs: number): Promise<void> {

@@ -72,8 +72,12 @@ function findInstance(
   return undefined;
 }
 
-function listReferences(images: readonly ImageFact[]): ReadonlySet<string> {
-  return new Set(images.flatMap(({ id, tags }) => [id, ...tags.map(normalizeReference)]));
+function listReferences(images: readonly ImageFact[]): ReadonlyMap<string, string> {
+  return new Map(
+    images.flatMap(({ id, tags }) =>
+      [id, ...tags.map(normalizeReference)].map((reference) => [reference, id] as const),
+    ),
+  );
 }
 
 /** Makes an empty picture. */
@@ -82,7 +86,7 @@ export function createEnginePicture(options: PictureOptions): EnginePicture {
   let instances = new Map<string, InstanceFact>();
   let networks: readonly NetworkFact[] = [];
   let volumes: readonly VolumeFact[] = [];
-  let images: ReadonlySet<string> = new Set();
+  let images: ReadonlyMap<string, string> = new Map();
   let asOfMs = 0;
   const unreadable = new Map<string, string>();
   /** Lists that are under way, each with what was read by itself since it began. */

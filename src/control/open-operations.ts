@@ -6,6 +6,7 @@ import type { NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.
 import { controlErrors } from "./errors.ts";
 import { answerDecision, listNext, summarizeService } from "./explain-why.ts";
 import { hideDocument, hideIntent } from "./hide.ts";
+import { createImageWork } from "./image-work.ts";
 import { failLookup, findObject } from "./lookup.ts";
 import type { Answer, Caller, Operations } from "./operations.ts";
 import type { OperationsOptions } from "./operations-options.ts";
@@ -24,7 +25,7 @@ function startOfDay(nowMs: number): number {
 
 type Reads = Omit<
   Operations,
-  "plan" | "apply" | "down" | "act" | "logs" | "usage" | "events" | "build"
+  "plan" | "apply" | "down" | "act" | "logs" | "usage" | "events" | "build" | "pull"
 >;
 
 function createReads(options: OperationsOptions): Reads {
@@ -188,5 +189,10 @@ function createReads(options: OperationsOptions): Reads {
 
 /** All operations of this node. */
 export function openOperations(options: OperationsOptions): Operations {
-  return { ...createReads(options), ...createWrites(options), ...createStreams(options) };
+  return {
+    ...createReads(options),
+    ...createWrites(options),
+    ...createStreams(options),
+    ...createImageWork(options),
+  };
 }

@@ -3,6 +3,7 @@
 import type { Decision, Plan } from "#model/decision.ts";
 import type { Intent } from "#model/intent.ts";
 import type { ActionRequest, ApplyRequest, DownRequest } from "@fairlead/protocol/requests.ts";
+import type { PullRequest } from "@fairlead/protocol/routes.ts";
 import type {
   Alert,
   InstanceView,
@@ -122,6 +123,8 @@ export interface Operations {
   act(scope: string, request: ActionRequest, caller: Caller): Promise<Plan>;
   /** Builds and tags one service's image through the engine; yields the builder's output. */
   build(request: BuildRequest, caller: Caller): AsyncIterable<string>;
+  /** Fetches one service's image, also when the engine has one of that name; yields the engine's progress. */
+  pull(request: PullRequest, caller: Caller): AsyncIterable<string>;
   /** Which of these image references the engine has. */
   images(references: readonly string[], caller: Caller): Promise<ReadonlySet<string>>;
 }

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations that go on: logs, usage, events, builds.
-import { FairleadError } from "#base/errors.ts";
+// Operations that go on: logs, usage, events.
 import { createAsyncQueue, type AsyncQueue } from "#base/queue.ts";
-import type { PlannedAction } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import { failLookup } from "./lookup.ts";
 import type { OperationsOptions } from "./operations-options.ts";
-import type {
-  BuildRequest,
-  Caller,
-  LogEntry,
-  LogRequest,
-  Operations,
-  UsageEntry,
-} from "./operations.ts";
+import type { Caller, LogEntry, LogRequest, Operations, UsageEntry } from "./operations.ts";
 
-type Streams = Pick<Operations, "logs" | "usage" | "events" | "build">;
+type Streams = Pick<Operations, "logs" | "usage" | "events">;
 
 /** Lines that may wait for a slow reader; beyond that the oldest source waits. */
 const LOG_QUEUE_MAX = 20_000;
@@ -23,7 +14,7 @@ const USAGE_INTERVAL_MS = 1_000;
 
 /** Makes the streaming operations. */
 export function createStreams(options: OperationsOptions): Streams {
-  const { board, engine, clock, decisions } = options;
+  const { board, engine, clock } = options;
 
   function chooseInstances(request: { scope: string; names: readonly string[] }): InstanceFact[] {
     const all = board.read().instances.filter((instance) => instance.scope === request.scope);
@@ -152,61 +143,6 @@ export function createStreams(options: OperationsOptions): Streams {
     }
   }
 
-  async function* build(request: BuildRequest, caller: Caller): AsyncGenerator<string> {
-    const service = request.intent.services.find((candidate) => candidate.name === request.service);
-    const wanted = service?.build;
-    if (service === undefined || wanted === undefined)
-      return failLookup(
-        request.service,
-        request.intent.services.filter((s) => s.build !== undefined).map((s) => s.name),
-      );
-    const reference = service.container.Image;
-    const action: PlannedAction = {
-      key: `image/${reference}`,
-      act: "image.build",
-      service: service.name,
-      object: reference,
-      title: `built ${reference}`,
-      trigger: { kind: "person", detail: "up needs the image", atMs: clock.nowMs() },
-      rule: { text: "build", at: service.origins["build"] ?? service.at },
-      inputs: { dockerfile: wanted.dockerfile },
-      notDone: [],
-    };
-    const decision = await decisions.begin(action, {
-      scope: request.scope,
-      actor: caller.actor,
-      ...(request.reason === undefined ? {} : { reason: request.reason }),
-    });
-    const queue = createAsyncQueue<string>(LOG_QUEUE_MAX, caller.signal);
-    const { args, ...rest } = wanted;
-    const work = engine
-      .buildImage(request.context, {
-        ...definedOnly(rest),
-        buildArgs: args,
-        tags: [reference, ...wanted.tags],
-        decision: decision.id,
-        signal: caller.signal,
-        onProgress: (line) => void queue.push(line),
-      })
-      .then(
-        async () => {
-          await board.refreshImages();
-          await decisions.finish(decision, { outcome: "done", result: "built" });
-          queue.close();
-        },
-        async (thrown: unknown) => {
-          const error = FairleadError.from(thrown);
-          await decisions.finish(decision, {
-            outcome: "failed",
-            result: `${error.kind.id}: ${error.message}`,
-          });
-          queue.close(error);
-        },
-      );
-    yield* queue;
-    await work;
-  }
-
   return {
     logs(request, caller) {
       checkNames(request);
@@ -220,15 +156,5 @@ export function createStreams(options: OperationsOptions): Streams {
         signal: caller.signal,
         nowMs: clock.nowMs(),
       }),
-    build,
   };
-}
-
-type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
-
-/** The object without keys that are undefined. */
-function definedOnly<T extends object>(object: T): Defined<T> {
-  return Object.fromEntries(
-    Object.entries(object).filter(([, value]) => value !== undefined),
-  ) as Defined<T>;
 }

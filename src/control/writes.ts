@@ -2,6 +2,8 @@
 // Operations that change what is wanted. They write to the store only; the loops act on it.
 import { FairleadError } from "#base/errors.ts";
 import { createId } from "#base/ids.ts";
+import { fillsSlot } from "#brain/ground.ts";
+import { noteImages } from "#brain/image-change.ts";
 import { planPause, rememberPause, type PauseRequest } from "#brain/pause.ts";
 import { hashIntent, makePlan, makePlanOf, makeRemovalPlan } from "#brain/plan.ts";
 import type { ReconcileInput } from "#brain/pass.ts";
@@ -90,14 +92,16 @@ export function createWrites(options: OperationsOptions): Writes {
     recreateAtMs: number | undefined,
   ): (service: string, memory: ServiceMemory) => ServiceMemory {
     const before = supervisor.loop(intent.scope)?.desired.intent.services;
-    const { instances } = board.read();
+    const facts = board.read();
+    const instances = facts.instances.filter((one) => fillsSlot(one, intent.scope));
+    const byService = Map.groupBy(instances, (one) => one.service);
     return (name, { rolloutFailed: _failed, previous, resting, ...rest }) => {
       const old = before?.find((service) => service.name === name);
       const now = intent.services.find((service) => service.name === name);
       const resters = instances.filter((one) => resting?.[String(one.slot)] !== undefined);
       const changed = old !== undefined && now !== undefined && old.hash !== now.hash;
       const kept = changed ? old : previous;
-      return {
+      const fresh: ServiceMemory = {
         ...rest,
         slots: {},
         ...(kept === undefined ? {} : { previous: kept }),
@@ -109,6 +113,9 @@ export function createWrites(options: OperationsOptions): Writes {
           ? {}
           : { recreateRequested: makeRequest(intent.scope, name, instances, recreateAtMs) }),
       };
+      if (now === undefined) return fresh;
+      const look = { service: now, before: old, facts, instances: byService.get(name) ?? [] };
+      return noteImages(fresh, look);
     };
   }
 
@@ -158,6 +165,7 @@ export function createWrites(options: OperationsOptions): Writes {
       await needEngine();
       checkIntent(intent);
       refuseRemoving(intent.scope);
+      await board.refreshImages();
       return planFor(intent);
     },
     async apply(request, caller: Caller) {
@@ -165,6 +173,8 @@ export function createWrites(options: OperationsOptions): Writes {
       const { intent } = request;
       checkIntent(intent);
       refuseRemoving(intent.scope);
+      // A tag that was moved a moment ago must not be missed for an event that is still on its way.
+      await board.refreshImages();
       const recreateAtMs = request.recreate === true ? clock.nowMs() : undefined;
       const plan = planFor(intent, recreateAtMs);
       if (request.plan !== undefined) checkPlan(request.plan, plan);
@@ -174,7 +184,7 @@ export function createWrites(options: OperationsOptions): Writes {
           (service) =>
             recreateAtMs !== undefined ||
             memory.read(intent.scope).has(service.name) ||
-            isChanged(intent, service.name),
+            change(service.name, EMPTY_SERVICE_MEMORY).previous !== undefined,
         )
         .map((service) =>
           memory.update(intent.scope, service.name, (entry) => change(service.name, entry)),
@@ -260,16 +270,6 @@ export function createWrites(options: OperationsOptions): Writes {
       await decisions.finish(decision, { outcome: "done", result: action.rule.text });
     }
     return plan;
-  }
-
-  function isChanged(intent: Intent, name: string): boolean {
-    const old = supervisor
-      .loop(intent.scope)
-      ?.desired.intent.services.find((service) => service.name === name);
-    return (
-      old !== undefined &&
-      old.hash !== intent.services.find((service) => service.name === name)?.hash
-    );
   }
 }
 

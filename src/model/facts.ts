@@ -104,6 +104,6 @@ export interface Facts {
   readonly instances: readonly InstanceFact[];
   readonly networks: readonly NetworkFact[];
   readonly volumes: readonly VolumeFact[];
-  /** Image references that are known to be present. */
-  readonly images: ReadonlySet<string>;
+  /** Images that are known to be present: reference or id to id; the id is empty where it is not known yet. */
+  readonly images: ReadonlyMap<string, string>;
 }

@@ -56,6 +56,10 @@ export interface ServiceMemory {
   readonly slots: Readonly<Record<string, SlotMemory>>;
   /** Container id to the hash it was taken as having when it was adopted. */
   readonly adopted: Readonly<Record<string, string>>;
+  /** Container id to the image it counts as having, where it was adopted while its reference meant another one. */
+  readonly adoptedImages?: Readonly<Record<string, string>>;
+  /** Container id to the hash it counts as having since the last `up` looked what its image's reference means. */
+  readonly countsAs?: Readonly<Record<string, string>>;
   /** Container id to when a person stopped it (matters to unless-stopped only). */
   readonly stoppedByHand: Readonly<Record<string, number>>;
 }

@@ -12,7 +12,7 @@ export interface FakeOperations extends FakeWorld {
   readonly operations: Operations;
 }
 
-type Streams = "logs" | "usage" | "events" | "build";
+type Streams = "logs" | "usage" | "events" | "build" | "pull";
 type Writes = "plan" | "apply" | "down" | "act";
 
 function findNamed(services: readonly ServiceView[], object: string): ServiceView {
@@ -145,6 +145,10 @@ function createStreams(world: FakeWorld): Pick<Operations, Streams> {
     async *events({ afterId }, caller) {
       await world.enter("events", [{ afterId }], caller);
       yield* world.feed.read(afterId, caller.signal);
+    },
+    async *pull(request, caller) {
+      await world.enter("pull", [request], caller);
+      yield "Status: Image is up to date";
     },
     async *build(request, caller) {
       await world.enter("build", [request.scope, request.service], caller);

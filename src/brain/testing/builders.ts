@@ -135,7 +135,10 @@ export function buildFacts(instances: readonly InstanceFact[], parts: Partial<Fa
     instances,
     networks: [{ id: "net-default", name: `${SCOPE}_default`, driver: "bridge", labels }],
     volumes: [],
-    images: new Set(["app:1", "app:2"]),
+    images: new Map([
+      ["app:1", "sha256:1"],
+      ["app:2", "sha256:2"],
+    ]),
     ...parts,
   };
 }

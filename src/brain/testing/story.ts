@@ -257,7 +257,7 @@ const COMMANDS: Readonly<Record<string, (session: Session, words: Words) => stri
     return changeNetwork(session, { [OWN_LABELS.scope]: scope, ...key });
   },
   noimages(session) {
-    session.input = { ...session.input, facts: { ...session.input.facts, images: new Set() } };
+    session.input = { ...session.input, facts: { ...session.input.facts, images: new Map() } };
     return "";
   },
 };

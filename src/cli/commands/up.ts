@@ -10,6 +10,7 @@ import { finishWait } from "#cli/finish-wait.ts";
 import { followScope, watchScope } from "#cli/follow-scope.ts";
 import { ensureNode } from "#cli/launch-node.ts";
 import { loadIntent } from "#cli/load-intent.ts";
+import { listPulls, pullImages } from "#cli/pull-images.ts";
 import { readPlanFile } from "#cli/read-plan-file.ts";
 import { readReason } from "#cli/send-action.ts";
 import { showPlan } from "#cli/show-plan.ts";
@@ -37,6 +38,9 @@ async function rehearse(context: Context, intent: Intent): Promise<number> {
   for (const service of await listBuilds(context, intent)) {
     context.out.note(`would build ${service.container.Image} for ${service.name}`);
   }
+  for (const service of listPulls(intent)) {
+    context.out.note(`would pull ${service.container.Image} for ${service.name}`);
+  }
   await showPlan(context, plan);
   return EXIT.ok;
 }
@@ -62,6 +66,8 @@ export async function run(context: Context): Promise<number> {
   if (context.parsed.has("dry-run")) return rehearse(context, intent);
   await ensureNode(context);
   await buildImages(context, intent, await listBuilds(context, intent));
+  // A plan that was read is carried out as it is: what a pull brings would be something else.
+  if (planned === undefined) await pullImages(context, intent.scope, listPulls(intent));
   await using watch = watchScope(context, intent.scope);
   const plan = await apply(context, intent, planned);
   await showPlan(context, plan);

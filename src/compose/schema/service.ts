@@ -128,7 +128,7 @@ const runKeys = {
       check: (t) => PULL.test(t),
       form: "always, never, missing, build, daily, weekly or every_…",
     }),
-    "When to fetch the image; daily, weekly, refresh and every_… act as missing.",
+    "When to fetch the image: always is at each `up`, never at healing; daily, weekly, refresh and every_… act as missing.",
   ),
   platform: key(text(), "Platform of the image, for example linux/arm64."),
   runtime: key(text(), "OCI runtime."),

@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds: one line of JSON, then the context as a tar that is passed on as it comes in.
+// Builds: one line of JSON, then the context as a tar that is passed on as it comes in. And pulls.
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import { BuildHeader, BuildLine } from "@fairlead/protocol/routes.ts";
+import { BuildHeader, BuildLine, PullRequest } from "@fairlead/protocol/routes.ts";
 import { z } from "zod";
+import type { Caller } from "#control/operations.ts";
 import { FairleadError } from "#base/errors.ts";
-import { checkJson, decodeUtf8, refuseSize } from "./body.ts";
-import type { ApiEnv } from "./channel.ts";
+import { checkJson, decodeUtf8, readJsonBody, refuseSize } from "./body.ts";
+import type { ApiContext, ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
-import { PROBLEM } from "./route-parts.ts";
+import { acceptJson, PROBLEM } from "./route-parts.ts";
 import type { ApiLimits } from "./settings.ts";
 import type { Message } from "./streams.ts";
 import { refuseInvalid } from "./validation.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
 
 export const BUILD_TYPE = "application/vnd.fairlead.build";
+
+/** An answer that tells line by line how far the engine is. */
+const describeLines = (what: string) => ({
+  200: {
+    description: `${what} line by line; the last line says \`done\` or \`problem\``,
+    content: {
+      "application/x-ndjson": { schema: BuildLine },
+      "text/event-stream": { schema: BuildLine },
+    },
+  },
+  default: PROBLEM,
+});
 
 const buildRoute = createRoute({
   method: "post",
@@ -26,16 +39,7 @@ const buildRoute = createRoute({
       content: { [BUILD_TYPE]: { schema: z.string() } },
     },
   },
-  responses: {
-    200: {
-      description: "The builder's output line by line; the last line says `done` or `problem`",
-      content: {
-        "application/x-ndjson": { schema: BuildLine },
-        "text/event-stream": { schema: BuildLine },
-      },
-    },
-    default: PROBLEM,
-  },
+  responses: describeLines("The builder's output"),
 });
 
 interface SplitBody {
@@ -88,8 +92,24 @@ async function* writeLines(lines: AsyncIterable<string>): AsyncGenerator<Message
   yield { data: { done: true } };
 }
 
-/** Adds `POST /v1/builds`. */
-export function addBuildRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+/** Answers with the lines of a work that ends when the client goes away. */
+function respondWithLines(
+  c: ApiContext,
+  parts: ApiParts,
+  name: string,
+  work: (caller: Caller) => AsyncIterable<string>,
+): Promise<Response> {
+  const stopped = new AbortController();
+  const caller = createCaller(c, parts);
+  const lines = work({ ...caller, signal: AbortSignal.any([caller.signal, stopped.signal]) });
+  return parts.streams.respond(c, writeLines(lines), {
+    name,
+    slowClient: "wait",
+    stop: () => stopped.abort(),
+  });
+}
+
+function addBuildRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   const { limits } = parts.settings;
   app.openapi(buildRoute, async (c) => {
     const type = c.req.header("content-type")?.split(";", 1)[0];
@@ -109,14 +129,29 @@ export function addBuildRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void 
         { facts: { path: "header.intent.scope" } },
       );
     }
-    const stopped = new AbortController();
-    const caller = createCaller(c, parts);
-    const signal = AbortSignal.any([caller.signal, stopped.signal]);
-    const lines = parts.operations.build({ ...header, context }, { ...caller, signal });
-    return parts.streams.respond(c, writeLines(lines), {
-      name: "build",
-      slowClient: "wait",
-      stop: () => stopped.abort(),
-    });
+    return respondWithLines(c, parts, "build", (caller) =>
+      parts.operations.build({ ...header, context }, caller),
+    );
   });
+}
+
+function addPullRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  const route = createRoute({
+    method: "post",
+    path: "/v1/pulls",
+    summary: "Fetch the image of one service",
+    middleware: readJsonBody(parts),
+    request: { body: acceptJson(PullRequest) },
+    responses: describeLines("The engine's progress"),
+  });
+  app.openapi(route, (c) => {
+    const request = c.req.valid("json");
+    return respondWithLines(c, parts, "pull", (caller) => parts.operations.pull(request, caller));
+  });
+}
+
+/** Adds `POST /v1/builds` and `POST /v1/pulls`. */
+export function addImageRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  addBuildRoute(app, parts);
+  addPullRoute(app, parts);
 }
