@@ -74,7 +74,7 @@ class Link:
         self._outbox.put(pb.Batch(frames=[frame]))
 
     def _say_hello(self):
-        hello = pb.Hello(version=1, id=f"py-{uuid.uuid4().hex[:12]}", name=self.name, scope=self._scope,
+        hello = pb.Hello(version=1, id=f"{self.name}.{uuid.uuid4().hex[:12]}", name=self.name, scope=self._scope,
                          window=WINDOW, payload_max=WINDOW, ticket=os.environ.get("FAIRLEAD_TICKET", ""))
         self._send(pb.Frame(kind=pb.HELLO, hello=hello))
         record = {

@@ -46,8 +46,8 @@ export type Subscription = z.infer<typeof Subscription>;
 
 /** An agent as the registry has it. */
 export const AgentRecord = z.strictObject({
-  /** Unique to one joining; a restarted process is another one. */
-  id: z.string().min(1).max(64),
+  /** Unique to one joining; a restarted process is another one. `NAME.SUFFIX` for all that join a node. */
+  id: z.string().min(1).max(96),
   name: AgentName,
   scope: z.string().min(1).max(63),
   kind: z.enum(["agent", "service"]),

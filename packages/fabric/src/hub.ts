@@ -3,6 +3,7 @@
 // cannot reach themselves. What it does beyond that (the log, the engine) it is given as methods.
 import { AgentRecord, type AgentChange } from "@fairlead/protocol/agent.ts";
 import { FindRequest, JoinRequest, type JoinAnswer } from "@fairlead/protocol/fabric.ts";
+import { checkIdentity } from "./check-identity.ts";
 import type { Conversation } from "./conversation.ts";
 import { FabricError } from "./errors.ts";
 import type { Hello } from "./frame.ts";
@@ -196,11 +197,7 @@ export function createHub(options: HubOptions): Hub {
     const { open } = conversation;
     // `first/rest`: to the first, which passes it on to the rest.
     const [first = "", ...rest] = open.target.split("/");
-    const byId = registry.get(first);
-    const candidates =
-      byId !== undefined && byId.scope === caller.scope
-        ? [byId]
-        : registry.named(caller.scope, first);
+    const candidates = registry.named(caller.scope, first);
     if (candidates.length === 0) {
       throw new FabricError("not_found", `no agent "${first}" in scope ${caller.scope}`, {
         reason: "no-agent",
@@ -257,7 +254,10 @@ export function createHub(options: HubOptions): Hub {
         dialled: false,
         self: { ...options.node, scope: "" },
         accept,
-        ...(options.admit === undefined ? {} : { admit: options.admit }),
+        admit(peer) {
+          checkIdentity(peer);
+          options.admit?.(peer);
+        },
         onClosed: () => void links.delete(link),
       });
       links.add(link);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is there, as one node sees it. Changes are told to watchers in the order in which they happen.
 import type { AgentChange, AgentRecord, GoneReason } from "@fairlead/protocol/agent.ts";
+import { isAgentId } from "@fairlead/protocol/names.ts";
 
 /** What to look for; all that is named must match. */
 export interface AgentFilter {
@@ -20,7 +21,7 @@ export interface Registry {
   put(record: AgentRecord): void;
   remove(id: string, reason: GoneReason): void;
   list(filter?: AgentFilter): readonly AgentRecord[];
-  /** Instances of one name. */
+  /** Instances of a name; of an id, that one. */
   named(scope: string, name: string): readonly AgentRecord[];
   /** Calls `listener` for each change until the returned function is called. */
   watch(listener: (change: AgentChange) => void): () => void;
@@ -77,7 +78,11 @@ export function createRegistry(): Registry {
       tell({ type: "gone", agent, reason });
     },
     list: (filter = {}) => [...records.values()].filter((record) => matchesFilter(record, filter)),
-    named: (scope, name) => [...(byName.get(keyOf(scope, name))?.values() ?? [])],
+    named(scope, name) {
+      if (!isAgentId(name)) return [...(byName.get(keyOf(scope, name))?.values() ?? [])];
+      const record = records.get(name);
+      return record?.scope === scope ? [record] : [];
+    },
     watch(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -86,7 +86,7 @@ export class Agent implements AsyncDisposable {
     this.#services = new Services({ tracing, onChange: () => this.#session.update() });
     this.name = options.name;
     this.scope = options.scope ?? "default";
-    this.id = `${options.name}-${Math.floor(random() * 2 ** 48).toString(36)}`;
+    this.id = `${options.name}.${Math.floor(random() * 2 ** 48).toString(36)}`;
     this.closed = this.#feed.closed;
     const accept = (conversation: Conversation, link: Link): void =>
       this.#accept(conversation, link);

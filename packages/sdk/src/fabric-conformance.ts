@@ -7,11 +7,14 @@ import type { Agent } from "./agent.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { contract, rpc, stream } from "./contract.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import type { Transport } from "@fairlead/fabric/transport.ts";
 
 export interface FabricUnderTest extends AsyncDisposable {
   join(options: AgentOptions): Promise<Agent>;
   /** Breaks every link to the node; it goes on, and agents may join again. */
   cut(): void;
+  /** A bare way to the node, or to an agent at an address of its record. */
+  dial(address?: string): Promise<Transport>;
 }
 
 const research = contract("research", "1.2.0", {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { createHub } from "@fairlead/fabric/hub.ts";
+import { dial } from "@fairlead/fabric/grpc/dial.ts";
 import { listen } from "@fairlead/fabric/grpc/listen.ts";
 import { openLog } from "@fairlead/fabric/log/open.ts";
 import { realClock } from "@fairlead/fabric/log/testing/crash-child.ts";
@@ -15,6 +16,7 @@ import { testFabric, type FabricUnderTest } from "./fabric-conformance.ts";
 import { join } from "./join.ts";
 import { testMessages } from "./messages-conformance.ts";
 import { testHostile } from "./hostile-conformance.ts";
+import { testIdentity } from "./identity-conformance.ts";
 import { testRouting } from "./routing-conformance.ts";
 import { createTestFabric } from "./testing.ts";
 
@@ -44,6 +46,7 @@ async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
   });
   const agents: Agent[] = [];
   return {
+    dial: (address = listener.address) => dial({ address }),
     async join(options) {
       const agent = await join({
         ...options,
@@ -74,4 +77,5 @@ for (const [name, open] of Object.entries(FABRICS)) {
   testRouting(name, open);
   testHostile(name, open);
   testMessages(name, open);
+  testIdentity(name, open);
 }

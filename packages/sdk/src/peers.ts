@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links to peers: one a pair, used by both sides; dialled when first needed, given up when idle.
+import { checkIdentity } from "@fairlead/fabric/check-identity.ts";
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { Link, type Identity, type LinkOptions } from "@fairlead/fabric/link.ts";
@@ -101,6 +102,7 @@ export class Peers {
         const key = this.#options.key();
         if (key === undefined)
           throw new FabricError("unavailable", "this agent has not joined yet");
+        checkIdentity(hello);
         checkTicket(key, hello);
       },
       accept: this.#options.accept,

@@ -9,6 +9,7 @@ import type { CallOutcome } from "@fairlead/routing/balancer.ts";
 import type { RetryBudget } from "@fairlead/routing/retry-budget.ts";
 import type { AgentRecord, Locality } from "@fairlead/protocol/agent.ts";
 import type { Routes } from "@fairlead/protocol/fabric.ts";
+import { isAgentId } from "@fairlead/protocol/names.ts";
 import { Choosing, type RouteExplanation } from "./choosing.ts";
 import type { Peers } from "./peers.ts";
 
@@ -134,8 +135,9 @@ export class Router {
     signal: AbortSignal | undefined,
     wish: RouteWish = {},
   ): Promise<Route> {
-    const single = "agent" in target ? this.#options.directory.get(target.agent) : undefined;
-    const choosing = single === undefined ? this.#learn(target) : undefined;
+    const isOne = "agent" in target && isAgentId(target.agent);
+    const single = isOne ? this.#options.directory.get(target.agent) : undefined;
+    const choosing = isOne ? undefined : this.#learn(target);
     const record =
       choosing === undefined ? checkTaking(single, target) : this.#pick(choosing, target, wish);
     const balancer = choosing?.balancer;
@@ -244,10 +246,7 @@ export class Router {
 
   #search(target: Target): readonly AgentRecord[] {
     const { directory, scope } = this.#options;
-    if ("agent" in target) {
-      const byId = directory.get(target.agent);
-      return byId === undefined ? directory.named(scope, target.agent) : [byId];
-    }
+    if ("agent" in target) return directory.named(scope, target.agent);
     return directory
       .list({ scope, contract: target.contract })
       .filter(({ contracts }) =>

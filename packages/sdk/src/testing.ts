@@ -19,6 +19,8 @@ export interface TestFabric extends AsyncDisposable {
   join(options: AgentOptions & { readonly direct?: boolean }): Promise<Agent>;
   /** Breaks every link to the node, as a restart of it does; the agents join again. */
   cut(): void;
+  /** A bare way to the node, or to an agent at an address of its record: for tests that speak the protocol themselves. */
+  dial(address?: string): Promise<Transport>;
 }
 
 const CLOCK: LogClock = {
@@ -46,21 +48,17 @@ export function createTestFabric(): TestFabric {
   const listeners = new Map<string, (transport: Transport) => void>();
   const agents = new Set<Agent>();
   let next = 1;
+  async function dial(address?: string): Promise<Transport> {
+    const accept = address === undefined ? hub.accept : listeners.get(address);
+    if (accept === undefined) throw new FabricError("unavailable", `nobody listens at ${address}`);
+    const [near, far] = createMemoryTransports();
+    accept(far);
+    return near;
+  }
   function createEnvironment(direct: boolean): Environment {
     const base = {
-      dialNode(): Promise<Transport> {
-        const [near, far] = createMemoryTransports();
-        hub.accept(far);
-        return Promise.resolve(near);
-      },
-      dialPeer(address: string): Promise<Transport> {
-        const accept = listeners.get(address);
-        if (accept === undefined)
-          return Promise.reject(new FabricError("unavailable", `nobody listens at ${address}`));
-        const [near, far] = createMemoryTransports();
-        accept(far);
-        return Promise.resolve(near);
-      },
+      dialNode: () => dial(),
+      dialPeer: dial,
       nowMs: Date.now,
       random: Math.random,
     };
@@ -81,6 +79,7 @@ export function createTestFabric(): TestFabric {
     };
   }
   return {
+    dial,
     async join({ direct = true, ...options }) {
       const agent = await Agent.start(createEnvironment(direct), options);
       agents.add(agent);

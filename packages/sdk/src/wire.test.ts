@@ -120,7 +120,7 @@ test("bare grpc-js joins, is found, answers a call, and calls", async () => {
     kind: "HELLO",
     hello: {
       version: 1,
-      id: "py-1",
+      id: "stranger.1",
       name: "stranger",
       scope: "default",
       window: 65_536,
