@@ -11,6 +11,7 @@ const OPEN = {
   deadlineMs: 0,
   caller: "",
   hops: 0,
+  proof: "",
   idempotent: true,
   streams: false,
 };

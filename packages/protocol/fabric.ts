@@ -10,6 +10,9 @@ export const JoinRequest = AgentRecord.omit({
   scope: true,
   node: true,
   joinedAtMs: true,
+}).extend({
+  /** Public key of the agent (Ed25519, base64url), for a ticket with which it may dial its peers. */
+  key: z.string().max(64).optional(),
 });
 export type JoinRequest = z.infer<typeof JoinRequest>;
 
@@ -17,8 +20,10 @@ export type JoinRequest = z.infer<typeof JoinRequest>;
 export const JoinAnswer = z.strictObject({
   node: z.strictObject({ id: z.string(), name: z.string() }),
   scope: z.string(),
-  /** Key of the scope: with it agents prove to each other that they joined. */
+  /** Public key of the scope (Ed25519, base64url): it has signed the tickets of all who joined. */
   key: z.string(),
+  /** The agent's own ticket, where it said a key. */
+  ticket: z.string().optional(),
   /** How callers choose among instances of a service that says nothing itself. */
   route: z.string().max(255).optional(),
 });

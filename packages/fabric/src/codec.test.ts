@@ -44,6 +44,7 @@ const frames: fc.Arbitrary<Frame> = fc
         hops: uint32,
         idempotent: fc.boolean(),
         streams: fc.boolean(),
+        proof: text,
       }),
       { nil: undefined },
     ),
@@ -111,6 +112,7 @@ test("protobufjs reads what is written here, by fabric.proto", () => {
       const open = theirs["open"] as Record<string, unknown> | null;
       assert.equal(open?.["method"], frame.open?.method);
       assert.equal(open?.["deadline_ms"], frame.open?.deadlineMs);
+      assert.equal(open?.["proof"], frame.open?.proof);
       const hello = theirs["hello"] as Record<string, unknown> | null;
       assert.equal(hello?.["window"], frame.hello?.windowBytes);
       const status = theirs["status"] as Record<string, unknown> | null;

@@ -49,6 +49,7 @@ function readOpen(reader: WireReader): Open {
     hops: 0,
     idempotent: false,
     streams: false,
+    proof: "",
   };
   readMessage(reader, (tag) => {
     if (tag === 0x0a) open.target = reader.text();
@@ -58,6 +59,7 @@ function readOpen(reader: WireReader): Open {
     else if (tag === 0x28) open.hops = reader.varint();
     else if (tag === 0x30) open.idempotent = reader.varint() !== 0;
     else if (tag === 0x38) open.streams = reader.varint() !== 0;
+    else if (tag === 0x42) open.proof = reader.text();
     else reader.skip(tag);
   });
   return open;

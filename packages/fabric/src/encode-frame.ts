@@ -71,7 +71,7 @@ export function boundFrame(frame: Frame): number {
   const { open, status, hello } = frame;
   let size = 6 * FIELD_OVERHEAD + boundMap(frame.headers);
   if (open !== undefined)
-    size += 8 * FIELD_OVERHEAD + boundText(open.target, open.method, open.caller);
+    size += 8 * FIELD_OVERHEAD + boundText(open.target, open.method, open.caller, open.proof);
   if (status !== undefined)
     size += 5 * FIELD_OVERHEAD + boundText(status.message, status.reason) + boundMap(status.facts);
   if (hello !== undefined)
@@ -89,6 +89,7 @@ function encodeOpen(writer: WireWriter, open: Open): void {
   writer.number(0x28, open.hops);
   writer.number(0x30, open.idempotent ? 1 : 0);
   writer.number(0x38, open.streams ? 1 : 0);
+  writer.text(0x42, open.proof, textBytes(open.proof));
 }
 
 function encodeStatus(writer: WireWriter, status: Status): void {

@@ -38,6 +38,8 @@ export interface Open {
   readonly hops: number;
   readonly idempotent: boolean;
   readonly streams: boolean;
+  /** Who asks, proven, where members of a topology pass it on; else empty. */
+  readonly proof: string;
 }
 
 /** How a conversation ended; `code` is gRPC's number. */

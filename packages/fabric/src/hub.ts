@@ -13,6 +13,8 @@ import { matchesFilter, type Registry } from "./registry.ts";
 import { HOPS_MAX, relayConversation } from "./relay.ts";
 import type { RouteBoard } from "./route-board.ts";
 import { checkLink } from "./check-link.ts";
+import { createSigner, type Signer } from "./signer.ts";
+import { issueTicket, vouchForCaller } from "./ticket.ts";
 import type { Transport } from "./transport.ts";
 
 /** Answers a conversation that an agent opened with the node itself. Throws to refuse. */
@@ -25,7 +27,7 @@ export interface HubOptions {
   /** How agents choose among instances of a service that says nothing itself. */
   readonly route?: string;
   readonly nowMs: () => number;
-  /** Key of a scope, with which its agents prove to each other that they joined. */
+  /** Secret of a scope; the key that signs the tickets of its agents is made of it. */
   readonly keyOf: (scope: string) => string;
   /** Chooses the instance that is to answer. */
   readonly pick: (
@@ -127,12 +129,23 @@ function watchRegistry(
   send();
 }
 
+function omitKey({ key: _, ...said }: JoinRequest): Omit<JoinRequest, "key"> {
+  return said;
+}
+
 /** Makes the hub of a node. */
 export function createHub(options: HubOptions): Hub {
   const { registry } = options;
   const links = new Set<Link>();
   /** Links of agents that joined here, by agent id. */
   const joined = options.links ?? new Map<string, Link>();
+  const signers = new Map<string, Signer>();
+
+  function signerOf(scope: string): Signer {
+    const signer = signers.get(scope) ?? createSigner(options.keyOf(scope));
+    signers.set(scope, signer);
+    return signer;
+  }
 
   /** The record lives as long as the conversation; each item replaces what may change in it. */
   function join(conversation: Conversation, caller: Hello, link: Link): void {
@@ -142,7 +155,7 @@ export function createHub(options: HubOptions): Hub {
       throw new FabricError("already_exists", `${caller.id} has joined already`);
     const write = (next: JoinRequest): void => {
       const record = AgentRecord.parse({
-        ...next,
+        ...omitKey(next),
         id: caller.id,
         name: caller.name,
         scope: caller.scope,
@@ -177,7 +190,10 @@ export function createHub(options: HubOptions): Hub {
     const answer: JoinAnswer = {
       node: options.node,
       scope: caller.scope,
-      key: options.keyOf(caller.scope),
+      key: signerOf(caller.scope).publicKey,
+      ...(request.key === undefined
+        ? {}
+        : { ticket: issueTicket(signerOf(caller.scope), caller, request.key) }),
       ...(options.route === undefined ? {} : { route: options.route }),
     };
     try {
@@ -218,6 +234,12 @@ export function createHub(options: HubOptions): Hub {
     }
     checkLink(options.routes.of(caller.scope, caller.name), caller.name, target.name);
     const own = joined.get(target.id);
+    const [last] = rest.slice(-1);
+    // A member that passes it on cannot say who asks; where the agent has not proven it, its node knows.
+    const proof =
+      last === undefined || open.proof !== ""
+        ? open.proof
+        : vouchForCaller(signerOf(caller.scope), caller.id, { target: last, method: open.method });
     const link = own ?? options.linkTo?.(target.node ?? "");
     if (link === undefined)
       throw new FabricError("unavailable", `node ${target.node ?? "?"} cannot be reached`);
@@ -225,6 +247,7 @@ export function createHub(options: HubOptions): Hub {
       ...open,
       target: [target.id, ...rest].join("/"),
       caller: `${caller.scope}/${caller.name}`,
+      proof,
     };
     relayConversation(conversation, link, next, { hopsMax: HOPS_MAX, counts: own === undefined });
   }

@@ -20,6 +20,7 @@ const OPEN: Open = {
   hops: 0,
   idempotent: false,
   streams: true,
+  proof: "",
 };
 
 interface Pair extends AsyncDisposable {

@@ -33,6 +33,8 @@ export interface LinkOptions {
   readonly self: Identity;
   /** Throws to refuse the peer; what it throws is what the peer is told. */
   readonly admit?: (peer: Hello) => void;
+  /** The ticket for this peer, in place of `self`'s; asked without a peer at the end that speaks first. */
+  readonly show?: (peer: Hello | undefined) => string;
   /** A conversation that the peer opened. Sets the handlers before it returns, or throws to refuse. */
   readonly accept: (conversation: Conversation, link: Link) => void;
   readonly onClosed?: (link: Link, error: FabricError | undefined) => void;
@@ -196,7 +198,7 @@ export class Link implements ConversationLink {
   }
 
   #sayHello(): void {
-    const { self } = this.#options;
+    const { self, show } = this.#options;
     const hello: Hello = {
       version: VERSION,
       id: self.id,
@@ -205,7 +207,7 @@ export class Link implements ConversationLink {
       encodings: this.#options.compress === "never" ? [] : ENCODINGS,
       windowBytes: this.#windowBytes,
       payloadBytesMax: this.#options.payloadBytesMax ?? PAYLOAD_BYTES_MAX,
-      ticket: self.ticket ?? "",
+      ticket: show === undefined ? (self.ticket ?? "") : show(this.#peer),
     };
     this.#batcher.add(makeFrame(KIND.hello, 0, { hello }));
   }

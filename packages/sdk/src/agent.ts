@@ -28,6 +28,7 @@ import { createClient, type Client } from "./client.ts";
 import { Consumers } from "./consuming.ts";
 import { Containers } from "./containers.ts";
 import type { Contract, Methods } from "./contract.ts";
+import { Credentials } from "./credentials.ts";
 import { toMs, type Duration } from "./duration.ts";
 import { EMIT, Emitting } from "./emitting.ts";
 import type { Environment, Listening } from "./environment.ts";
@@ -45,7 +46,7 @@ import {
 import { Router, type Target } from "./router.ts";
 import type { Handlers } from "./serve.ts";
 import { Services } from "./services.ts";
-import { findCaller, settleWithin } from "./serving.ts";
+import { settleWithin } from "./serving.ts";
 import { StatusFeed } from "./status-feed.ts";
 import { findTracing, type Tracing } from "./tracing.ts";
 import { watchDirectory } from "./watch-directory.ts";
@@ -64,6 +65,7 @@ export class Agent implements AsyncDisposable {
   /** The containers of this agent's scope. */
   readonly containers: Containers;
   readonly #options: AgentOptions;
+  readonly #credentials: Credentials;
   readonly #directory: Registry = createRegistry();
   readonly #peers: Peers;
   readonly #session: NodeSession;
@@ -90,21 +92,19 @@ export class Agent implements AsyncDisposable {
     this.closed = this.#feed.closed;
     const accept = (conversation: Conversation, link: Link): void =>
       this.#accept(conversation, link);
+    const self = { id: this.id, name: this.name, scope: this.scope };
+    const answer = () => this.#session.answer;
+    this.#credentials = new Credentials({ ...self, answer });
     this.#peers = new Peers({
       environment,
-      self: () => this.#session.identity,
-      key: () => this.#session.answer?.key,
+      self,
+      credentials: this.#credentials,
       accept,
       ...(options.link === undefined ? {} : { link: options.link }),
     });
     this.#session = new NodeSession({
       environment,
-      identity: {
-        id: this.id,
-        name: this.name,
-        scope: this.scope,
-        ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
-      },
+      identity: { ...self, ...(options.ticket === undefined ? {} : { ticket: options.ticket }) },
       describe: () => this.#describe(),
       directory: this.#directory,
       accept,
@@ -120,6 +120,7 @@ export class Agent implements AsyncDisposable {
       directory: this.#directory,
       peers: this.#peers,
       nodeLink: (signal) => this.#session.link(signal),
+      prove: (target, method) => this.#credentials.prove(target, method),
       random,
     });
     this.#calling = new Calling({
@@ -365,23 +366,23 @@ export class Agent implements AsyncDisposable {
       draining: this.#draining,
       healthy: true,
       ttlMs: TTL_MS,
+      key: this.#credentials.publicKey,
     };
   }
 
   #accept(conversation: Conversation, link: Link): void {
-    const { method, caller, target } = conversation.open;
-    const from = findCaller(caller, link.peer);
-    this.#router.checkSender(link.peer.scope === "" ? from.name : link.peer.name);
-    if (target !== "" && target !== this.id)
-      return passOn(conversation, `${from.scope}/${from.name}`, this.#router);
+    const { method, target } = conversation.open;
+    const { sender, caller } = this.#credentials.read(conversation.open, link.peer);
+    this.#router.checkSender(sender.name);
+    if (target !== "" && target !== this.id) return passOn(conversation, this.#router);
     if (method === PING) {
       conversation.end(Buffer.from(this.id));
       return;
     }
     if (method === ROUTE) return answerRoute(conversation, this.#router);
-    if (method === EMIT) return receiveMessages(conversation, this.#heard, from);
+    if (method === EMIT) return receiveMessages(conversation, this.#heard, caller);
     if (this.#draining)
       throw new FabricError("unavailable", `${this.name} is leaving`, { reason: "draining" });
-    this.#services.answer(conversation, from);
+    this.#services.answer(conversation, caller);
   }
 }

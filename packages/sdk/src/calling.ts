@@ -248,5 +248,6 @@ function makeOpen(request: Request, route: Route, deadlineMs: number): Open {
     hops: 0,
     idempotent: request.idempotent,
     streams: false,
+    proof: route.prove(request.method),
   };
 }

@@ -3,13 +3,12 @@
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
-import type { Link } from "@fairlead/fabric/link.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
 import { findSubjectFault } from "@fairlead/protocol/subjects.ts";
 import { ItemSender } from "./exchange.ts";
 import { Hearers, type Hearer } from "./hearers.ts";
 import { nodeMethod } from "./node-session.ts";
-import type { Router } from "./router.ts";
+import type { Route, Router } from "./router.ts";
 
 /** The method of a conversation that carries messages of one subject. */
 export const EMIT = "$emit";
@@ -163,7 +162,7 @@ export class Emitting {
     try {
       const route = await this.#options.router.route({ agent }, undefined);
       route.done("canceled");
-      const sender = this.#start(route.link, route.target, { subject, group });
+      const sender = this.#start(route, { subject, group });
       const lane = { sender, agent, subject, usedAt: this.#time };
       this.#lanes.set(key, lane);
       if (this.#lanes.size > SENDERS_MAX) this.#endOldest();
@@ -215,9 +214,9 @@ export class Emitting {
     conversation.end();
   }
 
-  #start(link: Link, target: string, headers: Headers): ItemSender {
+  #start({ link, target, prove }: Route, headers: Headers): ItemSender {
     const conversation: Conversation = link.open(
-      { ...nodeMethod(EMIT, true), target },
+      { ...nodeMethod(EMIT, true), target, proof: prove(EMIT) },
       { headers },
     );
     const sender = new ItemSender(conversation);

@@ -7,6 +7,7 @@ import type { Agent } from "./agent.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { contract, rpc, stream } from "./contract.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 
 export interface FabricUnderTest extends AsyncDisposable {
@@ -15,6 +16,8 @@ export interface FabricUnderTest extends AsyncDisposable {
   cut(): void;
   /** A bare way to the node, or to an agent at an address of its record. */
   dial(address?: string): Promise<Transport>;
+  /** Where members of topologies may send. */
+  readonly routes: RouteBoard;
 }
 
 const research = contract("research", "1.2.0", {

@@ -27,9 +27,10 @@ async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
     { kind: "sqlite", path: joinPath(directory, "log.db") },
     { clock: realClock },
   );
+  const routes = createRouteBoard();
   const hub = createHub({
     registry: createRegistry(),
-    routes: createRouteBoard(),
+    routes,
     node: { id: "n", name: "n" },
     nowMs: Date.now,
     keyOf: (scope) => `key of ${scope}`,
@@ -46,6 +47,7 @@ async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
   });
   const agents: Agent[] = [];
   return {
+    routes,
     dial: (address = listener.address) => dial({ address }),
     async join(options) {
       const agent = await join({

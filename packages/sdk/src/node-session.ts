@@ -5,7 +5,6 @@ import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { decodeJson, encodeJson, parseJson } from "@fairlead/fabric/json.ts";
 import { Link, type Identity } from "@fairlead/fabric/link.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
-import { issueTicket } from "@fairlead/fabric/ticket.ts";
 import type { AgentChange } from "@fairlead/protocol/agent.ts";
 import type { JoinAnswer, JoinRequest, Routes } from "@fairlead/protocol/fabric.ts";
 import type { Open } from "@fairlead/fabric/frame.ts";
@@ -41,7 +40,16 @@ type WatchItem =
 
 /** An open for one of the node's own methods. */
 export function nodeMethod(method: string, streams = false): Open {
-  return { target: "", method, deadlineMs: 0, caller: "", hops: 0, idempotent: true, streams };
+  return {
+    target: "",
+    method,
+    deadlineMs: 0,
+    caller: "",
+    hops: 0,
+    idempotent: true,
+    streams,
+    proof: "",
+  };
 }
 
 /** Keeps the agent joined. */
@@ -64,13 +72,6 @@ export class NodeSession {
   /** What the node said at the last joining. */
   get answer(): JoinAnswer | undefined {
     return this.#answer;
-  }
-
-  /** Who this agent is, with the ticket for its peers. */
-  get identity(): Identity {
-    const { identity } = this.#options;
-    if (this.#answer === undefined) return identity;
-    return { ...identity, ticket: issueTicket(this.#answer.key, identity) };
   }
 
   /** The link to the node; waits while there is none. Rejects when `signal` aborts or the agent left. */

@@ -5,13 +5,21 @@ import { FabricError } from "@fairlead/fabric/errors.ts";
 import { relayConversation } from "@fairlead/fabric/relay.ts";
 import type { Router } from "./router.ts";
 
-/** Finds the next link and joins the conversation to it; what comes meanwhile is kept, at most one window. */
-export function passOn(conversation: Conversation, caller: string, router: Router): void {
+/**
+ * Finds the next link and joins the conversation to it; what comes meanwhile is kept, at most one window. Throws
+ * `unauthenticated` for what does not prove who asks: it would seem to come from here.
+ */
+export function passOn(conversation: Conversation, router: Router): void {
   const { hopsMax } = router;
   const target = conversation.open.target.split("/").at(-1) ?? "";
   if (hopsMax === undefined) {
     throw new FabricError("permission_denied", "this agent passes nothing on", {
       reason: "no-link",
+    });
+  }
+  if (conversation.open.proof === "") {
+    throw new FabricError("unauthenticated", "what is to be passed on does not prove who asks", {
+      reason: "caller",
     });
   }
   const missed: (() => void)[] = [];
@@ -26,7 +34,7 @@ export function passOn(conversation: Conversation, caller: string, router: Route
     const route = await router.route({ agent: target }, undefined);
     route.done("canceled");
     if (canceled) return;
-    const open = { ...conversation.open, target: route.target, caller };
+    const open = { ...conversation.open, target: route.target, caller: "" };
     relayConversation(conversation, route.link, open, { hopsMax, counts: true });
     for (const replay of missed) replay();
   };

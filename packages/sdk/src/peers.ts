@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links to peers: one a pair, used by both sides; dialled when first needed, given up when idle.
-import { checkIdentity } from "@fairlead/fabric/check-identity.ts";
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
-import { FabricError } from "@fairlead/fabric/errors.ts";
 import { Link, type Identity, type LinkOptions } from "@fairlead/fabric/link.ts";
-import { checkTicket } from "@fairlead/fabric/ticket.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import type { Credentials } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
 
 /** How long a peer that could not be dialled is reached through the node before it is dialled again. */
@@ -14,10 +12,8 @@ const AVOID_MS = 10_000;
 
 export interface PeersOptions {
   readonly environment: Environment;
-  /** Who this agent is; its ticket changes when it joins again. */
-  readonly self: () => Identity;
-  /** Key of the scope; undefined until joined. */
-  readonly key: () => string | undefined;
+  readonly self: Identity;
+  readonly credentials: Credentials;
   readonly accept: (conversation: Conversation, link: Link) => void;
   /** Options of every link, for measuring. */
   readonly link?: Pick<LinkOptions, "compress" | "batching" | "windowBytes">;
@@ -57,7 +53,7 @@ export class Peers {
 
   /** Takes a peer that dialled. */
   accept(transport: Transport): void {
-    const link = this.#open(transport, false);
+    const link = this.#open(transport);
     link.ready.then(
       ({ id }) => this.#keep(id, link),
       () => undefined,
@@ -81,7 +77,7 @@ export class Peers {
   async #dial(record: AgentRecord): Promise<Link | undefined> {
     for (const address of record.addresses) {
       try {
-        const link = this.#open(await this.#options.environment.dialPeer(address), true);
+        const link = this.#open(await this.#options.environment.dialPeer(address), record.id);
         const { id } = await link.ready;
         if (id === record.id) return this.#keep(id, link);
         link.close();
@@ -93,18 +89,15 @@ export class Peers {
     return undefined;
   }
 
-  #open(transport: Transport, dialled: boolean): Link {
+  /** `dialled`: id of the peer that is to be there; undefined for one that dialled. */
+  #open(transport: Transport, dialled?: string): Link {
+    const { self, credentials } = this.#options;
     return new Link({
       transport,
-      dialled,
-      self: this.#options.self(),
-      admit: (hello) => {
-        const key = this.#options.key();
-        if (key === undefined)
-          throw new FabricError("unavailable", "this agent has not joined yet");
-        checkIdentity(hello);
-        checkTicket(key, hello);
-      },
+      dialled: dialled !== undefined,
+      self,
+      admit: (hello) => credentials.check(hello),
+      show: (peer) => credentials.show(dialled ?? peer?.id ?? ""),
       accept: this.#options.accept,
       onClosed: (closed) => {
         for (const [id, link] of this.#links) if (link === closed) this.#links.delete(id);

@@ -7,8 +7,8 @@ import type { SubjectIndex } from "@fairlead/fabric/subject-index.ts";
 import { SUBSCRIPTIONS_MAX } from "@fairlead/protocol/names.ts";
 import { findPatternFault } from "@fairlead/protocol/subjects.ts";
 import type { SubscribeOptions } from "./agent-options.ts";
+import type { Caller } from "./credentials.ts";
 import { Message, type MessageHandler } from "./messages.ts";
-import type { Caller } from "./serving.ts";
 import { validate, type StandardSchema } from "./standard-schema.ts";
 
 export interface DirectSubscription {

@@ -38,6 +38,8 @@ export interface Route {
   readonly link: Link;
   /** What to write into the opening: empty for the peer itself, else who is to be reached through it. */
   readonly target: string;
+  /** Proof of who asks, for a method that is passed on by members of the topology; else empty. */
+  prove(method: string): string;
   /** When a second instance is to be asked, if that does no harm; undefined: never. */
   readonly hedgeAfterMs: number | undefined;
   /** What may be repeated; undefined where there is nobody to choose from. */
@@ -55,6 +57,8 @@ export interface RouterOptions {
   readonly directory: Registry;
   readonly peers: Peers;
   readonly nodeLink: (signal?: AbortSignal) => Promise<Link>;
+  /** Proves to an agent, by id, who asks for a method. */
+  readonly prove: (target: string, method: string) => string;
   readonly random: () => number;
 }
 
@@ -185,13 +189,15 @@ export class Router {
   async #findWay(
     record: AgentRecord,
     signal: AbortSignal | undefined,
-  ): Promise<Pick<Route, "link" | "target">> {
+  ): Promise<Pick<Route, "link" | "target" | "prove">> {
     const next = this.#nextTo(record);
     const direct = this.#options.peers.get(next.id) ?? (await this.#options.peers.reach(next));
     const link = direct ?? (await this.#options.nodeLink(signal));
     const passed = next === record ? [] : [record.id];
     const way = direct === undefined ? [next.id, ...passed] : passed;
-    return { link, target: way.join("/") };
+    const prove = (method: string): string =>
+      next === record ? "" : this.#options.prove(record.id, method);
+    return { link, target: way.join("/"), prove };
   }
 
   /** Follows a topology; undefined: this agent may send to anyone. */

@@ -28,13 +28,14 @@ export {
   type Method,
   type Methods,
 } from "./contract.ts";
+export type { Caller } from "./credentials.ts";
 export type { Duration } from "./duration.ts";
 export { join, type JoinOptions } from "./join.ts";
 export { Message, type MessageHandler } from "./messages.ts";
 export type { Published, PublishOptions } from "./publishing.ts";
 export type { SessionStatus } from "./node-session.ts";
 export type { Handlers } from "./serve.ts";
-export type { CallContext, Caller } from "./serving.ts";
+export type { CallContext } from "./serving.ts";
 export type { StandardSchema } from "./standard-schema.ts";
 export { FabricError, type FabricCode } from "@fairlead/fabric/errors.ts";
 export type { ContainerView, ListContainersRequest } from "@fairlead/protocol/fabric.ts";

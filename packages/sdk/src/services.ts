@@ -5,15 +5,10 @@ import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { ServedContract } from "@fairlead/protocol/agent.ts";
 import type { Served, ServeOptions } from "./agent-options.ts";
 import type { Contract, Methods } from "./contract.ts";
+import type { Caller } from "./credentials.ts";
 import { toMs } from "./duration.ts";
 import { bindHandlers, type Handlers } from "./serve.ts";
-import {
-  answerConversation,
-  settleWithin,
-  Turnstile,
-  type Caller,
-  type ServedMethod,
-} from "./serving.ts";
+import { answerConversation, settleWithin, Turnstile, type ServedMethod } from "./serving.ts";
 import type { Tracing } from "./tracing.ts";
 
 const CONCURRENCY = 64;

@@ -2,15 +2,10 @@
 // What this agent answers: methods by name, with a bound on how many run at once and how many wait.
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import type { Headers, Hello } from "@fairlead/fabric/frame.ts";
+import type { Headers } from "@fairlead/fabric/frame.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
+import type { Caller } from "./credentials.ts";
 import { ItemSender } from "./exchange.ts";
-
-/** Who asks. */
-export interface Caller {
-  readonly scope: string;
-  readonly name: string;
-}
 
 /** What a handler knows of the call that it answers. */
 export interface CallContext {
@@ -134,13 +129,6 @@ export async function answerConversation(
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Who asks: a peer is who it showed to be; a node, or a member that passes something on, says for whom it speaks. */
-export function findCaller(named: string, peer: Hello): Caller {
-  if (peer.scope !== "" && named === "") return { scope: peer.scope, name: peer.name };
-  const cut = named.indexOf("/");
-  return { scope: named.slice(0, cut), name: named.slice(cut + 1) };
 }
 
 /** Resolves when the work is done, at the latest after `timeoutMs`. */

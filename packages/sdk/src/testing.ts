@@ -8,7 +8,7 @@ import type { LogClock } from "@fairlead/fabric/log/message-log.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import { createMemoryTransports } from "@fairlead/fabric/memory-transport.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { createRouteBoard, type RouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import { Agent } from "./agent.ts";
 import type { AgentOptions } from "./agent-options.ts";
@@ -21,6 +21,8 @@ export interface TestFabric extends AsyncDisposable {
   cut(): void;
   /** A bare way to the node, or to an agent at an address of its record: for tests that speak the protocol themselves. */
   dial(address?: string): Promise<Transport>;
+  /** Where members of topologies may send. */
+  readonly routes: RouteBoard;
 }
 
 const CLOCK: LogClock = {
@@ -32,9 +34,10 @@ const CLOCK: LogClock = {
 /** Makes a node with a log and a network in memory. Its agents leave when it is disposed. */
 export function createTestFabric(): TestFabric {
   const log = openLog({ kind: "memory" }, { clock: CLOCK });
+  const routes = createRouteBoard();
   const hub = createHub({
     registry: createRegistry(),
-    routes: createRouteBoard(),
+    routes,
     node: { id: "test-node", name: "test" },
     nowMs: Date.now,
     keyOf: (scope) => `key of ${scope}`,
@@ -80,6 +83,7 @@ export function createTestFabric(): TestFabric {
   }
   return {
     dial,
+    routes,
     async join({ direct = true, ...options }) {
       const agent = await Agent.start(createEnvironment(direct), options);
       agents.add(agent);
