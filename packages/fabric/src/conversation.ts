@@ -71,7 +71,10 @@ export class Conversation {
   handlers: ConversationHandlers = NO_HANDLERS;
   readonly #link: ConversationLink;
   readonly #windowBytes: number;
+  /** Bytes that this end may still send. */
   #creditBytes: number;
+  /** Bytes that the peer may still send: one item may go beyond. */
+  #allowedBytes: number;
   #owedBytes = 0;
   #over = false;
   #said = false;
@@ -92,6 +95,7 @@ export class Conversation {
     this.first = frame.payload;
     this.#windowBytes = window.ownBytes;
     this.#creditBytes = window.peerBytes;
+    this.#allowedBytes = window.ownBytes;
     this.#said = opened && !frame.open.streams;
   }
 
@@ -129,9 +133,11 @@ export class Conversation {
     this.#owedBytes = 0;
   }
 
-  /** Gives the peer credit; for relays, which pass on what the far end gives. */
+  /** Gives the peer credit for so many bytes more. */
   grant(bytes: number): void {
-    if (!this.#over) this.#link.add(makeFrame(KIND.credit, this.id, { credit: bytes }));
+    if (this.#over) return;
+    this.#allowedBytes += bytes;
+    this.#link.add(makeFrame(KIND.credit, this.id, { credit: bytes }));
   }
 
   /** The opener: no more items. The other end: the conversation is over, with an optional last item. */
@@ -160,7 +166,7 @@ export class Conversation {
   receive(frame: Frame): void {
     const { kind, payload } = frame;
     if (kind === KIND.item) {
-      if (!this.#heard) this.handlers.onItem(payload ?? EMPTY, frame.headers);
+      if (!this.#heard) this.#take(payload ?? EMPTY, frame.headers);
     } else if (kind === KIND.credit) {
       const starved = this.#creditBytes <= 0;
       this.#creditBytes += frame.credit;
@@ -184,6 +190,23 @@ export class Conversation {
   abandon(error: FabricError): void {
     if (this.#over) return;
     this.#over = true;
+    if (this.opened) this.handlers.onEnd(toStatus(error), undefined, undefined);
+    else this.handlers.onCancel(error);
+  }
+
+  /** An item costs credit before anybody sees it; a peer that spends what it does not have is not heard any more. */
+  #take(payload: Uint8Array, headers: Headers | undefined): void {
+    if (this.#allowedBytes > 0) {
+      this.#allowedBytes -= payload.length + ITEM_COST;
+      this.handlers.onItem(payload, headers);
+      return;
+    }
+    const error = new FabricError("resource_exhausted", "the peer sends more than it has credit", {
+      reason: "credit",
+      retryable: false,
+      facts: { window: String(this.#windowBytes) },
+    });
+    this.fail(error);
     if (this.opened) this.handlers.onEnd(toStatus(error), undefined, undefined);
     else this.handlers.onCancel(error);
   }

@@ -60,8 +60,8 @@ class Pipe {
 
 /**
  * Joins the conversation `from`, which a peer opened, to a new one over `link`. A node that hands it to the agent it is for
- * does not count; whoever passes it on does. Throws `aborted` with reason `hop-limit` when it
- * has passed too many nodes, `unavailable` when the link is closed.
+ * does not count; whoever passes it on does. Throws `failed_precondition` with reason `hop-limit`
+ * when it was passed on too often, `unavailable` when the link is closed.
  */
 export function relayConversation(
   from: Conversation,

@@ -2,10 +2,15 @@
 // What a fabric bears: slow readers, payloads that are too large, very many subjects, patterns that are none.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import type { Status } from "@fairlead/fabric/frame.ts";
+import type { Link } from "@fairlead/fabric/link.ts";
 import { SUBSCRIPTIONS_MAX } from "@fairlead/protocol/names.ts";
 import type { Agent } from "./agent.ts";
 import type { FabricUnderTest } from "./fabric-conformance.ts";
+import { joinAs, linkAs, RECORD } from "./linked-by-hand.ts";
+import { nodeMethod } from "./node-session.ts";
 
 const MIB = 1024 * 1024;
 const SUBJECTS = 10_000;
@@ -63,6 +68,48 @@ export function testHostile(name: string, open: () => Promise<FabricUnderTest>):
       assert.equal(slowCount, 1);
       release.resolve();
       await stuck;
+    });
+
+    test("a sender that ignores credit is cut off, and what it sent is bounded", async () => {
+      await using fabric = await open();
+      const reader = await fabric.join({ name: "reader" });
+      const release = Promise.withResolvers<void>();
+      reader.hear("stuck", () => release.promise);
+      const payload = Buffer.from(JSON.stringify("x".repeat(100_000)));
+      const cut = Promise.withResolvers<FabricError>();
+      const flood = (conversation: Conversation, link: Link): void => {
+        conversation.handlers = { ...conversation.handlers, onCancel: cut.resolve };
+        for (let sentBytes = 0; sentBytes < 8 * MIB; sentBytes += payload.length)
+          link.addItem(conversation.id, payload);
+      };
+      const link = await linkAs(fabric, { id: "rude.1", name: "rude" }, { accept: flood });
+      await joinAs(link, RECORD);
+      await awaitReach(reader, "stuck", 1);
+      const emit = { ...nodeMethod("$emit", true), target: "reader" };
+      const rude = link.open(emit, { headers: { subject: "stuck" } });
+      const ended = Promise.withResolvers<Status>();
+      rude.handlers = {
+        onItem: () => undefined,
+        onEnd: ended.resolve,
+        onCancel: () => undefined,
+        onRoom: () => undefined,
+      };
+      flood(rude, link);
+      assert.equal((await ended.promise).reason, "credit");
+      let readBytes = 0;
+      const items = reader.stream("rude", "any/thing", {});
+      await items.next();
+      // The reader takes nothing more until the sender has been cut off.
+      await cut.promise;
+      await assert.rejects(
+        async () => {
+          for await (const item of items) readBytes += String(item).length;
+        },
+        { reason: "credit" },
+      );
+      assert.ok(readBytes <= 3 * MIB, `${readBytes} bytes were kept for a reader`);
+      release.resolve();
+      link.close();
     });
 
     test("a payload of 64 MiB is refused with the limit, and the next one goes through", async () => {

@@ -2,74 +2,21 @@
 // Who is who in a fabric: nobody takes another's name, calls or voice.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { toError } from "@fairlead/fabric/conversation.ts";
 import type { Open } from "@fairlead/fabric/frame.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
-import { Link } from "@fairlead/fabric/link.ts";
+import type { Link } from "@fairlead/fabric/link.ts";
 import { createSigner } from "@fairlead/fabric/signer.ts";
 import { issueTicket, proveCaller, showTicket, vouchForCaller } from "@fairlead/fabric/ticket.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
-import type { JoinAnswer, JoinRequest, Routes } from "@fairlead/protocol/fabric.ts";
+import type { Routes } from "@fairlead/protocol/fabric.ts";
 import { z } from "zod";
 import { contract, rpc } from "./contract.ts";
 import { callOnce } from "./exchange.ts";
 import type { FabricUnderTest } from "./fabric-conformance.ts";
+import { joinAs, linkAs, RECORD } from "./linked-by-hand.ts";
 import { nodeMethod } from "./node-session.ts";
 
 const vault = contract("vault", "1.0.0", { open: rpc({ in: z.object({}), out: z.string() }) });
-
-const RECORD: JoinRequest = {
-  kind: "agent",
-  addresses: [],
-  contracts: [{ name: "vault", version: "1.0.0", methods: ["open"] }],
-  skills: [],
-  subscriptions: [],
-  version: "1.0.0",
-  tags: {},
-  locality: {},
-  load: 0,
-  draining: false,
-  healthy: true,
-  ttlMs: 5_000,
-};
-
-interface Who {
-  readonly id: string;
-  readonly name: string;
-  readonly scope?: string;
-}
-
-interface Way {
-  /** Address of the agent to dial; the node by default. */
-  readonly to?: string;
-  readonly ticket?: string;
-}
-
-/** A link as somebody would make it who writes the protocol by hand; answers every call with its name. */
-async function linkAs(fabric: FabricUnderTest, who: Who, way: Way = {}): Promise<Link> {
-  const { id, name, scope = "default" } = who;
-  const link = new Link({
-    transport: await fabric.dial(way.to),
-    dialled: true,
-    self: { id, name, scope, ...(way.ticket === undefined ? {} : { ticket: way.ticket }) },
-    accept: (conversation) => conversation.end(encodeJson(name)),
-  });
-  await link.ready;
-  return link;
-}
-
-/** Resolves with what the node answered. Rejects with why it did not take it. */
-function joinAs(link: Link, record: JoinRequest): Promise<JoinAnswer> {
-  const joining = link.open(nodeMethod("$node/join", true), { payload: encodeJson(record) });
-  return new Promise((resolve, reject) => {
-    joining.handlers = {
-      onItem: (item) => resolve(decodeJson(item) as JoinAnswer),
-      onEnd: (status) => reject(toError(status)),
-      onCancel: reject,
-      onRoom: () => undefined,
-    };
-  });
-}
 
 /** Who the vault says has asked. */
 async function ask(link: Link, open: Partial<Open>): Promise<unknown> {
