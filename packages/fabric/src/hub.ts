@@ -129,7 +129,9 @@ function watchRegistry(
   send();
 }
 
-function omitKey({ key: _, ...said }: JoinRequest): Omit<JoinRequest, "key"> {
+function omitKey(request: JoinRequest): Omit<JoinRequest, "key"> {
+  const said = { ...request };
+  delete said.key;
   return said;
 }
 
