@@ -45,6 +45,7 @@ export function makeAnyFrame(below: Below): Frame {
             hops: number(),
             idempotent: has(),
             streams: has(),
+            proof: word(),
           },
         }
       : {}),

@@ -22,7 +22,8 @@ import type { FuzzRun, FuzzTarget } from "./target.ts";
 const PEERS = 6;
 /** What the log may hold; more is refused. */
 const LOG_BYTES_MAX = 1_048_576;
-const TARGETS = ["", "", "web", "api", "p0", "p1/p2", "nobody"] as const;
+const TARGETS = ["", "", "web", "api", "web.0", "web.1/api.2", "nobody"] as const;
+const PROOFS = ["", "", "web.0//x", "web.0/a.b/c"] as const;
 const METHODS = [
   "$node/join",
   "$node/join",
@@ -60,13 +61,11 @@ const PAYLOADS = [
 
 /** The far end of one link: the fuzz sends through it, and what the hub says has to be a batch. */
 class Peer {
-  readonly id: string;
   over = false;
   #receiver: TransportReceiver | undefined;
   readonly transport: Transport;
 
-  constructor(id: string) {
-    this.id = id;
+  constructor() {
     this.transport = {
       peerAddress: "fuzz",
       local: true,
@@ -108,7 +107,7 @@ function makeFitting(below: Below): Frame {
       caller: "",
       hops: below(12),
     };
-    const rest = { idempotent: false, streams: below(4) !== 0 };
+    const rest = { idempotent: false, streams: below(4) !== 0, proof: pickOne(PROOFS, below) };
     return makeFrame(KIND.open, conversation, {
       open: { ...open, ...rest },
       payload,
@@ -149,13 +148,13 @@ function open(seed: number): FuzzRun {
   const peers: Peer[] = [];
 
   function connect(slot: number): Peer {
-    const peer = new Peer(`p${slot}`);
+    const peer = new Peer();
     peers[slot] = peer;
     hub.accept(peer.transport);
+    const hello = makeHello(below, "web.0");
+    const id = `${hello.name}.${slot}`;
     if (below(20) !== 0)
-      peer.send(
-        makeFrame(KIND.hello, 0, { hello: makeHello(below, below(9) === 0 ? "p0" : peer.id) }),
-      );
+      peer.send(makeFrame(KIND.hello, 0, { hello: below(9) === 0 ? hello : { ...hello, id } }));
     return peer;
   }
 

@@ -42,10 +42,10 @@ function openNode(methods: ReadonlyMap<string, HubMethod> = new Map()) {
     pick: ([first]) => first,
     routes: createRouteBoard(),
   });
-  async function enter(id: string, payloadBytesMax: number): Promise<Link> {
+  async function enter(name: string, payloadBytesMax: number): Promise<Link> {
     const [near, far] = createMemoryTransports();
     hub.accept(far);
-    const self = { id, name: id, scope: "shop" };
+    const self = { id: `${name}.1`, name, scope: "shop" };
     const accept = (): void => undefined;
     const link = new Link({ transport: near, dialled: true, self, accept, payloadBytesMax });
     await link.ready;
@@ -62,6 +62,7 @@ const toNode = (method: string): Open => ({
   hops: 0,
   idempotent: false,
   streams: true,
+  proof: "",
 });
 
 /** Resolves with the status that the conversation ends with. */
