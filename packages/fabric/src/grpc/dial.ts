@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dials a peer: one HTTP/2 connection, one gRPC stream on it.
-import {
-  connect as connectHttp2,
-  type ClientHttp2Session,
-  type IncomingHttpHeaders,
-} from "node:http2";
+import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import {
   checkServerIdentity,
@@ -13,15 +9,15 @@ import {
   type PeerCertificate,
 } from "node:tls";
 import { readSpiffeId } from "@fairlead/fabric/certificate.ts";
-import { codeOfNumber, FabricError } from "@fairlead/fabric/errors.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import { isLocalAddress } from "./address.ts";
+import { beginCall, watchEnd } from "./client-call.ts";
 import { createGrpcTransport } from "./grpc-transport.ts";
 import type { TlsMaterial } from "./tls-files.ts";
 import { SETTINGS, watchSession } from "./session-options.ts";
 
 const LINK_PATH = "/fairlead.fabric.v1.Fabric/Link";
-const HTTP_OK = 200;
 
 export interface DialOptions {
   /** `host:port`, `[v6]:port` or `unix:/path`. */
@@ -30,23 +26,6 @@ export interface DialOptions {
   readonly keepaliveMs?: number;
   /** Mutual TLS when given. */
   readonly tls?: TlsMaterial;
-}
-
-/** The error of a response's or trailers' gRPC status; undefined for OK. */
-export function readGrpcStatus(headers: IncomingHttpHeaders): FabricError | undefined {
-  const number = Number(headers["grpc-status"] ?? 0);
-  if (number === 0) return undefined;
-  const text = String(headers["grpc-message"] ?? "");
-  let message = text;
-  try {
-    message = decodeURIComponent(text);
-  } catch {
-    // A peer that does not encode is shown as it is.
-  }
-  return new FabricError(
-    codeOfNumber(number),
-    message || `the peer answered with status ${number}`,
-  );
 }
 
 /** Whoever has a SPIFFE id is held to it by its Hello; others have to be who the address names. */
@@ -88,7 +67,8 @@ interface Opened {
   readonly peerId: string | undefined;
 }
 
-function openSession(options: DialOptions): Promise<Opened> {
+/** Connects. Throws `unavailable` when the peer cannot be reached in time. */
+export function openSession(options: DialOptions): Promise<Opened> {
   const { address, timeoutMs = 5_000 } = options;
   return new Promise((resolve, reject) => {
     const socket = openSocket(options);
@@ -117,13 +97,7 @@ function openSession(options: DialOptions): Promise<Opened> {
 export async function dial(options: DialOptions): Promise<Transport> {
   const { session, peerId } = await openSession(options);
   watchSession(session, { keepaliveMs: options.keepaliveMs ?? 10_000, timeoutMs: 5_000 });
-  const stream = session.request({
-    ":method": "POST",
-    ":path": LINK_PATH,
-    "content-type": "application/grpc+proto",
-    te: "trailers",
-    "user-agent": "fairlead/0.1",
-  });
+  const stream = beginCall(session, LINK_PATH);
   const transport = createGrpcTransport({
     stream,
     peerAddress: options.address,
@@ -138,27 +112,10 @@ export async function dial(options: DialOptions): Promise<Transport> {
       cause,
     });
   });
-  stream.on("response", (headers) => {
-    if (headers[":status"] !== HTTP_OK)
-      failure ??= new FabricError(
-        "unavailable",
-        `the peer answered with HTTP ${headers[":status"]}`,
-      );
-    else failure ??= readGrpcStatus(headers);
-  });
-  stream.on("trailers", (headers) => (failure ??= readGrpcStatus(headers)));
-  stream.on("error", (cause: Error) => {
-    failure ??= new FabricError("unavailable", `lost ${options.address}: ${cause.message}`, {
-      cause,
-    });
-  });
-  // The peer has closed the link in order: nothing more comes, and nobody reads what would be sent.
-  stream.on("end", () => {
-    transport.end(failure);
+  watchEnd(stream, options.address, ({ error }) => {
+    transport.end(failure ?? error);
+    // Nothing more comes, and nobody reads what would be sent.
     stream.end();
-  });
-  stream.on("close", () => {
-    transport.end(failure);
     session.close();
   });
   return transport;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The health protocol of gRPC, so that any gRPC client can ask whether this end serves
 // (https://github.com/grpc/grpc/blob/master/doc/health-checking.md).
-import type { ServerHttp2Stream } from "node:http2";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { WireReader } from "@fairlead/fabric/wire.ts";
-import { Deframer, writePrefix } from "./deframer.ts";
-import { refuseStream, type GrpcMethod } from "./listen.ts";
+import {
+  createMethod,
+  type CallHandlers,
+  type GrpcMethod,
+  type ServerCall,
+} from "./server-call.ts";
 
 export type Health = "serving" | "not-serving" | "service-unknown";
 
@@ -17,11 +20,7 @@ const NUMBERS: Readonly<Record<Health, number>> = {
 const REQUEST_BYTES_MAX = 4_096;
 const TAG_SERVICE = 0x0a;
 
-function encodeAnswer(health: Health): Buffer {
-  const bytes = Buffer.from([0, 0, 0, 0, 0, 0x08, NUMBERS[health]]);
-  writePrefix(bytes, bytes.length - 5);
-  return bytes;
-}
+const encodeAnswer = (health: Health): Buffer => Buffer.from([0x08, NUMBERS[health]]);
 
 function readService(message: Buffer): string {
   const reader = new WireReader(message);
@@ -34,59 +33,42 @@ function readService(message: Buffer): string {
   return service;
 }
 
-/** Calls `answer` with the service that is asked for. */
-function onRequest(stream: ServerHttp2Stream, answer: (service: string) => void): void {
-  const deframer = new Deframer(REQUEST_BYTES_MAX, (message) => answer(readService(message)));
-  stream.on("data", (chunk: Buffer) => {
-    try {
-      deframer.push(chunk);
-    } catch (thrown) {
-      refuseStream(stream, FabricError.from(thrown, "internal"));
-    }
-  });
-}
-
-function respond(stream: ServerHttp2Stream): void {
-  stream.respond(
-    { ":status": 200, "content-type": "application/grpc+proto" },
-    { waitForTrailers: true },
-  );
-  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
-}
-
 /** Makes `Check` and `Watch`; `ask` knows how a service is, "" being the whole. */
 export function createHealthMethods(
   ask: (service: string) => Health,
   onChange?: (listener: () => void) => () => void,
 ): ReadonlyMap<string, GrpcMethod> {
-  function check(stream: ServerHttp2Stream): void {
-    onRequest(stream, (service) => {
+  const check = (call: ServerCall): CallHandlers => ({
+    onMessage(message) {
+      const service = readService(message);
       const health = ask(service);
-      if (health === "service-unknown") {
-        refuseStream(stream, new FabricError("not_found", `there is no service "${service}"`));
-        return;
-      }
-      respond(stream);
-      stream.end(encodeAnswer(health));
-    });
-  }
-  function watch(stream: ServerHttp2Stream): void {
-    onRequest(stream, (service) => {
-      respond(stream);
-      let last: Health | undefined;
-      const tell = (): void => {
-        const health = ask(service);
-        if (health === last || stream.destroyed) return;
-        last = health;
-        stream.write(encodeAnswer(health));
-      };
-      tell();
-      const stop = onChange?.(tell);
-      stream.once("close", () => stop?.());
-    });
-  }
+      if (health === "service-unknown")
+        throw new FabricError("not_found", `there is no service "${service}"`);
+      call.send(encodeAnswer(health));
+      call.end();
+    },
+  });
+  const watch = (call: ServerCall): CallHandlers => {
+    let stop: (() => void) | undefined;
+    return {
+      onMessage(message) {
+        if (stop !== undefined)
+          throw new FabricError("invalid_argument", "one service is asked for");
+        const service = readService(message);
+        let last: Health | undefined;
+        const tell = (): void => {
+          const health = ask(service);
+          if (health !== last) call.send(encodeAnswer(health));
+          last = health;
+        };
+        stop = onChange?.(tell) ?? (() => undefined);
+        tell();
+      },
+      onCancel: () => stop?.(),
+    };
+  };
   return new Map([
-    ["/grpc.health.v1.Health/Check", check],
-    ["/grpc.health.v1.Health/Watch", watch],
+    ["/grpc.health.v1.Health/Check", createMethod(REQUEST_BYTES_MAX, check)],
+    ["/grpc.health.v1.Health/Watch", createMethod(REQUEST_BYTES_MAX, watch)],
   ]);
 }

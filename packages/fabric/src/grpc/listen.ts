@@ -12,17 +12,16 @@ import {
 import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
 import { readSpiffeId } from "@fairlead/fabric/certificate.ts";
-import { FabricError, numberOfCode } from "@fairlead/fabric/errors.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import { isLocalAddress } from "./address.ts";
 import { createGrpcTransport } from "./grpc-transport.ts";
+import { writeGrpcStatus } from "./grpc-status.ts";
+import type { GrpcMethod } from "./server-call.ts";
 import type { TlsSource } from "./tls-files.ts";
 import { SETTINGS, watchSession } from "./session-options.ts";
 
 const LINK_PATH = "/fairlead.fabric.v1.Fabric/Link";
-
-/** Answers a gRPC stream of one method; owns it. */
-export type GrpcMethod = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 export interface ListenOptions {
   /** `{ path }` for a unix socket; port 0 takes a free one. */
@@ -41,14 +40,13 @@ export interface Listener extends AsyncDisposable {
 }
 
 /** Ends a stream with a gRPC status and no message. */
-export function refuseStream(stream: ServerHttp2Stream, error: FabricError): void {
+function refuseStream(stream: ServerHttp2Stream, error: FabricError): void {
   if (stream.destroyed || stream.headersSent) return;
   stream.respond(
     {
       ":status": 200,
       "content-type": "application/grpc+proto",
-      "grpc-status": String(numberOfCode(error.code)),
-      "grpc-message": encodeURIComponent(error.message),
+      ...writeGrpcStatus(error),
     },
     { endStream: true },
   );
@@ -78,7 +76,7 @@ function acceptLink(stream: ServerHttp2Stream, onTransport: (transport: Transpor
   const { remoteAddress, remotePort } = socket ?? {};
   const peerAddress = remoteAddress === undefined ? "unix:" : `${remoteAddress}:${remotePort ?? 0}`;
   let failure: FabricError | undefined;
-  let trailer = { "grpc-status": "0", "grpc-message": "" };
+  let trailer = writeGrpcStatus(undefined);
   const transport = createGrpcTransport({
     stream,
     peerAddress,
@@ -86,10 +84,7 @@ function acceptLink(stream: ServerHttp2Stream, onTransport: (transport: Transpor
     local: isLocalAddress(peerAddress),
     onClose: () => stream.end(),
     onDestroy(error) {
-      trailer = {
-        "grpc-status": String(numberOfCode(error.code)),
-        "grpc-message": encodeURIComponent(error.message),
-      };
+      trailer = writeGrpcStatus(error);
       // What the peer is told has to leave before the stream is closed; a peer that does not read is cut off.
       stream.end();
       const session = stream.session;
