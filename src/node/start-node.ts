@@ -61,6 +61,10 @@ export interface RunningNode extends AsyncDisposable {
 }
 
 const HEAL_WIDTH = 16;
+/** Acts take less, but for pulls, long grace times, and what hangs. */
+const SLOW_ACT_MS = 5_000;
+/** So many acts may run besides those that hang. */
+const SPARE_ACTS = 4;
 
 const GAP_KEY = "node/engine-gap";
 
@@ -229,6 +233,15 @@ async function prepareDirectories(settings: NodeParts["settings"]): Promise<void
   await mkdir(dirname(settings.socket), { recursive: true, mode: 0o755 });
 }
 
+/** How many acts may run at once, those that hang aside. */
+function createWidths(settings: Settings, clock: Clock) {
+  const acting = { clock, slowMs: SLOW_ACT_MS, spare: SPARE_ACTS };
+  return {
+    bulk: createLimiter(settings.engine.parallelism, acting),
+    heal: createLimiter(HEAL_WIDTH, acting),
+  };
+}
+
 /** Starts a node; it runs until disposed. Throws what its rooms throw: the store's, the API's. */
 export async function startNode(parts: NodeParts): Promise<RunningNode> {
   const { settings, clock, random, logger } = parts;
@@ -257,8 +270,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       evidence: createEvidence(engine, board),
       clock,
       logger,
-      bulk: createLimiter(settings.engine.parallelism),
-      heal: createLimiter(HEAL_WIDTH),
+      ...createWidths(settings, clock),
       onPass: (loop) => views.publishSoon(loop.desired.intent.scope),
       startedAtMs,
     });

@@ -15,7 +15,8 @@ import { engineErrors } from "#engine/errors.ts";
 import { convertFailure, convertRefusal } from "./convert-error.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-const SOCKETS_MAX = 64;
+/** More than acts and readings together ever ask at once, also while some of them hang. */
+const SOCKETS_MAX = 512;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 const API_OLDEST = [1, 41] as const;
 /** The newest that Fairlead was written against; a newer engine is spoken to in this one. */
