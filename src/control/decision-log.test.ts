@@ -160,3 +160,19 @@ test("writes without a decision wait as one when there are many", async () => {
   assert.ok(after.revision - revision <= 4, "no more transactions than may wait");
   assert.equal(log.loss, undefined);
 });
+
+test("what a node left pending ends as interrupted, at the time at which the next one found it", async () => {
+  const { log, begin, clock, store } = await openLog();
+  const { id, startedAtMs } = await begin("a");
+  await log.finish(await begin("b"), { outcome: "done" });
+  await clock.advance(700);
+  const next = createDecisionLog({ store, clock, random: () => 0, logger: silentLogger });
+  assert.equal(await next.recover(), 1);
+  const found = await next.get(id);
+  assert.deepEqual(
+    [found?.outcome, found?.finishedAtMs, found?.durationMs],
+    ["interrupted", clock.nowMs(), clock.nowMs() - startedAtMs],
+  );
+  assert.deepEqual(await next.list({ ...QUERY, outcome: "pending" }), []);
+  assert.equal(await next.recover(), 0);
+});

@@ -129,6 +129,11 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
     return decision;
   };
 
+  function timeEnd({ startedAtMs }: Decision): Pick<Decision, "finishedAtMs" | "durationMs"> {
+    const finishedAtMs = clock.nowMs();
+    return { finishedAtMs, durationMs: Math.max(0, finishedAtMs - startedAtMs) };
+  }
+
   /** Decisions that wait for the store, newest first. */
   function listWaiting(before: string | undefined): Decision[] {
     const values = [...queue.readWaiting(PREFIX).values()] as (Decision | undefined)[];
@@ -188,9 +193,7 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
       return tell(decision);
     },
     async finish(decision, end) {
-      const finishedAtMs = clock.nowMs();
-      const durationMs = Math.max(0, finishedAtMs - decision.startedAtMs);
-      const finished: Decision = { ...decision, finishedAtMs, durationMs, ...end };
+      const finished: Decision = { ...decision, ...timeEnd(decision), ...end };
       await queue.write([
         { kind: "put", key: decisionKey(decision.id), value: finished },
         { kind: "delete", key: pendingKey(decision.id) },
@@ -212,11 +215,9 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
         if (entry !== undefined) {
           const decision = entry.value as Decision;
           const result = "the node ended before it knew the outcome; the loop has looked again";
-          operations.push({
-            kind: "put",
-            key: entry.key,
-            value: { ...decision, outcome: "interrupted", result },
-          });
+          // Nobody knows when the act ended: it was at an end by now.
+          const end = { ...timeEnd(decision), outcome: "interrupted" as const, result };
+          operations.push({ kind: "put", key: entry.key, value: { ...decision, ...end } });
         }
         await queue.write(operations);
       }
