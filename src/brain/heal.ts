@@ -151,9 +151,10 @@ export function planHeal(patient: Patient, failed: Failed): void {
   }
   const slotMemory = memory.slots[String(slot)] ?? EMPTY_SLOT_MEMORY;
   const budget = readBudget(service, slotMemory, pass.nowMs, failed.runMs);
-  const { attemptsMax = 0, policy } = service.restart;
-  if (policy === "on-failure" && attemptsMax > 0 && budget.consecutive >= attemptsMax) {
-    wait(patient, "failed", `${failed.trigger.detail}; on-failure:${attemptsMax} is used up`);
+  const { attemptsMax = 0 } = service.restart;
+  if (attemptsMax > 0 && budget.consecutive >= attemptsMax) {
+    const said = `all ${attemptsMax} attempts of the restart policy are used up`;
+    wait(patient, "failed", `${failed.trigger.detail}; ${said}`);
     return;
   }
   if (budget.used >= budget.max) {
