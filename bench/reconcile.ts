@@ -63,6 +63,7 @@ function buildInstance(service: ServiceIntent, slot: number, serial: number): In
     networkFrom: undefined,
     pidFrom: undefined,
     ipcFrom: undefined,
+    anonymousVolumes: [],
     labels: { "io.fairlead.scope": "bench" },
     addresses: { bench_default: "172.18.0.2" },
     ports: [],

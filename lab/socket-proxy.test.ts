@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { callEngine, runContainer } from "./call-engine.ts";
 import { startEngine, type LabEngine } from "./engine.ts";
 import { importBusybox } from "./images.ts";
+import { until } from "./rig.ts";
 import { createSocketProxy, type SocketProxy } from "./socket-proxy.ts";
 
 /** Runs a command in a container through the upgraded connection; resolves with what came back. */
@@ -95,6 +96,20 @@ describe("createSocketProxy()", () => {
     let answered = false;
     const answer = callEngine(proxy, "GET", "/version").then(() => (answered = true));
     await callEngine(proxy, "GET", "/info");
+    assert.equal(answered, false);
+    proxy.release();
+    assert.equal(await answer, true);
+  });
+
+  it("passes muted requests on and holds their answers back until it is released", async () => {
+    proxy.mute((seen) => seen.path === "/volumes/create");
+    let answered = false;
+    const made = callEngine(proxy, "POST", "/volumes/create", { Name: "muted" });
+    const answer = made.then(() => (answered = true));
+    await until("the engine has done it", 10_000, () =>
+      proxy.requests.some(({ path, status }) => path === "/volumes/create" && status === 201),
+    );
+    assert.equal((await callEngine(proxy, "GET", "/volumes/muted")).status, 200);
     assert.equal(answered, false);
     proxy.release();
     assert.equal(await answer, true);

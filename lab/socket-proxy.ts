@@ -27,8 +27,10 @@ export interface SocketProxy extends AsyncDisposable {
   readonly requests: readonly SeenRequest[];
   /** Requests that are neither GET nor HEAD. */
   writes(): readonly SeenRequest[];
-  /** From now on requests that match get no answer until `release`; then they are passed on. */
+  /** From now on requests that match get no answer until `release`; then they are passed on, if the sender still waits. */
   hang(matches: Matches): void;
+  /** From now on requests that match are passed on, and their answers are held back until `release`. */
+  mute(matches: Matches): void;
   /** From now on connections of requests that match are cut without an answer. */
   refuse(matches: Matches): void;
   /** From now on requests that match are passed on after `delayMs`. */
@@ -41,12 +43,17 @@ export interface SocketProxy extends AsyncDisposable {
 /** The faults in force. */
 class Faults {
   #hangs: Matches | undefined;
+  #mutes: Matches | undefined;
   #refuses: Matches | undefined;
   #delays: { matches: Matches; delayMs: number } | undefined;
   #waiting: (() => void)[] = [];
 
   hang(matches: Matches): void {
     this.#hangs = matches;
+  }
+
+  mute(matches: Matches): void {
+    this.#mutes = matches;
   }
 
   refuse(matches: Matches): void {
@@ -58,8 +65,13 @@ class Faults {
   }
 
   release(): void {
-    this.#hangs = this.#refuses = this.#delays = undefined;
+    this.#hangs = this.#mutes = this.#refuses = this.#delays = undefined;
     for (const go of this.#waiting.splice(0)) go();
+  }
+
+  /** Waits as long as the answer has to. */
+  async answer(seen: SeenRequest): Promise<void> {
+    if (this.#mutes?.(seen) === true) await new Promise<void>((go) => this.#waiting.push(go));
   }
 
   /** Waits as long as the request has to; false when it must not be passed on. */
@@ -85,14 +97,19 @@ function pass(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   seen: SeenRequest,
+  faults: Faults,
 ): void {
   const { method, url, headers } = incoming;
-  const sent = request({ socketPath: enginePath, method, path: url, headers }, (answer) => {
-    seen.status = answer.statusCode ?? 0;
-    outgoing.writeHead(seen.status, answer.headers);
+  async function answer(from: IncomingMessage): Promise<void> {
+    seen.status = from.statusCode ?? 0;
+    await faults.answer(seen);
+    outgoing.writeHead(seen.status, from.headers);
     outgoing.flushHeaders();
-    answer.pipe(outgoing);
-    answer.on("error", () => outgoing.destroy());
+    from.pipe(outgoing);
+    from.on("error", () => outgoing.destroy());
+  }
+  const sent = request({ socketPath: enginePath, method, path: url, headers }, (from) => {
+    void answer(from);
   });
   sent.on("error", () => outgoing.destroy());
   outgoing.on("close", () => sent.destroy());
@@ -133,7 +150,9 @@ export async function createSocketProxy(enginePath: string, path: string): Promi
     void faults
       .admit(seen)
       .then((may) =>
-        may ? pass(enginePath, incoming, outgoing, seen) : incoming.socket.destroy(),
+        may && !outgoing.destroyed
+          ? pass(enginePath, incoming, outgoing, seen, faults)
+          : incoming.socket.destroy(),
       );
   });
   server.requestTimeout = 0;
@@ -155,6 +174,7 @@ export async function createSocketProxy(enginePath: string, path: string): Promi
     requests,
     writes: () => requests.filter((seen) => seen.method !== "GET" && seen.method !== "HEAD"),
     hang: (matches) => faults.hang(matches),
+    mute: (matches) => faults.mute(matches),
     refuse: (matches) => faults.refuse(matches),
     delay: (matches, delayMs) => faults.delay(matches, delayMs),
     release: () => faults.release(),

@@ -82,7 +82,7 @@ export function planChange(own: ServicePass, slot: number, old: InstanceFact): v
     keepOld(own, slot, old);
     return;
   }
-  const stopFirst = findStopFirstReason(wanted.spec);
+  const stopFirst = findStopFirstReason(wanted.spec, old);
   const sideBySide = stopFirst === undefined && old.state === "running";
   const short = shortName(service.name, slot);
   actOn(own, {

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import type { Reconciliation } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
-import { isManaged, type ReconcileInput } from "./pass.ts";
+import { isManaged, isUnfinished, type ReconcileInput } from "./pass.ts";
 import { makePlan } from "./plan.ts";
 import { planReconcile } from "./reconcile.ts";
 import { anyOpenInput } from "./testing/open-world.ts";
@@ -98,6 +99,15 @@ function listChanging(input: ReconcileInput): ReadonlySet<string> {
   return new Set(changing.map((service) => service.name));
 }
 
+/** What was never finished is removed, and nothing else is done with it. */
+function checkUnfinished({ facts }: ReconcileInput, { actions }: Reconciliation): void {
+  const unfinished = new Set(facts.instances.filter(isUnfinished).map(({ id }) => id));
+  for (const { act, target = "", successor = "" } of actions) {
+    if (unfinished.has(target)) assert.equal(act, "instance.remove");
+    assert.ok(!unfinished.has(successor));
+  }
+}
+
 describe("the loop, where nothing stands in its way", () => {
   test("arrives at exactly what is wanted, and waits for nothing", () => {
     fc.assert(
@@ -111,7 +121,7 @@ describe("the loop, where nothing stands in its way", () => {
   });
 
   test("arrives when acts are refused and cut off, and instances crash", () => {
-    const fate = fc.constantFrom<Fate>("done", "refused", "cut");
+    const fate = fc.constantFrom<Fate>("done", "refused", "cut", "unfinished");
     const crashes = fc.array(fc.record({ round: fc.nat(20), index: fc.nat(20) }), { maxLength: 8 });
     fc.assert(
       fc.property(
@@ -122,6 +132,7 @@ describe("the loop, where nothing stands in its way", () => {
           let done = 0;
           const { input: end } = runWorld(input, {
             roundsMax: 1_000,
+            inspect: checkUnfinished,
             fateOf: () => fates[done++] ?? "done",
             disturb(instances, round) {
               const now = new Set(

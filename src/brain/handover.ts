@@ -26,7 +26,7 @@ export function planHandover(
   const { pass, service } = own;
   const { spec } = own.wanted;
   const short = shortName(service.name, slot);
-  const stopFirst = findStopFirstReason(spec) !== undefined;
+  const stopFirst = findStopFirstReason(spec, old) !== undefined;
   const at = spec.update.at ?? service.at;
   const rule: Rule = { text: `update ${stopFirst ? "stop-first" : "start-first"}`, at };
   const down = old.state !== "running" && fresh.state === "running";

@@ -52,6 +52,9 @@ function planSlot(own: ServicePass, slot: number, parts: SlotParts | undefined):
   const [fresh, twin] = parts.current;
   const [old, older] = parts.outdated;
   const [found] = parts.foreign;
+  const [cutOff] = parts.unfinished;
+  if (cutOff !== undefined)
+    return planSurplus(own, slot, cutOff, "its making was cut off, it is made anew");
   if (twin !== undefined) return planSurplus(own, slot, twin, "the slot has two instances");
   if (older !== undefined) return planSurplus(own, slot, older, "the slot has two old instances");
   const rests = own.memory.resting?.[String(slot)] !== undefined;

@@ -153,6 +153,11 @@ export function isOwn(instance: InstanceFact): boolean {
   return instance.labels[OWN_LABELS.scope] !== undefined;
 }
 
+/** True for a container whose making was cut off: it lacks networks or files, and is no instance of anything. */
+export function isUnfinished(instance: InstanceFact): boolean {
+  return instance.labels[OWN_LABELS.madeAs] === instance.name;
+}
+
 /** True for a container that Fairlead made or has taken over; others are looked at only. */
 export function isManaged(instance: InstanceFact, memory: ServiceMemory): boolean {
   return instance.hash !== undefined || memory.adopted[instance.id] !== undefined;

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import { OWN_LABELS, type InstanceFact } from "#model/facts.ts";
 import { EMPTY_SERVICE_MEMORY } from "#model/memory.ts";
-import { isManaged, isOwn, type ReconcileInput } from "./pass.ts";
+import { isManaged, isOwn, isUnfinished, type ReconcileInput } from "./pass.ts";
 import { makePlan } from "./plan.ts";
 import { planReconcile } from "./reconcile.ts";
 import { planRemoval } from "./removal.ts";
@@ -35,6 +35,7 @@ function checkPass(input: ReconcileInput, { actions }: Reconciliation): void {
     assert.equal(target.oneoff, false, `${what} is a one-off`);
     assert.notEqual(target.state, "removing", `${what} is being removed`);
     const known = isManaged(target, memoryOf(input, target.service));
+    if (isUnfinished(target)) assert.equal(action.act, "instance.remove", `${what} is unfinished`);
     if (!known) assert.equal(action.act, "instance.adopt", `${what} is not Fairlead's`);
     assert.ok(!isLeftAlone(input, target, action), `${what} is fine and current`);
   }
@@ -45,7 +46,7 @@ function isLeftAlone(input: ReconcileInput, one: InstanceFact, action: PlannedAc
   const { intent, facts } = input;
   const service = intent.services.find((candidate) => candidate.name === one.service);
   const memory = memoryOf(input, one.service);
-  if (service === undefined || one.slot > service.replicas) return false;
+  if (service === undefined || one.slot > service.replicas || isUnfinished(one)) return false;
   if (action.act === "instance.rename" || action.act === "instance.adopt") return false;
   const peers = facts.instances.filter(
     (other) =>
@@ -132,7 +133,7 @@ describe("planReconcile(), whatever the facts and the intent", () => {
   });
 
   test("leaves no duplicate when acts fail, are cut off, and instances crash", () => {
-    const fate = fc.constantFrom<Fate>("done", "done", "refused", "cut");
+    const fate = fc.constantFrom<Fate>("done", "done", "refused", "cut", "unfinished");
     const crash = fc.record({
       round: fc.nat(15),
       index: fc.nat(9),

@@ -24,6 +24,19 @@ describe("findStopFirstReason()", () => {
     },
   });
 
+  const host = (HostConfig: ServiceIntent["container"]["HostConfig"]): Partial<ServiceIntent> => ({
+    container: { Image: "app:1", HostConfig },
+  });
+  const directory = (ReadOnly?: boolean) => ({
+    Type: "bind" as const,
+    Source: "/srv/db",
+    Target: "/data",
+    ...(ReadOnly === undefined ? {} : { ReadOnly }),
+  });
+  const lent = (readOnly: boolean): Partial<ServiceIntent> => ({
+    volumesFrom: [{ from: { kind: "service", service: "store" }, readOnly }],
+  });
+
   test("names what can be there once only", () => {
     const cases: [Partial<ServiceIntent>, RegExp][] = [
       [bind("8080"), /host port 8080/],
@@ -35,6 +48,10 @@ describe("findStopFirstReason()", () => {
       [on({ macAddress: "02:42:ac:11:00:02" }), /address on network default/],
       [{ container: { Image: "app:1", MacAddress: "02:42:ac:11:00:02" } }, /MAC address/],
       [mount(false), /volume data/],
+      [host({ Binds: ["/srv/db:/data:rw"] }), /directory \/srv\/db may not bear two writers/],
+      [host({ Binds: ["/a:/a:ro", "/srv/db:/data:rw,rshared,z"] }), /directory \/srv\/db/],
+      [host({ Mounts: [directory()] }), /directory \/srv\/db/],
+      [lent(false), /volumes of store/],
       [{ update: { ...start, order: "stop-first" } }, /stop-first/],
     ];
     for (const [parts, reason] of cases)
@@ -42,13 +59,29 @@ describe("findStopFirstReason()", () => {
   });
 
   test("lets side by side what the engine can place anywhere", () => {
-    for (const parts of [{}, bind(""), bind("0"), bind("8000-8010"), mount(true)])
+    for (const parts of [
+      {},
+      ...["", "0", "8000-8010"].map(bind),
+      mount(true),
+      host({ Binds: ["/srv/db:/data:ro", "/srv/ro:/rw:ro,rprivate"] }),
+      host({ Mounts: [directory(true), { Type: "tmpfs", Target: "/tmp" }] }),
+      host({ Mounts: [{ Type: "volume", Target: "/data" }] }),
+      lent(true),
+    ])
       assert.equal(findStopFirstReason(buildService(parts)), undefined);
+  });
+
+  test("minds the volumes that the next one takes over from the one that is there", () => {
+    const old = buildInstance({ anonymousVolumes: ["/data"] });
+    assert.match(findStopFirstReason(buildService(), old) ?? "", /the volume at \/data/);
+    const named = buildService(mount(true));
+    assert.equal(findStopFirstReason(named, old), undefined, "it has another volume there");
   });
 
   test("follows an owner who says start-first about a volume, not about a port", () => {
     const update = { ...start, order: "start-first" as const };
-    assert.equal(findStopFirstReason(buildService({ ...mount(false), update })), undefined);
+    for (const parts of [mount(false), host({ Binds: ["/srv/db:/data:rw"] }), lent(false)])
+      assert.equal(findStopFirstReason(buildService({ ...parts, update })), undefined);
     assert.match(findStopFirstReason(buildService({ ...bind("80"), update })) ?? "", /port/);
   });
 });

@@ -4,7 +4,8 @@ import type { Rule, Trigger } from "#model/decision.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import type { ServiceMemory } from "#model/memory.ts";
-import { hashOf, isManaged } from "./pass.ts";
+import { findSharedWrites } from "./mounts.ts";
+import { hashOf, isManaged, isUnfinished } from "./pass.ts";
 import { isToRecreate } from "./request.ts";
 
 /** Which configuration a service is to have now. */
@@ -43,8 +44,11 @@ function isFixedPort(hostPort: string | undefined): boolean {
   return hostPort !== undefined && hostPort !== "" && hostPort !== "0" && !hostPort.includes("-");
 }
 
-/** What forbids two instances of one slot side by side, or undefined. */
-export function findStopFirstReason(service: ServiceIntent): string | undefined {
+/** What forbids the instance `old` and another of its slot side by side, or undefined. */
+export function findStopFirstReason(
+  service: ServiceIntent,
+  old?: InstanceFact,
+): string | undefined {
   if (service.update.order === "stop-first") return "update_config.order is stop-first";
   const { HostConfig, MacAddress } = service.container;
   const bindings = Object.values(HostConfig?.PortBindings ?? {}).flat();
@@ -61,11 +65,8 @@ export function findStopFirstReason(service: ServiceIntent): string | undefined 
     if (fixed !== undefined) return `its address on network ${fixed.network} can be used once only`;
   }
   if (service.update.order === "start-first") return undefined;
-  const shared = (HostConfig?.Mounts ?? []).find(
-    (mount) => mount.Type === "volume" && mount.ReadOnly !== true && mount.Source,
-  );
-  if (shared !== undefined) return `volume ${shared.Source ?? ""} may not bear two writers`;
-  return undefined;
+  const shared = findSharedWrites(service, old);
+  return shared === undefined ? undefined : `${shared} may not bear two writers`;
 }
 
 /** Why an instance with the wanted configuration is to be made anew all the same. */
@@ -104,6 +105,8 @@ export interface SlotParts {
   readonly outdated: readonly InstanceFact[];
   /** Those that Fairlead neither made nor adopted, the best first. */
   readonly foreign: readonly InstanceFact[];
+  /** Those whose making was cut off. */
+  readonly unfinished: readonly InstanceFact[];
 }
 
 /** Sorts the containers of one slot; `instances` come the best first. */
@@ -116,9 +119,11 @@ export function splitSlot(
   const current: InstanceFact[] = [];
   const outdated: InstanceFact[] = [];
   const foreign: InstanceFact[] = [];
+  const unfinished: InstanceFact[] = [];
   for (const instance of instances) {
     if (instance.state === "removing") continue;
-    if (!isManaged(instance, memory)) foreign.push(instance);
+    if (isUnfinished(instance)) unfinished.push(instance);
+    else if (!isManaged(instance, memory)) foreign.push(instance);
     else if (
       hashOf(instance, memory) === wanted.spec.hash &&
       findRenewal(instance, wanted.spec, memory, nowMs) === undefined
@@ -126,6 +131,7 @@ export function splitSlot(
       current.push(instance);
     else outdated.push(instance);
   }
-  if (wanted.hold && current.length === 0) return { current: outdated, outdated: [], foreign };
-  return { current, outdated, foreign };
+  if (wanted.hold && current.length === 0)
+    return { current: outdated, outdated: [], foreign, unfinished };
+  return { current, outdated, foreign, unfinished };
 }

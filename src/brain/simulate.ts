@@ -84,6 +84,7 @@ function make(draft: Draft, action: PlannedAction): void {
     networkFrom: share(shares ? network : undefined),
     pidFrom: share(spec.pid),
     ipcFrom: share(spec.ipc),
+    anonymousVolumes: [],
     labels: { [OWN_LABELS.scope]: intent.scope },
     addresses: Object.fromEntries(listNetworkNames(intent, spec).map((name) => [name, ""])),
     ports: [],

@@ -5,12 +5,14 @@ import { FairleadError } from "#base/errors.ts";
 import type { Clock } from "#base/clock.ts";
 import { formatDuration } from "#base/duration.ts";
 import { nameInstance } from "#brain/naming.ts";
+import { isUnfinished } from "#brain/pass.ts";
 import type { Engine, WriteOptions } from "#engine/engine.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Intent, Mount, ServiceIntent } from "#model/intent.ts";
 import {
   findAnonymousVolumes,
+  listAnonymousVolumes,
   makeCreateRequest,
   makeResourceLabels,
   type FabricAccess,
@@ -80,15 +82,7 @@ export function createActor(options: ActorOptions): Actor {
       ...(options.dnsServer === undefined ? {} : { dnsServer: options.dnsServer }),
     };
     const request = makeCreateRequest(place, service, name, canonical, keep);
-    const id = await engine.createInstance(request, act.write);
-    if (service.files.length > 0) {
-      const files = service.files.map(({ content, ...file }) => ({
-        ...file,
-        content: Buffer.from(content, "base64"),
-      }));
-      await engine.putFiles(id, files, act.write);
-    }
-    return id;
+    return engine.createInstance(request, act.write);
   }
 
   async function stop(act: Act, instance: InstanceFact, graceMs: number): Promise<void> {
@@ -233,8 +227,12 @@ export function createActor(options: ActorOptions): Actor {
     try {
       const old = await engine.inspectInstance(id);
       if (old !== undefined) await stop(act, old, spec?.stopGraceMs ?? (await readGrace(id)));
-      const anonymousVolumes = act.action.inputs["volumes"] === true;
+      const withVolumes = act.action.inputs["volumes"] === true;
+      const raw = withVolumes ? await engine.inspectRaw(id) : undefined;
+      // One that was never finished has put nothing into its own.
+      const anonymousVolumes = withVolumes || (old !== undefined && isUnfinished(old));
       await engine.removeInstance(id, { ...act.write, force: true, anonymousVolumes });
+      for (const { name } of listAnonymousVolumes(raw)) await removeUnused(act, name);
     } finally {
       await board.refresh(id);
     }
@@ -242,6 +240,16 @@ export function createActor(options: ActorOptions): Actor {
     await takeName(act, successor, spec);
     await board.refresh(successor);
     return { result: "removed", containerId: successor };
+  }
+
+  /** The engine keeps the volumes that a container took over from the one before it: it was given them by name. */
+  async function removeUnused(act: Act, volume: string): Promise<void> {
+    try {
+      await engine.removeVolume(volume, act.write);
+    } catch (error) {
+      // Another container has it still, and takes it along when it goes.
+      if (!(error instanceof FairleadError && error.kind.slug === "still-in-use")) throw error;
+    }
   }
 
   async function rename(act: Act): Promise<ActResult> {

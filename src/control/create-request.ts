@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a service's intent to what the engine is asked to create: names and namespaces resolved against the facts.
 import { FairleadError } from "#base/errors.ts";
+import { listNamedTargets } from "#brain/mounts.ts";
 import type { CreateRequest } from "#engine/engine.ts";
 import { COMPOSE_LABELS, OWN_LABELS } from "#model/facts.ts";
 import type { Intent, Mount, ServiceIntent, SharedNamespace } from "#model/intent.ts";
@@ -189,7 +190,33 @@ export function makeCreateRequest(
     volumesFrom: service.volumesFrom.map(
       (entry) => `${resolveContainer(place, entry.from)}${entry.readOnly ? ":ro" : ""}`,
     ),
+    files: service.files.map(({ content, ...file }) => ({
+      ...file,
+      content: Buffer.from(content, "base64"),
+    })),
   };
+}
+
+/** A volume that nobody named, and where the container has it. */
+interface AnonymousVolume {
+  readonly name: string;
+  readonly target: string;
+}
+
+/** Those in an inspect document of the engine. */
+export function listAnonymousVolumes(
+  document: Record<string, unknown> | undefined,
+): readonly AnonymousVolume[] {
+  const mounts = document?.["Mounts"];
+  if (!Array.isArray(mounts)) return [];
+  return mounts.flatMap((mount: unknown): AnonymousVolume[] => {
+    if (typeof mount !== "object" || mount === null) return [];
+    const { Type, Name, Destination } = mount as Record<string, unknown>;
+    const anonymous = Type === "volume" && typeof Name === "string" && /^[0-9a-f]{64}$/.test(Name);
+    return anonymous && typeof Destination === "string"
+      ? [{ name: Name, target: Destination }]
+      : [];
+  });
 }
 
 /** Anonymous volumes of a container, as mounts, so that a recreation does not lose their data. */
@@ -197,21 +224,8 @@ export function findAnonymousVolumes(
   document: Record<string, unknown> | undefined,
   service: ServiceIntent,
 ): readonly Mount[] {
-  const mounts = document?.["Mounts"];
-  if (!Array.isArray(mounts)) return [];
-  const taken = new Set(
-    (service.container.HostConfig?.Mounts ?? []).filter((m) => m.Source).map((m) => m.Target),
-  );
-  for (const bind of service.container.HostConfig?.Binds ?? []) taken.add(bind.split(":")[1] ?? "");
-  return mounts.flatMap((mount: unknown): Mount[] => {
-    if (typeof mount !== "object" || mount === null) return [];
-    const { Type, Name, Destination } = mount as {
-      Type?: unknown;
-      Name?: unknown;
-      Destination?: unknown;
-    };
-    const anonymous = Type === "volume" && typeof Name === "string" && /^[0-9a-f]{64}$/.test(Name);
-    if (!anonymous || typeof Destination !== "string" || taken.has(Destination)) return [];
-    return [{ Type: "volume", Source: Name, Target: Destination }];
-  });
+  const taken = listNamedTargets(service);
+  return listAnonymousVolumes(document)
+    .filter(({ target }) => !taken.has(target))
+    .map(({ name, target }) => ({ Type: "volume", Source: name, Target: target }));
 }

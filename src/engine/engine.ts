@@ -162,6 +162,8 @@ export interface CreateRequest {
   readonly pidMode?: string;
   readonly ipcMode?: string;
   readonly volumesFrom?: readonly string[];
+  /** Written into it before it is complete. */
+  readonly files?: readonly FileEntry[];
 }
 
 export interface FileEntry {
@@ -174,7 +176,12 @@ export interface FileEntry {
 
 /** Writing. Every method is one request (or says so) and names its decision. Absent targets are not errors on stop, kill, remove. */
 export interface Engine extends EngineReader {
-  /** Creates and connects all endpoints; returns the id. Throws FL0310 `image-missing`, FL0311 `name-taken`, FL0312 `engine-refused`. */
+  /**
+   * Creates, connects all endpoints and writes the files; returns the id. Complete or not there under its name: what
+   * takes several requests is made under a passing name, which is also its label `io.fairlead.made-as`, and is renamed
+   * when all is done; what fails is removed again. A process that is killed in between leaves it under the passing name.
+   * Throws FL0310 `image-missing`, FL0311 `name-taken`, FL0312 `engine-refused`.
+   */
   createInstance(request: CreateRequest, options: WriteOptions): Promise<string>;
   /** Starts; already running is done. Throws FL0313 `port-in-use` with the port and who holds it, FL0312 `engine-refused` with the engine's words. */
   startInstance(id: string, options: WriteOptions): Promise<void>;

@@ -9,6 +9,11 @@ export const OWN_LABELS = {
   hash: "io.fairlead.hash",
   /** On networks and volumes: their key in the intent. */
   key: "io.fairlead.key",
+  /**
+   * On containers that one call of the engine cannot make whole: the name they bear until they are. The engine changes
+   * labels never and a name at once, so a container is unfinished exactly while it still has that name.
+   */
+  madeAs: "io.fairlead.made-as",
 } as const;
 
 /** Labels of Docker Compose, written too so that its own tools keep working, and read to adopt. */
@@ -68,6 +73,8 @@ export interface InstanceFact {
   readonly networkFrom: string | undefined;
   readonly pidFrom: string | undefined;
   readonly ipcFrom: string | undefined;
+  /** Where it has volumes that nobody named; whoever takes its place gets them. */
+  readonly anonymousVolumes: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   /** Network name to IPv4 address (empty while not running). */
   readonly addresses: Readonly<Record<string, string>>;

@@ -35,7 +35,17 @@ export async function openScenario(options: RigOptions = {}): Promise<Scenario> 
   });
   const witness = proxy;
   if (witness === undefined) throw new Error("the rig asked for no witness");
-  await rig.startNode();
+  async function dispose(): Promise<void> {
+    await rig.endNode("SIGKILL");
+    await witness?.[Symbol.asyncDispose]();
+    await rig[Symbol.asyncDispose]();
+  }
+  try {
+    await rig.startNode();
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
 
   async function view(scope: string): Promise<ScopeView | undefined> {
     const { status, body } = await rig.ask<ScopeView>(`scopes/${scope}`);
@@ -74,10 +84,6 @@ export async function openScenario(options: RigOptions = {}): Promise<Scenario> 
     },
     settled: (scope, maxMs = 60_000) =>
       until(`${scope} is as wanted`, maxMs, async () => (await view(scope))?.settled === true, 30),
-    async [Symbol.asyncDispose]() {
-      await rig.endNode("SIGKILL");
-      await witness[Symbol.asyncDispose]();
-      await rig[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: dispose,
   };
 }

@@ -112,6 +112,7 @@ interface Sketch {
   readonly oomKilled: boolean;
   readonly owner: "own" | "found" | "other" | "oneoff";
   readonly current: boolean;
+  readonly finished: boolean;
   readonly times: readonly number[];
 }
 
@@ -124,6 +125,7 @@ const sketch: fc.Arbitrary<Sketch> = fc.record({
   oomKilled: fc.boolean(),
   owner: fc.constantFrom("own", "own", "own", "found", "other", "oneoff"),
   current: fc.boolean(),
+  finished: fc.constantFrom(true, true, true, true, false),
   times: fc.uniqueArray(agoMs, { minLength: 3, maxLength: 3 }),
 });
 
@@ -138,7 +140,10 @@ function draw(one: Sketch, index: number, taken: Set<string>): InstanceFact {
   const ended = one.state === "exited" || one.state === "dead";
   const hash = one.owner === "found" ? undefined : one.current ? `${one.name}-v1` : OLD_HASH;
   const health = one.state === "running" && one.health !== "starting" ? one.health : "none";
+  // Whatever state a hand has brought it to.
+  const half = !one.finished && one.owner === "own";
   return buildInstance({
+    ...(half ? { labels: { [OWN_LABELS.scope]: scope, [OWN_LABELS.madeAs]: name } } : {}),
     id: `id${String(index).padStart(3, "0")}`,
     name,
     scope,

@@ -104,10 +104,23 @@ export function buildInstance(parts: Partial<InstanceFact> = {}): InstanceFact {
     networkFrom: undefined,
     pidFrom: undefined,
     ipcFrom: undefined,
+    anonymousVolumes: [],
     labels: found ? {} : { [OWN_LABELS.scope]: scope },
     addresses: { [`${scope}_default`]: "172.18.0.2" },
     ports: [],
     ...parts,
+  };
+}
+
+/** One whose making was cut off: it has the name that it was to bear until it was complete. */
+export function buildUnfinished(parts: Partial<InstanceFact> = {}): InstanceFact {
+  const made = buildInstance({ ...parts, state: "created", health: "none", startedAtMs: 0 });
+  const name = `${made.name}.dec_1`;
+  return {
+    ...made,
+    id: parts.id ?? `id-${name}`,
+    name,
+    labels: { ...made.labels, [OWN_LABELS.madeAs]: name },
   };
 }
 

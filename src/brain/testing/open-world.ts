@@ -13,6 +13,7 @@ import {
   buildFacts,
   buildMemory,
   buildService,
+  buildUnfinished,
   HEALTHCHECK,
   NOW_MS,
   SCOPE,
@@ -58,6 +59,7 @@ interface Sketch {
   readonly state: "running" | "exited" | "created";
   readonly hash: "v0" | "v1";
   readonly agoMs: number;
+  readonly finished: boolean;
 }
 
 const sketch: fc.Arbitrary<Sketch> = fc.record({
@@ -66,12 +68,13 @@ const sketch: fc.Arbitrary<Sketch> = fc.record({
   state: fc.constantFrom("running", "running", "exited", "created"),
   hash: fc.constantFrom("v0", "v0", "v1"),
   agoMs: fc.integer({ min: 20_000, max: 200_000 }),
+  finished: fc.constantFrom(true, true, true, true, false),
 });
 
 function draw(one: Sketch, serial: number): InstanceFact {
   const name = NAMES[one.index] ?? "web";
   const ended = one.state === "exited";
-  return buildInstance({
+  return (one.finished ? buildInstance : buildUnfinished)({
     id: `id${String(serial).padStart(3, "0")}`,
     name: `${SCOPE}-${name}-${one.slot}-${serial}`,
     service: name,

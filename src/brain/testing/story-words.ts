@@ -13,7 +13,16 @@ export interface Words {
   readonly flags: ReadonlySet<string>;
 }
 
-const FLAGS = new Set(["checked", "found", "oneoff", "oom", "volumes", "volume"]);
+const FLAGS = new Set([
+  "checked",
+  "found",
+  "oneoff",
+  "oom",
+  "volumes",
+  "volume",
+  "anonymous",
+  "unfinished",
+]);
 
 /** Reads one command line. */
 export function readWords(line: string): Words {

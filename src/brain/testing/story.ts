@@ -12,7 +12,14 @@ import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import { OWN_LABELS, type InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type RenewalRequest, type ServiceMemory } from "#model/memory.ts";
-import { buildFacts, buildInput, buildInstance, NOW_MS, SCOPE } from "./builders.ts";
+import {
+  buildFacts,
+  buildInput,
+  buildInstance,
+  buildUnfinished,
+  NOW_MS,
+  SCOPE,
+} from "./builders.ts";
 import { readService, readWords, type Words } from "./story-words.ts";
 
 const ROUNDS_MAX = 200;
@@ -94,9 +101,10 @@ function addInstance(session: Session, words: Words): string {
     exitCode: Number(words.named.get("code") ?? "0"),
     ...(holder === undefined ? {} : { networkFrom: `id-${holder}` }),
     oneoff: words.flags.has("oneoff"),
+    ...(words.flags.has("anonymous") ? { anonymousVolumes: ["/data"] } : {}),
     ...(words.named.has("scope") ? { scope: words.named.get("scope") ?? "" } : {}),
   };
-  const made = buildInstance(parts);
+  const made = words.flags.has("unfinished") ? buildUnfinished(parts) : buildInstance(parts);
   const labels = [...words.named].filter(([key]) => key.startsWith("fairlead."));
   const instance = { ...made, labels: { ...made.labels, ...Object.fromEntries(labels) } };
   const { facts } = session.input;

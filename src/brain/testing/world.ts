@@ -6,9 +6,10 @@ import { planReconcile } from "#brain/reconcile.ts";
 import { applyActions } from "#brain/simulate.ts";
 import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
+import { buildUnfinished } from "./builders.ts";
 
-/** How an act ends: done, refused with nothing changed, or cut off half-way. */
-export type Fate = "done" | "refused" | "cut";
+/** How an act ends: done, refused with nothing changed, cut off once the new container is whole, or while it is made. */
+export type Fate = "done" | "refused" | "cut" | "unfinished";
 
 export interface WorldOptions {
   readonly plan?: (input: ReconcileInput) => Reconciliation;
@@ -48,6 +49,16 @@ function cutOff(
   return [...halfMade, { ...stopped, name: `${gone.name}-was` }];
 }
 
+/** What is there when the node dies in the middle of making a container: nothing else has been done yet. */
+function cutMaking(
+  before: readonly InstanceFact[],
+  after: readonly InstanceFact[],
+): readonly InstanceFact[] {
+  const known = new Set(before.map((instance) => instance.id));
+  const made = after.filter((instance) => !known.has(instance.id));
+  return made.length === 0 ? after : [...before, ...made.map((one) => buildUnfinished(one))];
+}
+
 /** Runs passes until nothing is decided and time alone changes nothing. Throws when there is no end. */
 export function runWorld(first: ReconcileInput, options: WorldOptions = {}): Outcome {
   const { plan = planReconcile, roundsMax = 2_000, fateOf = () => "done" } = options;
@@ -74,8 +85,12 @@ export function runWorld(first: ReconcileInput, options: WorldOptions = {}): Out
       serial = world.serial;
       memory = world.memory;
       if (fate === "done") facts = { ...facts, ...world.facts };
-      if (fate === "cut") {
-        const instances = cutOff(facts.instances, world.facts.instances, action, nowMs);
+      if (fate === "cut" || fate === "unfinished") {
+        const { instances: after } = world.facts;
+        const instances =
+          fate === "cut"
+            ? cutOff(facts.instances, after, action, nowMs)
+            : cutMaking(facts.instances, after);
         facts = { ...facts, ...world.facts, instances };
       }
       if (fate === "done") held.delete(action.key);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
+import type { EngineSignal } from "#engine/engine.ts";
 import { OWN_LABELS } from "#model/facts.ts";
 import { awaitEnd, BY, collect, isSlug, toRequest, withContainer, type Rule } from "./rule.ts";
 
@@ -125,6 +126,65 @@ export const instanceRules: Readonly<Record<string, Rule>> = {
       assert.deepEqual(await owners("/tmp/é x"), ["-rw-r-----", "1", "12", "34"]);
       assert.deepEqual(await owners("/tmp/high"), ["-rw-------", "1", "100000000", "4000000"]);
     });
+  },
+  async "what takes several requests has its name only once it is whole"(fixture) {
+    const { engine } = fixture;
+    const files = [{ path: "/run/key", mode: 0o400, uid: 0, gid: 0, content: Buffer.from("k") }];
+    const request = toRequest(fixture, "whole", {}, { files });
+    const find = async () =>
+      (await engine.listInstances()).filter((i) => i.name.startsWith("whole"));
+    const ended = new AbortController();
+    const seen = engine.watch({ signal: ended.signal })[Symbol.asyncIterator]();
+    await seen.next();
+    await withContainer(fixture, request, async (id) => {
+      const fact = await engine.inspectInstance("whole");
+      assert.equal(fact?.id, id);
+      assert.equal((await engine.exec(id, ["cat", "/run/key"], BY)).stdout, "k");
+      const names: (string | undefined)[] = [];
+      for (;;) {
+        const { value } = (await seen.next()) as IteratorYieldResult<EngineSignal>;
+        if (value.kind !== "event" || value.event.id !== id) continue;
+        names.push(value.event.attributes["name"]);
+        if (value.event.action === "rename") break;
+      }
+      // Made under the name that its label says, and under no other until it was complete.
+      const passing = fact?.labels[OWN_LABELS.madeAs];
+      assert.deepEqual([...new Set(names)], [passing, "whole"]);
+      assert.notEqual(passing, "whole");
+      await assert.rejects(engine.createInstance(request, BY), isSlug("name-taken"));
+      assert.equal((await find()).length, 1, "what could not be completed is gone");
+    });
+    ended.abort();
+    assert.deepEqual(await find(), []);
+  },
+  async "removed with its volumes that nobody named it leaves those that it was given by name"(
+    fixture,
+  ) {
+    const { engine } = fixture;
+    const list = async () => (await engine.listVolumes()).map(({ name }) => name).sort();
+    const before = await list();
+    const mount = (Target: string, Source?: string) => ({
+      Type: "volume" as const,
+      Target,
+      ...(Source === undefined ? {} : { Source }),
+    });
+    const first = await engine.createInstance(
+      toRequest(fixture, "first", { HostConfig: { Mounts: [mount("/data")] } }),
+      BY,
+    );
+    assert.deepEqual((await engine.inspectInstance(first))?.anonymousVolumes, ["/data"]);
+    const [own = ""] = (await list()).filter((name) => !before.includes(name));
+    const Mounts = [mount("/data", own), mount("/more")];
+    const second = await engine.createInstance(
+      toRequest(fixture, "second", { HostConfig: { Mounts } }),
+      BY,
+    );
+    const both = (await engine.inspectInstance(second))?.anonymousVolumes ?? [];
+    assert.deepEqual([...both].sort(), ["/data", "/more"]);
+    await engine.removeInstance(first, { ...BY, force: true, anonymousVolumes: false });
+    await engine.removeInstance(second, { ...BY, force: true, anonymousVolumes: true });
+    assert.deepEqual(await list(), [...before, own].sort());
+    await engine.removeVolume(own, BY);
   },
   async "a command in a container: code, both streams, input, user, bounds and deadline"(fixture) {
     const { engine } = fixture;

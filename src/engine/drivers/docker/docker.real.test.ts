@@ -11,6 +11,7 @@ import { FairleadError } from "#base/errors.ts";
 import type { Clock } from "#base/clock.ts";
 import type { CreateRequest, Engine, EngineSignal } from "#engine/engine.ts";
 import { engineConformance } from "#engine/engine-conformance.ts";
+import { OWN_LABELS } from "#model/facts.ts";
 import { openEngine } from "#engine/open.ts";
 import { openEngineReader } from "#engine/open-reader.ts";
 
@@ -55,8 +56,24 @@ test("a create whose second network cannot be connected leaves no container", as
   const request = toRequest("half", { networkMode: "bridge", endpoints });
   const creating = slow.createInstance(request, { ...by, deadlineMs: 2_000 });
   await assert.rejects(creating, isSlug("engine-timeout"));
-  assert.equal(await engine.inspectInstance("half"), undefined);
+  assert.deepEqual(await engine.listInstances(), []);
   assert.ok(proxy.writes().every((seen) => seen.decision === by.decision));
+});
+
+test("a create that is cut off leaves a container that says that it is unfinished", async () => {
+  const path = join(dirname(lab.socketPath), "cut.sock");
+  await using proxy = await createSocketProxy(lab.socketPath, path);
+  await using slow = openEngine({ endpoint: proxy.endpoint, env: {} }, parts);
+  // Nothing more gets through, the tidying neither: as if the process were killed here.
+  proxy.refuse(({ method, path }) => !/^(GET|HEAD)$/.test(method) && !/\/create\?/.test(path));
+  const endpoints = [{ network: "bridge" }, { network: "bridge" }];
+  const request = toRequest("half", { networkMode: "bridge", endpoints });
+  await assert.rejects(slow.createInstance(request, by), isSlug("engine-unreachable"));
+  const [left, ...others] = await engine.listInstances();
+  assert.deepEqual(others, []);
+  assert.equal(left?.name, `half.${by.decision}`);
+  assert.equal(left?.labels[OWN_LABELS.madeAs], left?.name);
+  await engine.removeInstance(left?.id ?? "", { ...by, force: true, anonymousVolumes: true });
 });
 
 test("a reader has no method that writes", async () => {

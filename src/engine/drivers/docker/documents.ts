@@ -40,6 +40,9 @@ export interface ContainerDocument {
     readonly IpcMode?: string;
     readonly RestartPolicy?: { readonly Name?: string };
   };
+  readonly Mounts?:
+    | readonly { readonly Type?: string; readonly Name?: string; readonly Destination?: string }[]
+    | null;
   readonly NetworkSettings: {
     readonly Ports?: Readonly<Record<string, readonly BindingDocument[] | null>> | null;
     readonly Networks?: Readonly<Record<string, { readonly IPAddress?: string }>> | null;
@@ -58,6 +61,9 @@ const HEALTH: ReadonlySet<string> = new Set(["starting", "healthy", "unhealthy"]
 function readHealth(status: string | undefined): InstanceHealth {
   return status !== undefined && HEALTH.has(status) ? (status as InstanceHealth) : "none";
 }
+
+/** The name that the engine gives to a volume when nobody else does. */
+const ANONYMOUS = /^[0-9a-f]{64}$/;
 
 function readShare(mode: string | undefined): string | undefined {
   return mode?.startsWith("container:") === true ? mode.slice("container:".length) : undefined;
@@ -110,6 +116,9 @@ export function toInstance(document: ContainerDocument): InstanceFact {
     networkFrom: readShare(host.NetworkMode),
     pidFrom: readShare(host.PidMode),
     ipcFrom: readShare(host.IpcMode),
+    anonymousVolumes: (document.Mounts ?? []).flatMap(({ Type, Name = "", Destination }) =>
+      Type === "volume" && ANONYMOUS.test(Name) && Destination !== undefined ? [Destination] : [],
+    ),
     labels,
     addresses: Object.fromEntries(
       networks.map(([name, endpoint]) => [name, endpoint.IPAddress ?? ""]),

@@ -2,16 +2,16 @@
 // The writing half of the driver. Each request carries the decision it belongs to.
 import { setTimeout as sleep } from "node:timers/promises";
 import { FairleadError, isKind } from "#base/errors.ts";
-import type { CreateRequest, Engine, EngineReader, WriteOptions } from "#engine/engine.ts";
+import type { Engine, EngineReader, WriteOptions } from "#engine/engine.ts";
 import { engineErrors } from "#engine/errors.ts";
-import type { CallParts, Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { createInstance, putFiles } from "./create-instance.ts";
 import { runExec } from "./exec.ts";
 import { buildImage, readProgress } from "./images.ts";
 import { namePortHolder } from "./port-holder.ts";
 import { splitReference, withTag } from "./reference.ts";
-import { packFiles } from "./tar.ts";
+import { at, parts, START_MS } from "./write-parts.ts";
 
-const START_MS = 60_000;
 const SLOW_MS = 120_000;
 /** Between the grace time and the answer the engine has to tidy up. */
 const AFTER_GRACE_MS = 10_000;
@@ -19,19 +19,6 @@ const RELEASE_TURNS = 15;
 const RELEASE_PAUSE_MS = 200;
 
 type Writes = Omit<Engine, keyof EngineReader>;
-
-function parts(
-  options: WriteOptions,
-  deadlineMs: number,
-  more: Partial<CallParts> = {},
-): CallParts {
-  return {
-    decision: options.decision,
-    signal: options.signal,
-    deadlineMs: options.deadlineMs ?? deadlineMs,
-    ...more,
-  };
-}
 
 async function unlessGone(answer: Promise<unknown>): Promise<void> {
   try {
@@ -65,83 +52,8 @@ async function releaseOrphans(
   return orphans.length;
 }
 
-type Endpoint = CreateRequest["endpoints"][number];
-
-function toEndpoint(endpoint: Endpoint): object {
-  const { ipv4Address, ipv6Address, linkLocalIps } = endpoint;
-  const fixed =
-    ipv4Address !== undefined || ipv6Address !== undefined || linkLocalIps !== undefined;
-  return {
-    Aliases: endpoint.aliases,
-    MacAddress: endpoint.macAddress,
-    DriverOpts: endpoint.driverOptions,
-    ...(fixed
-      ? {
-          IPAMConfig: {
-            IPv4Address: ipv4Address,
-            IPv6Address: ipv6Address,
-            LinkLocalIPs: linkLocalIps,
-          },
-        }
-      : {}),
-  };
-}
-
-function toCreateBody(request: CreateRequest, first: Endpoint | undefined): object {
-  const { config } = request;
-  return {
-    ...config,
-    Labels: { ...config.Labels, ...request.labels },
-    HostConfig: {
-      ...config.HostConfig,
-      NetworkMode: request.networkMode,
-      ...(request.pidMode === undefined ? {} : { PidMode: request.pidMode }),
-      ...(request.ipcMode === undefined ? {} : { IpcMode: request.ipcMode }),
-      ...(request.volumesFrom === undefined || request.volumesFrom.length === 0
-        ? {}
-        : { VolumesFrom: request.volumesFrom }),
-    },
-    ...(first === undefined
-      ? {}
-      : { NetworkingConfig: { EndpointsConfig: { [first.network]: toEndpoint(first) } } }),
-  };
-}
-
-const at = (id: string): string => `/containers/${encodeURIComponent(id)}`;
-
 /** Makes the writing half over a connection. */
 export function createWriter(connection: Connection): Writes {
-  async function createInstance(request: CreateRequest, options: WriteOptions): Promise<string> {
-    const [first, ...others] = request.endpoints;
-    const query = new URLSearchParams({ name: request.name });
-    if (request.platform !== undefined) query.set("platform", request.platform);
-    const json = toCreateBody(request, first);
-    const { Id } = (await connection.call(
-      "POST",
-      `/containers/create?${query}`,
-      parts(options, START_MS, { json }),
-    )) as { Id: string };
-    try {
-      for (const endpoint of others) {
-        const body = { Container: Id, EndpointConfig: toEndpoint(endpoint) };
-        await connection.call(
-          "POST",
-          `/networks/${encodeURIComponent(endpoint.network)}/connect`,
-          parts(options, START_MS, { json: body }),
-        );
-      }
-    } catch (error) {
-      // Half connected it would look finished to the next list. The first error is the one to tell.
-      const { decision } = options;
-      const query = "force=true&v=true";
-      await connection
-        .call("DELETE", `${at(Id)}?${query}`, { decision, deadlineMs: START_MS })
-        .catch(() => undefined);
-      throw error;
-    }
-    return Id;
-  }
-
   function post(path: string, options: WriteOptions, deadlineMs = START_MS): Promise<unknown> {
     return connection.call("POST", path, parts(options, deadlineMs));
   }
@@ -149,7 +61,7 @@ export function createWriter(connection: Connection): Writes {
   const seconds = (ms: number): number => Math.ceil(ms / 1_000);
 
   return {
-    createInstance,
+    createInstance: (request, options) => createInstance(connection, request, options),
     async startInstance(id, options) {
       try {
         await post(`${at(id)}/start`, options);
@@ -198,14 +110,7 @@ export function createWriter(connection: Connection): Writes {
     async unpauseInstance(id, options) {
       await post(`${at(id)}/unpause`, options);
     },
-    async putFiles(id, files, options) {
-      const body = packFiles(files);
-      await connection.call(
-        "PUT",
-        `${at(id)}/archive?path=${encodeURIComponent("/")}`,
-        parts(options, START_MS, { body, contentType: "application/x-tar" }),
-      );
-    },
+    putFiles: (id, files, options) => putFiles(connection, id, files, options),
     exec: (id, command, options) => runExec(connection, id, command, options),
     async createNetwork(intent, labels, options) {
       const json = {
