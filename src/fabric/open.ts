@@ -16,6 +16,7 @@ import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createSickList } from "@fairlead/fabric/sick-list.ts";
+import type { Transport } from "@fairlead/fabric/transport.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError, type ErrorKind } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
@@ -67,16 +68,36 @@ function admitTicket(secret: string, { scope, name, ticket }: Hello): void {
   });
 }
 
+/** Says through gRPC's health protocol that the node serves, until it leaves. */
+function createNodeHealth() {
+  const listeners = new Set<() => void>();
+  let isLeaving = false;
+  return {
+    methods: createHealthMethods(
+      (service) => (service !== "" ? "service-unknown" : isLeaving ? "not-serving" : "serving"),
+      (listener) => {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+    ),
+    leave(): void {
+      isLeaving = true;
+      for (const listener of listeners) listener();
+    },
+  };
+}
+
 async function listenAt(
   at: ListenOptions["at"],
-  onTransport: ListenOptions["onTransport"],
-  tls?: TlsSource,
+  { onTransport, methods, tls }: Pick<ListenOptions, "onTransport" | "methods" | "tls">,
 ): Promise<Listener> {
-  const methods = createHealthMethods((service) =>
-    service === "" ? "serving" : "service-unknown",
-  );
   try {
-    return await listen({ at, onTransport, methods, ...(tls === undefined ? {} : { tls }) });
+    return await listen({
+      at,
+      onTransport,
+      ...(methods === undefined ? {} : { methods }),
+      ...(tls === undefined ? {} : { tls }),
+    });
   } catch (cause) {
     const where = "path" in at ? at.path : `${at.host}:${at.port}`;
     const because = cause instanceof Error ? cause.message : String(cause);
@@ -106,11 +127,11 @@ function openTls(files: TlsFiles): TlsSource {
 async function listenUnix(
   path: string,
   mode: number,
-  onTransport: ListenOptions["onTransport"],
+  options: Pick<ListenOptions, "onTransport" | "methods">,
 ): Promise<Listener> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   await rm(path, { force: true });
-  const listener = await listenAt({ path }, onTransport);
+  const listener = await listenAt({ path }, options);
   await chmod(path, mode);
   return listener;
 }
@@ -183,15 +204,17 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     stack.defer(async () => listener[Symbol.asyncDispose]());
     addresses.push(listener.address);
   };
-  add(await listenUnix(options.socket, HOST_MODE, (transport) => host.accept(transport)));
-  const inside = await listenUnix(containers, CONTAINER_MODE, (transport) =>
-    guarded.accept(transport),
-  );
+  const health = createNodeHealth();
+  const { methods: answers } = health;
+  const open = { methods: answers, onTransport: (one: Transport) => host.accept(one) };
+  const closed = { methods: answers, onTransport: (one: Transport) => guarded.accept(one) };
+  add(await listenUnix(options.socket, HOST_MODE, open));
+  const inside = await listenUnix(containers, CONTAINER_MODE, closed);
   stack.defer(async () => inside[Symbol.asyncDispose]());
   if (options.listen !== "off") {
     const tls = options.tls === undefined ? undefined : stack.use(openTls(options.tls));
     const at = parseListen(options.listen);
-    add(await listenAt(at, (transport) => guarded.accept(transport), tls));
+    add(await listenAt(at, { ...closed, ...(tls === undefined ? {} : { tls }) }));
   }
   const stop = registry.watch((change) => {
     const { name, scope, id } = change.agent;
@@ -201,6 +224,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   });
   stack.defer(stop);
   stack.defer(async () => {
+    health.leave();
     await Promise.all([host.drain(1_000), guarded.drain(1_000)]);
   });
   const owned = stack.move();

@@ -60,6 +60,21 @@ export class FabricError extends Error {
     this.facts = options.facts ?? {};
   }
 
+  /** The policy that refused, `shop/default-deny`; undefined where none did. */
+  get policy(): string | undefined {
+    return this.facts["policy"];
+  }
+
+  /** Where that policy is written, `fairlead.yaml:41`. */
+  get at(): string | undefined {
+    return this.facts["at"];
+  }
+
+  /** The decision that stands behind it, for `fairlead why`. */
+  get decision(): string | undefined {
+    return this.facts["decision"];
+  }
+
   /** Copies of the SDK multiply in one process; all their errors are alike. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === "object" && value !== null && BRAND in value;

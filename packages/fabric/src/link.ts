@@ -3,7 +3,7 @@
 import { Batcher } from "./batcher.ts";
 import { checkCertificate } from "./certificate.ts";
 import { createCompressor, decompressBatch, ENCODINGS } from "./compression.ts";
-import { Conversation, toStatus, type ConversationLink } from "./conversation.ts";
+import { Conversation, toError, toStatus, type ConversationLink } from "./conversation.ts";
 import { readBatch } from "./decode-batch.ts";
 import { FabricError } from "./errors.ts";
 import { KIND, makeFrame, type Frame, type Headers, type Hello, type Open } from "./frame.ts";
@@ -250,11 +250,10 @@ export class Link implements ConversationLink {
   }
 
   #onRefused({ status }: Frame): void {
-    const error = new FabricError("unavailable", status?.message ?? "the peer closed the link", {
-      reason: status?.reason ?? "refused",
-      retryable: status?.retryable ?? false,
-    });
-    this.close(error);
+    const isSaid = status !== undefined && status.code !== 0;
+    this.close(
+      isSaid ? toError(status) : new FabricError("unavailable", "the peer closed the link"),
+    );
   }
 
   #onHello(hello: Hello | undefined): void {

@@ -2,8 +2,10 @@
 // What can be said to an agent's methods, and what they give back.
 import type { FabricError } from "@fairlead/fabric/errors.ts";
 import type { LinkOptions } from "@fairlead/fabric/link.ts";
-import type { Locality } from "@fairlead/protocol/agent.ts";
+import type { Headers } from "@fairlead/fabric/frame.ts";
+import type { AgentRecord, Locality } from "@fairlead/protocol/agent.ts";
 import type { Duration } from "./duration.ts";
+import type { Log } from "./log.ts";
 import type { Message } from "./messages.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 
@@ -20,6 +22,10 @@ export interface AgentOptions {
   readonly locality?: Locality;
   /** How others choose among the instances of this name, as in the label `fairlead.route`. */
   readonly route?: string;
+  /** Where its lines go, and those of `ctx.log`; JSON to the standard error by default. */
+  readonly log?: Log;
+  /** How long to look for a node that is gone before this agent leaves, `node-gone`; for ever by default. */
+  readonly giveUpAfter?: Duration;
   /** How its links behave; for measuring. */
   readonly link?: Pick<LinkOptions, "compress" | "batching" | "windowBytes">;
 }
@@ -41,6 +47,7 @@ export interface SubscribeOptions<T> {
 export interface EmitOptions {
   /** Messages with the same key go to the same member of a group, in order. */
   readonly key?: string;
+  readonly headers?: Headers;
 }
 
 export interface Served {
@@ -53,9 +60,20 @@ export interface Subscribed {
   close(): void;
 }
 
-/** How an agent's time in the fabric ended. */
+/**
+ * How an agent's time in the fabric ended. drained, disposed: this program asked. revoked: its node does not let it join any
+ * more. node-gone: the node did not come back within `giveUpAfter`.
+ */
 export interface AgentEnd {
-  readonly reason: string;
+  readonly reason: "drained" | "disposed" | "revoked" | "node-gone";
+  /** What the node said, or why it could not be reached. */
+  readonly error?: FabricError;
+}
+
+/** An agent that was found. */
+export interface Found extends AgentRecord {
+  /** 0 in the same zone, 1 in the same region, then the farther the more; 7 where its place or ours is not known. */
+  readonly distance: number;
 }
 
 export interface PingAnswer {
@@ -77,6 +95,8 @@ export interface ConsumeOptions<T> extends Omit<SubscribeOptions<T>, "onError"> 
 }
 
 export interface Consuming {
+  /** Resolves once the node has the subscription; rejects when it refuses it, as one without a log does. */
+  readonly ready: Promise<void>;
   /** Takes no further message; resolves when those in hand are handled and settled. */
   drain(): Promise<void>;
   /** Resolves when it takes no further message; never rejects. */

@@ -5,10 +5,9 @@ import { FabricError } from "@fairlead/fabric/errors.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
-import { SubjectIndex } from "@fairlead/fabric/subject-index.ts";
-import type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";
+import type { AgentChange } from "@fairlead/protocol/agent.ts";
 import type { FindRequest, JoinRequest } from "@fairlead/protocol/fabric.ts";
-import { SUBSCRIPTIONS_MAX } from "@fairlead/protocol/names.ts";
+import { rankPlace } from "@fairlead/routing/distance.ts";
 import { answerRoute, ROUTE } from "./answer-route.ts";
 import { Calling, type CallOptions } from "./calling.ts";
 import type {
@@ -17,42 +16,40 @@ import type {
   ConsumeOptions,
   Consuming,
   EmitOptions,
+  Found,
   PingAnswer,
   Served,
   ServeOptions,
   Subscribed,
   SubscribeOptions,
 } from "./agent-options.ts";
-import { checkRoute, ROUTE_TAG, type RouteExplanation } from "./choosing.ts";
+import { checkRoute, type RouteExplanation } from "./choosing.ts";
 import { createClient, type Client } from "./client.ts";
 import { Consumers } from "./consuming.ts";
-import { Containers } from "./containers.ts";
 import type { Contract, Methods } from "./contract.ts";
 import { Credentials } from "./credentials.ts";
 import { toMs, type Duration } from "./duration.ts";
+import { describeAgent } from "./describe-agent.ts";
 import { EMIT, Emitting } from "./emitting.ts";
+import { Engine } from "./engine.ts";
 import type { Environment, Listening } from "./environment.ts";
+import { Hearing } from "./hearing.ts";
+import { createJsonLog, withFields, type Log } from "./log.ts";
 import type { MessageHandler } from "./messages.ts";
 import { NodeSession, type SessionStatus } from "./node-session.ts";
 import { passOn } from "./pass-on.ts";
 import { Peers } from "./peers.ts";
 import { Publishing, type Published, type PublishOptions } from "./publishing.ts";
-import {
-  createSubscription,
-  receiveMessages,
-  tooManySubscriptions,
-  type DirectSubscription,
-} from "./receiving.ts";
 import { Router, type Target } from "./router.ts";
 import type { Handlers } from "./serve.ts";
 import { Services } from "./services.ts";
+import { ServingState } from "./serving-state.ts";
 import { settleWithin } from "./serving.ts";
 import { StatusFeed } from "./status-feed.ts";
-import { findTracing, type Tracing } from "./tracing.ts";
+import { injectTrace, traceHandler } from "./tracing.ts";
 import { watchDirectory } from "./watch-directory.ts";
 
 const PING = "$ping";
-const TTL_MS = 5_000;
 const DRAIN_MS = 20_000;
 
 /** A program in the fabric. */
@@ -63,7 +60,9 @@ export class Agent implements AsyncDisposable {
   /** Resolves when this agent has left; never rejects. */
   readonly closed: Promise<AgentEnd>;
   /** The containers of this agent's scope. */
-  readonly containers: Containers;
+  readonly engine: Engine;
+  /** Writes lines that name this agent. */
+  readonly log: Log;
   readonly #options: AgentOptions;
   readonly #credentials: Credentials;
   readonly #directory: Registry = createRegistry();
@@ -76,16 +75,16 @@ export class Agent implements AsyncDisposable {
   readonly #consumers: Consumers;
   readonly #feed = new StatusFeed();
   readonly #services: Services;
-  readonly #subscriptions = new Set<DirectSubscription>();
-  readonly #heard = new SubjectIndex<DirectSubscription>();
+  readonly #hearing = new Hearing(() => this.#session.update());
   readonly #ending = new AbortController();
   #listening: Listening | undefined;
-  #draining = false;
+  readonly #state = new ServingState((contract) => this.#services.isServing(contract));
 
-  private constructor(environment: Environment, options: AgentOptions, tracing: Tracing) {
+  private constructor(environment: Environment, options: AgentOptions) {
     const { random } = environment;
     this.#options = options;
-    this.#services = new Services({ tracing, onChange: () => this.#session.update() });
+    this.log = withFields(options.log ?? createJsonLog(), { agent: options.name });
+    this.#services = new Services({ log: this.log, onChange: () => this.#changed() });
     this.name = options.name;
     this.scope = options.scope ?? "default";
     this.id = `${options.name}.${Math.floor(random() * 2 ** 48).toString(36)}`;
@@ -109,9 +108,11 @@ export class Agent implements AsyncDisposable {
       directory: this.#directory,
       accept,
       onStatus: (status) => this.#feed.tell(status),
+      onEnd: (end) => void this.#leave(end),
+      giveUpMs: options.giveUpAfter === undefined ? Infinity : toMs(options.giveUpAfter),
       onRoutes: (routes) => this.#router.setRoutes(routes),
     });
-    this.containers = new Containers((signal) => this.#session.link(signal));
+    this.engine = new Engine((signal) => this.#session.link(signal));
     this.#router = new Router({
       scope: this.scope,
       name: this.name,
@@ -123,11 +124,7 @@ export class Agent implements AsyncDisposable {
       prove: (target, method) => this.#credentials.prove(target, method),
       random,
     });
-    this.#calling = new Calling({
-      router: this.#router,
-      random,
-      inject: (headers) => tracing.inject(headers),
-    });
+    this.#calling = new Calling({ router: this.#router, random });
     const link = (signal: AbortSignal): Promise<Link> => this.#session.link(signal);
     this.#publishing = new Publishing({ link, random });
     this.#consumers = new Consumers({ scope: this.scope, link });
@@ -141,8 +138,11 @@ export class Agent implements AsyncDisposable {
   /** Listens, joins, and knows who is there. Rejects with `invalid_argument` for a route, `unavailable` when the node cannot be reached. */
   static async start(environment: Environment, options: AgentOptions): Promise<Agent> {
     checkRoute(options.route);
-    const agent = new Agent(environment, options, await findTracing());
-    agent.#listening = await environment.listen?.((transport) => agent.#peers.accept(transport));
+    const agent = new Agent(environment, options);
+    agent.#listening = await environment.listen?.(
+      (transport) => agent.#peers.accept(transport),
+      agent.#state,
+    );
     try {
       await agent.#session.start();
     } catch (thrown) {
@@ -233,10 +233,14 @@ export class Agent implements AsyncDisposable {
     return this.#router.explain(target);
   }
 
-  /** Those who are there now. */
-  async find(filter: FindRequest = {}): Promise<readonly AgentRecord[]> {
+  /** Those who are there now, the nearest first. */
+  async find(filter: FindRequest = {}): Promise<readonly Found[]> {
     await this.#session.link();
-    return this.#directory.list({ ...filter, scope: this.scope });
+    const { locality: here = {} } = this.#options;
+    const found = this.#directory
+      .list({ ...filter, scope: this.scope })
+      .map((record) => ({ ...record, distance: rankPlace(here, record.locality) }));
+    return found.toSorted((one, other) => one.distance - other.distance);
   }
 
   /** Those who are there, then those who come, change and go, until `signal` aborts or the loop is left. */
@@ -264,46 +268,46 @@ export class Agent implements AsyncDisposable {
     handler: MessageHandler<T>,
     options: SubscribeOptions<T> = {},
   ): Subscribed {
-    const [subscription, end] = createSubscription(pattern, handler, options);
-    if (this.#subscriptions.size >= SUBSCRIPTIONS_MAX) throw tooManySubscriptions();
-    this.#subscriptions.add(subscription);
-    this.#heard.add(pattern, subscription);
-    this.#session.update();
-    return {
-      close: () => {
-        this.#subscriptions.delete(subscription);
-        this.#heard.delete(pattern, subscription);
-        end();
-        this.#session.update();
-      },
-    };
+    return this.#hearing.add(pattern, handler, options);
   }
 
   /** Gives a message to the node to keep, JSON or bytes; resolves once it is on disk. */
   publish(subject: string, data: unknown, options: PublishOptions = {}): Promise<Published> {
     const payload = data instanceof Uint8Array ? data : encodeJson(data);
-    return this.#publishing.publish(subject, payload, options);
+    const headers = injectTrace(options.headers);
+    return this.#publishing.publish(subject, payload, {
+      ...options,
+      ...(headers === undefined ? {} : { headers }),
+    });
   }
 
   /**
    * Handles messages that are kept. Returning acknowledges a message, throwing asks for it again, `reject` sends it to
-   * `<subject>.dead`. Resolves once the node has the subscription; rejects when it refuses it, as one without a log does.
+   * `<subject>.dead`. The subscription may be used at once; awaited, it is there once the node has it, and rejects when
+   * the node refuses it, as one without a log does. Throws `invalid_argument` for what is no pattern.
    */
-  async on<T = unknown>(
+  on<T = unknown>(
     pattern: string,
     handler: MessageHandler<T>,
     options: ConsumeOptions<T> = {},
-  ): Promise<Consuming> {
-    return this.#consumers.open(pattern, handler, options);
+  ): Consuming & Promise<Consuming> {
+    const consumer = this.#consumers.open(pattern, traceHandler(handler), options);
+    const { ready, closed } = consumer;
+    const consuming: Consuming = { ready, closed, drain: () => consumer.drain() };
+    const standing = ready.then(() => consuming);
+    standing.catch(() => undefined);
+    return Object.assign(standing, consuming);
   }
 
   /**
    * Sends a message straight to those who hear its subject, JSON or bytes. Nothing is kept: who is not there does not get
    * it. Resolves when it is on its way; undefined at once when there was room, so that a fast publisher need not wait.
+   * Who does not await it gets `resource_exhausted` once some megabytes wait for one subscriber.
    */
   emit(subject: string, data: unknown, options: EmitOptions = {}): Promise<void> | undefined {
     const payload = data instanceof Uint8Array ? data : encodeJson(data);
-    return this.#emitting.emit(subject, payload, options.key);
+    const headers = injectTrace(options.headers);
+    return this.#emitting.emit(subject, payload, { key: options.key, headers });
   }
 
   /** How many subscribers and groups a message of this subject would reach now. */
@@ -311,63 +315,59 @@ export class Agent implements AsyncDisposable {
     return this.#emitting.count(subject);
   }
 
+  /** Says that this program is unwell, or well again: nobody routes calls to it meanwhile, and gRPC health says so too. */
+  setHealthy(healthy: boolean): void {
+    this.#state.healthy = healthy;
+    this.#changed();
+  }
+
   /** Takes no new work, finishes what runs, leaves. */
   async drain(timeout: Duration = DRAIN_MS): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
+    if (this.#state.draining) return;
+    this.#state.draining = true;
     this.#feed.tell({ state: "draining", reason: "asked to" });
-    this.#session.update();
+    this.#changed();
     const running = [this.#services.settle(), this.#consumers.drain(), this.#publishing.flush()];
     await settleWithin(Promise.all(running), toMs(timeout));
-    await this.#leave("drained");
+    await this.#leave({ reason: "drained" });
   }
 
   /** Leaves at once. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#leave("disposed");
+    await this.#leave({ reason: "disposed" });
   }
 
-  async #leave(reason: string): Promise<void> {
+  async #leave(end: AgentEnd): Promise<void> {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort(new FabricError("canceled", "this agent has left"));
     this.#services.close();
     this.#emitting.close();
     this.#publishing.close();
     await settleWithin(this.#consumers.close(), 1_000);
-    await this.#session.stop(reason);
+    await this.#session.stop();
+    this.#feed.end(end);
     await this.#peers.drain(1_000);
     this.#router.close();
     await this.#listening?.[Symbol.asyncDispose]();
   }
 
   #describe(): JoinRequest {
-    const {
-      kind = "service",
-      version = "0.0.0",
-      skills = [],
-      tags = {},
-      locality = {},
-      route,
-    } = this.#options;
-    return {
-      kind,
-      version,
-      skills: [...skills],
-      tags: route === undefined ? { ...tags } : { ...tags, [ROUTE_TAG]: route },
-      locality,
+    const { draining, healthy } = this.#state;
+    return describeAgent(this.#options, {
       addresses: [...(this.#listening?.addresses ?? [])],
       contracts: this.#services.contracts,
-      subscriptions: [...this.#subscriptions].map(({ pattern, group }) => ({
-        pattern,
-        durable: false,
-        ...(group === "" ? {} : { group }),
-      })),
+      heard: this.#hearing.all,
       load: this.#services.load,
-      draining: this.#draining,
-      healthy: true,
-      ttlMs: TTL_MS,
+      draining,
+      healthy,
       key: this.#credentials.publicKey,
-    };
+    });
+  }
+
+  /** What is told of this agent has changed. */
+  #changed(): void {
+    this.#session.update();
+    this.#state.tell();
   }
 
   #accept(conversation: Conversation, link: Link): void {
@@ -380,8 +380,8 @@ export class Agent implements AsyncDisposable {
       return;
     }
     if (method === ROUTE) return answerRoute(conversation, this.#router);
-    if (method === EMIT) return receiveMessages(conversation, this.#heard, caller);
-    if (this.#draining)
+    if (method === EMIT) return this.#hearing.receive(conversation, caller);
+    if (this.#state.draining)
       throw new FabricError("unavailable", `${this.name} is leaving`, { reason: "draining" });
     this.#services.answer(conversation, caller);
   }

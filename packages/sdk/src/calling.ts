@@ -7,6 +7,7 @@ import { RetryBudget } from "@fairlead/routing/retry-budget.ts";
 import { POLICY_DEFAULT } from "@fairlead/routing/policy.ts";
 import { callOnce, streamOnce } from "./exchange.ts";
 import type { Route, Router, RouteOutcome, Target } from "./router.ts";
+import { injectTrace } from "./tracing.ts";
 
 export interface CallOptions {
   /** How long to wait for the answer; 30 s by default. For a stream: for its end, none by default. */
@@ -45,8 +46,6 @@ interface Failed {
 export interface CallingOptions {
   readonly router: Router;
   readonly random: () => number;
-  /** Adds what a tracer wants to send along. */
-  readonly inject: (headers: Headers | undefined) => Headers | undefined;
 }
 
 /** What an error says of the instance that was asked. */
@@ -234,7 +233,7 @@ export class Calling {
   }
 
   #extra(request: Request, signal: AbortSignal | undefined) {
-    const headers = this.#options.inject(request.options.headers);
+    const headers = injectTrace(request.options.headers);
     return { payload: request.payload, signal, ...(headers === undefined ? {} : { headers }) };
   }
 }

@@ -279,17 +279,12 @@ export class Consumers {
     this.#parts = parts;
   }
 
-  /** Resolves once the node has the subscription. */
-  async open<T>(
-    pattern: string,
-    handler: MessageHandler<T>,
-    options: ConsumeOptions<T>,
-  ): Promise<Consumer> {
+  /** Begins at once; `ready` resolves once the node has the subscription. Throws `invalid_argument`. */
+  open<T>(pattern: string, handler: MessageHandler<T>, options: ConsumeOptions<T>): Consumer {
     checkPattern(pattern);
     const onEnd = (one: Consumer): void => void this.#all.delete(one);
     const consumer = createConsumer(pattern, handler, options, { ...this.#parts, onEnd });
     this.#all.add(consumer);
-    await consumer.ready;
     return consumer;
   }
 

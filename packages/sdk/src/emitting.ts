@@ -20,12 +20,26 @@ const SENDERS_MAX = 2_048;
 /** Conversations with one subscriber that were ended while it still handles what came; beyond it a new one waits. */
 const ENDING_MAX = 1_024;
 
+/** What may wait for one subscriber, or for subjects whose subscribers are being looked up, and for all: bytes. */
+const LANE_WAITING_BYTES_MAX = 8 * 1_048_576;
+const WAITING_BYTES_MAX = 8 * LANE_WAITING_BYTES_MAX;
+/** What a message that waits costs beyond its bytes: promises and the like. */
+const WAITING_COST = 1_024;
+
+/** What goes with a message. */
+export interface EmitExtra {
+  readonly key?: string | undefined;
+  readonly headers?: Headers | undefined;
+}
+
 /** A sender to one subscriber, for the messages of one subject. */
 interface Lane {
   readonly sender: ItemSender;
   readonly agent: string;
   readonly subject: string;
   usedAt: number;
+  /** What messages cost that found no room yet. */
+  waitingBytes: number;
 }
 
 /** Those who get the messages of one subject: everyone ungrouped, one of each group. */
@@ -49,6 +63,17 @@ function hashKey(key: string): number {
   return hash >>> 0;
 }
 
+/** Everyone ungrouped, and of each group the member whose turn it is, or whose key it is. */
+function chooseLanes(plan: Plan, key: string | undefined): readonly Lane[] {
+  const lanes = [...plan.single];
+  for (const group of plan.groups) {
+    const index = key === undefined ? plan.turn++ : hashKey(key);
+    const lane = group[index % group.length];
+    if (lane !== undefined) lanes.push(lane);
+  }
+  return lanes;
+}
+
 /** Sends messages directly. */
 export class Emitting {
   readonly #options: EmittingOptions;
@@ -62,6 +87,8 @@ export class Emitting {
   /** Counts what happened among the hearers, so that a plan made of older facts is not kept. */
   #changes = 0;
   #time = 0;
+  #waitingBytes = 0;
+  #laterBytes = 0;
 
   constructor(options: EmittingOptions) {
     this.#options = options;
@@ -77,20 +104,23 @@ export class Emitting {
     this.#lanes.clear();
   }
 
-  /** Sends to all who subscribed. Undefined when it could be sent at once; else a promise that resolves when it has been. */
-  emit(subject: string, payload: Uint8Array, key?: string): Promise<void> | undefined {
+  /**
+   * Sends to all who subscribed. Undefined when it could be sent at once; else a promise that resolves when it has been.
+   * Throws `resource_exhausted`, having sent it to nobody, when too much waits already.
+   */
+  emit(subject: string, payload: Uint8Array, extra: EmitExtra = {}): Promise<void> | undefined {
     const plan = this.#plans.get(subject);
-    if (plan === undefined) return this.#emitLater(subject, payload, key);
+    if (plan === undefined) {
+      this.#checkRoom(this.#laterBytes, payload);
+      return this.#emitLater(subject, payload, extra);
+    }
+    const lanes = plan.groups.length === 0 ? plan.single : chooseLanes(plan, extra.key);
+    if (this.#waitingBytes > 0)
+      for (const { waitingBytes } of lanes) this.#checkRoom(waitingBytes, payload);
     let waiting: Promise<void>[] | undefined;
     this.#time++;
-    for (const lane of plan.single) {
-      const wait = this.#send(lane, payload);
-      if (wait !== undefined) (waiting ??= []).push(wait);
-    }
-    for (const group of plan.groups) {
-      const index = key === undefined ? plan.turn++ : hashKey(key);
-      const lane = group[index % group.length];
-      const wait = lane === undefined ? undefined : this.#send(lane, payload);
+    for (const lane of lanes) {
+      const wait = this.#send(lane, payload, extra.headers);
       if (wait !== undefined) (waiting ??= []).push(wait);
     }
     return waiting === undefined ? undefined : Promise.all(waiting).then(() => undefined);
@@ -102,24 +132,55 @@ export class Emitting {
     return plan.single.length + plan.groups.length;
   }
 
-  #send(lane: Lane, payload: Uint8Array): Promise<void> | undefined {
+  #send(lane: Lane, payload: Uint8Array, headers?: Headers): Promise<void> | undefined {
     const { sender, subject } = lane;
     lane.usedAt = this.#time;
     if (!sender.conversation.over) {
-      if (sender.conversation.trySend(payload)) return undefined;
-      return sender.send(payload).catch(() => undefined);
+      if (sender.conversation.trySend(payload, headers)) return undefined;
+      return this.#sendLater(lane, payload, headers);
     }
     // The peer is gone: what follows is planned anew. This message is lost to it, as direct messages may be.
     this.#plans.delete(subject);
     return undefined;
   }
 
-  async #emitLater(subject: string, payload: Uint8Array, key?: string): Promise<void> {
+  /** Resolves when the peer has room for it, or is gone. */
+  async #sendLater(lane: Lane, payload: Uint8Array, headers?: Headers): Promise<void> {
+    const cost = payload.length + WAITING_COST;
+    lane.waitingBytes += cost;
+    this.#waitingBytes += cost;
+    await lane.sender.send(payload, headers).catch(() => undefined);
+    lane.waitingBytes -= cost;
+    this.#waitingBytes -= cost;
+  }
+
+  /** Who does not wait for what it emits is told so, before it fills the memory. */
+  #checkRoom(waitingBytes: number, payload: Uint8Array): void {
+    const cost = payload.length + WAITING_COST;
+    const isFull =
+      waitingBytes + cost > LANE_WAITING_BYTES_MAX ||
+      this.#waitingBytes + this.#laterBytes + cost > WAITING_BYTES_MAX;
+    // A message that alone is above the limit may wait, if it is the only one.
+    if (!isFull || waitingBytes === 0) return;
+    throw new FabricError(
+      "resource_exhausted",
+      `${waitingBytes} bytes of messages wait to be sent: await what emit returns`,
+      { reason: "not-awaited", facts: { waiting: String(this.#waitingBytes + this.#laterBytes) } },
+    );
+  }
+
+  async #emitLater(subject: string, payload: Uint8Array, extra: EmitExtra): Promise<void> {
     const fault = findSubjectFault(subject);
     if (fault !== undefined)
       throw new FabricError("invalid_argument", `"${subject}" is no subject: ${fault}`);
-    while (!this.#plans.has(subject)) await this.#plan(subject);
-    await this.emit(subject, payload, key);
+    const cost = payload.length + WAITING_COST;
+    this.#laterBytes += cost;
+    try {
+      while (!this.#plans.has(subject)) await this.#plan(subject);
+    } finally {
+      this.#laterBytes -= cost;
+    }
+    await this.emit(subject, payload, extra);
   }
 
   async #plan(subject: string): Promise<Plan> {
@@ -163,7 +224,7 @@ export class Emitting {
       const route = await this.#options.router.route({ agent }, undefined);
       route.done("canceled");
       const sender = this.#start(route, { subject, group });
-      const lane = { sender, agent, subject, usedAt: this.#time };
+      const lane = { sender, agent, subject, usedAt: this.#time, waitingBytes: 0 };
       this.#lanes.set(key, lane);
       if (this.#lanes.size > SENDERS_MAX) this.#endOldest();
       return lane;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an agent needs of the world: ways to its node and its peers, time and randomness. Over gRPC, or in memory.
 import type { Transport } from "@fairlead/fabric/transport.ts";
+import type { HealthSource } from "./serving-state.ts";
 
 export interface Environment {
   /** Dials the node. Rejects with `unavailable`. */
@@ -8,7 +9,10 @@ export interface Environment {
   /** Dials a peer at an address that it announced. Rejects with `unavailable`. */
   dialPeer(address: string): Promise<Transport>;
   /** Listens for peers; undefined when this agent is reached through its node only. */
-  readonly listen?: (onTransport: (transport: Transport) => void) => Promise<Listening>;
+  readonly listen?: (
+    onTransport: (transport: Transport) => void,
+    health: HealthSource,
+  ) => Promise<Listening>;
   nowMs(): number;
   random(): number;
 }

@@ -49,11 +49,14 @@ export function createGrpcEnvironment(options: GrpcEnvironmentOptions): Environm
   if (at === false) return base;
   return {
     ...base,
-    async listen(onTransport) {
+    async listen(onTransport, health) {
       const listener = await listen({
         at,
         onTransport,
-        methods: createHealthMethods(() => "serving"),
+        methods: createHealthMethods(
+          (service) => health.ask(service),
+          (listener) => health.onChange(listener),
+        ),
         ...(tls === undefined ? {} : { tls }),
       });
       const port = Number(listener.address.slice(listener.address.lastIndexOf(":") + 1));

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's side of its node: joined for as long as both live, and again, with growing pauses, when the link broke.
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import type { Conversation } from "@fairlead/fabric/conversation.ts";
+import { toError, type Conversation } from "@fairlead/fabric/conversation.ts";
 import { decodeJson, encodeJson, parseJson } from "@fairlead/fabric/json.ts";
 import { Link, type Identity } from "@fairlead/fabric/link.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
 import type { AgentChange } from "@fairlead/protocol/agent.ts";
 import type { JoinAnswer, JoinRequest, Routes } from "@fairlead/protocol/fabric.ts";
 import type { Open } from "@fairlead/fabric/frame.ts";
+import type { AgentEnd } from "./agent-options.ts";
 import type { Environment } from "./environment.ts";
 import { JOIN_ANSWER, RECORD, ROUTES } from "./node-answers.ts";
 
 /** Pauses between attempts to reach the node: doubled from the first to the last, each by a random share. */
 const PAUSE_MS_FIRST = 50;
 const PAUSE_MS_LAST = 5_000;
+
+/** What a node says to whom it knows no more; anything else may pass. */
+const REVOKED: ReadonlySet<FabricError["code"]> = new Set(["unauthenticated", "permission_denied"]);
 
 /** How it is with the node. `reason` says why, in words. */
 export interface SessionStatus {
@@ -29,6 +33,10 @@ export interface SessionOptions {
   readonly directory: Registry;
   readonly accept: (conversation: Conversation, link: Link) => void;
   readonly onStatus: (status: SessionStatus) => void;
+  /** The node lets this agent join no more, or did not come back in time: the owner has to leave. */
+  readonly onEnd: (end: AgentEnd) => void;
+  /** How long to look for a node that is gone. */
+  readonly giveUpMs: number;
   /** Where this agent may send; undefined: anywhere. */
   readonly onRoutes: (routes: Routes | undefined) => void;
 }
@@ -111,7 +119,7 @@ export class NodeSession {
   }
 
   /** Leaves: the node forgets this agent at once. */
-  async stop(reason: string): Promise<void> {
+  async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#pause?.();
@@ -126,7 +134,6 @@ export class NodeSession {
     }
     this.#link?.close();
     this.#waiting.reject(new FabricError("unavailable", "this agent has left"));
-    this.#options.onStatus({ state: "left", reason });
   }
 
   async #connect(): Promise<void> {
@@ -160,7 +167,11 @@ export class NodeSession {
           resolve();
         },
         onEnd(status) {
-          reject(new FabricError("unavailable", status.message, { reason: status.reason }));
+          reject(
+            status.code === 0
+              ? new FabricError("unavailable", "the node ended the joining")
+              : toError(status),
+          );
           // A node that ends the joining does not want this agent as it is; asking again starts anew.
           if (!link.closed) link.close();
         },
@@ -217,7 +228,8 @@ export class NodeSession {
   }
 
   async #reconnect(): Promise<void> {
-    const { environment, onStatus } = this.#options;
+    const { environment, giveUpMs, onEnd, onStatus } = this.#options;
+    const sinceMs = performance.now();
     let pauseMs = PAUSE_MS_FIRST;
     while (!this.#stopped) {
       await new Promise<void>((resolve) => {
@@ -229,7 +241,10 @@ export class NodeSession {
         await this.#connect();
         return;
       } catch (thrown) {
-        onStatus({ state: "reconnecting", reason: FabricError.from(thrown).message });
+        const error = FabricError.from(thrown);
+        if (REVOKED.has(error.code)) return onEnd({ reason: "revoked", error });
+        if (performance.now() - sinceMs >= giveUpMs) return onEnd({ reason: "node-gone", error });
+        onStatus({ state: "reconnecting", reason: error.message });
         pauseMs = Math.min(pauseMs * 2, PAUSE_MS_LAST);
       }
     }

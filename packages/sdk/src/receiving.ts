@@ -2,6 +2,7 @@
 // Subscriptions of this agent, and what is done with messages that come straight from their publishers.
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import type { Headers } from "@fairlead/fabric/frame.ts";
 import { decodeJson } from "@fairlead/fabric/json.ts";
 import type { SubjectIndex } from "@fairlead/fabric/subject-index.ts";
 import { SUBSCRIPTIONS_MAX } from "@fairlead/protocol/names.ts";
@@ -22,13 +23,18 @@ export interface DirectSubscription {
   readonly onError: (error: FabricError, message: Message) => void;
 }
 
+interface Item {
+  readonly payload: Uint8Array;
+  readonly headers: Headers | undefined;
+}
+
 /** Runs the handler of a subscription, at most so many at once, and gives credit when it is done. */
 class Lane {
   readonly #subscription: DirectSubscription;
   readonly #conversation: Conversation;
   readonly #from: Caller;
   readonly #onIdle: () => void;
-  readonly #waiting: Uint8Array[] = [];
+  readonly #waiting: Item[] = [];
   #running = 0;
 
   constructor(
@@ -48,13 +54,14 @@ class Lane {
     return this.#running === 0;
   }
 
-  push(payload: Uint8Array): void {
-    if (this.#running >= this.#subscription.concurrency) this.#waiting.push(payload);
-    else this.#start(payload);
+  push(item: Item): void {
+    if (this.#running >= this.#subscription.concurrency) this.#waiting.push(item);
+    else this.#start(item);
   }
 
-  #start(payload: Uint8Array): void {
-    const work = this.#handle(payload);
+  #start(item: Item): void {
+    const { payload } = item;
+    const work = this.#handle(item);
     if (work === undefined) {
       this.#conversation.consumed(payload.length);
       return;
@@ -70,10 +77,10 @@ class Lane {
   }
 
   /** Undefined when the handler was done at once. */
-  #handle(payload: Uint8Array): Promise<void> | undefined {
+  #handle(item: Item): Promise<void> | undefined {
     const { schema } = this.#subscription;
-    if (schema !== undefined) return this.#handleChecked(schema, payload);
-    const message = this.#message(payload);
+    if (schema !== undefined) return this.#handleChecked(schema, item);
+    const message = this.#message(item);
     try {
       const result = this.#subscription.handler(message);
       if (!(result instanceof Promise)) return undefined;
@@ -84,11 +91,12 @@ class Lane {
     }
   }
 
-  async #handleChecked(schema: StandardSchema, payload: Uint8Array): Promise<void> {
-    let message = this.#message(payload);
+  async #handleChecked(schema: StandardSchema, item: Item): Promise<void> {
+    let message = this.#message(item);
     try {
-      const value = await validate(schema, decodeJson(payload), `a message of ${message.subject}`);
-      message = this.#message(payload, { value });
+      const data = decodeJson(item.payload);
+      const value = await validate(schema, data, `a message of ${message.subject}`);
+      message = this.#message(item, { value });
       await this.#subscription.handler(message);
     } catch (thrown) {
       this.#report(thrown, message);
@@ -99,11 +107,12 @@ class Lane {
     this.#subscription.onError(FabricError.from(thrown), message);
   }
 
-  #message(bytes: Uint8Array, checked?: { readonly value: unknown }): Message {
+  #message({ payload, headers: own }: Item, checked?: { readonly value: unknown }): Message {
+    const headers = this.#conversation.headers ?? {};
     return new Message({
-      subject: this.#conversation.headers?.["subject"] ?? "",
-      bytes,
-      headers: this.#conversation.headers ?? {},
+      subject: headers["subject"] ?? "",
+      bytes: payload,
+      headers: own === undefined ? headers : { ...headers, ...own },
       from: this.#from,
       attempt: 1,
       signal: this.#subscription.signal,
@@ -134,9 +143,10 @@ export function receiveMessages(
   if (lanes.length === 0) throw new FabricError("not_found", `nobody here wants "${subject}"`);
   const [only] = lanes;
   conversation.handlers = {
-    onItem(payload) {
-      if (lanes.length === 1 && only !== undefined) only.push(payload);
-      else for (const lane of lanes) lane.push(payload);
+    onItem(payload, headers) {
+      const item = { payload, headers };
+      if (lanes.length === 1 && only !== undefined) only.push(item);
+      else for (const lane of lanes) lane.push(item);
     },
     onEnd() {
       ended = true;

@@ -8,6 +8,7 @@ export type {
   Consuming,
   ConsumingEnd,
   EmitOptions,
+  Found,
   PingAnswer,
   Served,
   ServeOptions,
@@ -18,7 +19,8 @@ export type { CallOptions } from "./calling.ts";
 export type { Client, Outcome } from "./client.ts";
 export type { RouteExplanation } from "./choosing.ts";
 export type { Target } from "./router.ts";
-export type { Containers, ContainerOptions } from "./containers.ts";
+export type { Engine, ContainerOptions } from "./engine.ts";
+export type { Log, LogFields } from "./log.ts";
 export {
   contract,
   rpc,

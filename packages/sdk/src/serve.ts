@@ -4,7 +4,7 @@ import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Contract, Methods, Rpc, Streaming } from "./contract.ts";
 import type { CallContext, ServedMethod } from "./serving.ts";
 import { validate, type InputOf, type OutputOf } from "./standard-schema.ts";
-import type { Tracing } from "./tracing.ts";
+import { iterateInTrace, runInTrace } from "./tracing.ts";
 
 /** One function for each method: input as the schema gives it, output as the schema takes it. */
 export type Handlers<M extends Methods> = {
@@ -21,15 +21,13 @@ type AnyHandler = (input: unknown, context: CallContext) => unknown;
 export function bindHandlers<M extends Methods>(
   contract: Contract<M>,
   handlers: Handlers<M>,
-  tracing: Tracing,
 ): ReadonlyMap<string, ServedMethod> {
   return new Map(
     Object.entries(contract.methods).map(([name, method]) => {
       const handler = (handlers as Readonly<Record<string, AnyHandler | undefined>>)[name];
       if (handler === undefined)
         throw new FabricError("invalid_argument", `${contract.name} has no handler for ${name}`);
-      const call: AnyHandler = (input, context) =>
-        tracing.run(context.headers, () => handler.call(handlers, input, context));
+      const call: AnyHandler = (input, context) => handler.call(handlers, input, context);
       const what = `${contract.name}/${name}`;
       return [
         name,
@@ -45,7 +43,11 @@ function bindRpc(method: Rpc, handler: AnyHandler, what: string): ServedMethod {
     async answer(value, context) {
       const input = await validate(method.in, value, `the input of ${what}`);
       return asInternal(
-        validate(method.out, await handler(input, context), `the answer of ${what}`),
+        validate(
+          method.out,
+          await runInTrace(context.headers, () => handler(input, context)),
+          `the answer of ${what}`,
+        ),
       );
     },
   };
@@ -56,7 +58,8 @@ function bindStream(method: Streaming, handler: AnyHandler, what: string): Serve
     kind: "stream",
     async *answer(value, context) {
       const input = await validate(method.in, value, `the input of ${what}`);
-      for await (const item of handler(input, context) as AsyncIterable<unknown>)
+      const make = () => handler(input, context) as AsyncIterable<unknown>;
+      for await (const item of iterateInTrace(context.headers, make))
         yield await asInternal(validate(method.item, item, `an item of ${what}`));
     },
   };

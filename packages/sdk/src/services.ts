@@ -7,9 +7,9 @@ import type { Served, ServeOptions } from "./agent-options.ts";
 import type { Contract, Methods } from "./contract.ts";
 import type { Caller } from "./credentials.ts";
 import { toMs } from "./duration.ts";
+import { withFields, type Log } from "./log.ts";
 import { bindHandlers, type Handlers } from "./serve.ts";
 import { answerConversation, settleWithin, Turnstile, type ServedMethod } from "./serving.ts";
-import type { Tracing } from "./tracing.ts";
 
 const CONCURRENCY = 64;
 const DRAIN_MS = 20_000;
@@ -25,7 +25,7 @@ interface Service {
 }
 
 export interface ServicesOptions {
-  readonly tracing: Tracing;
+  readonly log: Log;
   /** What is told of this agent has changed. */
   readonly onChange: () => void;
 }
@@ -52,6 +52,12 @@ export class Services {
       }));
   }
 
+  /** Whether a contract takes calls; undefined for one that is not served. */
+  isServing(contract: string): boolean | undefined {
+    const service = this.#services.get(contract);
+    return service === undefined ? undefined : !service.draining;
+  }
+
   /** Of the busiest contract: 0 idle, 1 full. */
   get load(): number {
     const loads = [...this.#services.values()].map(({ turnstile }) => turnstile.load);
@@ -68,7 +74,7 @@ export class Services {
       throw new FabricError("already_exists", `"${contract.name}" is served already`);
     const service: Service = {
       contract,
-      methods: bindHandlers(contract, handlers, this.#options.tracing),
+      methods: bindHandlers(contract, handlers),
       turnstile: new Turnstile(options.concurrency ?? CONCURRENCY),
       draining: false,
     };
@@ -98,7 +104,8 @@ export class Services {
       throw new FabricError("unavailable", `${contract} takes no more calls`, {
         reason: "draining",
       });
-    void answerConversation(conversation, served, service.turnstile, from);
+    const log = withFields(this.#options.log, { method, caller: `${from.scope}/${from.name}` });
+    void answerConversation(conversation, served, service.turnstile, { caller: from, log });
   }
 
   /** Resolves once no call runs. */

@@ -6,10 +6,13 @@ import type { Headers } from "@fairlead/fabric/frame.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Caller } from "./credentials.ts";
 import { ItemSender } from "./exchange.ts";
+import type { Log } from "./log.ts";
 
 /** What a handler knows of the call that it answers. */
 export interface CallContext {
   readonly caller: Caller;
+  /** Writes lines that say which method was answered for whom. */
+  readonly log: Log;
   /** Aborts when the caller gives up, is gone, or its deadline has passed. */
   readonly signal: AbortSignal;
   /** What came with the call, e.g. `traceparent`. */
@@ -85,7 +88,7 @@ export async function answerConversation(
   conversation: Conversation,
   method: ServedMethod,
   turnstile: Turnstile,
-  caller: Caller,
+  known: Pick<CallContext, "caller" | "log">,
 ): Promise<void> {
   const abort = new AbortController();
   const sender = new ItemSender(conversation);
@@ -109,7 +112,7 @@ export async function answerConversation(
     onRoom: () => sender.wake(),
   };
   const context: CallContext = {
-    caller,
+    ...known,
     signal: abort.signal,
     headers: conversation.headers ?? {},
     deadlineMs: deadlineMs === 0 ? undefined : deadlineMs,

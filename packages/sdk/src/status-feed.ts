@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { AgentEnd } from "./agent-options.ts";
 import type { SessionStatus } from "./node-session.ts";
 
 /** Tells each reader how it is and what follows. A reader that is slow gets the latest 64. */
 export class StatusFeed {
-  readonly closed: Promise<{ readonly reason: string }>;
+  readonly closed: Promise<AgentEnd>;
   readonly #readers = new Set<(status: SessionStatus) => void>();
   #last: SessionStatus = { state: "joining", reason: "starting" };
-  #close: (end: { readonly reason: string }) => void = () => undefined;
+  #close: (end: AgentEnd) => void = () => undefined;
 
   constructor() {
     this.closed = new Promise((resolve) => (this.#close = resolve));
@@ -15,7 +16,12 @@ export class StatusFeed {
   tell(status: SessionStatus): void {
     this.#last = status;
     for (const reader of this.#readers) reader(status);
-    if (status.state === "left") this.#close({ reason: status.reason });
+  }
+
+  /** Nothing follows. */
+  end(end: AgentEnd): void {
+    this.tell({ state: "left", reason: end.error?.message ?? end.reason });
+    this.#close(end);
   }
 
   async *read(): AsyncGenerator<SessionStatus> {

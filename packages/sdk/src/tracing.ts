@@ -1,46 +1,89 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenTelemetry is used when the program has it, and never required.
+// OpenTelemetry is used when the program has set it up, and never required: what `@opentelemetry/api` registers for the whole
+// process is looked up at each use, so that neither its version nor the order of imports matters.
 import type { Headers } from "@fairlead/fabric/frame.ts";
+import type { MessageHandler } from "./messages.ts";
 
-interface Propagation {
-  inject(context: unknown, carrier: Record<string, string>): void;
-  extract(context: unknown, carrier: Record<string, string>): unknown;
+type Carrier = Record<string, string>;
+
+interface Propagator {
+  inject(
+    context: unknown,
+    carrier: Carrier,
+    setter: { set(carrier: Carrier, key: string, value: string): void },
+  ): void;
+  extract(
+    context: unknown,
+    carrier: Readonly<Carrier>,
+    getter: {
+      keys(carrier: Readonly<Carrier>): string[];
+      get(carrier: Readonly<Carrier>, key: string): string | undefined;
+    },
+  ): unknown;
 }
 
-interface Api {
-  readonly propagation: Propagation;
-  readonly context: {
+interface Registered {
+  readonly propagation?: Propagator;
+  readonly context?: {
     active(): unknown;
     with<T>(context: unknown, work: () => T): T;
   };
 }
 
-/** Carries the trace of a call from its caller to its handler. */
-export interface Tracing {
-  /** The headers with the present trace added. */
-  inject(headers: Headers | undefined): Headers | undefined;
-  /** Runs `work` within the trace that the headers name. */
-  run<T>(headers: Headers, work: () => T): T;
+/** Where `@opentelemetry/api`, version 1, keeps what was registered. */
+const API = Symbol.for("opentelemetry.js.api.1");
+
+const SETTER = {
+  set(carrier: Carrier, key: string, value: string): void {
+    carrier[key] = value;
+  },
+};
+const GETTER = {
+  keys: (carrier: Readonly<Carrier>) => Object.keys(carrier),
+  get: (carrier: Readonly<Carrier>, key: string) => carrier[key],
+};
+
+function findApi(): Required<Registered> | undefined {
+  const registered = (globalThis as { readonly [API]?: Registered })[API];
+  const { propagation, context } = registered ?? {};
+  return propagation === undefined || context === undefined ? undefined : { propagation, context };
 }
 
-const NONE: Tracing = { inject: (headers) => headers, run: (_, work) => work() };
-const PACKAGE = "@opentelemetry/api";
+/** The headers with the present trace added; the same where there is none. */
+export function injectTrace(headers: Headers | undefined): Headers | undefined {
+  const api = findApi();
+  if (api === undefined) return headers;
+  const carrier: Carrier = {};
+  api.propagation.inject(api.context.active(), carrier, SETTER);
+  return Object.keys(carrier).length === 0 ? headers : { ...headers, ...carrier };
+}
 
-/** Looks for `@opentelemetry/api` among the program's packages. */
-export async function findTracing(): Promise<Tracing> {
-  let api: Api;
+/** Runs `work` within the trace that the headers name. */
+export function runInTrace<T>(headers: Headers, work: () => T): T {
+  const api = findApi();
+  if (api === undefined) return work();
+  const { propagation, context } = api;
+  return context.with(propagation.extract(context.active(), headers, GETTER), work);
+}
+
+/** A handler of messages that runs within the trace that a message names. */
+export function traceHandler<T>(handler: MessageHandler<T>): MessageHandler<T> {
+  return (message) => runInTrace(message.headers, () => handler(message));
+}
+
+/** The same for what gives items one by one: each is made within the trace. */
+export async function* iterateInTrace<T>(
+  headers: Headers,
+  make: () => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const items = runInTrace(headers, () => make()[Symbol.asyncIterator]());
   try {
-    api = (await import(PACKAGE)) as Api;
-  } catch {
-    return NONE;
+    for (;;) {
+      const result = await runInTrace(headers, () => items.next());
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    await runInTrace(headers, () => items.return?.());
   }
-  return {
-    inject(headers) {
-      const carrier: Record<string, string> = { ...headers };
-      api.propagation.inject(api.context.active(), carrier);
-      return Object.keys(carrier).length === 0 ? undefined : carrier;
-    },
-    run: (headers, work) =>
-      api.context.with(api.propagation.extract(api.context.active(), { ...headers }), work),
-  };
 }

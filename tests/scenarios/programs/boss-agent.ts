@@ -16,14 +16,14 @@ const hands = contract("hands", "1.0.0", {
 await using agent = await join({ kind: "agent" });
 await agent.serve(hands, {
   async list({ labels = {} }) {
-    const found = await agent.containers.list({ labels });
+    const found = await agent.engine.list({ labels });
     return {
       seen: found.map(({ name, state, own }) => `${name} ${state}${own ? " own" : ""}`).toSorted(),
     };
   },
   async act({ act, container }) {
     try {
-      return { state: (await agent.containers[act](container, { timeout: "20s" })).state };
+      return { state: (await agent.engine[act](container, { timeout: "20s" })).state };
     } catch (error) {
       return { state: FabricError.from(error).message };
     }

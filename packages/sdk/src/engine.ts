@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The containers of an agent's scope, seen and moved through the node: no Docker socket is needed inside a container.
+// The engine as an agent has it: the containers of its scope, seen and moved through the node: no Docker socket is needed inside a container.
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
@@ -22,7 +22,7 @@ export interface ContainerOptions {
 }
 
 /** What an agent may do with containers. Every act is a decision of the node: `fairlead why`. */
-export class Containers {
+export class Engine {
   readonly #link: (signal: AbortSignal) => Promise<Link>;
 
   constructor(link: (signal: AbortSignal) => Promise<Link>) {

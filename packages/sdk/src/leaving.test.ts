@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// How an agent's time in the fabric ends without its asking, and what gRPC's health protocol says meanwhile.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join as joinPath } from "node:path";
+import { test } from "node:test";
+import { Client, credentials } from "@grpc/grpc-js";
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import { listen } from "@fairlead/fabric/grpc/listen.ts";
+import { createHub } from "@fairlead/fabric/hub.ts";
+import { createRegistry } from "@fairlead/fabric/registry.ts";
+import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { z } from "zod";
+import { contract, rpc } from "./contract.ts";
+import { join } from "./join.ts";
+
+async function openNode(admit: () => void = () => undefined) {
+  const directory = mkdtempSync(joinPath(tmpdir(), "fairlead-leaving-"));
+  const hub = createHub({
+    registry: createRegistry(),
+    routes: createRouteBoard(),
+    node: { id: "n", name: "n" },
+    nowMs: Date.now,
+    keyOf: (scope) => `key of ${scope}`,
+    pick: ([first]) => first,
+    admit,
+  });
+  const listener = await listen({
+    at: { path: joinPath(directory, "fabric.sock") },
+    onTransport: (transport) => hub.accept(transport),
+  });
+  return {
+    hub,
+    listener,
+    async [Symbol.asyncDispose]() {
+      await listener[Symbol.asyncDispose]();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+test("an agent whose ticket is taken from it leaves, revoked", async () => {
+  let isRevoked = false;
+  await using node = await openNode(() => {
+    if (isRevoked) throw new FabricError("unauthenticated", "no such ticket", { reason: "ticket" });
+  });
+  await using agent = await join({ name: "worker", node: node.listener.address });
+  isRevoked = true;
+  node.hub.close();
+  const { reason, error } = await agent.closed;
+  assert.equal(reason, "revoked");
+  assert.deepEqual(
+    [error?.code, error?.reason, error?.message],
+    ["unauthenticated", "ticket", "no such ticket"],
+  );
+  await assert.rejects(agent.call("anybody", "any/thing", {}), FabricError);
+});
+
+test("an agent that may give up leaves when its node does not come back", async () => {
+  await using node = await openNode();
+  const options = { name: "worker", node: node.listener.address, giveUpAfter: "100ms" };
+  await using agent = await join(options);
+  await using patient = await join({ ...options, giveUpAfter: "1h" });
+  await node.listener[Symbol.asyncDispose]();
+  const { reason, error } = await agent.closed;
+  assert.deepEqual([reason, error?.code], ["node-gone", "unavailable"]);
+  const [state] = await Array.fromAsync({
+    [Symbol.asyncIterator]: () => firstOf(patient.status()),
+  });
+  assert.equal(state?.state, "reconnecting");
+});
+
+async function* firstOf<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  for await (const item of items) {
+    yield item;
+    return;
+  }
+}
+
+/** `HealthCheckRequest` and `HealthCheckResponse` have one field each: written by hand here. */
+function watchHealth(address: string, service: string) {
+  const client = new Client(address, credentials.createInsecure());
+  const name = Buffer.from(service);
+  const call = client.makeServerStreamRequest(
+    "/grpc.health.v1.Health/Watch",
+    (bytes: Buffer) => bytes,
+    (bytes: Buffer) => bytes[1] ?? 0,
+    service === "" ? name : Buffer.from([0x0a, name.length, ...name]),
+  );
+  call.on("error", () => undefined);
+  const answers = call[Symbol.asyncIterator]() as AsyncIterator<number>;
+  return {
+    next: async () => (await answers.next()).value as unknown,
+    close() {
+      call.cancel();
+      client.close();
+    },
+  };
+}
+
+test("gRPC health says when an agent is unwell, a contract is drained, or all of it leaves", async () => {
+  const [SERVING, NOT_SERVING, UNKNOWN] = [1, 2, 3];
+  await using node = await openNode();
+  await using agent = await join({ name: "worker", node: node.listener.address });
+  const begun = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const work = contract("work", "1.0.0", { run: rpc({ in: z.object({}), out: z.string() }) });
+  const served = await agent.serve(work, {
+    async run() {
+      begun.resolve();
+      await release.promise;
+      return "done";
+    },
+  });
+  const [record] = await agent.find({ name: "worker" });
+  const address = record?.addresses[0] ?? "";
+  const [whole, one, none] = ["", "work", "none"].map((name) => watchHealth(address, name));
+  assert.ok(whole !== undefined && one !== undefined && none !== undefined);
+  assert.deepEqual(
+    [await whole.next(), await one.next(), await none.next()],
+    [SERVING, SERVING, UNKNOWN],
+  );
+  agent.setHealthy(false);
+  assert.deepEqual([await whole.next(), await one.next()], [NOT_SERVING, NOT_SERVING]);
+  for await (const change of agent.watch()) if (!change.agent.healthy) break;
+  agent.setHealthy(true);
+  assert.deepEqual([await whole.next(), await one.next()], [SERVING, SERVING]);
+  for await (const change of agent.watch()) if (change.agent.healthy) break;
+  await using caller = await join({ name: "caller", node: node.listener.address });
+  const running = caller.call("worker", "work/run", {});
+  await begun.promise;
+  const drained = served.drain("5s");
+  assert.equal(await one.next(), NOT_SERVING);
+  const left = agent.drain("5s");
+  assert.equal(await whole.next(), NOT_SERVING);
+  release.resolve();
+  assert.equal(await running, "done");
+  await Promise.all([drained, left]);
+  for (const watching of [whole, one, none]) watching.close();
+});
