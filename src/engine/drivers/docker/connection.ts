@@ -139,7 +139,10 @@ export function createConnection(
     return request({ ...target(), method, path, headers, signal, agent: own ? false : agent });
   }
 
-  /** Sends and waits for the head of the answer. */
+  /**
+   * Sends and waits for the head of the answer. A kept socket may have been closed by the engine just when it was used
+   * again: a question is then asked once more, on a new one.
+   */
   async function send(
     method: string,
     path: string,
@@ -153,14 +156,20 @@ export function createConnection(
       parts.signal === undefined ? [deadline.signal] : [deadline.signal, parts.signal];
     try {
       return await new Promise<IncomingMessage>((resolve, reject) => {
-        const request = open(method, path, parts, own, AbortSignal.any(signals));
-        request.on("response", (response) => {
-          if (own) clearTimeout(timer);
-          else response.once("close", () => clearTimeout(timer));
-          resolve(response);
-        });
-        request.on("error", reject);
-        sendBody(request, parts);
+        const begin = (fresh: boolean): void => {
+          const request = open(method, path, parts, fresh, AbortSignal.any(signals));
+          request.on("response", (response) => {
+            if (own) clearTimeout(timer);
+            else response.once("close", () => clearTimeout(timer));
+            resolve(response);
+          });
+          request.on("error", (error) => {
+            if (method === "GET" && isStale(request, error)) begin(true);
+            else reject(error);
+          });
+          sendBody(request, parts);
+        };
+        begin(own);
       });
     } catch (error) {
       clearTimeout(timer);
@@ -242,6 +251,11 @@ export function createConnection(
     },
     close: () => agent.destroy(),
   };
+}
+
+/** The engine closed a kept socket just when it was used again: what was asked can be asked once more. */
+function isStale(request: ClientRequest, error: NodeJS.ErrnoException): boolean {
+  return request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
 }
 
 /** The answer, or the signal's reason when that comes first. */
