@@ -28,6 +28,8 @@ export const ActionKind = z.enum([
   "topology.rewire",
   "topology.remove",
   "agent.offline",
+  "node.gone",
+  "node.back",
 ]);
 export type ActionKind = z.infer<typeof ActionKind>;
 

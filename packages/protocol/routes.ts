@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { Decision } from "./decision.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
+import { NodeView } from "./node.ts";
 import {
   AgentView,
   Alert,
@@ -31,6 +32,10 @@ export type DecisionList = z.infer<typeof DecisionList>;
 /** Answer of `GET /v1/alerts`: open alerts. */
 export const AlertList = listOf("AlertList", Alert);
 export type AlertList = z.infer<typeof AlertList>;
+
+/** Answer of `GET /v1/nodes`: the fleet, the node that was asked first. */
+export const NodeList = listOf("NodeList", NodeView);
+export type NodeList = z.infer<typeof NodeList>;
 
 /** Answer of `GET /v1/agents`: agents of all scopes. */
 export const AgentList = listOf("AgentList", AgentView);

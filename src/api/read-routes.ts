@@ -11,6 +11,7 @@ import {
   ImagesAnswer,
   ImagesRequest,
   InstanceList,
+  NodeList,
   QueueList,
   ScopeList,
   ServiceList,
@@ -88,6 +89,9 @@ const agentsRoute = createRoute({
   ...get("/v1/agents", "Programs that joined the fabric, and what they serve", AgentList),
   request: { query: agentQuery },
 });
+const nodesRoute = createRoute(
+  get("/v1/nodes", "Nodes of the fleet, as this one sees them", NodeList),
+);
 const queuesRoute = createRoute({
   ...get("/v1/queues", "Messages that are kept and not acknowledged, and dead letters", QueueList),
   request: { query: scopeQuery },
@@ -176,6 +180,12 @@ function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     const items = parts.fabric.list(given(c.req.valid("query")));
     const answer = { items, asOfMs: parts.clock.nowMs(), missing: [] };
     return c.json(wrapList("AgentList", answer), 200);
+  });
+  app.openapi(nodesRoute, (c) => {
+    const { problem } = parts.roll;
+    const missing = problem === undefined ? [] : [`the fleet's store: ${problem}`];
+    const answer = { items: parts.roll.list(), asOfMs: parts.clock.nowMs(), missing };
+    return c.json(wrapList("NodeList", answer), 200);
   });
   app.openapi(queuesRoute, (c) => {
     const { scope } = c.req.valid("query");

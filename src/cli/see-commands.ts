@@ -39,6 +39,15 @@ export const SEE_COMMANDS: readonly Command[] = [
     load: () => import("./commands/services.ts"),
   },
   {
+    name: "nodes",
+    group: "See",
+    summary: "nodes of the fleet, as this one sees them",
+    arguments: [],
+    flags: LIST_FLAGS,
+    writes: false,
+    load: () => import("./commands/nodes.ts"),
+  },
+  {
     name: "agents",
     group: "See",
     summary: "programs that joined the fabric, and what they serve",

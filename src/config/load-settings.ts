@@ -89,6 +89,9 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     "discovery.plainScope": "",
     "discovery.seeds": "",
     "discovery.seedsListen": "0.0.0.0:7119",
+    "fleet.name": "",
+    "fleet.listen": "0.0.0.0:7120",
+    "fleet.address": "",
     "decisions.keepDays": 30,
     "decisions.sizeMaxBytes": 268_435_456,
   };

@@ -162,6 +162,23 @@ export const SettingsSchema = z.strictObject({
       "IPv4 address and UDP port on which others that name this node as a seed are heard.",
     ),
   }),
+  fleet: z.strictObject({
+    name: z
+      .string()
+      .regex(
+        /^([a-z0-9][a-z0-9-]{0,31})?$/,
+        "has to be small letters, digits and -, at most 32, or empty",
+      )
+      .describe(
+        "Fleet that this node belongs to; empty: none. Its roll is in the etcd of store.endpoints.",
+      ),
+    listen: listen
+      .refine((text) => text !== "off", { message: "cannot be off" })
+      .describe("IP address and UDP port at which other nodes ask whether this one lives."),
+    address: z
+      .string()
+      .describe("IP address at which other nodes reach this one; empty: by the way to the store."),
+  }),
   decisions: z.strictObject({
     keepDays: count(1, 3_650).describe("Days that decisions are kept."),
     sizeMaxBytes: size(1_048_576, 1_099_511_627_776).describe(
@@ -278,6 +295,19 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
   "discovery.seedsListen": {
     effect: '"off" neither hears nor tells seeds; unused where there is no key',
     cost: "a UDP port that answers nobody without the key",
+  },
+  "fleet.name": {
+    effect: "`fairlead nodes` shows the others of that name, and how they do",
+    cost: "ten small datagrams a second",
+  },
+  "fleet.listen": {
+    effect: "moves the port",
+    cost: "answers nobody who does not have the fleet's key",
+  },
+  "fleet.address": {
+    effect: "needed where the store is on this host, or other nodes see it at another address",
+    cost: "none",
+    otherwise: "the address by which this host reaches the first of store.endpoints",
   },
   "decisions.keepDays": {
     effect: "a longer past for why",

@@ -342,6 +342,8 @@ export function createActor(options: ActorOptions): Actor {
       case "topology.rewire":
       case "topology.remove":
       case "agent.offline":
+      case "node.gone":
+      case "node.back":
         return Promise.resolve({ result: "noted" });
     }
   }

@@ -52,6 +52,12 @@ export const controlErrors = defineErrors({
       "An agent may act on containers of its own service and on those that name it as fairlead.owner",
     remedy: "give the container's service the label fairlead.owner with the agent's name",
   },
+  "node-name-taken": {
+    id: "FL0711",
+    code: "already_exists",
+    cause: "Another node of the fleet has the same name and lives",
+    remedy: "give one of them another nodeName; `fairlead nodes` shows who has it",
+  },
   "no-topology": {
     id: "FL0709",
     code: "not_found",

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Multicast and seeds of a node, where a key is there: nothing is told or believed without one.
-import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { isIPv4 } from "node:net";
@@ -16,7 +15,7 @@ import { joinSeeds } from "#discovery/multicast/join-seeds.ts";
 import type { SeedPlace } from "#discovery/multicast/open-seed-carrier.ts";
 import type { MulticastDiscovery } from "#discovery/multicast/start-member.ts";
 import type { OpenedWay } from "./start-discovery-way.ts";
-import { readToken } from "./token-file.ts";
+import { readNodeId } from "./node-id.ts";
 
 interface DatagramParts {
   readonly clock: Clock;
@@ -52,13 +51,6 @@ async function readKey(
       },
     );
   }
-}
-
-/** The same in every life of this node, and another one on a host of the same name. */
-async function makeSender({ stateDir, nodeName }: Settings): Promise<string> {
-  const secret = await readToken(stateDir, "fabric-secret");
-  const mark = createHash("sha256").update(`discovery ${secret}`).digest("hex").slice(0, 8);
-  return `${nodeName.slice(0, 50)}-${mark}`;
 }
 
 function findAddress(wanted: string): string | undefined {
@@ -192,7 +184,7 @@ export async function openDatagramWays(
     throw new FairleadError(discoveryErrors["discovery-key-missing"], "the key is too short", {
       facts: { bytes: secret.length },
     });
-  const common: Common = { sender: await makeSender(settings), secret, heartbeatMs };
+  const common: Common = { sender: await readNodeId(settings), secret, heartbeatMs };
   return Promise.all([
     multicast === "off"
       ? closedWay("multicast", "off", "", "switched off")

@@ -27,6 +27,7 @@ import type { Operations } from "#control/operations.ts";
 import { createScopeViews } from "#control/scope-views.ts";
 import { createNaming } from "#control/naming.ts";
 import { createSupervisor } from "#control/supervisor.ts";
+import { createRoll } from "#control/roll.ts";
 import { createWiring } from "#control/wiring.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
 import { openEngine } from "#engine/open.ts";
@@ -38,6 +39,7 @@ import { keepHouse, SEEN_KEY } from "./keep-house.ts";
 import { openNodeStore } from "./open-node-store.ts";
 import { startDiscovery, type RunningDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
+import { describeFleet, describeSelf } from "./start-fleet.ts";
 import { readToken } from "./token-file.ts";
 
 /** What a node is made of. */
@@ -177,7 +179,7 @@ async function startFabric(parts: NodeParts, routes: RouteBoard): Promise<Fabric
   );
 }
 
-/** All by which agents join, find others and are found. */
+/** All by which agents join, find others and are found, and by which nodes know of each other. */
 async function openTalk(
   parts: NodeParts,
   store: Store,
@@ -194,7 +196,9 @@ async function openTalk(
   const discovery = stack.use(await startDiscovery({ settings, ...hands }));
   const dns = await startDns(settings, { clock, logger });
   if (dns !== undefined) stack.use(dns);
-  return { fabric, discovery, dns, wiring };
+  const self = await describeSelf(parts);
+  const roll = createRoll({ self, fleet: describeFleet(parts), decisions, clock, logger });
+  return { fabric, discovery, dns, wiring, roll };
 }
 
 /** The fabric as lists show it: with the agents of other nodes. */
@@ -210,7 +214,7 @@ function withNeighbours(
 
 async function openApi(
   parts: NodeParts,
-  behind: Pick<ApiOptions, "operations" | "fabric" | "topologies">,
+  behind: Pick<ApiOptions, "operations" | "fabric" | "topologies" | "roll">,
 ): Promise<Api> {
   const { version, pageDirectory, logger, clock } = parts;
   const token = await readToken(parts.settings.stateDir, "token");
@@ -251,7 +255,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
   try {
     const { store, engine, loops, memory } = await openHands(parts, stack);
     const { decisions, alerts, feed, board } = loops;
-    const { fabric, discovery, dns, wiring } = await openTalk(parts, store, decisions, stack);
+    const talk = await openTalk(parts, store, decisions, stack);
+    const { fabric, discovery, dns, wiring, roll } = talk;
     const supervisor = createSupervisor({
       store,
       board,
@@ -297,11 +302,12 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const shown = withNeighbours(fabric, discovery);
-    const api = stack.use(await openApi(parts, { operations, fabric: shown, topologies: wiring }));
+    const behind = { operations, fabric: shown, topologies: wiring, roll };
+    const api = stack.use(await openApi(parts, behind));
     const naming =
       dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];
     const gating = createGating({ board, fabric });
-    const failed = runLoops(stack, [board, supervisor, house, wiring, gating, ...naming]);
+    const failed = runLoops(stack, [board, supervisor, house, wiring, gating, roll, ...naming]);
     await api.listenUnix(settings.socket);
     page = await listenForPage(settings.listen, api);
     const owned = stack.move();

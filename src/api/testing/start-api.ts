@@ -120,6 +120,7 @@ export async function startApi(
     operations: fake.operations,
     fabric: { list: () => [], queues: () => ({ sizeBytes: 0, groups: [], dead: [] }) },
     topologies: createFakeTopologies(),
+    roll: { list: () => [], problem: undefined },
     settings: {
       version: "0.1.0",
       token: TOKEN,

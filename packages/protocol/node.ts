@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// A node of a fleet: as it says of itself, and as another one sees it.
+import { z } from "zod";
+
+/** What a node puts on the fleet's roll when it starts. */
+export const NodeRecord = z.strictObject({
+  /** Stays the same over restarts. */
+  id: z.string().min(1).max(63),
+  name: z.string(),
+  /** Grows each time the node starts. */
+  incarnation: z.number().int().nonnegative(),
+  /** Where the other nodes reach it. */
+  address: z.string(),
+  /** UDP port at which it says that it lives. */
+  port: z.number().int(),
+  /** Of Fairlead. */
+  version: z.string(),
+  os: z.string(),
+  /** As the kernel names it: `x86_64`, `aarch64`. */
+  arch: z.string(),
+  cpuCount: z.number().int(),
+  memoryBytes: z.number(),
+});
+export type NodeRecord = z.infer<typeof NodeRecord>;
+
+/**
+ * `alive`: heard within a second. `suspect`: nothing new goes there. `gone`: silent for longer than a pause that is
+ * forgiven, and its lease in the store has ended. `left`: it said that it goes.
+ */
+export const NodeState = z.enum(["alive", "suspect", "gone", "left"]);
+export type NodeState = z.infer<typeof NodeState>;
+
+/** A node as the one that was asked sees it. What was not measured is absent. */
+export const NodeView = NodeRecord.extend({
+  state: NodeState,
+  /** One sentence why it is in that state; empty when alive and heard. */
+  reason: z.string(),
+  /** Whether it is the node that was asked. */
+  self: z.boolean(),
+  /** For how long nobody that was heard has heard it, milliseconds. */
+  silentMs: z.number().optional(),
+  /** There and back, milliseconds. */
+  rttMs: z.number().optional(),
+  /** How far its clock is ahead, milliseconds; known to half of `rttMs`. */
+  skewMs: z.number().optional(),
+  /** Whether its lease in the store lives; absent while the store does not answer. */
+  lease: z.boolean().optional(),
+});
+export type NodeView = z.infer<typeof NodeView>;

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NodeView } from "@fairlead/protocol/node.ts";
+import { formatDuration } from "#base/duration.ts";
+import type { Context } from "#cli/context.ts";
+import type { ListView } from "#cli/output.ts";
+import { showOrWatch } from "#cli/watch.ts";
+
+/** Within this two clocks count as the same; a skew is known to half of a round trip only. */
+const SAME_CLOCK_MS = 50;
+const GIBIBYTE = 2 ** 30;
+
+const TONES = { alive: "good", suspect: "warn", gone: "bad", left: "dim" } as const;
+
+function formatRtt(rttMs: number | undefined): string {
+  return rttMs === undefined ? "" : `${rttMs.toFixed(rttMs < 10 ? 2 : 0)}ms`;
+}
+
+function formatSkew({ skewMs, rttMs = 0 }: NodeView): string {
+  if (skewMs === undefined) return "";
+  if (Math.abs(skewMs) <= Math.max(SAME_CLOCK_MS, rttMs)) return "none";
+  const span = formatDuration(Math.round(Math.abs(skewMs) / 100) * 100);
+  return `${span} ${skewMs > 0 ? "ahead" : "behind"}`;
+}
+
+const LIST: ListView<NodeView> = {
+  name: (item) => item.name,
+  empty: "there are no nodes",
+  columns: [
+    {
+      key: "name",
+      title: "NODE",
+      value: (item) => (item.self ? `${item.name} (this)` : item.name),
+    },
+    { key: "id", title: "ID", value: (item) => item.id, wide: true },
+    {
+      key: "state",
+      title: "STATE",
+      value: (item) => item.state,
+      tone: (item) => TONES[item.state],
+    },
+    { key: "rtt", title: "RTT", value: (item) => formatRtt(item.rttMs) },
+    { key: "clock", title: "CLOCK", value: formatSkew },
+    { key: "address", title: "ADDRESS", value: ({ address, port }) => `${address}:${port}` },
+    { key: "cpus", title: "CPUS", value: ({ cpuCount }) => String(cpuCount) },
+    {
+      key: "memory",
+      title: "MEMORY",
+      value: ({ memoryBytes }) => `${(memoryBytes / GIBIBYTE).toFixed(1)}GiB`,
+    },
+    { key: "platform", title: "PLATFORM", value: ({ os, arch }) => `${os}/${arch}`, wide: true },
+    { key: "version", title: "VERSION", value: ({ version }) => version, wide: true },
+    { key: "reason", title: "WHY", value: (item) => item.reason },
+  ],
+};
+
+/** `fairlead nodes` */
+export async function run(context: Context): Promise<number> {
+  return showOrWatch(context, undefined, async () => {
+    await context.out.list(await context.api.list<NodeView>("nodes"), LIST);
+  });
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+// The roll of a fleet: who belongs to it stands in the store, who of them lives is seen by membership. A node without a
+// fleet is alone on its roll. While the store does not answer, the last roll that was read holds.
+import type { NodeRecord, NodeState, NodeView } from "@fairlead/protocol/node.ts";
+import { NodeRecord as NodeRecordSchema } from "@fairlead/protocol/node.ts";
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import type { Membership } from "#membership/membership.ts";
+import type { PlannedAction } from "#model/action.ts";
+import type { Snapshot, Store, StoreChange } from "#store/store.ts";
+import type { DecisionLog } from "./decision-log.ts";
+import { controlErrors } from "./errors.ts";
+import { judgeNode, type Judgement } from "./judge-node.ts";
+
+/** What a node knows of itself before it stands on a roll. */
+export type OwnRecord = Omit<NodeRecord, "incarnation">;
+
+export interface Fleet {
+  readonly name: string;
+  /** Opens the fleet's part of the store. Throws what the store throws; it is tried again. */
+  openStore(): Promise<Store>;
+  /** A new key for the fleet, 32 bytes as base64; used when the fleet has none. */
+  makeKey(): string;
+  startMembership(options: {
+    readonly id: string;
+    readonly incarnation: number;
+    readonly port: number;
+    readonly secret: Buffer;
+  }): Promise<Membership>;
+}
+
+export interface RollOptions {
+  readonly self: OwnRecord;
+  /** Undefined for a node by itself. */
+  readonly fleet: Fleet | undefined;
+  readonly decisions: Pick<DecisionLog, "begin" | "finish">;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Roll {
+  /** This node first, then the others by name. */
+  list(): readonly NodeView[];
+  /** Why the roll may be old; undefined while the store answers. */
+  readonly problem: string | undefined;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const NODES = "nodes/";
+const LIVE = "live/";
+const KEY = "key";
+const LEASE_MS = 10_000;
+const RENEWALS_PER_LEASE = 4;
+const RETRY_MS = 1_000;
+const WATCH_MS = 200;
+
+function describeTurn(view: NodeView, was: NodeState, nowMs: number): PlannedAction {
+  const isBack = view.state === "alive";
+  return {
+    key: `node/${view.id}`,
+    act: isBack ? "node.back" : "node.gone",
+    object: `node/${view.name}`,
+    title: isBack ? `marked ${view.name} as back` : `marked ${view.name} as ${view.state}`,
+    trigger: {
+      kind: "members",
+      detail: isBack ? `heard again, after it was ${was}` : view.reason,
+      atMs: nowMs,
+    },
+    rule: { text: "gone after 5.5s without a word to anybody, and without a lease in the store" },
+    inputs: {
+      id: view.id,
+      address: view.address,
+      was,
+      silentMs: Math.round(view.silentMs ?? 0),
+      lease: view.lease === undefined ? "unknown" : view.lease ? "lives" : "ended",
+    },
+    notDone: [],
+  };
+}
+
+/** Makes the loop of a roll. */
+export function createRoll(options: RollOptions): Roll {
+  const { self, fleet, decisions, clock, logger } = options;
+  const records = new Map<string, NodeRecord>();
+  const live = new Set<string>();
+  const states = new Map<string, NodeState>();
+  /** Who was noted down as away, until it is back: what is over in a moment is no decision. */
+  const away = new Map<string, NodeState>();
+  let own: NodeRecord = { ...self, incarnation: 0 };
+  let membership: Membership | undefined;
+  let problem: string | undefined = fleet === undefined ? undefined : "the store was not asked yet";
+
+  function judge(record: NodeRecord): NodeView {
+    if (record.id === own.id) return { ...own, state: "alive", reason: "", self: true };
+    const member = membership?.list().find(({ id }) => id === record.id);
+    const lease = problem === undefined ? live.has(record.id) : undefined;
+    const judged: Judgement = judgeNode(member, {
+      lease,
+      isolated: membership?.isolated === true,
+    });
+    return {
+      ...record,
+      ...judged,
+      self: false,
+      ...(lease === undefined ? {} : { lease }),
+      ...(member === undefined ? {} : { silentMs: member.silentMs }),
+      ...(member?.rttMs === undefined ? {} : { rttMs: member.rttMs }),
+      ...(member?.skewMs === undefined ? {} : { skewMs: member.skewMs }),
+    };
+  }
+
+  function list(): readonly NodeView[] {
+    const others = [...records.values()].filter(({ id }) => id !== own.id).map(judge);
+    others.sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
+    return [judge(own), ...others];
+  }
+
+  async function record(view: NodeView, was: NodeState): Promise<void> {
+    const nowMs = clock.nowMs();
+    const action = describeTurn(view, was, nowMs);
+    const decision = await decisions.begin(action, { scope: "", actor: "automatic" });
+    await decisions.finish(decision, { outcome: "observed", result: `shown as ${view.state}` });
+  }
+
+  function note(view: NodeView, was: NodeState): void {
+    const since = away.get(view.id);
+    if (view.state === "alive") away.delete(view.id);
+    else if (view.state !== "suspect") away.set(view.id, view.state);
+    const isTurn = view.state === "alive" ? since !== undefined : since !== away.get(view.id);
+    if (!isTurn) return;
+    record(view, since ?? was).catch((thrown: unknown) =>
+      logger.error("that a node is gone could not be recorded", {
+        reason: FairleadError.from(thrown).message,
+      }),
+    );
+  }
+
+  /** Looks whether somebody's state has turned. */
+  function settle(): void {
+    for (const view of list()) {
+      const was = states.get(view.id);
+      if (was === view.state) continue;
+      states.set(view.id, view.state);
+      if (was === undefined || view.self) continue;
+      logger.info("a node of the fleet", { name: view.name, was, state: view.state });
+      note(view, was);
+    }
+  }
+
+  function tellPeers(): void {
+    membership?.setPeers(
+      [...records.values()].map(({ id, incarnation, address, port }) => ({
+        id,
+        incarnation,
+        address,
+        port,
+      })),
+    );
+  }
+
+  function take({ key, value }: Pick<StoreChange, "key" | "value">): void {
+    if (key.startsWith(LIVE)) {
+      if (value === undefined) live.delete(key.slice(LIVE.length));
+      else live.add(key.slice(LIVE.length));
+    }
+    if (!key.startsWith(NODES)) return;
+    const parsed = NodeRecordSchema.safeParse(value);
+    if (parsed.success) records.set(key.slice(NODES.length), parsed.data);
+    else if (value === undefined) records.delete(key.slice(NODES.length));
+    else logger.warn("an entry of the roll cannot be read", { key });
+  }
+
+  /** The fleet's key; the first node makes it. */
+  async function readKey(store: Store, makeKey: () => string): Promise<Buffer> {
+    const value = makeKey();
+    await store.transact([{ kind: "put", key: KEY, value }], [{ key: KEY, revision: 0 }]);
+    return Buffer.from(String((await store.get(KEY))?.value), "base64");
+  }
+
+  /** Another node that goes by our name, or by our id in a later life, as a copy of this host's state would. */
+  function findRival({ entries }: Snapshot): NodeRecord | undefined {
+    const alive = new Set(entries.map(({ key }) => key).filter((key) => key.startsWith(LIVE)));
+    return entries
+      .flatMap(({ value }) => NodeRecordSchema.safeParse(value).data ?? [])
+      .find(({ id, name, incarnation }) =>
+        id === self.id
+          ? own.incarnation > 0 && incarnation > own.incarnation
+          : name === self.name && alive.has(LIVE + id),
+      );
+  }
+
+  /** Puts this node on the roll, in a new life when it has just started. Throws FL0711 `node-name-taken`. */
+  async function register(store: Store): Promise<void> {
+    const snapshot = await store.list("");
+    const rival = findRival(snapshot);
+    if (rival !== undefined)
+      throw new FairleadError(
+        controlErrors["node-name-taken"],
+        `another node of the fleet ${fleet?.name ?? ""} is called ${self.name}`,
+        { facts: { id: rival.id, address: rival.address } },
+      );
+    const key = NODES + self.id;
+    const before = snapshot.entries.find((entry) => entry.key === key);
+    const known = NodeRecordSchema.safeParse(before?.value).data?.incarnation ?? 0;
+    // A roll that was lost with its store must not begin below the lives that others remember.
+    const started = Math.floor(clock.nowMs() / 1_000);
+    if (own.incarnation === 0) own = { ...self, incarnation: Math.max(known + 1, started) };
+    const put = { kind: "put" as const, key, value: own };
+    const done = await store.transact([put], [{ key, revision: before?.revision ?? 0 }]);
+    if (done === undefined)
+      throw new FairleadError(controlErrors["act-failed"], "the roll changed");
+  }
+
+  async function keepLease(store: Store, signal: AbortSignal): Promise<void> {
+    let lease = "";
+    while (!signal.aborted) {
+      if (lease === "" || !(await store.renewLease(lease, { signal }))) {
+        lease = (await store.grantLease(LEASE_MS, { signal })).id;
+        const value = own.incarnation;
+        await store.transact([{ kind: "put", key: LIVE + own.id, value, lease }], [], { signal });
+      }
+      await clock.sleep(LEASE_MS / RENEWALS_PER_LEASE, signal).catch(() => undefined);
+    }
+    await store.revokeLease(lease).catch(() => undefined);
+  }
+
+  async function follow(store: Store, signal: AbortSignal): Promise<void> {
+    const snapshot = await store.list("", { signal });
+    records.clear();
+    live.clear();
+    for (const entry of snapshot.entries) take(entry);
+    // A store that lost everything has lost this node too.
+    if (records.get(own.id)?.incarnation !== own.incarnation) await register(store);
+    tellPeers();
+    problem = undefined;
+    for await (const changes of store.watch("", snapshot.revision, { signal })) {
+      for (const change of changes) take(change);
+      tellPeers();
+      settle();
+    }
+  }
+
+  async function attend(store: Store, one: Fleet, signal: AbortSignal): Promise<void> {
+    await register(store);
+    if (membership === undefined) {
+      const { id, incarnation, port } = own;
+      const secret = await readKey(store, () => one.makeKey());
+      membership = await one.startMembership({ id, incarnation, port, secret });
+      membership.onChange(settle);
+    }
+    const failing = new AbortController();
+    const either = AbortSignal.any([signal, failing.signal]);
+    try {
+      await Promise.all([keepLease(store, either), follow(store, either)]);
+    } finally {
+      failing.abort();
+    }
+  }
+
+  /** Judgements change with time alone too: when a lease ends after the datagrams did. */
+  async function look(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      settle();
+      await clock.sleep(WATCH_MS, signal).catch(() => undefined);
+    }
+  }
+
+  async function keep(one: Fleet, signal: AbortSignal): Promise<void> {
+    let store: Store | undefined;
+    while (!signal.aborted) {
+      try {
+        store ??= await one.openStore();
+        await attend(store, one, signal);
+      } catch (thrown) {
+        if (signal.aborted) break;
+        const { message } = FairleadError.from(thrown);
+        if (problem !== message)
+          logger.warn("the fleet's roll is not up to date", { reason: message });
+        problem = message;
+        await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+      }
+    }
+    await membership?.[Symbol.asyncDispose]();
+    await store?.[Symbol.asyncDispose]();
+  }
+
+  return {
+    list,
+    get problem() {
+      return problem;
+    },
+    async run(signal) {
+      if (fleet !== undefined) await Promise.all([keep(fleet, signal), look(signal)]);
+    },
+  };
+}
