@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making a container takes several writes. The node is killed at each of them, before the engine has it and after the
+// engine has done it: what comes up afterwards is whole, and nothing else is there.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { IMAGE, until } from "#lab/rig.ts";
+import { openScenario, type Scenario } from "./scenario.ts";
+
+const CONTENT = "by content";
+const compose = (version: number): string => `
+name: point
+networks: { front: {}, back: {} }
+volumes: { data: {} }
+configs: { settings: { content: "${CONTENT} ${version}" } }
+services:
+  db:
+    image: ${IMAGE}
+    stop_grace_period: 0s
+    networks: [front, back]
+    volumes: ["data:/data", "/scratch"]
+    configs: [settings]
+`;
+
+/** The writes of a create in their order, by what their path has. */
+const WRITES = ["/containers/create?", "/connect", "/archive?", "/rename?", "/start"];
+
+describe("killed at each write of making a container, the node makes it whole", () => {
+  let scenario: Scenario;
+  let version = 0;
+  before(async () => {
+    scenario = await openScenario();
+  });
+  after(() => scenario?.[Symbol.asyncDispose]());
+
+  /** Asks for a version, kills the node at that write, and starts it again. */
+  async function killAt(write: string, when: "before" | "after"): Promise<void> {
+    const { proxy, rig } = scenario;
+    proxy.forget();
+    const isMeant = ({ path, method }: { path: string; method: string }): boolean =>
+      method !== "GET" && path.includes(write);
+    if (when === "before") proxy.hang(isMeant);
+    else proxy.mute(isMeant);
+    const up = rig.cli(["up", "-f", scenario.file(compose(++version)), "-d"]);
+    await until(`the write ${write}`, 30_000, () =>
+      proxy.requests.some((seen) => isMeant(seen) && (when === "before" || seen.status !== 0)),
+    );
+    await rig.endNode("SIGKILL");
+    await up;
+    proxy.release();
+    await rig.startNode();
+  }
+
+  async function expectWhole(): Promise<void> {
+    const { rig } = scenario;
+    await until("the node manages it", 30_000, async () => {
+      return (await rig.ask("scopes/point")).status === 200;
+    });
+    await scenario.settled("point");
+    const [db, ...others] = await rig.engine.listInstances();
+    assert.deepEqual(others, []);
+    assert.ok(db !== undefined);
+    assert.deepEqual([db.name, db.state], ["point-db-1", "running"]);
+    assert.deepEqual(Object.keys(db.addresses).sort(), ["point_back", "point_front"]);
+    assert.ok(!Object.values(db.addresses).includes(""));
+    const { stdout } = await rig.engine.exec(db.id, ["cat", "/settings"], { decision: "test" });
+    assert.equal(stdout, `${CONTENT} ${version}`);
+    const volumes = (await rig.engine.listVolumes()).map(({ name }) => name);
+    assert.equal(volumes.length, 2, `point_data and the one at /scratch: ${volumes.join(" ")}`);
+  }
+
+  async function expectNothing(): Promise<void> {
+    assert.equal((await scenario.rig.cli(["down", "--scope", "point", "-v"])).code, 0);
+    const { engine } = scenario.rig;
+    assert.deepEqual(await engine.listInstances(), []);
+    assert.deepEqual(await engine.listVolumes(), []);
+    const networks = (await engine.listNetworks()).map(({ name }) => name);
+    assert.deepEqual(
+      networks.filter((name) => name.startsWith("point")),
+      [],
+    );
+  }
+
+  it("the first time", { timeout: 300_000 }, async () => {
+    for (const write of WRITES) {
+      for (const when of ["before", "after"] as const) {
+        await killAt(write, when);
+        await expectWhole();
+        await expectNothing();
+      }
+    }
+  });
+
+  it("when it is changed, and what it had in a volume without a name stays", async () => {
+    await scenario.up(scenario.file(compose(++version)));
+    const touch = ["touch", "/scratch/kept"];
+    await scenario.rig.engine.exec("point-db-1", touch, { decision: "test" });
+    for (const [write, when] of [
+      ["/archive?", "before"],
+      ["/rename?", "after"],
+    ] as const) {
+      await killAt(write, when);
+      await expectWhole();
+      const list = await scenario.rig.engine.exec("point-db-1", ["ls", "/scratch"], {
+        decision: "test",
+      });
+      assert.equal(list.stdout, "kept\n");
+    }
+    await expectNothing();
+  });
+});
