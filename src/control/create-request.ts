@@ -130,6 +130,14 @@ function makeFabricEnv(place: Place, service: ServiceIntent, ticket: string): re
   return Object.entries(env).flatMap(([key, value]) => (own.has(key) ? [] : [`${key}=${value}`]));
 }
 
+/** Mounts with the volumes that are kept: the file may have a volume without a name at the same place, or the image. */
+function joinMounts(mounts: readonly Mount[], keep: readonly Mount[]): readonly Mount[] {
+  const kept = new Map(keep.map((mount) => [mount.Target, mount]));
+  const joined = mounts.map((mount) => ({ ...mount, ...kept.get(mount.Target) }));
+  const places = new Set(mounts.map(({ Target }) => Target));
+  return [...joined, ...keep.filter(({ Target }) => !places.has(Target))];
+}
+
 /** The container's configuration, with what an agent needs to join and the volumes that it keeps. */
 function makeConfig(
   place: Place,
@@ -142,10 +150,10 @@ function makeConfig(
     access === undefined
       ? []
       : [{ Type: "bind", Source: access.directory, Target: FABRIC_DIRECTORY, ReadOnly: true }];
-  const extra = [...keep, ...socket];
   const asks = place.dnsServer !== undefined && service.network.kind === "networks";
   const dns = asks && (container.HostConfig?.Dns ?? []).length === 0 ? [place.dnsServer] : [];
-  const Mounts = [...(container.HostConfig?.Mounts ?? []), ...extra];
+  const extra = keep.length > 0 || socket.length > 0;
+  const Mounts = [...joinMounts(container.HostConfig?.Mounts ?? [], keep), ...socket];
   return {
     StopTimeout: Math.ceil(service.stopGraceMs / 1_000),
     ...container,
@@ -154,12 +162,12 @@ function makeConfig(
       : {
           Env: [...(container.Env ?? []), ...makeFabricEnv(place, service, access.ticket)],
         }),
-    ...(extra.length === 0 && dns.length === 0
+    ...(!extra && dns.length === 0
       ? {}
       : {
           HostConfig: {
             ...container.HostConfig,
-            ...(extra.length === 0 ? {} : { Mounts }),
+            ...(extra ? { Mounts } : {}),
             ...(dns.length === 0 ? {} : { Dns: dns }),
           },
         }),
