@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The node is killed with -9 at random moments of up, heal and down. Afterwards the intent holds, nothing is there twice,
 // nothing is left over or half made, and every write to the engine has its decision, which has an end. FAIRLEAD_CRASHES
-// sets how often (default 12).
+// sets how often (default 8).
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,7 +13,7 @@ import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
-const CRASHES = Number(process.env["FAIRLEAD_CRASHES"] ?? 12);
+const CRASHES = Number(process.env["FAIRLEAD_CRASHES"] ?? 8);
 const SEED = Number(process.env["FAIRLEAD_SEED"] ?? 20_261_123);
 
 function compose(version: number): string {
