@@ -118,7 +118,7 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
         : undefined,
   },
   name: {
-    doc: "Name that others call it by; default the service's.",
+    doc: "Name that others call it by in DNS; default the service's.",
     form: "a name of letters, digits, . _ -",
     check: (v) => SERVICE_NAME.test(v),
     common: false,
@@ -130,7 +130,7 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     common: true,
   },
   port: {
-    doc: "The port that others call, and what is spoken there.",
+    doc: "The port that others call, and what is spoken there: SRV records in DNS.",
     form: "PORT[/PROTOCOL] with http, grpc, tcp, udp, mcp or a2a, for example 8080/http",
     check: (v) => isList(v, isPort),
     common: false,

@@ -3,7 +3,7 @@
 import type { Logger } from "#base/logger.ts";
 import { FairleadError } from "#base/errors.ts";
 import { listZoneServices } from "#discovery/dns/list-zone-services.ts";
-import type { Zone, ZoneMember, ZoneService } from "#discovery/dns/zone.ts";
+import type { Zone, ZoneMember, ZonePort, ZoneService } from "#discovery/dns/zone.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { FactsBoard } from "./facts-board.ts";
@@ -24,16 +24,33 @@ function takesTraffic({ state, health, oneoff }: InstanceFact): boolean {
   return !oneoff && state === "running" && (health === "none" || health === "healthy");
 }
 
+/** Labels by which a container says how it is called and on which ports. */
+const NAME_LABEL = "fairlead.name";
+const PORT_LABEL = "fairlead.port";
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$/;
+const PORT = /^(\d{1,5})(?:\/([a-z0-9]+))?$/;
+
+/** `8080/http, 53/udp`: each by its number, and by what is spoken there. What is no port is passed over. */
+function readPortLabel(text: string): ZonePort[] {
+  return text.split(/[\s,]+/).flatMap((part): ZonePort[] => {
+    const [, digits = "", word = "tcp"] = PORT.exec(part) ?? [];
+    const port = Number(digits);
+    if (port < 1 || port > 65_535) return [];
+    const protocol = word === "udp" ? "udp" : "tcp";
+    const plain: ZonePort = { name: digits, port, protocol };
+    return word === protocol ? [plain] : [plain, { name: word, port, protocol }];
+  });
+}
+
 function toMember(instance: InstanceFact): ZoneMember {
+  const published = instance.ports.map(({ containerPort, protocol }): ZonePort => ({
+    name: String(containerPort),
+    port: containerPort,
+    protocol: protocol === "udp" ? "udp" : "tcp",
+  }));
+  const said = readPortLabel(instance.labels[PORT_LABEL] ?? "");
   const ports = new Map(
-    instance.ports.map(({ containerPort, protocol }) => [
-      `${containerPort}/${protocol}`,
-      {
-        name: String(containerPort),
-        port: containerPort,
-        protocol: protocol === "udp" ? ("udp" as const) : ("tcp" as const),
-      },
-    ]),
+    [...published, ...said].map((one) => [`${one.name} ${one.port}/${one.protocol}`, one]),
   );
   return {
     label: String(instance.slot),
@@ -42,15 +59,24 @@ function toMember(instance: InstanceFact): ZoneMember {
   };
 }
 
-/** Services of containers; one whose instances are all ill or gone keeps its name, without an address. */
+/** The name that others call it by: what its label says, else its service. */
+function nameOf({ labels, service }: InstanceFact): string {
+  const said = labels[NAME_LABEL] ?? "";
+  return NAME.test(said) ? said : service;
+}
+
+/**
+ * Services of containers; one whose instances are all ill or gone keeps its name, without an address. Services that are
+ * called by one name are one.
+ */
 export function listContainerServices(instances: readonly InstanceFact[]): readonly ZoneService[] {
   const named = instances.filter(({ scope, service }) => scope !== "" && service !== "");
-  const groups = Map.groupBy(named, ({ scope, service }) => `${scope}/${service}`);
+  const groups = Map.groupBy(named, (one) => `${one.scope}/${nameOf(one)}`);
   return [...groups.values()].flatMap((group): ZoneService[] => {
     const [first] = group;
     if (first === undefined) return [];
     const members = group.filter(takesTraffic).map(toMember);
-    return [{ scope: first.scope, name: first.service, members }];
+    return [{ scope: first.scope, name: nameOf(first), members }];
   });
 }
 

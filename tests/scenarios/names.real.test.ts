@@ -44,6 +44,10 @@ services:
     stop_grace_period: 0s
     deploy: { replicas: 3 }
     labels: { fairlead.heal: "restart max=100/10m" }
+  api:
+    image: ${IMAGE}
+    stop_grace_period: 0s
+    labels: { fairlead.name: front, fairlead.port: 8080/http }
 `,
   );
   const up = await rig.cli(["up", "-f", file, "--progress", "quiet"]);
@@ -76,6 +80,16 @@ test("services are names, with the instances that are well, within a moment of a
     addresses.filter((address) => address !== gone),
   );
   await assert.rejects(resolver.resolve4("none.shop.fairlead.internal"), { code: "ENOTFOUND" });
+});
+
+test("a service is called by fairlead.name, and its SRV record has the port of fairlead.port", async () => {
+  const [api] = await list("api");
+  assert.ok(api !== undefined);
+  assert.deepEqual(await resolver.resolve4("front.shop.fairlead.internal"), [addressOf(api)]);
+  await assert.rejects(resolver.resolve4("api.shop.fairlead.internal"), { code: "ENOTFOUND" });
+  const [record, ...more] = await resolver.resolveSrv("_http._tcp.front.shop.fairlead.internal");
+  assert.deepEqual([record?.name, record?.port], ["1.front.shop.fairlead.internal", 8080]);
+  assert.deepEqual(more, []);
 });
 
 test("D04: a hundred questions a second while instances are killed: a name is never without answer, none names the dead", async (t) => {
