@@ -6,6 +6,7 @@ import { formatAge, formatPorts } from "#cli/format.ts";
 import { keepNames } from "#cli/name-cache.ts";
 import type { ListView } from "#cli/output.ts";
 import { toneOfInstance } from "#cli/style.ts";
+import { makePrintable } from "#cli/printable.ts";
 import { printServiceWarnings } from "#cli/service-warnings.ts";
 import { listInScope } from "#cli/list-in-scope.ts";
 import { showOrWatch } from "#cli/watch.ts";
@@ -63,6 +64,19 @@ function listInstances(nowMs: number): ListView<InstanceView> {
   };
 }
 
+/** A service of which nothing is there has no row: what it waits for is said all the same. */
+function printMissing(
+  { out }: Context,
+  services: readonly ServiceView[],
+  wanted: ReadonlySet<string>,
+): void {
+  for (const { instances, name, reason, state, wanted: count } of services) {
+    if (count === 0 || instances.length > 0 || (wanted.size > 0 && !wanted.has(name))) continue;
+    const why = reason === "" ? "" : `: ${makePrintable(reason)}`;
+    out.warn(`${name}: ${out.noteStyle.paint(state, "warn")}, no instance${why}`);
+  }
+}
+
 /** `fairlead ps` */
 export async function run(context: Context): Promise<number> {
   const scope = findScope(context);
@@ -78,5 +92,6 @@ export async function run(context: Context): Promise<number> {
     await context.out.list({ ...instances, items }, listInstances(Date.now()));
     if (services !== undefined) keepNames(context, scope, services.items);
     printServiceWarnings(context.out, services?.items ?? []);
+    printMissing(context, services?.items ?? [], wanted);
   });
 }
