@@ -100,6 +100,7 @@ function buildInput(size: number): ReconcileInput {
   const facts: Facts = {
     asOfMs: NOW_MS,
     engineGap: undefined,
+    node: undefined,
     instances,
     networks: [{ id: "n", name: "bench_default", driver: "bridge", labels: {} }],
     volumes: [],

@@ -2,7 +2,7 @@
 // The pure placement, alone: a whole fleet from nothing, and a second pass in which nothing moves.
 import type { NodeOffer, PlaceRequest } from "#brain/placement/offer.ts";
 import { placeServices } from "#brain/placement/place-services.ts";
-import { parseConstraint } from "#brain/placement/constraint.ts";
+import { parseConstraint } from "#model/constraint.ts";
 import type { Bench } from "./bench.ts";
 
 const SIZES = [

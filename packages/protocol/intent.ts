@@ -181,7 +181,7 @@ export const ServiceIntent = z.strictObject({
   build: BuildIntent.optional(),
   /** `fairlead.ttl`: instances older than this are replaced or, when the scope no longer wants them, reaped. */
   ttlMs: z.number().optional(),
-  /** `deploy.placement.constraints`, kept for the fleet; one host satisfies or refuses them. */
+  /** `deploy.placement.constraints` as written: a host that does not meet them makes no instance. */
   constraints: z.array(z.string()),
   /** Where the service stands, and where parts of it stand: `healthcheck`, `restart`, `labels.fairlead.heal` … */
   at: SourceRef,

@@ -98,6 +98,7 @@ export function createDraft(input: ReconcileInput, serial: number): Draft {
     readFacts: () => ({
       asOfMs: draft.nowMs,
       engineGap: facts.engineGap,
+      node: facts.node,
       get instances() {
         return [...instances.values()];
       },

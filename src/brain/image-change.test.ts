@@ -75,10 +75,10 @@ describe("a reference that means another image", () => {
       assert.deepEqual(plan(facts, up(facts)), []);
   });
 
-  test("that was moved back leaves what is not changed yet", () => {
+  test("that was moved back or lost leaves what is not changed yet", () => {
     const memory = up(meaning(NEW, [run()]));
-    const back = meaning(OLD, [run()]);
-    assert.deepEqual(plan(back, up(back, memory)), []);
+    for (const now of [meaning(OLD, [run()]), meaning(undefined, [run()])])
+      assert.deepEqual(plan(now, up(now, memory)), []);
   });
 
   test("leaves what was never managed, and takes an adopted one as having what the tag meant", () => {

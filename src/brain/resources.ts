@@ -4,6 +4,7 @@ import type { Rule, Trigger } from "#model/decision.ts";
 import type { InstanceFact, NetworkFact } from "#model/facts.ts";
 import { OWN_LABELS } from "#model/facts.ts";
 import type { NetworkIntent, ServiceIntent } from "#model/intent.ts";
+import { findHostGap } from "./host.ts";
 import { normalizeReference } from "./naming.ts";
 import { findPauseEnd, isManaged, listObserved, type Gap, type Pass } from "./pass.ts";
 
@@ -223,12 +224,16 @@ function planPull(pass: Pass, service: ServiceIntent, key: string): void {
   });
 }
 
+function findPartGap(pass: Pass, service: ServiceIntent): Gap | undefined {
+  const image = findImageGap(pass, service);
+  return findNetworkGap(pass, service) ?? findVolumeGap(pass, service) ?? image;
+}
+
 /** What `service` still lacks to be made; decides on the pull of its image on the way, whatever else is lacking. */
 export function findGap(pass: Pass, service: ServiceIntent): Gap | undefined {
   const { gaps } = pass.findings;
   if (gaps.has(service)) return gaps.get(service);
-  const image = findImageGap(pass, service);
-  const gap = findNetworkGap(pass, service) ?? findVolumeGap(pass, service) ?? image;
+  const gap = findHostGap(pass, service) ?? findPartGap(pass, service);
   gaps.set(service, gap);
   return gap;
 }

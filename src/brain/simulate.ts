@@ -176,9 +176,9 @@ export function applyActions(
 ): World {
   const draft = createDraft(input, serial);
   applyToDraft(draft, actions);
-  const { asOfMs, engineGap, instances, networks, volumes, images } = draft.readFacts();
+  const { asOfMs, engineGap, node, instances, networks, volumes, images } = draft.readFacts();
   return {
-    facts: { asOfMs, engineGap, instances, networks, volumes, images },
+    facts: { asOfMs, engineGap, node, instances, networks, volumes, images },
     memory: draft.memory,
     serial: draft.serial,
   };

@@ -155,6 +155,21 @@ describe("compileIntent()", () => {
     ]);
   });
 
+  test("constraints are kept as written; what no host has is a warning with its place", async () => {
+    const text =
+      "services:\n  a:\n    image: x\n    deploy:\n      placement:\n        constraints:\n          - node.labels.disk == ssd\n          - node.role == manager\n          - disk\n";
+    const intent = await compile(text);
+    const written = ["node.labels.disk == ssd", "node.role == manager", "disk"];
+    assert.deepEqual(intent.services[0]?.constraints, written);
+    assert.deepEqual(
+      intent.diagnostics.map(({ id, message, at }) => [id, message, at?.line]),
+      [
+        ["FL0224", "the constraint node.role == manager of a is not acted on", 8],
+        ["FL0224", "the constraint disk of a is not acted on", 9],
+      ],
+    );
+  });
+
   test("networks and volumes that no service uses are not made", async () => {
     const intent = await compile("services: {a: {image: x}}\nnetworks: {n: {}}\nvolumes: {v: {}}");
     assert.deepEqual(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { CONSTRAINT_FORM, parseConstraint } from "#model/constraint.ts";
 import type { Diagnostic, Intent, ServiceIntent } from "#model/intent.ts";
 import { compileNetworks, compileVolumes } from "./compile-network.ts";
 import { compileService } from "./compile-service.ts";
@@ -72,6 +73,14 @@ function warnAboutValues(
       "build",
       "platforms",
     ]);
+  }
+  for (const [index, constraint] of (service.deploy?.placement?.constraints ?? []).entries()) {
+    if (parseConstraint(constraint) !== undefined) continue;
+    warn(
+      `the constraint ${constraint} of ${name} is not acted on`,
+      ["deploy", "placement", "constraints", String(index)],
+      CONSTRAINT_FORM,
+    );
   }
   for (const section of ["configs", "secrets"] as const) {
     for (const [index, use] of (service[section] ?? []).entries()) {

@@ -95,8 +95,8 @@ describe("loadSettings", () => {
   });
 
   test("refuses a bad variable with its name and value", () => {
-    const error = refusal({ env: { FAIRLEAD_UNKNOWN_SCOPES: "all" } });
-    assert.deepEqual(error.facts, { value: "all", "set by": "FAIRLEAD_UNKNOWN_SCOPES" });
+    const error = refusal({ env: { FAIRLEAD_STORE_KIND: "all" } });
+    assert.deepEqual(error.facts, { value: "all", "set by": "FAIRLEAD_STORE_KIND" });
   });
 });
 

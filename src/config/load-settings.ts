@@ -60,7 +60,7 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     socket: `${defaultRuntimeDir(options)}/fairlead.sock`,
     listen: "127.0.0.1:7117",
     logLevel: "info",
-    unknownScopes: "observe",
+    nodeLabels: "",
     resyncIntervalMs: 30_000,
     "store.kind": "sqlite",
     "store.endpoints": "127.0.0.1:2379",

@@ -68,9 +68,13 @@ export const SettingsSchema = z.strictObject({
   logLevel: z
     .enum(["debug", "info", "warn", "error"])
     .describe("The least important lines that are still logged."),
-  unknownScopes: z
-    .enum(["observe", "manage"])
-    .describe("What to do with scopes that Fairlead did not start."),
+  nodeLabels: z
+    .string()
+    .regex(
+      /^([a-zA-Z0-9][\w./-]*=[^,=]*(,[a-zA-Z0-9][\w./-]*=[^,=]*)*)?$/,
+      "has to be NAME=VALUE, with commas between",
+    )
+    .describe("What constraints on node.labels look at: labels of this node."),
   resyncIntervalMs: duration(1_000, 3_600_000).describe(
     "How often facts are listed anew although no event asked for it.",
   ),
@@ -189,6 +193,14 @@ export const SettingsSchema = z.strictObject({
 /** A node's settings, checked and complete. */
 export type Settings = z.infer<typeof SettingsSchema>;
 
+/** The labels of a node, by name. */
+export function readNodeLabels({
+  nodeLabels,
+}: Pick<Settings, "nodeLabels">): Record<string, string> {
+  const pairs = nodeLabels === "" ? [] : nodeLabels.split(",");
+  return Object.fromEntries(pairs.map((pair) => pair.split("=", 2) as [string, string]));
+}
+
 /** Notes by dotted path; a test holds it to the schema. */
 export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
   version: { effect: "none", cost: "none" },
@@ -208,9 +220,9 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     cost: "anything but loopback sends tokens over the network unencrypted",
   },
   logLevel: { effect: "debug tells every pass", cost: "disk" },
-  unknownScopes: {
-    effect: "manage adopts every Compose project it finds",
-    cost: "Fairlead restarts what others started",
+  nodeLabels: {
+    effect: "services whose deploy.placement.constraints are not met are not started",
+    cost: "none",
   },
   resyncIntervalMs: {
     effect: "lower repairs missed events sooner",

@@ -5,7 +5,11 @@ import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import { normalizeReference } from "#brain/naming.ts";
 import type { EngineReader, ImageFact } from "#engine/engine.ts";
+import type { NodeTraits } from "#model/constraint.ts";
 import type { Facts, InstanceFact, NetworkFact, VolumeFact } from "#model/facts.ts";
+
+/** How long an engine may take to say what it is, in milliseconds. */
+const INFO_DEADLINE_MS = 3_000;
 
 export interface EnginePicture {
   /** What is known now; `asOfMs` is when something was last read, 0 before the first list. */
@@ -21,6 +25,8 @@ export interface EnginePicture {
   refreshNetworks(): Promise<void>;
   refreshVolumes(): Promise<void>;
   refreshImages(): Promise<void>;
+  /** Another engine may answer next: what its host is and has is read again with the next list. */
+  forgetNode(): void;
   /** Reads everything; what was read by itself in the meantime is newer than the list and stays. */
   relist(): Promise<void>;
 }
@@ -29,6 +35,8 @@ export interface PictureOptions {
   readonly engine: EngineReader;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Labels that this node's settings give its host. */
+  readonly nodeLabels: Readonly<Record<string, string>>;
   /** Called after each change, with the scopes concerned; undefined means that any may be. */
   readonly onChange: (scopes: ReadonlySet<string> | undefined) => void;
 }
@@ -87,6 +95,7 @@ export function createEnginePicture(options: PictureOptions): EnginePicture {
   let networks: readonly NetworkFact[] = [];
   let volumes: readonly VolumeFact[] = [];
   let images: ReadonlyMap<string, string> = new Map();
+  let node: NodeTraits | undefined;
   let asOfMs = 0;
   const unreadable = new Map<string, string>();
   /** Lists that are under way, each with what was read by itself since it began. */
@@ -111,14 +120,32 @@ export function createEnginePicture(options: PictureOptions): EnginePicture {
     unreadable.set(id, reason);
   }
 
+  /** An engine that does not say what it is must not keep its containers from being seen. */
+  async function readNode(): Promise<NodeTraits | undefined> {
+    if (node !== undefined) return node;
+    try {
+      const { id, hostName, os, arch, labels } = await engine.info({
+        deadlineMs: INFO_DEADLINE_MS,
+      });
+      return { id, hostName, os, arch, labels: options.nodeLabels, engineLabels: labels };
+    } catch (error) {
+      logger.warn("the engine does not say what it is", {
+        reason: FairleadError.from(error).message,
+      });
+      return undefined;
+    }
+  }
+
   async function readAll(newer: ReadonlyMap<string, InstanceFact | undefined>): Promise<void> {
     const failed = new Map<string, unknown>();
-    const [list, networkList, volumeList, imageList] = await Promise.all([
+    const [list, networkList, volumeList, imageList, nodeTraits] = await Promise.all([
       engine.listInstances({ onUnreadable: (id, error) => void failed.set(id, error) }),
       engine.listNetworks(),
       engine.listVolumes(),
       engine.listImages(),
+      readNode(),
     ]);
+    node = nodeTraits;
     const known = instances;
     instances = new Map(list.map((instance) => [instance.id, instance]));
     unreadable.clear();
@@ -148,7 +175,7 @@ export function createEnginePicture(options: PictureOptions): EnginePicture {
   }
 
   return {
-    read: () => ({ asOfMs, instances: [...instances.values()], networks, volumes, images }),
+    read: () => ({ asOfMs, node, instances: [...instances.values()], networks, volumes, images }),
     get asOfMs() {
       return asOfMs;
     },
@@ -168,6 +195,7 @@ export function createEnginePicture(options: PictureOptions): EnginePicture {
       images = listReferences(await engine.listImages());
       onChange(undefined);
     },
+    forgetNode: () => (node = undefined),
     relist,
   };
 }

@@ -58,6 +58,8 @@ export interface BoardOptions {
   readonly onGap: (gap: NonNullable<Facts["engineGap"]>) => void;
   /** A full list this often repairs what no event told, milliseconds. */
   readonly resyncIntervalMs: number;
+  /** Labels that this node's settings give its host, for constraints. */
+  readonly nodeLabels: Readonly<Record<string, string>>;
 }
 
 /** How often a list that failed is tried again. */
@@ -94,7 +96,7 @@ function createRepair(
 
 /** Makes an empty board; `run` fills it. */
 export function createFactsBoard(options: BoardOptions): FactsBoard {
-  const { engine, clock, logger } = options;
+  const { engine, clock, logger, nodeLabels } = options;
   let engineGap = options.engineGap;
   let ready = false;
   let problem: string | undefined;
@@ -102,7 +104,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   let facts: Facts | undefined;
   const listeners = new Set<(change: BoardChange) => void>();
   const hushed = new Set<string>();
-  const picture = createEnginePicture({ engine, clock, logger, onChange: announce });
+  const picture = createEnginePicture({ engine, clock, logger, nodeLabels, onChange: announce });
 
   function announce(scopes: ReadonlySet<string> | undefined, event?: EngineEvent): void {
     facts = undefined;
@@ -167,6 +169,7 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
   async function handleLoss(signal: AbortSignal, restarted: boolean): Promise<void> {
     if (restarted && lostAtMs !== undefined) setGap({ fromMs: lostAtMs, toMs: clock.nowMs() });
     else await findEarlierGap();
+    picture.forgetNode();
     await repair(signal);
   }
 

@@ -21,6 +21,10 @@ export interface EngineInfo {
   readonly minApiVersion: string;
   /** Engine id: changes when another engine answers on the same socket. */
   readonly id: string;
+  /** Name of its host. */
+  readonly hostName: string;
+  /** `dockerd --label`. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly os: string;
   readonly arch: string;
   readonly kernel: string;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Facts: what is observed on the engine, at one moment. Plain data; brain reads it, control makes it.
+import type { NodeTraits } from "./constraint.ts";
 
 /** Labels that Fairlead writes on what it makes. Users' keys are `fairlead.*`; these are the node's own. */
 export const OWN_LABELS = {
@@ -108,6 +109,8 @@ export interface Facts {
    * a fault of its own.
    */
   readonly engineGap: { readonly fromMs: number; readonly toMs: number } | undefined;
+  /** What the host of the engine is and has; undefined until the engine has said it. */
+  readonly node: NodeTraits | undefined;
   readonly instances: readonly InstanceFact[];
   readonly networks: readonly NetworkFact[];
   readonly volumes: readonly VolumeFact[];

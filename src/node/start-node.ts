@@ -10,7 +10,7 @@ import type { Clock, Random } from "#base/clock.ts";
 import { createId } from "#base/ids.ts";
 import { createLimiter } from "#base/limiter.ts";
 import type { Logger } from "#base/logger.ts";
-import type { Settings } from "#config/settings.ts";
+import { readNodeLabels, type Settings } from "#config/settings.ts";
 import { createActor } from "#control/actor.ts";
 import { createAgentActs } from "#control/agent-acts.ts";
 import { createAlertBoard } from "#control/alert-board.ts";
@@ -95,6 +95,7 @@ function createLoops(parts: NodeParts, store: Store, engine: Engine, past: Past)
     hostStartedAtMs: clock.nowMs() - uptime() * 1_000,
     onGap: (value) => void decisions.write([{ kind: "put", key: GAP_KEY, value }]),
     resyncIntervalMs: settings.resyncIntervalMs,
+    nodeLabels: readNodeLabels(settings),
   });
   return { decisions, alerts, feed, board };
 }

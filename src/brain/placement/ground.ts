@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The nodes while services are placed on them: what is free, what stands where, who fails which test.
-import { isAllowed, type Constraint } from "./constraint.ts";
+import { isAllowed, type Constraint } from "#model/constraint.ts";
 import type { NodeOffer, PlaceRequest, Refusal } from "./offer.ts";
 
 const EXAMPLES_MAX = 3;

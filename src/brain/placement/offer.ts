@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is placed, and where it may stand.
-import type { Constraint, NodeTraits } from "./constraint.ts";
+import type { Constraint, NodeTraits } from "#model/constraint.ts";
 
 /** A node as placement sees it. */
 export interface NodeOffer extends NodeTraits {

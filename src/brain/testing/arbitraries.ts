@@ -242,6 +242,7 @@ export const anyInput: fc.Arbitrary<ReconcileInput> = fc
     );
     const facts = buildFacts(instances, {
       networks: drawNetworks(kind),
+      node: undefined,
       engineGap: gap ? { fromMs: NOW_MS - 30_000, toMs: NOW_MS - 20_000 } : undefined,
     });
     const intent = buildIntent(whole, { networks: [buildNetwork()] });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Facts and intents for tests: everything has a plain default, a test names what it is about.
 import type { ReconcileInput } from "#brain/pass.ts";
+import type { NodeTraits } from "#model/constraint.ts";
 import { OWN_LABELS, type Facts, type InstanceFact } from "#model/facts.ts";
 import type { Dependency, Intent, NetworkIntent, ServiceIntent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
@@ -12,6 +13,16 @@ export const NOW_MS = 1_800_000_000_000;
 export const SCOPE = "shop";
 /** A health check that runs each second. */
 export const HEALTHCHECK = { Test: ["CMD", "check"], Interval: 1e9, Timeout: 1e9, Retries: 3 };
+
+/** The host of every test that does not say otherwise. */
+export const NODE: NodeTraits = {
+  id: "ENGINE",
+  hostName: "host7",
+  os: "linux",
+  arch: "x86_64",
+  labels: { disk: "ssd" },
+  engineLabels: { rack: "4" },
+};
 
 /** A service with one replica on the default network. */
 export function buildService(parts: Partial<ServiceIntent> = {}): ServiceIntent {
@@ -145,6 +156,7 @@ export function buildFacts(instances: readonly InstanceFact[], parts: Partial<Fa
   return {
     asOfMs: NOW_MS,
     engineGap: undefined,
+    node: NODE,
     instances,
     networks: [{ id: "net-default", name: `${SCOPE}_default`, driver: "bridge", labels }],
     volumes: [],

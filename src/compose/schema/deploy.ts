@@ -129,7 +129,10 @@ export const deploy = orNull(
     ),
     placement: key(
       object({
-        constraints: key(words, "Conditions on the host, for example `node.labels.disk == ssd`."),
+        constraints: key(
+          words,
+          "Conditions on the host, for example `node.labels.disk == ssd`; where one is not met nothing is made, what runs stays.",
+        ),
         preferences: unsupported(
           listOf(object({ spread: key(text(), "Label to spread over.") })),
           "How to spread instances.",

@@ -25,6 +25,9 @@ const SLOW_READ_MS = 30_000;
 
 interface InfoDocument {
   readonly ID?: string;
+  readonly Name?: string;
+  /** `NAME=VALUE`, or a name alone. */
+  readonly Labels?: readonly string[] | null;
   readonly OSType?: string;
   readonly Architecture?: string;
   readonly KernelVersion?: string;
@@ -43,6 +46,14 @@ interface InfoDocument {
 
 interface Labelled {
   readonly Labels?: Readonly<Record<string, string>> | null;
+}
+
+function readLabels(pairs: readonly string[]): Record<string, string> {
+  const split = pairs.map((pair): [string, string] => {
+    const at = pair.indexOf("=");
+    return at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
+  });
+  return Object.fromEntries(split);
 }
 
 async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
@@ -104,6 +115,8 @@ export function createReader(connection: Connection, clock: Clock, random: Rando
       apiVersion,
       minApiVersion: version.MinAPIVersion ?? "",
       id: about.ID ?? "",
+      hostName: about.Name ?? "",
+      labels: readLabels(about.Labels ?? []),
       os: about.OSType ?? "",
       arch: about.Architecture ?? "",
       kernel: about.KernelVersion ?? "",

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `deploy.placement.constraints`, in the form that Compose and Swarm have.
 
+/** How a constraint has to be written, in words. */
+export const CONSTRAINT_FORM =
+  "KEY == VALUE or KEY != VALUE with node.id, node.hostname, node.platform.os, node.platform.arch, node.labels.NAME or engine.labels.NAME";
+
 /** What constraints speak of. */
 export interface NodeTraits {
   readonly id: string;
@@ -45,6 +49,12 @@ function readTrait(node: NodeTraits, key: string): string | undefined {
   if (key === "node.id") return node.id;
   if (key === "node.hostname") return node.hostName;
   return key === "node.platform.os" ? node.os : node.arch;
+}
+
+/** What a node has of that of which a constraint speaks: `node.labels.disk is hdd here`. */
+export function describeTrait({ key }: Constraint, node: NodeTraits): string {
+  const has = readTrait(node, key);
+  return has === undefined ? `there is no ${key} here` : `${key} is ${has} here`;
 }
 
 /** Whether a node is allowed. A label that it lacks differs from every value. */
