@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { importBusybox } from "#lab/images.ts";
+import { startRegistry } from "#lab/registry.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
@@ -161,6 +162,33 @@ services:
     await move("found:1", "sleep", "1000007");
     await scenario.up(file, ["-p", "found"]);
     assert.notDeepEqual(await idsOf("found"), first);
+  });
+
+  it("pull_policy always fetches at each up and rolls out what is new, and nothing in between", async () => {
+    await using registry = await startRegistry(scenario.rig.lab.netns);
+    const image = `${registry.host}/team/app:1`;
+    await registry.publish("1", ["sleep", "1000009"]);
+    const file = scenario.file(
+      `name: fetched
+services:
+  web: { image: "${image}", pull_policy: always, stop_grace_period: 0s, deploy: { update_config: { monitor: 100ms } } }
+`,
+      "fetched.yaml",
+    );
+    await scenario.up(file);
+    const first = await idsOf("fetched");
+    await scenario.up(file);
+    assert.deepEqual(await idsOf("fetched"), first, "fetched the same");
+    await registry.publish("1", ["sleep", "1000010"]);
+    await scenario.rig.engine.killInstance(first["fetched-web-1"] ?? "", { decision: "test" });
+    await scenario.settled("fetched");
+    assert.deepEqual(await idsOf("fetched"), first);
+    await scenario.up(file);
+    assert.notDeepEqual(await idsOf("fetched"), first);
+    assert.equal(
+      docker("inspect", "-f", "{{json .Config.Cmd}}", "fetched-web-1"),
+      '["sleep","1000010"]',
+    );
   });
 
   it("pull_policy always asks the registry at each up, and runs what is there when none answers", async () => {
