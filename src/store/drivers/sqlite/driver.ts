@@ -86,8 +86,11 @@ function createStore(
     leases.stop();
     saveLeases(writer, leases);
     history.close(closed);
-    mark.close();
-    db.close();
+    try {
+      mark.close();
+    } finally {
+      db.close();
+    }
   }
 
   return {
