@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { failCall, recordWrites, type FileStep } from "#lab/record-writes.ts";
 import {
   createReplay,
@@ -28,7 +29,7 @@ const TRANSACTIONS = read("FAIRLEAD_TRANSACTIONS", 6);
 const POWER_CUTS = read("FAIRLEAD_POWER_CUTS", 2);
 const FAILURES = read("FAIRLEAD_FAILURES", 4);
 const SEED = read("FAIRLEAD_SEED", 16);
-const CHILD = join(import.meta.dirname, "testing", "steps-child.ts");
+const CHILD = fileURLToPath(import.meta.resolve("#store/testing/steps-child.ts"));
 const EACH = 50;
 
 let root = "";
