@@ -11,9 +11,13 @@ function readBind(text: string): { source: string; target: string; readOnly: boo
 
 /** Where the configuration itself says what is mounted: no volume of a container before it is taken over to there. */
 export function listNamedTargets(service: ServiceIntent): ReadonlySet<string> {
-  const { Mounts = [], Binds = [] } = service.container.HostConfig ?? {};
-  const mounts = Mounts.filter(({ Source }) => Source).map(({ Target }) => Target);
-  return new Set([...mounts, ...Binds.map((bind) => readBind(bind).target)]);
+  const { Mounts = [], Binds = [], Tmpfs = {} } = service.container.HostConfig ?? {};
+  const mounts = Mounts.filter(({ Type, Source }) => Type !== "volume" || Source);
+  return new Set([
+    ...mounts.map(({ Target }) => Target),
+    ...Binds.map((bind) => readBind(bind).target),
+    ...Object.keys(Tmpfs),
+  ]);
 }
 
 /**
