@@ -46,11 +46,12 @@ const DEAD = ".dead";
 /** Messages that one transaction gives out. */
 const SERVED_MAX = 1_000;
 
+/** The indices are named: left to itself SQLite reads all that waits to find what is ready. */
 function prepare(db: DatabaseSync) {
   return {
     read: createReader(db),
     ready: db.prepare(
-      `SELECT sequence, attempt, key FROM pending WHERE group_id = ? AND state = ${STATE.ready} ORDER BY sequence LIMIT ?`,
+      `SELECT sequence, attempt, key FROM pending INDEXED BY pending_ready WHERE group_id = ? AND state = ${STATE.ready} ORDER BY sequence LIMIT ?`,
     ),
     give: db.prepare(
       `UPDATE pending SET state = ${STATE.given}, attempt = attempt + 1 WHERE group_id = ? AND sequence = ?`,
@@ -66,10 +67,10 @@ function prepare(db: DatabaseSync) {
       `UPDATE pending SET state = ${STATE.delayed}, due_ms = ?, delay_ms = ?, delayed_at_ms = ? WHERE group_id = ? AND sequence = ?`,
     ),
     wake: db.prepare(
-      `UPDATE pending SET state = ${STATE.ready} WHERE group_id = ? AND state = ${STATE.delayed} AND due_ms <= ?`,
+      `UPDATE pending INDEXED BY pending_delayed SET state = ${STATE.ready} WHERE group_id = ? AND state = ${STATE.delayed} AND due_ms <= ?`,
     ),
     due: db.prepare(
-      `SELECT min(due_ms) AS at FROM pending WHERE group_id = ? AND state = ${STATE.delayed}`,
+      `SELECT min(due_ms) AS at FROM pending INDEXED BY pending_delayed WHERE group_id = ? AND state = ${STATE.delayed}`,
     ),
     remove: db.prepare("DELETE FROM pending WHERE group_id = ? AND sequence = ? RETURNING attempt"),
     follow: db.prepare(
