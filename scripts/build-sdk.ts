@@ -79,7 +79,11 @@ function writeManifest(directory: string): void {
     { types: `./types/sdk/src/${entry}.d.ts`, default: `./${entry}.js` },
   ]);
   const manifest = {
-    ...{ name, version, description, license, type },
+    name,
+    version,
+    description,
+    license,
+    type,
     // For zstd, and for what the language has had since.
     engines: { node: ">=22.15" },
     exports: Object.fromEntries(exports) as unknown,
