@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Conversation } from "./conversation.ts";
 import { FabricError } from "./errors.ts";
 import type { Open, Status } from "./frame.ts";
-import { createHub, type HubMethod } from "./hub.ts";
+import { createHub, type HubMethod, type HubOptions } from "./hub.ts";
 import { encodeJson } from "./json.ts";
 import { Link } from "./link.ts";
 import { HEADER } from "./log-headers.ts";
@@ -31,7 +31,10 @@ const RECORD = {
   ttlMs: 5_000,
 };
 
-function openNode(methods: ReadonlyMap<string, HubMethod> = new Map()) {
+function openNode(
+  methods: ReadonlyMap<string, HubMethod> = new Map(),
+  limits: Pick<HubOptions, "relaysPerSecondMax"> = {},
+) {
   const registry = createRegistry();
   const hub = createHub({
     registry,
@@ -41,6 +44,7 @@ function openNode(methods: ReadonlyMap<string, HubMethod> = new Map()) {
     keyOf: () => "key",
     pick: ([first]) => first,
     routes: createRouteBoard(),
+    ...limits,
   });
   async function enter(name: string, payloadBytesMax: number): Promise<Link> {
     const [near, far] = createMemoryTransports();
@@ -160,4 +164,16 @@ test("a publisher that takes no receipt, and one that settles nonsense, are told
   assert.deepEqual(log.stats().groups, []);
   assert.equal(large.closed, false);
   hub.close();
+});
+
+test("an agent that floods its node with calls is refused above a rate; others are not", async () => {
+  const { enter } = openNode(new Map(), { relaysPerSecondMax: 10 });
+  const [flooding, other] = [await enter("flooding", 1_000_000), await enter("other", 1_000_000)];
+  const ask = (link: Link): Promise<Status> =>
+    endOf(link.open({ ...toNode("any/thing"), target: "nobody" }));
+  const ends = await Promise.all(Array.from({ length: 1_000 }, () => ask(flooding)));
+  const refused = ends.filter(({ reason }) => reason === "rate");
+  assert.ok(refused.length > 900, `${refused.length} of 1000 were refused`);
+  assert.ok(refused.every(({ code, retryable }) => code === 8 && retryable));
+  assert.equal((await ask(other)).reason, "no-agent");
 });

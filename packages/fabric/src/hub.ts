@@ -15,6 +15,7 @@ import type { RouteBoard } from "./route-board.ts";
 import { checkLink } from "./check-link.ts";
 import { createSigner, type Signer } from "./signer.ts";
 import { issueTicket, vouchForCaller } from "./ticket.ts";
+import { TokenBucket } from "./token-bucket.ts";
 import type { Transport } from "./transport.ts";
 
 /** Answers a conversation that an agent opened with the node itself. Throws to refuse. */
@@ -42,6 +43,8 @@ export interface HubOptions {
   readonly admit?: (peer: Hello) => void;
   /** Links by agent id, shared by all the hubs of a node. */
   readonly links?: Map<string, Link>;
+  /** Calls and streams of one agent that are passed on each second; 20,000 by default, more than a node can do. */
+  readonly relaysPerSecondMax?: number;
   /** The link to another node, for agents that joined there. */
   readonly linkTo?: (node: string) => Link | undefined;
 }
@@ -54,6 +57,8 @@ export interface Hub {
   close(): void;
   readonly links: number;
 }
+
+const RELAYS_PER_SECOND_MAX = 20_000;
 
 /** Bytes of a change, made once for all who watch. */
 const encoded = new WeakMap<AgentChange, Buffer>();
@@ -142,6 +147,7 @@ export function createHub(options: HubOptions): Hub {
   /** Links of agents that joined here, by agent id. */
   const joined = options.links ?? new Map<string, Link>();
   const signers = new Map<string, Signer>();
+  const buckets = new WeakMap<Link, TokenBucket>();
 
   function signerOf(scope: string): Signer {
     const signer = signers.get(scope) ?? createSigner(options.keyOf(scope));
@@ -211,7 +217,23 @@ export function createHub(options: HubOptions): Hub {
     conversation.end(encodeJson({ agents: registry.list(filter) }));
   }
 
-  function relay(conversation: Conversation, caller: Hello): void {
+  /** Throws `resource_exhausted` for an agent that asks for more than is passed on. */
+  function limitRelays(link: Link): void {
+    const { relaysPerSecondMax = RELAYS_PER_SECOND_MAX } = options;
+    const nowMs = performance.now();
+    const bucket = buckets.get(link) ?? new TokenBucket(relaysPerSecondMax, nowMs);
+    buckets.set(link, bucket);
+    if (bucket.take(nowMs)) return;
+    throw new FabricError(
+      "resource_exhausted",
+      `more than ${relaysPerSecondMax} calls a second are not passed on for one agent`,
+      { reason: "rate" },
+    );
+  }
+
+  function relay(conversation: Conversation, from: Link): void {
+    limitRelays(from);
+    const caller = from.peer;
     const { open } = conversation;
     // `first/rest`: to the first, which passes it on to the rest.
     const [first = "", ...rest] = open.target.split("/");
@@ -265,7 +287,7 @@ export function createHub(options: HubOptions): Hub {
 
   function accept(conversation: Conversation, link: Link): void {
     const { target, method } = conversation.open;
-    if (target !== "") return relay(conversation, link.peer);
+    if (target !== "") return relay(conversation, link);
     const handler = own.get(method) ?? options.methods?.get(method);
     if (handler === undefined)
       throw new FabricError("unimplemented", `the node has no method ${method}`);

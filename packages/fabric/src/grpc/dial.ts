@@ -23,6 +23,7 @@ export interface DialOptions {
   /** `host:port`, `[v6]:port` or `unix:/path`. */
   readonly address: string;
   readonly timeoutMs?: number;
+  /** How long a peer may be silent before it is asked, and then before it is given up; 5 s by default. */
   readonly keepaliveMs?: number;
   /** Mutual TLS when given. */
   readonly tls?: TlsMaterial;
@@ -96,7 +97,14 @@ export function openSession(options: DialOptions): Promise<Opened> {
 /** Connects and opens a stream for a link. Throws `unavailable` when the peer cannot be reached in time. */
 export async function dial(options: DialOptions): Promise<Transport> {
   const { session, peerId } = await openSession(options);
-  watchSession(session, { keepaliveMs: options.keepaliveMs ?? 10_000, timeoutMs: 5_000 });
+  let failure: FabricError | undefined;
+  const onError = (cause: Error): void => {
+    failure ??= new FabricError("unavailable", `lost ${options.address}: ${cause.message}`, {
+      cause,
+    });
+  };
+  watchSession(session, options.keepaliveMs, onError);
+  session.on("error", onError);
   const stream = beginCall(session, LINK_PATH);
   const transport = createGrpcTransport({
     stream,
@@ -105,12 +113,6 @@ export async function dial(options: DialOptions): Promise<Transport> {
     local: isLocalAddress(options.address),
     onClose: () => stream.end(),
     onDestroy: () => session.destroy(),
-  });
-  let failure: FabricError | undefined;
-  session.on("error", (cause: Error) => {
-    failure ??= new FabricError("unavailable", `lost ${options.address}: ${cause.message}`, {
-      cause,
-    });
   });
   watchEnd(stream, options.address, ({ error }) => {
     transport.end(failure ?? error);

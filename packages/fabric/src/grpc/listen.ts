@@ -29,6 +29,7 @@ export interface ListenOptions {
   readonly onTransport: (transport: Transport) => void;
   /** Further methods by path, e.g. `/grpc.health.v1.Health/Check`. */
   readonly methods?: ReadonlyMap<string, GrpcMethod>;
+  /** How long a peer may be silent before it is asked, and then before it is given up; 5 s by default. */
   readonly keepaliveMs?: number;
   /** Mutual TLS when given; new connections use what is in force then. */
   readonly tls?: TlsSource;
@@ -118,7 +119,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     session.on("error", () => session.destroy());
-    watchSession(session, { keepaliveMs: options.keepaliveMs ?? 10_000, timeoutMs: 5_000 });
+    watchSession(session, options.keepaliveMs);
   });
   server.on("connection", (socket: { setNoDelay?: (on: boolean) => void }) =>
     socket.setNoDelay?.(true),

@@ -14,27 +14,30 @@ export const SETTINGS = {
   enablePush: false,
 } as const;
 
-/** Opens the connection's window and watches that the peer still answers; ends the session when it does not. */
+const KEEPALIVE_MS = 5_000;
+
+/**
+ * Opens the connection's window and watches that the peer still answers; ends the session when it does not, and tells
+ * `onSilent` so before its streams end of it.
+ */
 export function watchSession(
   session: Http2Session,
-  options: { readonly keepaliveMs: number; readonly timeoutMs: number },
+  keepaliveMs = KEEPALIVE_MS,
+  onSilent: (error: Error) => void = () => undefined,
 ): void {
   session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
   let answered = true;
-  let sinceMs = 0;
-  const timer = setInterval(
-    () => {
-      if (!answered && performance.now() - sinceMs >= options.timeoutMs) {
-        session.destroy(new Error(`no answer to a keepalive for ${options.timeoutMs} ms`));
-        return;
-      }
-      if (!answered || session.destroyed || session.closed) return;
-      answered = false;
-      sinceMs = performance.now();
-      session.ping(() => (answered = true));
-    },
-    Math.min(options.keepaliveMs, options.timeoutMs),
-  );
+  const timer = setInterval(() => {
+    if (session.destroyed || session.closed) return;
+    if (!answered) {
+      const error = new Error(`no answer to a keepalive for ${keepaliveMs} ms`);
+      onSilent(error);
+      session.destroy(error);
+      return;
+    }
+    answered = false;
+    session.ping(() => (answered = true));
+  }, keepaliveMs);
   timer.unref();
   session.once("close", () => clearInterval(timer));
 }
