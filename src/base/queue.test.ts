@@ -50,3 +50,28 @@ describe("createAsyncQueue()", () => {
     assert.deepEqual(await readAll(createAsyncQueue<number>(10, controller.signal)), []);
   });
 });
+
+test("put() waits for room, keeps the order of each writer, and gives up once closed", async () => {
+  const queue = createAsyncQueue<string>(2);
+  const write = async (name: string): Promise<void> => {
+    for (let at = 0; at < 100; at++) assert.ok(await queue.put(`${name}${at}`));
+  };
+  const writers = Promise.all([write("a"), write("b")]);
+  const read: string[] = [];
+  for await (const item of queue) {
+    assert.ok(queue.size <= 2);
+    read.push(item);
+    if (read.length === 200) break;
+  }
+  await writers;
+  for (const name of ["a", "b"])
+    assert.deepEqual(
+      read.filter((item) => item.startsWith(name)),
+      Array.from({ length: 100 }, (_, at) => `${name}${at}`),
+    );
+  queue.push("x");
+  queue.push("y");
+  const late = queue.put("z");
+  queue.close();
+  assert.equal(await late, false);
+});

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** A bounded queue between a producer that must not wait and one consumer. */
+/** A bounded queue between producers and one consumer. */
 export interface AsyncQueue<T> extends AsyncIterable<T> {
   /** Adds an item; false when the queue is full or closed and the item was dropped. */
   push(item: T): boolean;
+  /** Adds an item once there is room; false when the queue was closed first. */
+  put(item: T): Promise<boolean>;
   /** Ends the iteration once what is queued has been read; with `error`, by throwing it. */
   close(error?: unknown): void;
   readonly size: number;
@@ -12,6 +14,7 @@ export interface AsyncQueue<T> extends AsyncIterable<T> {
 /** A queue of at most `sizeMax` items; `signal` closes it. */
 export function createAsyncQueue<T>(sizeMax: number, signal?: AbortSignal): AsyncQueue<T> {
   const items: T[] = [];
+  const writers: (() => void)[] = [];
   let wake: (() => void) | undefined;
   let closed = false;
   let failure: { error: unknown } | undefined;
@@ -19,12 +22,15 @@ export function createAsyncQueue<T>(sizeMax: number, signal?: AbortSignal): Asyn
     closed = true;
     if (error !== undefined) failure = { error };
     wake?.();
+    for (const writer of writers.splice(0)) writer();
   }
   async function* iterate(): AsyncGenerator<T> {
     while (true) {
       const item = items.shift();
-      if (item !== undefined) yield item;
-      else if (failure !== undefined) throw failure.error;
+      if (item !== undefined) {
+        writers.shift()?.();
+        yield item;
+      } else if (failure !== undefined) throw failure.error;
       else if (closed) return;
       else {
         await new Promise<void>((resolve) => {
@@ -36,12 +42,18 @@ export function createAsyncQueue<T>(sizeMax: number, signal?: AbortSignal): Asyn
   }
   signal?.addEventListener("abort", () => close(), { once: true });
   if (signal?.aborted === true) close();
+  function push(item: T): boolean {
+    if (closed || items.length >= sizeMax) return false;
+    items.push(item);
+    wake?.();
+    return true;
+  }
   return {
-    push(item) {
-      if (closed || items.length >= sizeMax) return false;
-      items.push(item);
-      wake?.();
-      return true;
+    push,
+    async put(item) {
+      while (!closed && items.length >= sizeMax)
+        await new Promise<void>((resolve) => writers.push(resolve));
+      return push(item);
     },
     close,
     get size() {

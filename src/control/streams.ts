@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations that go on: logs, usage, events.
-import { createAsyncQueue, type AsyncQueue } from "#base/queue.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import { failLookup } from "./lookup.ts";
+import { createLogStreams } from "./log-streams.ts";
 import type { OperationsOptions } from "./operations-options.ts";
-import type { Caller, LogEntry, LogRequest, Operations, UsageEntry } from "./operations.ts";
+import type { Caller, LogRequest, Operations, UsageEntry } from "./operations.ts";
 
 type Streams = Pick<Operations, "logs" | "usage" | "events">;
 
-/** Lines that may wait for a slow reader; beyond that the oldest source waits. */
-const LOG_QUEUE_MAX = 20_000;
 const USAGE_INTERVAL_MS = 1_000;
 
 /** Makes the streaming operations. */
@@ -26,6 +24,8 @@ export function createStreams(options: OperationsOptions): Streams {
     return all.filter(wanted);
   }
 
+  const logs = createLogStreams({ engine, board, clock, choose: chooseInstances });
+
   function checkNames(request: LogRequest): void {
     const all = board.read().instances.filter((instance) => instance.scope === request.scope);
     const intent = options.supervisor.loop(request.scope)?.desired.intent;
@@ -39,66 +39,6 @@ export function createStreams(options: OperationsOptions): Streams {
         options.views.list().map((view) => view.scope),
       );
     for (const name of request.names) if (!known.has(name)) failLookup(name, known);
-  }
-
-  async function pump(
-    instance: InstanceFact,
-    request: LogRequest,
-    signal: AbortSignal,
-    queue: AsyncQueue<LogEntry>,
-  ): Promise<void> {
-    const { follow, tail, sinceMs } = request;
-    const lines = engine.logs(instance.id, {
-      follow,
-      tail,
-      timestamps: true,
-      signal,
-      ...(sinceMs === undefined ? {} : { sinceMs }),
-    });
-    const who = { scope: instance.scope, service: instance.service, instance: instance.name };
-    try {
-      for await (const { stream, atMs, text } of lines) {
-        const entry = { ...who, stream, atMs: atMs ?? clock.nowMs(), text };
-        while (!queue.push(entry) && !signal.aborted) await clock.sleep(20, signal);
-      }
-    } catch (error) {
-      if (!signal.aborted && board.find(instance.id) !== undefined) throw error;
-    }
-  }
-
-  async function* followLogs(request: LogRequest, caller: Caller): AsyncGenerator<LogEntry> {
-    const ended = new AbortController();
-    const signal = AbortSignal.any([caller.signal, ended.signal]);
-    const queue = createAsyncQueue<LogEntry>(LOG_QUEUE_MAX, signal);
-    const running = new Set<string>();
-    const attach = (tail: number): void => {
-      for (const instance of chooseInstances(request)) {
-        if (running.has(instance.id) || instance.state !== "running") continue;
-        running.add(instance.id);
-        void pump(instance, { ...request, tail }, signal, queue)
-          .catch((error: unknown) => queue.close(error))
-          .finally(() => running.delete(instance.id));
-      }
-    };
-    const leave = board.onChange(() => attach(0));
-    attach(request.tail);
-    try {
-      yield* queue;
-    } finally {
-      leave();
-      ended.abort();
-    }
-  }
-
-  async function* readLogs(request: LogRequest, caller: Caller): AsyncGenerator<LogEntry> {
-    const queue = createAsyncQueue<LogEntry>(1_000_000);
-    await Promise.all(
-      chooseInstances(request).map((instance) => pump(instance, request, caller.signal, queue)),
-    );
-    queue.close();
-    const entries: LogEntry[] = [];
-    for await (const entry of queue) entries.push(entry);
-    yield* entries.sort((a, b) => a.atMs - b.atMs);
   }
 
   async function* usage(
@@ -146,7 +86,9 @@ export function createStreams(options: OperationsOptions): Streams {
   return {
     logs(request, caller) {
       checkNames(request);
-      return request.follow ? followLogs(request, caller) : readLogs(request, caller);
+      return request.follow
+        ? logs.follow(request, caller.signal)
+        : logs.read(request, caller.signal);
     },
     usage,
     events: ({ afterId, scope }, caller) =>

@@ -69,13 +69,18 @@ export interface LogLine {
   readonly stream: "stdout" | "stderr";
   /** Milliseconds since 1970; present when `timestamps` was asked for. */
   readonly atMs: number | undefined;
+  /** The same in nanoseconds: what a reader goes on from. */
+  readonly atNs: bigint | undefined;
   readonly text: string;
 }
 
 export interface LogOptions extends CallOptions {
   readonly follow?: boolean;
   readonly tail?: number;
+  /** Lines of that time and later. */
   readonly sinceMs?: number;
+  /** The same in nanoseconds; wins over `sinceMs`. */
+  readonly sinceNs?: bigint;
   readonly untilMs?: number;
   readonly timestamps?: boolean;
 }

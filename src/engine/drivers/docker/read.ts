@@ -70,15 +70,32 @@ function logQuery(options: LogOptions): string {
   if (options.follow === true) query.set("follow", "1");
   if (options.timestamps === true) query.set("timestamps", "1");
   if (options.tail !== undefined) query.set("tail", String(options.tail));
-  if (options.sinceMs !== undefined) query.set("since", String(options.sinceMs / 1_000));
+  if (options.sinceNs !== undefined) query.set("since", formatNs(options.sinceNs));
+  else if (options.sinceMs !== undefined) query.set("since", String(options.sinceMs / 1_000));
   if (options.untilMs !== undefined) query.set("until", String(options.untilMs / 1_000));
   return query.toString();
 }
 
+const NS_PER_S = 1_000_000_000n;
+
+/** `1764275798.123456789`, as the engine takes it. */
+function formatNs(ns: bigint): string {
+  return `${ns / NS_PER_S}.${String(ns % NS_PER_S).padStart(9, "0")}`;
+}
+
+/** `2026-11-27T20:36:38.123456789Z`; undefined when it is no such time. */
+function parseNs(text: string): bigint | undefined {
+  const [, seconds = "", fraction = ""] = /^([\dT:-]+)(?:\.(\d{1,9}))?Z$/.exec(text) ?? [];
+  const ms = Date.parse(`${seconds}Z`);
+  if (Number.isNaN(ms)) return undefined;
+  return BigInt(ms) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
+}
+
 function toLogLine(stream: "stdout" | "stderr", text: string, timestamps: boolean): LogLine {
   const at = timestamps ? text.indexOf(" ") : -1;
-  if (at < 0) return { stream, atMs: undefined, text };
-  return { stream, atMs: parseTime(text.slice(0, at)), text: text.slice(at + 1) };
+  if (at < 0) return { stream, atMs: undefined, atNs: undefined, text };
+  const time = text.slice(0, at);
+  return { stream, atMs: parseTime(time), atNs: parseNs(time), text: text.slice(at + 1) };
 }
 
 /** The reading half of the driver. */
