@@ -76,6 +76,21 @@ describe("output", { concurrency: 3 }, () => {
     assert.match(stderr, /^report: warning FL\d+ \S+ compose\.yaml:44:7: .*fairlead\.heal/m);
   });
 
+  test("ps says what a service of which nothing is there waits for", async () => {
+    await using own = await startApi();
+    const [web] = own.fake.services;
+    assert.ok(web);
+    const reason = "the constraint node.id == x is not met: node.id is y here";
+    own.fake.services[0] = { ...web, state: "degraded", reason, instances: [] };
+    const env = { FAIRLEAD_SOCKET: own.socketPath };
+    const { code, stderr } = await run("ps --scope shop", env);
+    assert.equal(code, 0);
+    assert.ok(stderr.includes(`web: degraded, no instance: ${reason}\n`), stderr);
+    assert.ok(!(await run("ps worker --scope shop", env)).stderr.includes("web:"));
+    own.fake.services[0] = { ...web, wanted: 0, instances: [] };
+    assert.ok(!(await run("ps --scope shop", env)).stderr.includes("no instance"));
+  });
+
   test("a pipe, NO_COLOR, CI and TERM=dumb get no colour; --color always forces it", async () => {
     for (const env of [{}, { NO_COLOR: "1" }, { CI: "true" }, { TERM: "dumb" }]) {
       const { stderr, stdout } = await run("services -A", env);
