@@ -183,11 +183,14 @@ export function testMessages(name: string, open: () => Promise<FabricUnderTest>)
       await Promise.all(range(60).map((number) => shop.publish("slow.a", number)));
       const { seen, done, note } = collect(60);
       const attempts = new Set<number>();
+      let running = 0;
       await shop.on<number>(
         "slow.a",
         async (message) => {
+          assert.equal(++running, 1, "one at a time without a concurrency");
           attempts.add(message.attempt);
           await new Promise((resolve) => setTimeout(resolve, 20));
+          running--;
           note(message);
         },
         { group: "other", from: "start", ackTimeout: "1s", attempts: 1 },
