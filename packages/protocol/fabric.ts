@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the node's own methods of the fabric take and answer, as JSON payloads. The frames around them are in fabric.proto.
 import { z } from "zod";
-import { AgentRecord, SubjectPattern } from "./agent.ts";
+import { AgentName, AgentRecord, SubjectPattern } from "./agent.ts";
+import { REPORTED_LINKS_MAX } from "./names.ts";
 
 /** `$node/join`: what an agent says of itself; each further item replaces it. The node adds id, name, scope and times. */
 export const JoinRequest = AgentRecord.omit({
@@ -52,6 +53,27 @@ export const Routes = z.strictObject({
   hopsMax: z.number().int().min(1),
 });
 export type Routes = z.infer<typeof Routes>;
+
+/** Messages on one link since the last report: calls and streams that were opened, and messages that were emitted. */
+export const LinkUse = z.strictObject({
+  from: AgentName,
+  to: AgentName,
+  used: z.number().int().min(0),
+  /** Tries that the topology did not allow. */
+  refused: z.number().int().min(0),
+});
+export type LinkUse = z.infer<typeof LinkUse>;
+
+/**
+ * `$node/report`: what an agent sent itself since its last report, not through its node, which knows that. One without
+ * links says that from now on silence means that nothing was sent. Of each link the agent is one end.
+ */
+export const LinkReport = z.strictObject({
+  links: z.array(LinkUse).max(REPORTED_LINKS_MAX),
+  /** Messages on links that were too many for the report. */
+  omitted: z.number().int().min(0),
+});
+export type LinkReport = z.infer<typeof LinkReport>;
 
 /** A container as an agent sees it. */
 export const ContainerView = z.strictObject({

@@ -4,6 +4,9 @@
 /** Form of the name of a service or an agent: a DNS label. */
 export const AGENT_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/** Links in one report of an agent at most; those with most messages come first. */
+export const REPORTED_LINKS_MAX = 256;
+
 /** Tag of a command of people, which joins for a moment: it is no member of a topology and nobody's business. */
 export const FACE_TAG = "face";
 /** What follows the name in an id. */

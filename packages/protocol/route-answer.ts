@@ -43,6 +43,21 @@ export const RouteView = z.looseObject({
 });
 export type RouteView = z.infer<typeof RouteView>;
 
-/** How one caller routes, by target. */
-export const RouteAnswer = z.looseObject({ routes: z.array(RouteView) });
+/** What the topology says of one whom the caller wants to reach. */
+export const LinkView = z.looseObject({
+  to: z.string(),
+  /** The neighbour that is handed what is for it: itself where there is a link; absent where the topology refuses. */
+  via: z.string().optional(),
+  /** Whom the caller has links to. */
+  linksTo: z.array(z.string()),
+  /** Tries of this caller that were refused. */
+  refused: z.number(),
+});
+export type LinkView = z.infer<typeof LinkView>;
+
+/** How one caller routes, by target. Without a topology there are no links. */
+export const RouteAnswer = z.looseObject({
+  routes: z.array(RouteView),
+  links: z.array(LinkView).default([]),
+});
 export type RouteAnswer = z.infer<typeof RouteAnswer>;

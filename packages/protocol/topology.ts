@@ -85,6 +85,49 @@ export const TopologyGraph = z.strictObject({
 });
 export type TopologyGraph = z.infer<typeof TopologyGraph>;
 
+/** A link on which something was seen. Directions are who asked or sent, answers are not counted. */
+export const ObservedLink = TopologyLink.extend({
+  /** Calls and streams that were opened, and messages that were emitted. */
+  used: z.number(),
+  /** Tries that the topology did not allow. */
+  refused: z.number(),
+  /** Of the last report of it, milliseconds since 1970. */
+  lastSeenMs: z.number(),
+});
+export type ObservedLink = z.infer<typeof ObservedLink>;
+
+/** Who talks to whom in a scope, as agents tell and as the node sees that passes on what cannot go directly. */
+export const ObservedLinks = z.strictObject({
+  scope: z.string(),
+  /** Nothing is known of before: a link that is not seen for some minutes is forgotten, as is all when the node starts. */
+  sinceMs: z.number(),
+  asOfMs: z.number(),
+  /** Sorted by name. */
+  links: z.array(ObservedLink).readonly(),
+  /** Agents that have joined, sorted. */
+  agents: z.array(z.string()).readonly(),
+  /** Agents that do not tell whom they talk to: of what they send, only what goes through the node is known. */
+  silent: z.array(z.string()).readonly(),
+  /** Messages on links that were too many to be told apart. */
+  omitted: z.number(),
+});
+export type ObservedLinks = z.infer<typeof ObservedLinks>;
+
+/** How links in use differ from those declared. Sorted; without direction each link once. */
+export const TopologyDrift = z.strictObject({
+  /** Declared and in use. */
+  used: z.array(ObservedLink).readonly(),
+  /** In use, not declared: from before it was, or past it. Links of agents that are no members are not among them. */
+  undeclared: z.array(ObservedLink).readonly(),
+  /** Declared, and nothing was seen. */
+  unused: z.array(TopologyLink).readonly(),
+  /** Declared, and nothing was seen, which says nothing: an agent at an end does not tell whom it talks to. */
+  unknown: z.array(TopologyLink).readonly(),
+  /** Tries that were refused. */
+  refused: z.array(ObservedLink).readonly(),
+});
+export type TopologyDrift = z.infer<typeof TopologyDrift>;
+
 /** A scope's topology as it is now, with what it is like and where it would break. */
 export const TopologyView = z.strictObject({
   scope: z.string(),
@@ -92,6 +135,8 @@ export const TopologyView = z.strictObject({
   graph: TopologyGraph,
   /** Members that have not joined again since the node started; they keep their places for a few seconds. */
   awaited: z.array(z.string()).readonly(),
+  observed: ObservedLinks,
+  drift: TopologyDrift,
   metrics: z.strictObject({
     memberCount: z.number(),
     linkCount: z.number(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the agents of a scope may talk: what is declared, and what has become of it.
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import { TopologyDeclaration, TopologyView } from "@fairlead/protocol/topology.ts";
+import { ObservedLinks, TopologyDeclaration, TopologyView } from "@fairlead/protocol/topology.ts";
 import { z } from "zod";
 import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";
@@ -40,6 +40,15 @@ export function addTopologyRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): vo
     request: { params: scopeParams },
     responses: { 200: describeJson("It is gone", removed), default: PROBLEM },
   });
+  const linksRoute = createRoute({
+    method: "get",
+    path: "/v1/scopes/{scope}/links",
+    summary:
+      "Who talks to whom in a scope, as agents tell and the node sees, with a topology or without",
+    request: { params: scopeParams },
+    responses: { 200: describeJson("Links in use", ObservedLinks), default: PROBLEM },
+  });
+  app.openapi(linksRoute, (c) => c.json(topologies.observe(c.req.valid("param").scope), 200));
   app.openapi(showRoute, (c) => c.json(topologies.view(c.req.valid("param").scope), 200));
   app.openapi(declareRoute, async (c) => {
     const { scope } = c.req.valid("param");

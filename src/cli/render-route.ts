@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a call went where it went, for people.
+import type { LinkView } from "@fairlead/protocol/route-answer.ts";
 import type { RouteExplanation } from "@fairlead/sdk";
 import { formatDuration } from "#base/duration.ts";
 import type { Style } from "./style.ts";
@@ -27,6 +28,15 @@ function renderChoices(route: RouteExplanation): readonly string[] {
     const ago = formatDuration(route.asOfMs - atMs);
     return `${ago} ago: ${id}, one of ${among}, at ${UNITS[route.unit](score)}`;
   });
+}
+
+/** What the topology says of a call, and whom the caller may talk to. */
+export function renderLink(caller: string, { to, via, linksTo, refused }: LinkView): string {
+  const tries = refused === 0 ? "" : ` (refused ${refused} ${refused === 1 ? "try" : "tries"})`;
+  if (via === to) return `the topology links ${caller} with ${to}${tries}`;
+  if (via !== undefined) return `the topology leads from ${caller} to ${to} by ${via}${tries}`;
+  const known = linksTo.length === 0 ? "has no links" : `has links to ${linksTo.join(", ")}`;
+  return `the topology has no link from ${caller} to ${to}${tries}: ${caller} ${known}`;
 }
 
 /** The policy, the choices that were made, every candidate with its score or why it was left out. */

@@ -68,9 +68,10 @@ export const SEE_COMMANDS: readonly Command[] = [
   {
     name: "map",
     group: "See",
-    summary: "how the agents of a scope are linked, and where that would break",
+    summary: "how the agents of a scope are linked, where that would break, and who talks to whom",
     arguments: [],
     flags: [
+      { name: "observed", text: "only the links in use; what is shown without a topology" },
       { name: "csv", text: "the adjacency matrix as CSV" },
       { name: "dot", text: "the graph for Graphviz" },
       ...SCOPE_FLAGS.slice(0, 1),

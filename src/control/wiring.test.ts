@@ -4,7 +4,7 @@ import { once, EventEmitter } from "node:events";
 import { describe, test } from "node:test";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import { createTrafficLedger } from "@fairlead/fabric/traffic-ledger.ts";
 import { TopologyDeclaration } from "@fairlead/protocol/topology.ts";
 import { FairleadError } from "#base/errors.ts";
 import { silentLogger } from "#base/logger.ts";
@@ -15,33 +15,12 @@ import { createManualClock } from "#store/testing/manual-clock.ts";
 import { computeRoutes } from "./compute-routes.ts";
 import { createDecisionLog } from "./decision-log.ts";
 import { loadTopologies } from "./kept-topologies.ts";
+import { createObservedBoard } from "./observed-board.ts";
+import { recordOf, SCOPE } from "./testing/record-of.ts";
 import { createWiring } from "./wiring.ts";
 
-const SCOPE = "lab";
 const REJOIN_MS = 10_000;
 const ring = TopologyDeclaration.parse({ kind: "ring" });
-
-function recordOf(name: string, more: Partial<AgentRecord> = {}): AgentRecord {
-  return {
-    id: `${name}-${Math.random()}`,
-    name,
-    scope: SCOPE,
-    kind: "agent",
-    addresses: [],
-    contracts: [],
-    skills: [],
-    subscriptions: [],
-    version: "1.0.0",
-    tags: {},
-    locality: {},
-    load: 0,
-    draining: false,
-    healthy: true,
-    ttlMs: 5_000,
-    joinedAtMs: 0,
-    ...more,
-  };
-}
 
 /** A node's wiring over a store, as the composition root makes it; `said` is what happened, in order. */
 async function startWiring(store: Store, clock = createManualClock()) {
@@ -60,8 +39,9 @@ async function startWiring(store: Store, clock = createManualClock()) {
     events.emit(decision.outcome);
   });
   routes.watch(() => said.push("told"));
-  const fabric = { registry, routes, list: registry.list };
-  const wiring = createWiring({ fabric, decisions, kept, rejoinMs: REJOIN_MS, ...parts });
+  const fabric = { registry, routes, traffic: createTrafficLedger(), list: registry.list };
+  const observed = createObservedBoard({ fabric, clock });
+  const wiring = createWiring({ fabric, decisions, observed, kept, rejoinMs: REJOIN_MS, ...parts });
   const stopping = new AbortController();
   const running = wiring.run(stopping.signal);
   return {

@@ -9,6 +9,7 @@ import type { Fabric } from "#fabric/fabric.ts";
 import type { Decision } from "#model/decision.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
 import { buildTopology } from "#topology/build.ts";
+import { compareDrift } from "#topology/drift.ts";
 import { measureTopology } from "#topology/metrics.ts";
 import { isSelected, selectMembers, type Member } from "#topology/member.ts";
 import { rewire, type Rewiring } from "#topology/rewire.ts";
@@ -20,6 +21,7 @@ import type { DecisionLog } from "./decision-log.ts";
 import { describeRemoval, describeRewiring } from "./describe-rewiring.ts";
 import { controlErrors } from "./errors.ts";
 import { forgetTopology, keepTopology, keepWiring, type Wired } from "./kept-topologies.ts";
+import type { ObservedBoard } from "./observed-board.ts";
 import type { Topologies } from "./topologies.ts";
 
 /**
@@ -27,6 +29,8 @@ import type { Topologies } from "./topologies.ts";
  * every 7.5 s, so that a node that starts tears no ring apart.
  */
 const REJOIN_MS = 10_000;
+/** In this time agents have told of what they sent before they were wired anew: they report every two seconds. */
+const REPORT_MS = 5_000;
 
 export interface WiringOptions {
   readonly fabric: Pick<Fabric, "registry" | "routes" | "list">;
@@ -34,6 +38,7 @@ export interface WiringOptions {
   readonly decisions: DecisionLog;
   /** What the store had at the start; `routes` were set by it. */
   readonly kept: ReadonlyMap<string, Wired>;
+  readonly observed: Pick<ObservedBoard, "view">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long members are waited for that have not joined again since the start. */
@@ -50,8 +55,10 @@ function isMember({ declaration }: Wired, agent: AgentRecord): boolean {
 
 /** Makes the loop. Members that join are wired from now on, also before `run`, which ends it all. */
 export function createWiring(options: WiringOptions): Wiring {
-  const { fabric, store, decisions, clock, logger, rejoinMs = REJOIN_MS } = options;
+  const { fabric, store, decisions, observed, clock, logger, rejoinMs = REJOIN_MS } = options;
   const scopes = new Map(options.kept);
+  /** When each scope was wired last, by this node. */
+  const wiredAtMs = new Map<string, number>();
   /** By scope, members from before the start that have not joined again; forgotten when their time is over. */
   const awaited = new Map(
     [...scopes].map(([scope, { members }]) => [scope, new Map(members.map((m) => [m.name, m]))]),
@@ -94,6 +101,7 @@ export function createWiring(options: WiringOptions): Wiring {
 
   function apply(scope: string, { declaration, graph, members }: Wired): void {
     scopes.set(scope, { declaration, graph, members });
+    wiredAtMs.set(scope, clock.nowMs());
     fabric.routes.set(scope, computeRoutes(graph));
   }
 
@@ -143,11 +151,15 @@ export function createWiring(options: WiringOptions): Wiring {
   function view(scope: string): TopologyView {
     const { declaration, graph } = need(scope);
     const { diameter, ...metrics } = measureTopology(graph);
+    const seen = observed.view(scope);
+    const declaredAtMs = (wiredAtMs.get(scope) ?? 0) + REPORT_MS;
     return {
       scope,
       declaration,
       graph,
       awaited: [...(awaited.get(scope)?.keys() ?? [])].sort(),
+      observed: seen,
+      drift: compareDrift(graph, seen.links, { silent: seen.silent, declaredAtMs }),
       metrics: { ...metrics, ...(diameter === undefined ? {} : { diameter }) },
     };
   }
@@ -176,6 +188,7 @@ export function createWiring(options: WiringOptions): Wiring {
   return {
     list: () => [...scopes.keys()].sort(),
     view,
+    observe: (scope) => observed.view(scope),
     declare: (scope, declaration, actor) =>
       inTurn(scope, async () => {
         // Of those who are not back only their names are known: whether other members are wanted now cannot be said.
@@ -196,6 +209,7 @@ export function createWiring(options: WiringOptions): Wiring {
         await act(await decisions.begin(action, { scope, actor }), async () => {
           await store.transact(forgetTopology(scope));
           scopes.delete(scope);
+          wiredAtMs.delete(scope);
           awaited.delete(scope);
           fabric.routes.set(scope, new Map());
           return "every member was told";

@@ -3,6 +3,7 @@
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { AgentFilter, Registry } from "@fairlead/fabric/registry.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
+import type { TrafficLedger } from "@fairlead/fabric/traffic-ledger.ts";
 import type {
   ActOnContainerRequest,
   ContainerView,
@@ -40,6 +41,8 @@ export interface Fabric extends AsyncDisposable {
   readonly registry: Registry;
   /** Where the members of topologies may send. */
   readonly routes: RouteBoard;
+  /** Who talks to whom, as the node sees it and as agents tell. */
+  readonly traffic: TrafficLedger;
   /** Links that agents have open. */
   readonly links: number;
   /** `unix:/…` of the socket for programs on this host, then TCP where that is switched on. */

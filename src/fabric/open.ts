@@ -16,6 +16,7 @@ import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createSickList } from "@fairlead/fabric/sick-list.ts";
+import { createTrafficLedger } from "@fairlead/fabric/traffic-ledger.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError, type ErrorKind } from "#base/errors.ts";
@@ -177,12 +178,14 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     createLogMethods({ log, nowMs: () => clock.nowMs(), convert: convertError }),
   );
   const registry = createRegistry();
+  const traffic = createTrafficLedger();
   const sickList = createSickList(registry);
   const links = new Map<string, Link>();
   const createDoor = (admit?: (peer: Hello) => void): Hub =>
     createHub({
       registry,
       routes,
+      traffic,
       judge: (record) => sickList.judge(record),
       node: options.node,
       route: options.route,
@@ -231,6 +234,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   return {
     registry,
     routes,
+    traffic,
     get links() {
       return host.links + guarded.links;
     },

@@ -26,6 +26,7 @@ import { openOperations } from "#control/open-operations.ts";
 import type { Operations } from "#control/operations.ts";
 import { createScopeViews } from "#control/scope-views.ts";
 import { createNaming } from "#control/naming.ts";
+import { createObservedBoard } from "#control/observed-board.ts";
 import { createSupervisor } from "#control/supervisor.ts";
 import { createRoll } from "#control/roll.ts";
 import { createWiring } from "#control/wiring.ts";
@@ -192,14 +193,15 @@ async function openTalk(
   const routes = createRouteBoard();
   for (const [scope, { graph }] of kept) routes.set(scope, computeRoutes(graph));
   const fabric = stack.use(await startFabric(parts, routes));
-  const wiring = createWiring({ fabric, store, decisions, kept, clock, logger });
+  const observed = createObservedBoard({ fabric, clock });
+  const wiring = createWiring({ fabric, store, decisions, observed, kept, clock, logger });
   const hands = { store, fabric, decisions, clock, random, logger };
   const discovery = stack.use(await startDiscovery({ settings, ...hands }));
   const dns = await startDns(settings, { clock, logger });
   if (dns !== undefined) stack.use(dns);
   const self = await describeSelf(parts);
   const roll = createRoll({ self, fleet: describeFleet(parts), decisions, clock, logger });
-  return { fabric, discovery, dns, wiring, roll };
+  return { fabric, discovery, dns, wiring, roll, watchers: [wiring, observed, roll] };
 }
 
 /** The fabric as lists show it: with the agents of other nodes. */
@@ -257,7 +259,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const { store, engine, loops, memory } = await openHands(parts, stack);
     const { decisions, alerts, feed, board } = loops;
     const talk = await openTalk(parts, store, decisions, stack);
-    const { fabric, discovery, dns, wiring, roll } = talk;
+    const { fabric, discovery, dns, wiring, watchers } = talk;
     const supervisor = createSupervisor({
       store,
       board,
@@ -303,12 +305,12 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const shown = withNeighbours(fabric, discovery);
-    const behind = { operations, fabric: shown, topologies: wiring, roll };
+    const behind = { operations, fabric: shown, topologies: wiring, roll: talk.roll };
     const api = stack.use(await openApi(parts, behind));
     const naming =
       dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];
     const gating = createGating({ board, fabric });
-    const failed = runLoops(stack, [board, supervisor, house, wiring, gating, roll, ...naming]);
+    const failed = runLoops(stack, [board, supervisor, house, gating, ...watchers, ...naming]);
     await api.listenUnix(settings.socket);
     page = await listenForPage(settings.listen, api);
     const owned = stack.move();

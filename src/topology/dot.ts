@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graphviz in and out. Read are graphs of nodes and links; attributes are passed over; subgraphs and ports are refused.
-import type { TopologyGraph } from "@fairlead/protocol/topology.ts";
+import type { ObservedLink, TopologyGraph, TopologyLink } from "@fairlead/protocol/topology.ts";
 import { readDotTokens } from "./dot-tokens.ts";
 import type { DotToken } from "./dot-tokens.ts";
 import { topologyErrors } from "./errors.ts";
@@ -8,13 +8,18 @@ import { checkLength, checkName, finishLayout, refuseText } from "./layout.ts";
 import type { Layout } from "./layout.ts";
 import { LinkSet } from "./links.ts";
 
-/** A graph as `dot -Tsvg` takes it; the hub is drawn as a double circle. */
-export function renderDot(graph: TopologyGraph): string {
+/** A graph as `dot -Tsvg` takes it; the hub is drawn as a double circle, links in use have their count. */
+export function renderDot(graph: TopologyGraph, observed: readonly ObservedLink[] = []): string {
+  const counts = new Map(observed.map(({ from, to, used }) => [`${from} ${to}`, used]));
+  const label = ({ from, to }: TopologyLink): string => {
+    const used = counts.get(`${from} ${to}`);
+    return used === undefined ? "" : ` [label="${used}"]`;
+  };
   const arrow = graph.directed ? "->" : "--";
   const nodes = graph.members.map((name) =>
     name === graph.hub ? `  "${name}" [shape=doublecircle];` : `  "${name}";`,
   );
-  const links = graph.links.map(({ from, to }) => `  "${from}" ${arrow} "${to}";`);
+  const links = graph.links.map((link) => `  "${link.from}" ${arrow} "${link.to}"${label(link)};`);
   const lines = [`${graph.directed ? "digraph" : "graph"} ${graph.kind} {`, ...nodes, ...links];
   return `${lines.join("\n")}\n}\n`;
 }

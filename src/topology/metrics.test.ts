@@ -94,48 +94,68 @@ describe("measureTopology()", () => {
 });
 
 describe("compareDrift()", () => {
-  test("tells links that are missing, used and unexpected, with what was seen", () => {
+  const seen = (from: string, to: string, used: number, refused = 0, lastSeenMs = 5) => ({
+    from,
+    to,
+    used,
+    refused,
+    lastSeenMs,
+  });
+
+  test("tells links that are unused, used and undeclared, and tries that were refused", () => {
     const observed = [
-      { from: "b", to: "a", count: 2 },
-      { from: "a", to: "b", count: 3 },
-      { from: "a", to: "c", count: 7 },
-      { from: "z", to: "a", count: 1 },
-      { from: "a", to: "a", count: 9 },
-      { from: "b", to: "c", count: 0 },
+      seen("b", "a", 2),
+      seen("a", "b", 3),
+      seen("a", "c", 7, 2, 9),
+      seen("z", "a", 1),
+      seen("a", "a", 9),
+      seen("b", "c", 0),
     ];
     const drift = compareDrift(custom("ab bc", "abc"), observed);
     assert.deepEqual(drift, {
-      missing: linksOf("bc"),
-      unexpected: [
-        { from: "a", to: "c", count: 7 },
-        { from: "a", to: "z", count: 1 },
-      ],
-      used: [{ from: "a", to: "b", count: 5 }],
-      missingCount: 1,
-      unexpectedCount: 2,
-      unexpectedMessages: 8,
+      unused: linksOf("bc"),
+      unknown: [],
+      undeclared: [seen("a", "c", 7, 2, 9)],
+      used: [seen("a", "b", 5)],
+      refused: [seen("a", "c", 7, 2, 9)],
     });
     const oneWay = compareDrift(custom("ab", "abc", { directed: true }), observed);
-    assert.deepEqual(oneWay.unexpected[1], { from: "b", to: "a", count: 2 });
+    assert.deepEqual(oneWay.undeclared[1], seen("b", "a", 2));
+    const later = compareDrift(custom("ab bc", "abc"), observed, { declaredAtMs: 9 });
+    assert.deepEqual(later.undeclared, [], "seen while something else may have been declared");
   });
 
-  test("every declared link is missing or used, every message expected or not", () => {
-    const observed = fc.array(
-      fc.record({
-        from: fc.constantFrom(...NAMES.split("")),
-        to: fc.constantFrom(...NAMES.split("")),
-        count: fc.nat(5),
-      }),
-    );
+  test("nothing seen of one that does not tell is not known, not unused", () => {
+    const { unused, unknown } = compareDrift(custom("ab bc cd", "abcd"), [], { silent: ["b"] });
+    assert.deepEqual([unused, unknown], [linksOf("cd"), linksOf("ab bc")]);
+    const oneWay = custom("ab bc", "abc", { directed: true });
+    assert.deepEqual(compareDrift(oneWay, [], { silent: ["b"] }).unknown, linksOf("bc"));
+  });
+
+  test("every declared link is used, unused or not known, every message between members told of", () => {
+    const one = fc.constantFrom(...NAMES.split(""));
+    const link = fc.tuple(one, one, fc.nat(5), fc.nat(2)).map((parts) => seen(...parts));
     fc.assert(
-      fc.property(arbitraryGraph, observed, (graph, seen) => {
-        const drift = compareDrift(graph, seen);
-        assert.equal(drift.missingCount + drift.used.length, graph.links.length);
-        const total = (links: readonly { count: number }[]): number =>
-          links.reduce((sum, { count }) => sum + count, 0);
-        const between = seen.filter(({ from, to }) => from !== to);
-        assert.equal(total(drift.used) + drift.unexpectedMessages, total(between));
-      }),
+      fc.property(
+        arbitraryGraph,
+        fc.array(link),
+        fc.subarray(NAMES.split("")),
+        (graph, all, silent) => {
+          const drift = compareDrift(graph, all, { silent });
+          const { used, unused, unknown, undeclared, refused } = drift;
+          assert.equal(used.length + unused.length + unknown.length, graph.links.length);
+          const between = all.filter(
+            ({ from, to }) =>
+              from !== to && graph.members.includes(from) && graph.members.includes(to),
+          );
+          const total = (links: readonly { used: number }[]): number =>
+            links.reduce((sum, { used: count }) => sum + count, 0);
+          assert.equal(total([...used, ...undeclared]), total(between));
+          const tries = (links: readonly { refused: number }[]): number =>
+            links.reduce((sum, { refused: count }) => sum + count, 0);
+          assert.equal(tries(refused), tries(between));
+        },
+      ),
     );
   });
 });

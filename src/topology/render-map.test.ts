@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import type { ObservedLink, ObservedLinks } from "@fairlead/protocol/topology.ts";
 import { buildTopology } from "./build.ts";
 import { compareDrift } from "./drift.ts";
-import { renderMap } from "./render-map.ts";
+import { parseDot, renderDot } from "./dot.ts";
+import { graphObserved, renderMap, renderObserved } from "./render-map.ts";
 import { arbitraryMembers, arbitraryShape, declare, membersOf } from "./testing/arbitraries.ts";
 
 const draw = (value: unknown, names: string, options = {}): string =>
@@ -59,15 +61,61 @@ links without another way round: a ─ b, c ─ d
     );
   });
 
-  test("shows drift beside what is declared", () => {
+  const seen = (from: string, to: string, used: number, refused = 0) => ({
+    from,
+    to,
+    used,
+    refused,
+    lastSeenMs: 5,
+  });
+  const observe = (links: readonly ObservedLink[], more: Partial<ObservedLinks> = {}) => ({
+    scope: "lab",
+    sinceMs: 0,
+    asOfMs: 600_000,
+    links,
+    agents: ["a", "b", "c", "d"],
+    silent: [],
+    omitted: 0,
+    ...more,
+  });
+
+  test("shows drift beside what is declared, and that what is not told is not known", () => {
     const graph = buildTopology(declare({ kind: "ring" }), membersOf("abcd"));
-    const drift = compareDrift(graph, [
-      { from: "a", to: "b", count: 3 },
-      { from: "c", to: "a", count: 2 },
-    ]);
-    const text = renderMap(graph, { drift });
-    assert.match(text, /\nseen but not declared: a ─ c \(2\)\n/);
-    assert.match(text, /\ndeclared but not seen: a ─ d, b ─ c, c ─ d\n$/);
+    const links = [seen("a", "b", 3), seen("c", "a", 2), seen("d", "b", 0, 4)];
+    const observed = observe(links, { silent: ["d"], omitted: 7 });
+    const drift = compareDrift(graph, links, { silent: ["d"] });
+    const text = renderMap(graph, { drift, observed, awaited: ["d"] });
+    assert.equal(
+      text.split("\n\n")[2],
+      `not back since the node started, their places are kept: d
+in use but not declared: a ─ c (2)
+declared but not in use: b ─ c
+declared, use not known: a ─ d, c ─ d
+refused tries: b ─ d (4)
+not told by, so not known of: d
+7 messages on links too many to be told apart
+`,
+    );
+  });
+
+  test("draws links in use without a topology", () => {
+    const links = [seen("a", "c", 12), seen("a", "gone", 1), seen("c", "a", 0, 3)];
+    assert.equal(
+      renderObserved(observe(links, { silent: ["d"] })),
+      `2 links in use by 5 agents in the last 10 minutes
+
+a    → c (12), gone (1)
+b    ·
+c    ·
+d    ·
+gone ·
+
+not told by, so not known of: d
+`,
+    );
+    const graph = graphObserved(observe(links));
+    assert.match(renderDot(graph, links), /"a" -> "c" \[label="12"\];/);
+    assert.deepEqual(parseDot(renderDot(graph, links), "map").links, graph.links);
   });
 
   test("says how far members are apart when that is too far, and what it leaves out", () => {

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A graph as text, for `fairlead map`: it is drawn as what it is, with what would break it.
-import type { TopologyGraph, TopologyLink } from "@fairlead/protocol/topology.ts";
-import type { TopologyDrift } from "./drift.ts";
+import type {
+  ObservedLink,
+  ObservedLinks,
+  TopologyDrift,
+  TopologyGraph,
+  TopologyLink,
+} from "@fairlead/protocol/topology.ts";
+import { HOPS_MAX_DEFAULT } from "@fairlead/protocol/topology.ts";
 import { LinkSet } from "./links.ts";
 import { compareNames } from "./member.ts";
 import { measureTopology } from "./metrics.ts";
@@ -13,8 +19,11 @@ export interface MapOptions {
   readonly width?: number;
   /** Lines of the drawing; what is left out is counted. */
   readonly linesMax?: number;
-  /** Links that were compared with what flows. */
+  /** Links that were compared with what flows, and what was seen. */
   readonly drift?: TopologyDrift;
+  readonly observed?: ObservedLinks;
+  /** Members that have not joined again since the node started. */
+  readonly awaited?: readonly string[];
 }
 
 /** Words joined and broken into lines of at most `width`, the later ones indented. A longer word has its own line. */
@@ -127,16 +136,43 @@ function describeWeakness(graph: TopologyGraph, metrics: TopologyMetrics): strin
   ];
 }
 
-function describeDrift(drift: TopologyDrift, directed: boolean): string[][] {
-  const unexpected = drift.unexpected.map(
-    ({ from, to, count: messages }, i) =>
-      `${from} ${directed ? "→" : "─"} ${to} (${messages})${i < drift.unexpected.length - 1 ? "," : ""}`,
-  );
+/** Names with commas between them. */
+function listWords(words: readonly string[]): string[] {
+  return words.map((word, i) => (i < words.length - 1 ? `${word},` : word));
+}
+
+function describeCounts(
+  links: readonly ObservedLink[],
+  directed: boolean,
+  count: (link: ObservedLink) => number,
+): string[] {
+  const arrow = directed ? "→" : "─";
+  return listWords(links.map((link) => `${link.from} ${arrow} ${link.to} (${count(link)})`));
+}
+
+/** Who does not tell, and what is left out: without it a list would look whole. */
+function describeGaps({ silent, omitted }: ObservedLinks): string[][] {
   return [
-    ...(unexpected.length === 0 ? [] : [["seen but not declared:", ...unexpected]]),
-    ...(drift.missing.length === 0
-      ? []
-      : [["declared but not seen:", ...describeLinks(drift.missing, directed)]]),
+    ...(silent.length === 0 ? [] : [["not told by, so not known of:", ...listWords(silent)]]),
+    ...(omitted === 0 ? [] : [[`${omitted} messages on links too many to be told apart`]]),
+  ];
+}
+
+function describeDrift(drift: TopologyDrift, directed: boolean): string[][] {
+  const { undeclared, unused, unknown, refused } = drift;
+  const part = (title: string, words: readonly string[]): string[][] =>
+    words.length === 0 ? [] : [[title, ...words]];
+  return [
+    ...part(
+      "in use but not declared:",
+      describeCounts(undeclared, directed, (link) => link.used),
+    ),
+    ...part("declared but not in use:", describeLinks(unused, directed)),
+    ...part("declared, use not known:", describeLinks(unknown, directed)),
+    ...part(
+      "refused tries:",
+      describeCounts(refused, directed, (link) => link.refused),
+    ),
   ];
 }
 
@@ -160,11 +196,15 @@ function clip(lines: readonly string[], most: number): string[] {
 
 /** The graph as text: a summary, the drawing, weak points and drift. Ends with a newline. */
 export function renderMap(graph: TopologyGraph, options: MapOptions = {}): string {
-  const { width = 100, linesMax = 200, drift } = options;
+  const { width = 100, linesMax = 200, drift, observed, awaited = [] } = options;
   const metrics = measureTopology(graph);
   const notes = [
     ...describeWeakness(graph, metrics),
+    ...(awaited.length === 0
+      ? []
+      : [["not back since the node started, their places are kept:", ...listWords(awaited)]]),
     ...(drift === undefined ? [] : describeDrift(drift, graph.directed)),
+    ...(observed === undefined ? [] : describeGaps(observed)),
   ].flatMap((words) => clip(wrapWords(words, width, "  "), PARAGRAPH_LINES_MAX));
   const parts = [
     wrapWords(describeHead(graph, metrics).split(" "), width, "  "),
@@ -172,4 +212,41 @@ export function renderMap(graph: TopologyGraph, options: MapOptions = {}): strin
     notes,
   ].filter((lines) => lines.length > 0);
   return `${parts.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+/** Links in use, as a graph: what one would declare to allow just them. */
+export function graphObserved({ links, agents }: ObservedLinks): TopologyGraph {
+  const inUse = links.filter(({ used, from, to }) => used > 0 && from !== to);
+  const names = new Set([...agents, ...inUse.flatMap(({ from, to }) => [from, to])]);
+  return {
+    kind: "custom",
+    directed: true,
+    members: [...names].sort(compareNames),
+    links: inUse.map(({ from, to }) => ({ from, to })),
+    relay: false,
+    hopsMax: HOPS_MAX_DEFAULT,
+  };
+}
+
+/** Who talks to whom, a line for each that sends. Ends with a newline. */
+export function renderObserved(observed: ObservedLinks, options: MapOptions = {}): string {
+  const { width = 100, linesMax = 200 } = options;
+  const graph = graphObserved(observed);
+  const counts = new Map(observed.links.map((link) => [`${link.from} ${link.to}`, link.used]));
+  const senders = new Map<string, string[]>(graph.members.map((name) => [name, []]));
+  for (const { from, to } of graph.links)
+    senders.get(from)?.push(`${to} (${counts.get(`${from} ${to}`) ?? 0})`);
+  const longest = graph.members.reduce((most, name) => Math.max(most, name.length), 0);
+  const lines = [...senders].flatMap(([name, targets]) => {
+    const head = `${name.padEnd(longest)} ${targets.length === 0 ? "·" : "→"}`;
+    return wrapWords([head, ...listWords(targets)], width, " ".repeat(longest + 3));
+  });
+  const minutes = Math.ceil((observed.asOfMs - observed.sinceMs) / 60_000);
+  const head = `${count(graph.links.length, "link")} in use by ${count(graph.members.length, "agent")} in the last ${count(minutes, "minute")}`;
+  const notes = describeGaps(observed).flatMap((words) => wrapWords(words, width, "  "));
+  const parts = [wrapWords(head.split(" "), width, "  "), clip(lines, linesMax), notes];
+  return `${parts
+    .filter((each) => each.length > 0)
+    .map((each) => each.join("\n"))
+    .join("\n\n")}\n`;
 }

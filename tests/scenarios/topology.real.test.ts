@@ -4,12 +4,41 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { after, before, test } from "node:test";
+import { dial } from "@fairlead/fabric/grpc/dial.ts";
+import { encodeJson } from "@fairlead/fabric/json.ts";
+import { Link } from "@fairlead/fabric/link.ts";
 import { contract, join, rpc, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
 import { openRig, until, type Rig } from "#lab/rig.ts";
 
 const echo = contract("echo", "1.0.0", { say: rpc({ in: z.string(), out: z.string() }) });
 const NAMES = ["a", "b", "c", "d", "e"];
+
+const MUTE = {
+  kind: "agent",
+  version: "1.0.0",
+  addresses: [],
+  contracts: [],
+  skills: [],
+  subscriptions: [],
+  tags: {},
+  locality: {},
+  load: 0,
+  draining: false,
+  healthy: true,
+  ttlMs: 5_000,
+};
+
+const method = (name: string, streams: boolean) => ({
+  target: "",
+  method: name,
+  deadlineMs: 0,
+  caller: "",
+  proof: "",
+  hops: 0,
+  idempotent: true,
+  streams,
+});
 
 let rig: Rig;
 const agents = new Map<string, Agent>();
@@ -52,7 +81,18 @@ const say = (from: string, to: string) => {
   return agent.client(echo, { agent: to }).say.try("hi", { timeout: "5s" });
 };
 
+interface Seen {
+  readonly from: string;
+  readonly to: string;
+  readonly used: number;
+  readonly refused: number;
+}
+
 interface View {
+  readonly observed: { readonly silent: readonly string[] };
+  readonly drift: Readonly<
+    Record<"used" | "unused" | "unknown" | "undeclared" | "refused", Seen[]>
+  >;
   readonly awaited: readonly string[];
   readonly graph: {
     readonly links: readonly { from: string; to: string }[];
@@ -65,11 +105,25 @@ async function readLinks(): Promise<readonly string[]> {
   return body.graph.links.map(({ from, to }) => `${from}${to}`).toSorted();
 }
 
-test("without a topology everybody may talk to everybody, and the map says so", async () => {
-  assert.deepEqual(await say("a", "c"), { ok: true, value: "c heard hi of a" });
-  const { code, stderr } = await ring("map");
-  assert.equal(code, 2);
-  assert.match(stderr, /FL0709 no-topology/);
+test("without a topology everybody may talk to everybody, and the map shows who does", async () => {
+  // a and c listen, so that they talk past their node and tell it; b and d do not, so that it sees for itself.
+  for (const [from = "", to = ""] of ["ac", "ac", "bd"])
+    assert.deepEqual(await say(from, to), { ok: true, value: `${to} heard hi of ${from}` });
+  const read = async () => (await rig.ask<{ links: Seen[] }>("scopes/ring/links")).body.links;
+  await until("both are known", 10_000, async () => (await read()).length === 2);
+  assert.deepEqual(
+    (await read()).map(({ from, to, used }) => [from, to, used]),
+    [
+      ["a", "c", 2],
+      ["b", "d", 1],
+    ],
+  );
+  const { code, stdout, stderr } = await ring("map");
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /no topology: everybody may talk to everybody/);
+  assert.match(stdout, /^2 links in use by 5 agents .*\n\na → c \(2\)\nb → d \(1\)\nc ·/);
+  assert.match((await ring("map", "--csv")).stdout, /^,a,b,c,d,e\na,0,0,1,0,0$/m);
+  assert.match((await ring("map", "--dot")).stdout, /"a" -> "c" \[label="2"\];/);
 });
 
 test("a ring refuses what has no link, with the neighbours, directly and through the node", async () => {
@@ -90,6 +144,51 @@ test("a ring refuses what has no link, with the neighbours, directly and through
       }
     }
   }
+});
+
+test("links that nobody uses, and tries that were refused, are drift", async () => {
+  // An agent by the bare protocol: it tells nothing, and that is said.
+  const link = new Link({
+    transport: await dial({ address: `unix:${rig.directory}/fabric/fabric.sock` }),
+    dialled: true,
+    self: { id: "mute.1", name: "mute", scope: "ring" },
+    accept: () => undefined,
+  });
+  await link.ready;
+  link.open(method("$node/join", true), { payload: encodeJson(MUTE) });
+  const view = async () => (await rig.ask<View>("scopes/ring/topology")).body;
+  await until("it is a member", 10_000, async () => (await readLinks()).length === 6);
+  const links = await readLinks();
+  const [first = ""] = links.filter((one) => !one.includes("m"));
+  const [used = "", to = ""] = first;
+  const other = NAMES.find(
+    (name) => name !== used && !links.includes(used + name) && !links.includes(name + used),
+  );
+  await until("they may talk", 10_000, async () => (await say(used, to)).ok);
+  for (let turn = 0; turn < 3; turn++) assert.equal((await say(used, other ?? "")).ok, false);
+  const name = (seen: readonly Seen[]) => seen.map(({ from, to: end }) => from + end).sort();
+  await until("the tries are known", 10_000, async () =>
+    (await view()).drift.refused.some(
+      ({ from, to: end, refused }) =>
+        (from === used ? end === other : from === other && end === used) && refused >= 3,
+    ),
+  );
+  const { drift, observed } = await view();
+  assert.ok(name(drift.used).includes(first));
+  assert.deepEqual(observed.silent, ["mute"]);
+  assert.ok(name(drift.unknown).every((one) => one.includes("mute")));
+  assert.equal(drift.used.length + drift.unused.length + drift.unknown.length, 6);
+  const why = await ring("why", used, "--to", other ?? "");
+  assert.equal(why.code, 0, why.stderr);
+  const refusal = `^the topology has no link from ${used} to ${other} \\(refused \\d tries\\): ${used} has links to `;
+  assert.match(why.stdout, new RegExp(refusal));
+  assert.match((await ring("why", used, "--to", to)).stdout, /^the topology links /);
+  const { stdout } = await ring("map");
+  assert.match(stdout, /\ndeclared, use not known: /);
+  assert.match(stdout, new RegExp(`\nrefused tries: .*[${used}${other}] ─ [${used}${other}] \\(`));
+  assert.match(stdout, /\nnot told by, so not known of: mute\n/);
+  link.close();
+  await until("it is gone", 10_000, async () => (await readLinks()).length === 5);
 });
 
 test("with relay it is passed on from member to member, and the answer knows who asked first", async () => {
@@ -175,6 +274,10 @@ test("it is shown as map, CSV and DOT, and can be removed, which is a decision",
   const { items } = JSON.parse(stdout) as { items: { act: string; outcome: string }[] };
   assert.deepEqual([items[0]?.act, items[0]?.outcome], ["topology.remove", "done"]);
   assert.equal((await rig.ask("scopes/ring/topology")).status, 404);
+  const { items: freed } = JSON.parse((await ring("map", "-o", "json")).stdout) as {
+    items: { links: unknown[] }[];
+  };
+  assert.ok(Array.isArray(freed[0]?.links));
 });
 
 test("a file that is no topology changes nothing and says where it is wrong", async () => {

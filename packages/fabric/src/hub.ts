@@ -2,7 +2,13 @@
 // The node's end of the fabric: agents join over their links, find and watch each other, and are relayed to those whom they
 // cannot reach themselves. What it does beyond that (the log, the engine) it is given as methods.
 import { AgentRecord, type AgentChange } from "@fairlead/protocol/agent.ts";
-import { FindRequest, JoinRequest, type JoinAnswer } from "@fairlead/protocol/fabric.ts";
+import {
+  FindRequest,
+  JoinRequest,
+  LinkReport,
+  type JoinAnswer,
+} from "@fairlead/protocol/fabric.ts";
+import { FACE_TAG } from "@fairlead/protocol/names.ts";
 import { checkIdentity } from "./check-identity.ts";
 import type { Conversation } from "./conversation.ts";
 import { FabricError } from "./errors.ts";
@@ -13,9 +19,11 @@ import { matchesFilter, type Registry } from "./registry.ts";
 import { HOPS_MAX, relayConversation } from "./relay.ts";
 import type { RouteBoard } from "./route-board.ts";
 import { checkLink } from "./check-link.ts";
+import { LinkMeter } from "./link-tally.ts";
 import { createSigner, type Signer } from "./signer.ts";
 import { issueTicket, vouchForCaller } from "./ticket.ts";
 import { TokenBucket } from "./token-bucket.ts";
+import { createTrafficLedger, type TrafficLedger } from "./traffic-ledger.ts";
 import type { Transport } from "./transport.ts";
 
 /** Answers a conversation that an agent opened with the node itself. Throws to refuse. */
@@ -37,6 +45,8 @@ export interface HubOptions {
   ) => AgentRecord | undefined;
   readonly methods?: ReadonlyMap<string, HubMethod>;
   readonly routes: RouteBoard;
+  /** Learns who talks to whom. */
+  readonly traffic?: TrafficLedger;
   /** Changes a record before others see it. */
   readonly judge?: (record: AgentRecord) => AgentRecord;
   /** Throws to refuse a peer. */
@@ -140,9 +150,20 @@ function omitKey(request: JoinRequest): Omit<JoinRequest, "key"> {
   return said;
 }
 
+/** Whether they are two who talk to each other: what commands of people say is nobody's business. */
+function isTalk(caller: AgentRecord | undefined, target: AgentRecord): boolean {
+  return caller?.tags[FACE_TAG] === undefined && target.tags[FACE_TAG] === undefined;
+}
+
+/** Counts the question that came with the opening, and gives what counts each item after it. */
+function meterMessages(meter: LinkMeter, { first }: Conversation): () => void {
+  if (first !== undefined) meter.count();
+  return () => meter.count();
+}
+
 /** Makes the hub of a node. */
 export function createHub(options: HubOptions): Hub {
-  const { registry } = options;
+  const { registry, traffic = createTrafficLedger() } = options;
   const links = new Set<Link>();
   /** Links of agents that joined here, by agent id. */
   const joined = options.links ?? new Map<string, Link>();
@@ -256,7 +277,13 @@ export function createHub(options: HubOptions): Hub {
         reason: "wiring",
       });
     }
-    checkLink(options.routes.of(caller.scope, caller.name), caller.name, target.name);
+    const tally = traffic.relayed(caller.scope);
+    try {
+      checkLink(options.routes.of(caller.scope, caller.name), caller.name, target.name);
+    } catch (refusal) {
+      tally.at(caller.name, target.name).refused++;
+      throw refusal;
+    }
     const own = joined.get(target.id);
     const [last] = rest.slice(-1);
     // A member that passes it on cannot say who asks; where the agent has not proven it, its node knows.
@@ -273,12 +300,27 @@ export function createHub(options: HubOptions): Hub {
       caller: `${caller.scope}/${caller.name}`,
       proof,
     };
-    relayConversation(conversation, link, next, { hopsMax: HOPS_MAX, counts: own === undefined });
+    const onMessage = isTalk(registry.get(caller.id), target)
+      ? meterMessages(new LinkMeter(tally, caller.name, target.name), conversation)
+      : undefined;
+    const limit = { hopsMax: HOPS_MAX, counts: own === undefined };
+    relayConversation(conversation, link, next, limit, onMessage);
+  }
+
+  /** What an agent sent past this node; of links that are not its own it knows nothing. */
+  function report(conversation: Conversation, caller: Hello, link: Link): void {
+    if (joined.get(caller.id) !== link)
+      throw new FabricError("failed_precondition", `${caller.id} has not joined`);
+    const { links: told, omitted } = parseJson(conversation.first, LinkReport);
+    const own = told.filter(({ from, to }) => from === caller.name || to === caller.name);
+    traffic.report({ scope: caller.scope, id: caller.id, name: caller.name, links: own, omitted });
+    conversation.end();
   }
 
   const own: ReadonlyMap<string, HubMethod> = new Map<string, HubMethod>([
     ["$node/join", join],
     ["$node/find", find],
+    ["$node/report", report],
     [
       "$node/watch",
       (conversation, caller) => watchRegistry(conversation, caller, registry, options.routes),

@@ -61,7 +61,7 @@ class Pipe {
 /**
  * Joins the conversation `from`, which a peer opened, to a new one over `link`. A node that hands it to the agent it is for
  * does not count; whoever passes it on does. Throws `failed_precondition` with reason `hop-limit`
- * when it was passed on too often, `unavailable` when the link is closed.
+ * when it was passed on too often, `unavailable` when the link is closed. `onItem` is called with each item of the opener.
  */
 export function relayConversation(
   from: Conversation,
@@ -71,6 +71,7 @@ export function relayConversation(
     hopsMax: HOPS_MAX,
     counts: true,
   },
+  onItem: () => void = () => undefined,
 ): Conversation {
   const hops = from.open.hops + (limit.counts ? 1 : 0);
   if (hops > limit.hopsMax) {
@@ -93,7 +94,10 @@ export function relayConversation(
   const forth = new Pipe(from, to);
   const back = new Pipe(to, from);
   from.handlers = {
-    onItem: (payload, headers) => forth.push(payload, headers),
+    onItem(payload, headers) {
+      onItem();
+      forth.push(payload, headers);
+    },
     onEnd: (_status, payload, headers) => forth.finish(() => to.end(payload, headers)),
     onCancel: (error) => to.fail(error),
     onRoom: () => back.pump(),

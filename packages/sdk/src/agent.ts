@@ -7,6 +7,7 @@ import type { Link } from "@fairlead/fabric/link.ts";
 import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
 import type { AgentChange } from "@fairlead/protocol/agent.ts";
 import type { FindRequest, JoinRequest } from "@fairlead/protocol/fabric.ts";
+import { FACE_TAG } from "@fairlead/protocol/names.ts";
 import { rankPlace } from "@fairlead/routing/distance.ts";
 import { answerRoute, ROUTE } from "./answer-route.ts";
 import { Calling, type CallOptions } from "./calling.ts";
@@ -40,6 +41,7 @@ import { NodeSession, type SessionStatus } from "./node-session.ts";
 import { passOn } from "./pass-on.ts";
 import { Peers } from "./peers.ts";
 import { Publishing, type Published, type PublishOptions } from "./publishing.ts";
+import { Reporting } from "./reporting.ts";
 import { Router, type Target } from "./router.ts";
 import type { Handlers } from "./serve.ts";
 import { Services } from "./services.ts";
@@ -68,6 +70,7 @@ export class Agent implements AsyncDisposable {
   readonly #directory: Registry = createRegistry();
   readonly #peers: Peers;
   readonly #session: NodeSession;
+  readonly #reporting: Reporting;
   readonly #router: Router;
   readonly #calling: Calling;
   readonly #emitting: Emitting;
@@ -107,13 +110,19 @@ export class Agent implements AsyncDisposable {
       describe: () => this.#describe(),
       directory: this.#directory,
       accept,
-      onStatus: (status) => this.#feed.tell(status),
+      onStatus: (status) => {
+        this.#feed.tell(status);
+        if (status.state === "joined") this.#reporting.send();
+      },
       onEnd: (end) => void this.#leave(end),
       giveUpMs: options.giveUpAfter === undefined ? Infinity : toMs(options.giveUpAfter),
       onRoutes: (routes) => this.#router.setRoutes(routes),
     });
     this.engine = new Engine((signal) => this.#session.link(signal));
+    const isFace = options.tags?.[FACE_TAG] !== undefined;
+    this.#reporting = new Reporting(() => (isFace ? undefined : this.#session.linked));
     this.#router = new Router({
+      tally: this.#reporting.tally,
       scope: this.scope,
       name: this.name,
       locality: options.locality ?? {},
@@ -344,6 +353,7 @@ export class Agent implements AsyncDisposable {
     this.#emitting.close();
     this.#publishing.close();
     await settleWithin(this.#consumers.close(), 1_000);
+    this.#reporting.close();
     await this.#session.stop();
     this.#feed.end(end);
     await this.#peers.drain(1_000);

@@ -14,5 +14,5 @@ export function answerRoute(conversation: Conversation, router: Router): void {
   const to = typeof asked === "object" && asked !== null && "to" in asked ? asked.to : undefined;
   if (typeof to !== "string")
     throw new FabricError("invalid_argument", `${ROUTE} is asked as {"to":"NAME"}`);
-  conversation.end(encodeJson({ routes: router.explainAll(to) }));
+  conversation.end(encodeJson({ routes: router.explainAll(to), links: router.explainLinks(to) }));
 }

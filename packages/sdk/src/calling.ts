@@ -109,6 +109,7 @@ export class Calling {
     // Streams are as long as they like: an instance is as quick as its first item.
     let firstMs: number | undefined;
     let outcome: RouteOutcome = "canceled";
+    route.meter?.count();
     try {
       for await (const item of streamOnce(
         route.link,
@@ -161,6 +162,7 @@ export class Calling {
     try {
       const leftMs = Math.max(1, Math.ceil(endMs - performance.now()));
       const open = makeOpen(request, route, leftMs);
+      route.meter?.count();
       const answer = await callOnce(route.link, open, this.#extra(request, either));
       route.done("ok");
       return { answer };

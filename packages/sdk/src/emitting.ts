@@ -3,6 +3,7 @@
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
+import type { LinkMeter } from "@fairlead/fabric/link-tally.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
 import { findSubjectFault } from "@fairlead/protocol/subjects.ts";
 import { ItemSender } from "./exchange.ts";
@@ -37,6 +38,9 @@ interface Lane {
   readonly sender: ItemSender;
   readonly agent: string;
   readonly subject: string;
+  /** Name of the neighbour that it leads to, by the topology. */
+  readonly via: string;
+  readonly meter: LinkMeter | undefined;
   usedAt: number;
   /** What messages cost that found no room yet. */
   waitingBytes: number;
@@ -96,6 +100,7 @@ export class Emitting {
       this.#changes++;
       this.#plans.clear();
     });
+    options.router.onRerouted(() => this.#reroute());
   }
 
   close(): void {
@@ -136,6 +141,7 @@ export class Emitting {
     const { sender, subject } = lane;
     lane.usedAt = this.#time;
     if (!sender.conversation.over) {
+      lane.meter?.count();
       if (sender.conversation.trySend(payload, headers)) return undefined;
       return this.#sendLater(lane, payload, headers);
     }
@@ -224,13 +230,33 @@ export class Emitting {
       const route = await this.#options.router.route({ agent }, undefined);
       route.done("canceled");
       const sender = this.#start(route, { subject, group });
-      const lane = { sender, agent, subject, usedAt: this.#time, waitingBytes: 0 };
+      const { meter, via } = route;
+      const lane = {
+        sender,
+        agent,
+        subject,
+        via,
+        meter,
+        usedAt: this.#time,
+        waitingBytes: 0,
+      };
       this.#lanes.set(key, lane);
       if (this.#lanes.size > SENDERS_MAX) this.#endOldest();
       return lane;
     } catch (thrown) {
       if (thrown instanceof FabricError) return undefined;
       throw thrown;
+    }
+  }
+
+  /** The topology has changed: what leads along links that are no more is ended, and all is planned anew. */
+  #reroute(): void {
+    this.#changes++;
+    this.#plans.clear();
+    for (const [key, lane] of this.#lanes) {
+      if (this.#options.router.viaTo(lane.agent) === lane.via) continue;
+      this.#lanes.delete(key);
+      if (!lane.sender.conversation.over) this.#end(key, lane);
     }
   }
 

@@ -82,6 +82,11 @@ export class NodeSession {
     return this.#answer;
   }
 
+  /** The link to the node, while there is one. */
+  get linked(): Link | undefined {
+    return this.#link;
+  }
+
   /** The link to the node; waits while there is none. Rejects when `signal` aborts or the agent left. */
   async link(signal?: AbortSignal): Promise<Link> {
     if (this.#link !== undefined && !this.#link.closed) return this.#link;

@@ -35,7 +35,10 @@ export function passOn(conversation: Conversation, router: Router): void {
     route.done("canceled");
     if (canceled) return;
     const open = { ...conversation.open, target: route.target, caller: "" };
-    relayConversation(conversation, route.link, open, { hopsMax, counts: true });
+    const { meter } = route;
+    if (conversation.first !== undefined) meter?.count();
+    const limit = { hopsMax, counts: true };
+    relayConversation(conversation, route.link, open, limit, () => meter?.count());
     for (const replay of missed) replay();
   };
   join().catch((thrown: unknown) => conversation.fail(FabricError.from(thrown)));

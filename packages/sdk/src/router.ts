@@ -4,12 +4,14 @@ import { refuseLink } from "@fairlead/fabric/check-link.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
+import { LinkMeter, type LinkTally } from "@fairlead/fabric/link-tally.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
 import type { CallOutcome } from "@fairlead/routing/balancer.ts";
 import type { RetryBudget } from "@fairlead/routing/retry-budget.ts";
 import type { AgentRecord, Locality } from "@fairlead/protocol/agent.ts";
 import type { Routes } from "@fairlead/protocol/fabric.ts";
-import { isAgentId } from "@fairlead/protocol/names.ts";
+import { FACE_TAG, isAgentId } from "@fairlead/protocol/names.ts";
+import type { LinkView } from "@fairlead/protocol/route-answer.ts";
 import { Choosing, type RouteExplanation } from "./choosing.ts";
 import type { Peers } from "./peers.ts";
 
@@ -42,6 +44,10 @@ export interface Route {
   prove(method: string): string;
   /** When a second instance is to be asked, if that does no harm; undefined: never. */
   readonly hedgeAfterMs: number | undefined;
+  /** Counts what is sent on the link, for the report to the node; undefined where the node knows it. */
+  readonly meter: LinkMeter | undefined;
+  /** Name of whom it is handed to first, by the topology. */
+  readonly via: string;
   /** What may be repeated; undefined where there is nobody to choose from. */
   readonly budget: RetryBudget | undefined;
   /** To be called when the exchange is over. `tookMs`: until its first answer; by default until now. */
@@ -55,6 +61,8 @@ export interface RouterOptions {
   /** What the node says for services that say nothing themselves. */
   readonly nodeRoute: () => string | undefined;
   readonly directory: Registry;
+  /** Where links in use, and tries that were refused, are counted. */
+  readonly tally: LinkTally;
   readonly peers: Peers;
   readonly nodeLink: (signal?: AbortSignal) => Promise<Link>;
   /** Proves to an agent, by id, who asks for a method. */
@@ -119,6 +127,9 @@ export class Router {
   /** Targets whose candidates are as the registry has them; emptied whenever it changes. */
   readonly #fresh = new Map<string, Choosing>();
   readonly #stop: () => void;
+  /** Tries that the topology refused, by whom they were for, since this agent began. */
+  readonly #refusals = new Map<string, number>();
+  readonly #rerouted = new Set<() => void>();
   #routes: Routes | undefined;
 
   constructor(options: RouterOptions) {
@@ -166,7 +177,9 @@ export class Router {
         done,
       };
     } catch (thrown) {
-      done(signal?.aborted === true ? "canceled" : "failed");
+      // That there is no link says nothing of the instance.
+      const isRefused = FabricError.from(thrown).reason === "no-link";
+      done(isRefused || signal?.aborted === true ? "canceled" : "failed");
       throw thrown;
     }
   }
@@ -186,10 +199,28 @@ export class Router {
       .map((choosing) => choosing.explain(nowMs));
   }
 
+  /** What the topology says of those who are called so, or serve a contract of that name; empty where it says nothing. */
+  explainLinks(name: string): readonly LinkView[] {
+    const { directory, scope } = this.#options;
+    const targets = [...this.#choosing.values()].filter((choosing) => choosing.isAbout(name));
+    const records = [
+      ...directory.named(scope, name),
+      ...targets.flatMap(({ candidates }) => candidates.map(({ record }) => record)),
+    ];
+    const byName = new Map(records.map((record) => [record.name, record]));
+    return [...byName.values()].flatMap((record) => {
+      const to = record.name;
+      if (this.#routes?.members.includes(to) !== true || to === this.#options.name) return [];
+      const via = this.#findVia(record);
+      const refused = this.#refusals.get(to) ?? 0;
+      return [{ to, ...(via === undefined ? {} : { via }), linksTo: this.#routes.to, refused }];
+    });
+  }
+
   async #findWay(
     record: AgentRecord,
     signal: AbortSignal | undefined,
-  ): Promise<Pick<Route, "link" | "target" | "prove">> {
+  ): Promise<Pick<Route, "link" | "target" | "prove" | "meter" | "via">> {
     const next = this.#nextTo(record);
     const direct = this.#options.peers.get(next.id) ?? (await this.#options.peers.reach(next));
     const link = direct ?? (await this.#options.nodeLink(signal));
@@ -197,12 +228,28 @@ export class Router {
     const way = direct === undefined ? [next.id, ...passed] : passed;
     const prove = (method: string): string =>
       next === record ? "" : this.#options.prove(record.id, method);
-    return { link, target: way.join("/"), prove };
+    const isTalk = direct !== undefined && record.tags[FACE_TAG] === undefined;
+    const { name, tally } = this.#options;
+    const meter = isTalk ? new LinkMeter(tally, name, next.name) : undefined;
+    return { link, target: way.join("/"), prove, meter, via: next.name };
   }
 
   /** Follows a topology; undefined: this agent may send to anyone. */
   setRoutes(routes: Routes | undefined): void {
     this.#routes = routes;
+    this.#fresh.clear();
+    for (const listener of this.#rerouted) listener();
+  }
+
+  /** Calls `listener` whenever the topology has changed. */
+  onRerouted(listener: () => void): void {
+    this.#rerouted.add(listener);
+  }
+
+  /** Name of the neighbour to whom what is for an agent is handed now; undefined where it may not be sent. */
+  viaTo(id: string): string | undefined {
+    const record = this.#options.directory.get(id);
+    return record === undefined ? undefined : this.#findVia(record);
   }
 
   /** How often a message may be passed on; undefined when this agent passes nothing on. */
@@ -215,18 +262,31 @@ export class Router {
     const routes = this.#routes;
     if (routes === undefined || name === this.#options.name || !routes.members.includes(name))
       return;
-    if (!routes.from.includes(name)) throw refuseLink(name, this.#options.name, routes.to);
+    if (routes.from.includes(name)) return;
+    this.#options.tally.at(name, this.#options.name).refused++;
+    throw refuseLink(name, this.#options.name, routes.to);
+  }
+
+  #findVia({ name }: AgentRecord): string | undefined {
+    const routes = this.#routes;
+    if (routes === undefined || name === this.#options.name || !routes.members.includes(name))
+      return name;
+    if (routes.to.includes(name)) return name;
+    return Object.hasOwn(routes.via, name) ? routes.via[name] : undefined;
   }
 
   /** The instance itself, or an instance of the neighbour by which the topology leads there. */
   #nextTo(record: AgentRecord): AgentRecord {
-    const routes = this.#routes;
-    const { name } = this.#options;
-    if (routes === undefined || record.name === name || !routes.members.includes(record.name))
-      return record;
-    if (routes.to.includes(record.name)) return record;
-    const via = Object.hasOwn(routes.via, record.name) ? routes.via[record.name] : undefined;
-    if (via === undefined) throw refuseLink(name, record.name, routes.to);
+    const via = this.#findVia(record);
+    if (via === record.name) return record;
+    const { name, tally } = this.#options;
+    if (via === undefined) {
+      tally.at(name, record.name).refused++;
+      const refused = (this.#refusals.get(record.name) ?? 0) + 1;
+      this.#refusals.delete(record.name);
+      if (this.#refusals.size < TARGETS_MAX) this.#refusals.set(record.name, refused);
+      throw refuseLink(name, record.name, this.#routes?.to ?? []);
+    }
     const neighbour: Target = { agent: via };
     return this.#pick(this.#learn(neighbour), neighbour, {});
   }
@@ -244,7 +304,10 @@ export class Router {
     this.#choosing.set(key, choosing);
     const [oldest = key] = this.#choosing.keys();
     if (this.#choosing.size > TARGETS_MAX) this.#choosing.delete(oldest);
-    choosing.learn(this.#search(target), this.#options.nodeRoute());
+    const found = this.#search(target);
+    // Of several that serve it those are chosen from whom the topology leads to; without any the call is refused.
+    const reachable = found.filter((record) => this.#findVia(record) !== undefined);
+    choosing.learn(reachable.length === 0 ? found : reachable, this.#options.nodeRoute());
     if (this.#fresh.size >= TARGETS_MAX) this.#fresh.clear();
     this.#fresh.set(key, choosing);
     return choosing;

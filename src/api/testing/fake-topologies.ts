@@ -7,5 +7,19 @@ export function createFakeTopologies(): Topologies {
   const refuse = (): never => {
     throw new FairleadError(baseErrors["invalid-argument"], "there are no topologies here");
   };
-  return { list: () => [], view: refuse, declare: refuse, remove: refuse };
+  return {
+    list: () => [],
+    view: refuse,
+    observe: (scope) => ({
+      scope,
+      sinceMs: 0,
+      asOfMs: 0,
+      links: [],
+      agents: [],
+      silent: [],
+      omitted: 0,
+    }),
+    declare: refuse,
+    remove: refuse,
+  };
 }

@@ -5,7 +5,7 @@ import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { findScope } from "#cli/find-scope.ts";
-import { renderRoute } from "#cli/render-route.ts";
+import { renderLink, renderRoute } from "#cli/render-route.ts";
 import { renderWhy } from "#cli/render-why.ts";
 
 /** Asks the agent itself: what it chose is known there and nowhere else. */
@@ -15,17 +15,20 @@ async function explainCalls(context: Context, caller: string, to: string): Promi
     import("#cli/join-fabric.ts"),
     import("@fairlead/protocol/route-answer.ts"),
   ]);
-  const { routes } = await withFabric(context, async (own) =>
+  const { routes, links } = await withFabric(context, async (own) =>
     RouteAnswer.parse(await own.call(caller, "$route", { to }, { signal })),
   );
-  if (routes.length === 0)
+  if (routes.length + links.length === 0)
     throw new FairleadError(cliErrors["no-route"], `${caller} has called nobody named ${to}`);
   await out.document(
-    { subject: caller, to, routes },
+    { subject: caller, to, routes, links },
     {
       kind: "RouteAnswer",
       name: (item) => item.subject,
-      text: (item, style) => item.routes.flatMap((route) => renderRoute(route, style)),
+      text: (item, style) => [
+        ...item.links.map((link) => renderLink(caller, link)),
+        ...item.routes.flatMap((route) => renderRoute(route, style)),
+      ],
     },
   );
   return EXIT.ok;
