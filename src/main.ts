@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { StoreCopied, StoreMigration } from "#cli/context.ts";
 import { runCli } from "#cli/run-cli.ts";
+import { growHeapSlowly } from "#config/process-flags.ts";
 import type { Settings } from "#config/settings.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -27,6 +28,7 @@ function announceReady(page: string | undefined): void {
 }
 
 async function runNode(settings: Settings, signal: AbortSignal): Promise<number> {
+  growHeapSlowly();
   const [{ startNode }, { createJsonLogger }, { createSystemClock }] = await Promise.all([
     import("#node/start-node.ts"),
     import("#node/json-logger.ts"),
