@@ -158,6 +158,10 @@ export const NodeStatus = z.strictObject({
   node: z.string(),
   pid: z.number().int(),
   startedAtMs: z.number(),
+  /** Where it keeps its things: absolute paths of this host. */
+  places: z
+    .strictObject({ stateDir: z.string(), socket: z.string(), fabricSocket: z.string() })
+    .optional(),
   /** Who is asking: `uid 0 by unix socket`, `token`. */
   you: z.string(),
   engine: z.strictObject({

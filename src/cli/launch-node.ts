@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts a node in the background and waits until it answers, or says why it does not.
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeStatus } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
+import { findPlaces, locateNodeFiles, makeNodeDirectories } from "#config/node-files.ts";
 import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
 import type { Context } from "./context.ts";
 import { cliErrors } from "./errors.ts";
@@ -72,8 +72,9 @@ async function findOther(context: Context, patienceMs: number): Promise<boolean>
 
 async function launch(context: Context): Promise<void> {
   const { settings } = loadNodeSettings(context, { socket: context.socket });
-  mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
-  const log = join(settings.stateDir, "node.log");
+  const files = locateNodeFiles(findPlaces(settings));
+  makeNodeDirectories(files);
+  const { log } = files;
   const from = sizeOf(log);
   const file = openSync(log, "a", 0o600);
   const child = spawn(

@@ -10,7 +10,8 @@ export type Names = Readonly<Record<string, readonly string[]>>;
 
 const NAMES_MAX = 2_000;
 
-function locate(world: World): string {
+/** The file; it need not exist. */
+export function locateNames(world: Pick<World, "env">): string {
   const base = world.env["XDG_CACHE_HOME"] ?? `${world.env["HOME"] ?? "/nonexistent"}/.cache`;
   return `${base}/fairlead/names.json`;
 }
@@ -18,7 +19,7 @@ function locate(world: World): string {
 /** The names there were when a list was last shown; none when there is no cache or it is not one. */
 export function readNames(world: World): Names {
   try {
-    const names: unknown = JSON.parse(readFileSync(locate(world), "utf8"));
+    const names: unknown = JSON.parse(readFileSync(locateNames(world), "utf8"));
     if (typeof names !== "object" || names === null) return {};
     const scopes = Object.entries(names).filter((entry): entry is [string, unknown[]] =>
       Array.isArray(entry[1]),
@@ -42,7 +43,7 @@ export function keepNames(
   }
   for (const service of services.slice(0, NAMES_MAX))
     (names[service.scope] ??= []).push(service.name);
-  const path = locate(world);
+  const path = locateNames(world);
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const draft = `${path}.${process.pid}`;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node as a process of its own: started by `up`, seen by `status`, ended by `node stop`; no engine is needed for that.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { listOwnFiles, removeOwnFiles } from "./own-files.ts";
 import { runFairlead } from "./testing/run-fairlead.ts";
 
 describe("a node in the background", () => {
@@ -21,7 +22,8 @@ describe("a node in the background", () => {
     env = {
       DOCKER_HOST: `unix://${directory}/nosuch.sock`,
       FAIRLEAD_STATE_DIR: join(directory, "state"),
-      FAIRLEAD_SOCKET: join(directory, "node.sock"),
+      FAIRLEAD_SOCKET: join(directory, "run/node.sock"),
+      XDG_STATE_HOME: join(directory, "own"),
       FAIRLEAD_LISTEN: "off",
       XDG_CACHE_HOME: join(directory, "cache"),
     };
@@ -69,7 +71,36 @@ describe("a node in the background", () => {
     server.close();
     assert.equal(code, 3);
     assert.match(stderr, /^error FL0614 node-died[^]*said +[^]*error FL0502 port-in-use/m);
-    assert.equal(existsSync(join(directory, "node.sock")), false);
+    assert.equal(existsSync(join(directory, "run/node.sock")), false);
+  });
+
+  test("everything it has made is on the list of what uninstall removes, and nothing else is", async () => {
+    const listAll = (): string[] =>
+      readdirSync(directory, { recursive: true, encoding: "utf8" }).toSorted();
+    await mkdir(join(directory, "own"));
+    const before = listAll();
+    const foreign = join(directory, "state", "discovery-key");
+    await run("up");
+    await writeFile(foreign, "a key of sixteen bytes");
+    await run("doctor --skip FL0857=vxlan --until 1d");
+    await run("node stop");
+    const world = { env: { ...env, XDG_STATE_HOME: join(directory, "own") } };
+    const places = {
+      stateDir: join(directory, "state"),
+      socket: join(directory, "run/node.sock"),
+      fabricSocket: join(directory, "run/fabric/fabric.sock"),
+    };
+    const made = listOwnFiles(world, places);
+    for (const name of ["token", "fabric-secret", "node.log", "messages/log.db", "store/store.db"])
+      assert.ok(made.files.includes(join(directory, "state", name)), name);
+    assert.deepEqual(removeOwnFiles(made), { left: [], kept: [foreign] });
+    assert.deepEqual(listAll(), [...before, "state", "state/discovery-key"].toSorted());
+    rmSync(foreign);
+    assert.deepEqual(
+      listOwnFiles(world, places),
+      { files: [], directories: [] },
+      "what was made is known no more",
+    );
   });
 
   test("plan and --dry-run start none", async () => {

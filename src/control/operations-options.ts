@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { DiscoveryWay } from "@fairlead/protocol/views.ts";
+import type { DiscoveryWay, NodeStatus } from "@fairlead/protocol/views.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
 import type { Store } from "#store/store.ts";
@@ -29,6 +29,7 @@ export interface OperationsOptions {
     readonly node: string;
     readonly pid: number;
     readonly startedAtMs: number;
+    readonly places: NonNullable<NodeStatus["places"]>;
   };
   /** What the engine said of itself last. */
   readonly engineInfo: () => EngineInfo | undefined;

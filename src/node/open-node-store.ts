@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store that the settings name.
 import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError, isKind } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
+import { findPlaces, locateNodeFiles } from "#config/node-files.ts";
 import type { Settings } from "#config/settings.ts";
 import { storeErrors } from "#store/errors.ts";
 import { openStore, quarantineStore, type StoreOptions } from "#store/open.ts";
@@ -39,10 +39,11 @@ async function readPassword({ passwordFile }: Settings["store"], logger: Logger)
 /** What `openStore` is to be given for a store of that kind. Throws FL0410 `store-file` for a file that is missing. */
 export async function describeStore(
   kind: Settings["store"]["kind"],
-  { stateDir, nodeName, store }: Settings,
+  settings: Settings,
   logger: Logger,
 ): Promise<StoreOptions> {
-  if (kind === "sqlite") return { kind, directory: join(stateDir, "store") };
+  const { nodeName, store } = settings;
+  if (kind === "sqlite") return { kind, directory: locateNodeFiles(findPlaces(settings)).store };
   const { endpoints, prefix, caFile, certFile, keyFile, user } = store;
   const [ca, cert, key] = await Promise.all([
     caFile === "" ? undefined : read("store.caFile", caFile),

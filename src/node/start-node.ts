@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The composition root: the only place where drivers are made and handed to the rooms that use them.
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
 import { uptime } from "node:os";
-import { dirname, join } from "node:path";
 import { createRouteBoard, type RouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createApi, type Api, type ApiOptions } from "#api/create-api.ts";
 import { API_LIMITS } from "#api/settings.ts";
@@ -10,6 +9,7 @@ import type { Clock, Random } from "#base/clock.ts";
 import { createId } from "#base/ids.ts";
 import { createLimiter } from "#base/limiter.ts";
 import type { Logger } from "#base/logger.ts";
+import { findPlaces, locateNodeFiles, makeNodeDirectories } from "#config/node-files.ts";
 import { readNodeLabels, type Settings } from "#config/settings.ts";
 import { createActor } from "#control/actor.ts";
 import { createAgentActs } from "#control/agent-acts.ts";
@@ -166,16 +166,16 @@ function runLoops(
 /** The fabric's socket lies in a directory of its own, so that it can be given away without the API's. */
 async function startFabric(parts: NodeParts, routes: RouteBoard): Promise<Fabric> {
   const { settings, clock, random, logger } = parts;
-  const { socket } = settings.fabric;
+  const files = locateNodeFiles(findPlaces(settings));
   return openFabric(
     {
       node: { id: createId("node", clock.nowMs(), random), name: settings.nodeName },
-      socket: socket === "" ? join(dirname(settings.socket), "fabric", "fabric.sock") : socket,
+      socket: files.fabricSocket,
       listen: settings.fabric.listen,
       route: settings.fabric.route,
       ...(settings.fabric.certFile === "" ? {} : { tls: settings.fabric }),
-      logPath: join(settings.stateDir, "messages", "log.db"),
-      secret: await readToken(settings.stateDir, "fabric-secret"),
+      logPath: files.messageLog,
+      secret: await readToken(files.fabricSecret),
     },
     { routes, clock, random, logger },
   );
@@ -220,7 +220,7 @@ async function openApi(
   behind: Pick<ApiOptions, "operations" | "fabric" | "topologies" | "roll">,
 ): Promise<Api> {
   const { version, pageDirectory, logger, clock } = parts;
-  const token = await readToken(parts.settings.stateDir, "token");
+  const token = await readToken(locateNodeFiles(findPlaces(parts.settings)).token);
   return createApi({
     ...behind,
     settings: {
@@ -235,9 +235,8 @@ async function openApi(
 }
 
 async function prepareDirectories(settings: NodeParts["settings"]): Promise<void> {
-  await mkdir(settings.stateDir, { recursive: true, mode: 0o700 });
+  makeNodeDirectories(locateNodeFiles(findPlaces(settings)));
   await chmod(settings.stateDir, 0o700);
-  await mkdir(dirname(settings.socket), { recursive: true, mode: 0o755 });
 }
 
 /** How many acts may run at once, those that hang aside. */
@@ -247,6 +246,12 @@ function createWidths(settings: Settings, clock: Clock) {
     bulk: createLimiter(settings.engine.parallelism, acting),
     heal: createLimiter(HEAL_WIDTH, acting),
   };
+}
+
+/** What a node says of itself. */
+function identify({ settings, version }: NodeParts) {
+  const { nodeName } = settings;
+  return { version, node: nodeName, pid: process.pid, places: findPlaces(settings) };
 }
 
 /** Starts a node; it runs until disposed. Throws what its rooms throw: the store's, the API's. */
@@ -297,7 +302,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       views,
       clock,
       random,
-      identity: { version: parts.version, node: settings.nodeName, pid: process.pid, startedAtMs },
+      identity: { ...identify(parts), startedAtMs },
       engineInfo: (): EngineInfo | undefined => house.engineInfo(),
       storeSizeBytes: () => house.storeSizeBytes(),
       discovery: () => discovery.readWays(),

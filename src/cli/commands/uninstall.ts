@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, rmdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import type { Plan } from "@fairlead/protocol/decision.ts";
 import type { NodeStatus, ScopeView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
-import { defaultRuntimeDir } from "#config/default-paths.ts";
+import { findPlaces, type NodePlaces } from "#config/node-files.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors, doctorErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
@@ -14,6 +12,7 @@ import { formatCount } from "#cli/format.ts";
 import { ensureNode } from "#cli/launch-node.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { wrapItems } from "#cli/output.ts";
+import { listOwnFiles, removeOwnFiles } from "#cli/own-files.ts";
 import { readReason } from "#cli/send-action.ts";
 import { stopNode } from "#cli/stop-node.ts";
 
@@ -32,16 +31,6 @@ function requestDown(context: Context, scope: string, dryRun: boolean): Promise<
   });
 }
 
-/** Files of this user's nodes that exist. */
-function listFiles(context: Context): string[] {
-  const { settings } = loadNodeSettings(context, { socket: context.socket });
-  const cache = `${context.env["XDG_CACHE_HOME"] ?? `${context.env["HOME"] ?? "/nonexistent"}/.cache`}/fairlead`;
-  const stateFiles = ["store", "token", "node.log"].map((name) => join(settings.stateDir, name));
-  return [...stateFiles, settings.stateDir, settings.socket, cache].filter((path) =>
-    existsSync(path),
-  );
-}
-
 async function listManaged(context: Context): Promise<readonly string[]> {
   const scopes = await context.api.list<ScopeView>("scopes");
   if (scopes.partial) {
@@ -57,16 +46,28 @@ async function listManaged(context: Context): Promise<readonly string[]> {
   return scopes.items.filter((scope) => scope.mode === "manage").map((scope) => scope.scope);
 }
 
-async function listLeftovers(context: Context, managed: readonly string[]): Promise<Leftover[]> {
+/** Where the node that answers keeps its things: what it says itself, since its settings need not be this command's. */
+function findNodePlaces(context: Context, status: NodeStatus): NodePlaces {
+  return (
+    status.places ?? findPlaces(loadNodeSettings(context, { socket: context.socket }).settings)
+  );
+}
+
+async function listLeftovers(
+  context: Context,
+  managed: readonly string[],
+  status: NodeStatus,
+): Promise<Leftover[]> {
   const leftovers: Leftover[] = [];
   for (const scope of managed) {
     const plan = await requestDown(context, scope, true);
     for (const step of plan.steps)
       leftovers.push({ kind: "step", scope, what: `${step.act} ${step.object}` });
   }
-  const { pid } = await context.api.call<NodeStatus>("GET", "status");
-  leftovers.push({ kind: "process", scope: "", what: `node with pid ${pid}` });
-  for (const path of listFiles(context)) leftovers.push({ kind: "file", scope: "", what: path });
+  leftovers.push({ kind: "process", scope: "", what: `node with pid ${status.pid}` });
+  const { files, directories } = listOwnFiles(context, findNodePlaces(context, status));
+  for (const path of [...files, ...directories])
+    leftovers.push({ kind: "file", scope: "", what: path });
   return leftovers;
 }
 
@@ -102,31 +103,13 @@ async function removeScope(context: Context, scope: string): Promise<void> {
   });
 }
 
-/** Removes the files that are Fairlead's; a directory that someone put more into stays, and the proof names it. */
-function removeFiles(context: Context): void {
-  const { settings } = loadNodeSettings(context, { socket: context.socket });
-  for (const path of listFiles(context)) {
-    if (path !== settings.stateDir) rmSync(path, { recursive: true, force: true });
-  }
-  const runtimeDir = dirname(settings.socket);
-  if (runtimeDir === defaultRuntimeDir(context)) removeEmpty(runtimeDir);
-  removeEmpty(settings.stateDir);
-}
-
-function removeEmpty(directory: string): void {
-  try {
-    rmdirSync(directory);
-  } catch {
-    // Not empty, or gone already: what is left is listed by the proof.
-  }
-}
-
 /** `fairlead uninstall` */
 export async function run(context: Context): Promise<number> {
   const { out, parsed } = context;
   await ensureNode(context);
   const managed = await listManaged(context);
-  await out.list(wrapItems("Leftovers", await listLeftovers(context, managed)), {
+  const status = await context.api.call<NodeStatus>("GET", "status");
+  await out.list(wrapItems("Leftovers", await listLeftovers(context, managed, status)), {
     name: (item) => item.what,
     empty: "nothing of Fairlead is here",
     columns: [
@@ -140,13 +123,17 @@ export async function run(context: Context): Promise<number> {
   for (const scope of managed) await removeScope(context, scope);
   const rest = await listManaged(context);
   await stopNode(context);
-  removeFiles(context);
-  const files = listFiles(context);
-  if (rest.length + files.length > 0) {
+  // Listed anew: a node writes until it has ended.
+  const { left, kept } = removeOwnFiles(listOwnFiles(context, findNodePlaces(context, status)));
+  if (rest.length + left.length > 0) {
     throw new FairleadError(cliErrors["not-removed"], "something is left", {
-      facts: { scopes: rest.join(", "), files: files.join(", ") },
+      facts: {
+        ...(rest.length > 0 ? { scopes: rest.join(", ") } : {}),
+        ...(left.length > 0 ? { files: left.join(", ") } : {}),
+      },
     });
   }
+  for (const path of kept) out.note(`kept ${path}: Fairlead did not make it`);
   out.note(
     `proved: 0 scopes, 0 processes, 0 files left; ${formatCount(managed.length, "scope")} removed`,
   );

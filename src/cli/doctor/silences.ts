@@ -23,7 +23,8 @@ const DAY_MS = 86_400_000;
 const UNTIL_MAX_MS = 366 * DAY_MS;
 const KEPT_MAX = 1_000;
 
-function locate(world: World): string {
+/** The file; it need not exist. */
+export function locateSilences(world: Pick<World, "env">): string {
   const base = world.env["XDG_STATE_HOME"] ?? `${world.env["HOME"] ?? "/nonexistent"}/.local/state`;
   return `${base}/fairlead/silences.json`;
 }
@@ -45,7 +46,7 @@ function isSilence(value: unknown): value is Required<Silence> {
 /** What is kept and not over; nothing when there is no file or it is not one. */
 function readSilences(world: World, nowMs: number): readonly Required<Silence>[] {
   try {
-    const kept: unknown = JSON.parse(readFileSync(locate(world), "utf8"));
+    const kept: unknown = JSON.parse(readFileSync(locateSilences(world), "utf8"));
     if (!Array.isArray(kept)) return [];
     return kept.filter(isSilence).filter((silence) => silence.untilMs > nowMs);
   } catch {
@@ -54,7 +55,7 @@ function readSilences(world: World, nowMs: number): readonly Required<Silence>[]
 }
 
 function keepSilences(world: World, silences: readonly Required<Silence>[]): void {
-  const path = locate(world);
+  const path = locateSilences(world);
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const draft = `${path}.${process.pid}`;
