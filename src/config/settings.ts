@@ -64,7 +64,7 @@ export const SettingsSchema = z.strictObject({
   nodeName: hostName.describe("How this node is called in decisions and on the page."),
   stateDir: directory.describe("Directory of the store and the log; survives restarts."),
   socket: directory.describe("Path of the unix socket on which the API answers."),
-  listen: listen.describe("Address and port of the API with a token and of the page."),
+  listen: listen.describe("Loopback address and port of the API with a token and of the page."),
   logLevel: z
     .enum(["debug", "info", "warn", "error"])
     .describe("The least important lines that are still logged."),
@@ -216,8 +216,8 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     otherwise: "/run/fairlead/fairlead.sock as root, else $XDG_RUNTIME_DIR/fairlead/fairlead.sock",
   },
   listen: {
-    effect: '"off" leaves only the unix socket; another address lets other machines sign in',
-    cost: "anything but loopback sends tokens over the network unencrypted",
+    effect: '"off" leaves only the unix socket; another port or loopback address moves the page',
+    cost: "other addresses are refused (FL0501), since there is no TLS; elsewhere use `ssh -L 7117:127.0.0.1:7117 HOST`",
   },
   logLevel: { effect: "debug tells every pass", cost: "disk" },
   nodeLabels: {
