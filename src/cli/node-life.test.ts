@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node as a process of its own: started by `up`, seen by `status`, ended by `node stop`; no engine is needed for that.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -91,6 +91,10 @@ describe("a node in the background", () => {
       fabricSocket: join(directory, "run/fabric/fabric.sock"),
     };
     const made = listOwnFiles(world, places);
+    const open = made.files.filter(
+      (path) => path.startsWith(places.stateDir) && (statSync(path).mode & 0o077) !== 0,
+    );
+    assert.deepEqual(open, [], "what others of this host could read");
     for (const name of ["token", "fabric-secret", "node.log", "messages/log.db", "store/store.db"])
       assert.ok(made.files.includes(join(directory, "state", name)), name);
     assert.deepEqual(removeOwnFiles(made), { left: [], kept: [foreign] });

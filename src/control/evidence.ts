@@ -7,9 +7,14 @@ import type { FactsBoard } from "./facts-board.ts";
 
 const LOG_LINES = 10;
 const LINE_CHARACTERS_MAX = 300;
+/** What is looked at of a line: a secret must not be cut before it is hidden. */
+const LOOK_CHARACTERS_MAX = 4_096;
 const LOG_DEADLINE_MS = 2_000;
 
 type Before = NonNullable<Decision["before"]>;
+
+/** Hides the secrets that are known of a service. */
+export type Mask = (text: string) => string;
 
 /** Evidence as far as it could be had without waiting. */
 export interface Kept {
@@ -17,11 +22,12 @@ export interface Kept {
   readonly containerId: string;
   /** Set when the log is to be read after the act, up to this time. */
   readonly logUntilMs: number | undefined;
+  readonly mask: Mask;
 }
 
 export interface Evidence {
   /** Reads what the act will destroy; the log of a container that stays is read afterwards. */
-  read(action: PlannedAction): Promise<Kept | undefined>;
+  read(action: PlannedAction, mask: Mask): Promise<Kept | undefined>;
   complete(kept: Kept): Promise<Before>;
 }
 
@@ -37,7 +43,11 @@ export function maskSecrets(line: string): string {
 
 /** Reads evidence from an engine. */
 export function createEvidence(engine: EngineReader, board: FactsBoard): Evidence {
-  async function readLog(id: string, untilMs: number | undefined): Promise<string[]> {
+  function shorten(text: string, mask: Mask): string {
+    return maskSecrets(mask(text.slice(0, LOOK_CHARACTERS_MAX))).slice(0, LINE_CHARACTERS_MAX);
+  }
+
+  async function readLog(id: string, mask: Mask, untilMs?: number): Promise<string[]> {
     const lines: string[] = [];
     try {
       const options = {
@@ -46,7 +56,7 @@ export function createEvidence(engine: EngineReader, board: FactsBoard): Evidenc
         ...(untilMs === undefined ? {} : { untilMs }),
       };
       for await (const line of engine.logs(id, options)) {
-        lines.push(maskSecrets(line.text.slice(0, LINE_CHARACTERS_MAX)));
+        lines.push(shorten(line.text, mask));
         if (lines.length > LOG_LINES) lines.shift();
       }
     } catch {
@@ -55,18 +65,18 @@ export function createEvidence(engine: EngineReader, board: FactsBoard): Evidenc
     return lines;
   }
 
-  async function readHealth(id: string): Promise<string | undefined> {
+  async function readHealth(id: string, mask: Mask): Promise<string | undefined> {
     try {
       const checks = await engine.healthLog(id, { deadlineMs: LOG_DEADLINE_MS });
       const output = checks[checks.length - 1]?.output.trim();
-      return output === undefined ? undefined : maskSecrets(output.slice(0, LINE_CHARACTERS_MAX));
+      return output === undefined ? undefined : shorten(output, mask);
     } catch {
       return undefined;
     }
   }
 
   return {
-    async read(action) {
+    async read(action, mask) {
       if (action.budget === undefined || action.target === undefined) return undefined;
       const instance = board.find(action.target);
       if (instance === undefined) return undefined;
@@ -79,18 +89,26 @@ export function createEvidence(engine: EngineReader, board: FactsBoard): Evidenc
       };
       const stays = action.act === "instance.start" || action.act === "service.quarantine";
       if (stays) {
-        return { before: base, containerId: instance.id, logUntilMs: instance.finishedAtMs + 1 };
+        return {
+          before: base,
+          containerId: instance.id,
+          logUntilMs: instance.finishedAtMs + 1,
+          mask,
+        };
       }
       const [healthOutput, logTail] = await Promise.all([
-        instance.health === "unhealthy" ? readHealth(instance.id) : undefined,
-        readLog(instance.id, undefined),
+        instance.health === "unhealthy" ? readHealth(instance.id, mask) : undefined,
+        readLog(instance.id, mask),
       ]);
       const before = { ...base, ...(healthOutput === undefined ? {} : { healthOutput }), logTail };
-      return { before, containerId: instance.id, logUntilMs: undefined };
+      return { before, containerId: instance.id, logUntilMs: undefined, mask };
     },
     async complete(kept) {
       if (kept.logUntilMs === undefined) return kept.before;
-      return { ...kept.before, logTail: await readLog(kept.containerId, kept.logUntilMs) };
+      return {
+        ...kept.before,
+        logTail: await readLog(kept.containerId, kept.mask, kept.logUntilMs),
+      };
     },
   };
 }

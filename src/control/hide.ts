@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Secrets live in environment variables, build arguments and inline files. They are needed to make containers again,
-// and no answer, log or record ever shows them.
+// and no answer, log or record ever shows them: not where they are declared, and not where the same value turns up again,
+// in a command that it was written into, in what a health check says, in the last lines of a log.
 import type { Intent, ServiceIntent } from "#model/intent.ts";
 
 /** What stands where a value was. */
 export const HIDDEN = "[hidden]";
+/** Shorter values are too common in other words to be looked for. */
+const VALUE_LENGTH_MIN = 6;
+/** Variables whose value is looked for elsewhere. Others are hidden where they stand. */
+const SECRET_NAME =
+  /pass|pwd|secret|token|key|cred|auth|private|salt|cookie|session|cert|dsn|conn|sign|ur[il]$/i;
+/** `scheme://user:password@host`: only the password is secret. */
+const PASSWORD_IN_URL = /\w+:\/\/[^:/\s]*:([^@/\s]+)@/g;
 
 /** `NAME=value` → `NAME=[hidden]`. */
 export function hideVariable(variable: string): string {
@@ -12,14 +20,63 @@ export function hideVariable(variable: string): string {
   return at < 0 ? variable : `${variable.slice(0, at)}=${HIDDEN}`;
 }
 
+function listFromVariable(name: string, value: string): string[] {
+  const passwords = [...value.matchAll(PASSWORD_IN_URL)].map(([, password = ""]) => password);
+  if (passwords.length > 0) return passwords;
+  if (!SECRET_NAME.test(name) || value.includes("://")) return [];
+  return value.split("\n");
+}
+
+function listFromVariables(variables: readonly unknown[]): string[] {
+  return variables.map(String).flatMap((variable) => {
+    const at = variable.indexOf("=");
+    return at < 0 ? [] : listFromVariable(variable.slice(0, at), variable.slice(at + 1));
+  });
+}
+
+/** Values of a service that must not be shown wherever they turn up, the longest first. */
+function listSecrets({ container, build, files }: ServiceIntent): string[] {
+  const args = Object.entries(build?.args ?? {}).flatMap(([name, value]) =>
+    listFromVariable(name, value),
+  );
+  const contents = files.flatMap(({ content }) =>
+    Buffer.from(content, "base64").toString("utf8").split("\n"),
+  );
+  return [...listFromVariables(container.Env ?? []), ...args, ...contents];
+}
+
+/** Makes a function that puts `[hidden]` where one of the values stands in a text. */
+function createMask(values: readonly string[]): (text: string) => string {
+  const wanted = [...new Set(values.map((value) => value.trim()))]
+    .filter((value) => value.length >= VALUE_LENGTH_MIN)
+    .sort((a, b) => b.length - a.length);
+  return (text) => wanted.reduce((rest, value) => rest.replaceAll(value, HIDDEN), text);
+}
+
+/** Hides the secrets of a service in what its containers say; of none when it is not known. */
+export function createServiceMask(service: ServiceIntent | undefined): (text: string) => string {
+  return createMask(service === undefined ? [] : listSecrets(service));
+}
+
+/** The same value with every text in it passed through `mask`. */
+function maskDeep(value: unknown, mask: (text: string) => string): unknown {
+  if (typeof value === "string") return mask(value);
+  if (Array.isArray(value)) return value.map((one) => maskDeep(one, mask));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, maskDeep(one, mask)]));
+}
+
 function hideService(service: ServiceIntent): ServiceIntent {
   const { container, build } = service;
   const args = Object.fromEntries(Object.keys(build?.args ?? {}).map((name) => [name, HIDDEN]));
+  const { Image, Env, ...rest } = container;
   return {
     ...service,
     container: {
-      ...container,
-      ...(container.Env === undefined ? {} : { Env: container.Env.map(hideVariable) }),
+      ...(maskDeep(rest, createServiceMask(service)) as typeof rest),
+      // A password that is the name of its program hides no image.
+      Image,
+      ...(Env === undefined ? {} : { Env: Env.map(hideVariable) }),
     },
     files: service.files.map((file) => ({ ...file, content: "" })),
     ...(build === undefined ? {} : { build: { ...build, args } }),
@@ -31,11 +88,22 @@ export function hideIntent(intent: Intent): Intent {
   return { ...intent, services: intent.services.map(hideService) };
 }
 
-/** The engine's inspect document as it may be shown. */
-export function hideDocument(document: Record<string, unknown>): Record<string, unknown> {
+/** The engine's inspect document as it may be shown; with the secrets of the service, where it is known. */
+export function hideDocument(
+  document: Record<string, unknown>,
+  service?: ServiceIntent,
+): Record<string, unknown> {
   const config = document["Config"];
   if (typeof config !== "object" || config === null) return document;
-  const env = (config as { Env?: unknown }).Env;
-  const hidden = Array.isArray(env) ? env.map((variable) => hideVariable(String(variable))) : env;
-  return { ...document, Config: { ...config, Env: hidden } };
+  const { Env: env, Image, ...words } = config as { Env?: unknown; Image?: unknown };
+  const variables: readonly unknown[] = Array.isArray(env) ? env : [];
+  const hidden = Array.isArray(env) ? variables.map((one) => hideVariable(String(one))) : env;
+  const secrets = service === undefined ? [] : listSecrets(service);
+  const mask = createMask([...listFromVariables(variables), ...secrets]);
+  const spoken = ["Path", "Args", "State"].filter((key) => key in document);
+  return {
+    ...document,
+    ...Object.fromEntries(spoken.map((key) => [key, maskDeep(document[key], mask)])),
+    Config: { ...(maskDeep(words, mask) as object), Image, Env: hidden },
+  };
 }

@@ -135,10 +135,8 @@ function createReads(options: OperationsOptions): Reads {
     const found = findObject(listScopes(filter.scope), object);
     if (found.kind === "scope") return { kind: "scope", fairlead: found.scope };
     const intent = supervisor.loop(found.service.scope)?.desired.intent;
-    const wanted =
-      intent === undefined
-        ? undefined
-        : hideIntent(intent).services.find((s) => s.name === found.service.name);
+    const isMeant = ({ name }: { readonly name: string }) => name === found.service.name;
+    const wanted = intent === undefined ? undefined : hideIntent(intent).services.find(isMeant);
     if (found.kind === "service")
       return { kind: "service", fairlead: found.service, intent: wanted };
     const document = await engine.inspectRaw(found.instance.id);
@@ -146,7 +144,7 @@ function createReads(options: OperationsOptions): Reads {
       kind: "instance",
       fairlead: found.instance,
       intent: wanted,
-      engine: hideDocument(document ?? {}),
+      engine: hideDocument(document ?? {}, intent?.services.find(isMeant)),
     };
   }
 

@@ -19,6 +19,7 @@ import type { AlertBoard } from "./alert-board.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Evidence } from "./evidence.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import { createServiceMask } from "./hide.ts";
 import type { MemoryBoard } from "./memory-board.ts";
 
 /** What a scope is to be: kept as its intent says, or gone. */
@@ -195,7 +196,8 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
       ...(plan === undefined ? {} : { plan }),
       ...(reason === undefined || by !== actor ? {} : { reason }),
     };
-    const before = options.evidence.read(action);
+    const mask = createServiceMask(intent.services.find(({ name }) => name === action.service));
+    const before = options.evidence.read(action, mask);
     const decision = await decisions.begin(action, context, also);
     const kept = await before;
     try {
@@ -205,10 +207,12 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
       await end(decision, "done", result, evidence, containerId);
       options.alerts.note(decision);
     } catch (thrown) {
+      const { kind, message, facts } = FairleadError.from(thrown);
+      // The engine may quote the command that it could not run.
       await fail(
         action,
         decision,
-        FairleadError.from(thrown),
+        new FairleadError(kind, mask(message), { cause: thrown, facts }),
         kept === undefined ? undefined : kept.before,
       );
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { FabricError, type FabricCode } from "@fairlead/fabric/errors.ts";
 import type { LogClock } from "./message-log.ts";
@@ -33,6 +34,12 @@ UPDATE pending SET state = ${STATE.ready} WHERE state = ${STATE.given};
 const REJOIN = `UPDATE pending SET due_ms = :monotonic + min(delay_ms, max(0, delayed_at_ms + delay_ms - :now))
   WHERE state = ${STATE.delayed}`;
 
+/** Messages may be anything: the file, and those that SQLite puts beside it, are for their owner alone. */
+function createFile(path: string): void {
+  // Never opens an existing one: closing it would drop locks that this process may hold on it.
+  if (path !== ":memory:" && !existsSync(path)) closeSync(openSync(path, "wx", 0o600));
+}
+
 /**
  * Opens the database, or one in memory for ":memory:", for this process alone. Throws `log-corrupt` when it is damaged,
  * `log-locked` when another process has it.
@@ -43,6 +50,7 @@ export function openDatabase(
 ): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
+    createFile(path);
     db = new DatabaseSync(path);
     db.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
     // Structure only: what a message holds has a checksum of its own, looked at when it is given out.
