@@ -2,6 +2,7 @@
 // The demo on an engine that is somebody's: it heals, it goes when told to, and what was there before is still there.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { IMAGE, openRig, type Rig } from "#lab/rig.ts";
@@ -40,11 +41,12 @@ function listAll(): readonly string[] {
 function runDemo(
   args: readonly string[],
   interruptAt?: RegExp,
+  host: string = rig.lab.endpoint,
 ): Promise<{ code: number | null; said: string }> {
   return new Promise((resolve, reject) => {
     const env = {
       ...process.env,
-      DOCKER_HOST: rig.lab.endpoint,
+      DOCKER_HOST: host,
       FAIRLEAD_LISTEN: "127.0.0.1:7197",
     };
     const child = spawn(process.execPath, [DEMO, ...args], { env, timeout: PATIENCE_MS });
@@ -86,4 +88,33 @@ test("Ctrl-C before the stack is up removes what there is of it", async () => {
   assert.equal(code, 0, said);
   assert.match(said, /^proof {5}0 containers, 0 networks, 0 volumes, 0 images left$/m);
   assert.deepEqual(listAll(), before);
+});
+
+/** Command lines of all processes that have this text in them. */
+function listProcesses(text: string): readonly string[] {
+  const lines = readdirSync("/proc").flatMap((pid) => {
+    try {
+      return /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/cmdline`, "utf8") : [];
+    } catch {
+      // It ended meanwhile.
+      return [];
+    }
+  });
+  return lines.filter((line) => line.includes(text));
+}
+
+const listLinks = (): readonly string[] => readdirSync("/sys/class/net").sort();
+
+test("where no engine answers it starts one of its own, and leaves neither process, file nor bridge", async () => {
+  const links = listLinks();
+  const nobody = `unix://${rig.directory}/nobody.sock`;
+  const { code, said } = await runDemo([], /^next {6}a fault in/m, nobody);
+  assert.equal(code, 0, said);
+  const [, directory = ""] =
+    /^engine .* at unix:\/\/(\S+)\/engine\/docker\.sock \(private/m.exec(said) ?? [];
+  assert.notEqual(directory, "", said);
+  assert.match(said, /^proof {5}0 containers.* 0 images left; the private engine is gone$/m);
+  assert.equal(existsSync(directory), false);
+  assert.deepEqual(listProcesses(directory), []);
+  assert.deepEqual(listLinks(), links);
 });

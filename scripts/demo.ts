@@ -138,32 +138,40 @@ async function playFault(stage: Stage, fault: Fault, signal: AbortSignal): Promi
   return healed;
 }
 
-/** Removes what was made and says what is left, which has to be nothing. */
+/** What of the demo the engine still has. */
+async function countLeft({ demo: { engine }, madeImages }: Stage): Promise<readonly number[]> {
+  const isOwn = ({ labels }: { readonly labels: Readonly<Record<string, string>> }): boolean =>
+    labels[OWN_LABELS.scope] === SCOPE;
+  const tags = new Set((await engine.listImages()).flatMap((image) => image.tags));
+  return [
+    (await engine.listInstances()).filter((instance) => instance.scope === SCOPE).length,
+    (await engine.listNetworks()).filter(isOwn).length,
+    (await engine.listVolumes()).filter(isOwn).length,
+    madeImages.filter((image) => tags.has(image)).length,
+  ];
+}
+
+/** Removes everything and looks at what is left, which has to be nothing. What fails does not keep the rest from going. */
 async function tidyUp(stage: Stage): Promise<boolean> {
   say("\nremoving  everything that the demo made");
+  const { demo, madeImages } = stage;
   const never = new AbortController().signal;
-  await runCli(stage, ["down", "--scope", SCOPE, "-v", "--progress", "quiet"], never);
-  await runCli(stage, ["node", "stop"], never);
-  const { engine } = stage.demo;
-  for (const image of stage.madeImages)
-    await engine.removeImage(image, { decision: "demo-removal", force: true });
-  const containers = (await engine.listInstances()).filter(
-    (instance) => instance.scope === SCOPE,
-  ).length;
-  const networks = (await engine.listNetworks()).filter(
-    (n) => n.labels[OWN_LABELS.scope] === SCOPE,
-  ).length;
-  const volumes = (await engine.listVolumes()).filter(
-    (v) => v.labels[OWN_LABELS.scope] === SCOPE,
-  ).length;
-  const tags = new Set((await engine.listImages()).flatMap((image) => image.tags));
-  const images = stage.madeImages.filter((image) => tags.has(image)).length;
-  await stage.demo[Symbol.asyncDispose]();
-  rmSync(stage.directory, { recursive: true, force: true, maxRetries: 5 });
+  let left: readonly number[] | undefined;
+  try {
+    await runCli(stage, ["down", "--scope", SCOPE, "-v", "--progress", "quiet"], never);
+    await runCli(stage, ["node", "stop"], never);
+    for (const image of madeImages)
+      await demo.engine.removeImage(image, { decision: "demo-removal", force: true });
+    left = await countLeft(stage);
+  } finally {
+    await demo[Symbol.asyncDispose]();
+    rmSync(stage.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+  const [containers, networks, volumes, images] = left;
   say(
-    `proof     ${containers} containers, ${networks} networks, ${volumes} volumes, ${images} images left${stage.demo.isPrivate ? "; the private engine is gone" : ""}`,
+    `proof     ${containers} containers, ${networks} networks, ${volumes} volumes, ${images} images left${demo.isPrivate ? "; the private engine is gone" : ""}`,
   );
-  return containers + networks + volumes + images === 0;
+  return left.every((count) => count === 0);
 }
 
 /** What fails here takes with it what was made before. */
@@ -245,7 +253,10 @@ async function main(): Promise<number> {
   } catch (error) {
     if (!stopping.signal.aborted) problem = error instanceof Error ? error.message : String(error);
   }
-  const clean = await tidyUp(stage);
+  const clean = await tidyUp(stage).catch((error: unknown) => {
+    problem ??= error instanceof Error ? error.message : String(error);
+    return false;
+  });
   say(
     `summary   ${score.healed} of ${score.played} faults healed, ${clean ? "nothing left" : "something is left"}, ${formatDuration(clock.monotonicMs() - beganMs)}`,
   );

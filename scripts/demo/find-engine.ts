@@ -46,7 +46,7 @@ function endOf(child: ChildProcess): Promise<void> {
 }
 
 /**
- * `--iptables=false`: published ports go through the engine's own proxy and no rule of the machine is touched.
+ * `--bridge=none`: no docker0, which would outlive the engine. `--iptables=false`: published ports go through the engine's own proxy and no rule of the machine is touched.
  * The mount namespace takes all of the engine's mounts with it when it ends.
  */
 function launch(directory: string): ChildProcess {
@@ -56,7 +56,7 @@ function launch(directory: string): ChildProcess {
     ["--exec-root", join(directory, "exec")],
     ["--host", `unix://${join(directory, "docker.sock")}`],
     ["--pidfile", join(directory, "docker.pid")],
-    ["--bip", "10.213.0.1/24"],
+    ["--bridge", "none"],
     ["--default-address-pool", "base=10.214.0.0/16,size=24"],
     ["--iptables=false", "--ip-forward=false", "--ip-masq=false", "--ip6tables=false"],
   ].flat();
@@ -64,6 +64,32 @@ function launch(directory: string): ChildProcess {
     stdio: ["ignore", log, log],
     detached: true,
   });
+}
+
+/** The bridges of networks outlive an engine that only ends; the engine takes them away while it is there. */
+async function removeNetworks(engine: Engine): Promise<void> {
+  const own = (await engine.listNetworks()).filter(({ driver }) => driver === "bridge");
+  for (const { id } of own) await engine.removeNetwork(id, { decision: "demo-removal" });
+}
+
+async function removeInstances(engine: Engine): Promise<void> {
+  const options = { decision: "demo-removal", force: true, anonymousVolumes: true };
+  for (const { id } of await engine.listInstances()) await engine.removeInstance(id, options);
+}
+
+/** Ends the engine and removes what it held, whatever state it is in; then says what could not be removed before. */
+async function endPrivate(engine: Engine, child: ChildProcess, directory: string): Promise<void> {
+  try {
+    await removeInstances(engine);
+    await removeNetworks(engine);
+  } finally {
+    await engine[Symbol.asyncDispose]();
+    child.kill("SIGTERM");
+    const slow = setTimeout(() => child.kill("SIGKILL"), 15_000);
+    await endOf(child);
+    clearTimeout(slow);
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  }
 }
 
 async function startPrivate(parts: Parts): Promise<DemoEngine> {
@@ -86,14 +112,7 @@ async function startPrivate(parts: Parts): Promise<DemoEngine> {
     engine,
     endpoint,
     isPrivate: true,
-    async [Symbol.asyncDispose]() {
-      await engine[Symbol.asyncDispose]();
-      child.kill("SIGTERM");
-      const slow = setTimeout(() => child.kill("SIGKILL"), 15_000);
-      await endOf(child);
-      clearTimeout(slow);
-      rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
-    },
+    [Symbol.asyncDispose]: () => endPrivate(engine, child, directory),
   };
 }
 
