@@ -59,6 +59,8 @@ export interface RigOptions extends LabEngineOptions {
   readonly stateDir?: string;
   /** Further settings for the node and the commands, as FAIRLEAD_… */
   readonly env?: Readonly<Record<string, string>>;
+  /** A program with its arguments that runs the node and each command, and stays out of their way: a tracer. */
+  readonly prefix?: readonly string[];
 }
 
 function endOf(child: ChildProcess): Promise<number> {
@@ -67,14 +69,23 @@ function endOf(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => child.once("exit", (code) => resolve(code ?? -1)));
 }
 
-function runProcess(
+/** Node with its arguments, run by the prefix if there is one. */
+function withPrefix(
+  prefix: readonly string[] = [],
   args: readonly string[],
+): readonly [program: string, args: readonly string[]] {
+  const [program = process.execPath, ...rest] = [...prefix, process.execPath, ...args];
+  return [program, rest];
+}
+
+function runProcess(
+  [program, args]: readonly [string, readonly string[]],
   env: NodeJS.ProcessEnv,
   cwd: string,
   signal: AbortSignal | undefined,
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const child = spawn(program, args, {
       env,
       cwd,
       stdio: ["ignore", "pipe", "pipe"],
@@ -158,7 +169,8 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     socket,
     env,
     async startNode() {
-      const child = spawn(process.execPath, [...NODE_PROCESS_FLAGS, MAIN, "node"], {
+      const [program, args] = withPrefix(options.prefix, [...NODE_PROCESS_FLAGS, MAIN, "node"]);
+      const child = spawn(program, args, {
         env,
         stdio: ["ignore", "ignore", "pipe", "ipc"],
       });
@@ -178,7 +190,12 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     },
     endNode,
     cli: (args, more = {}) =>
-      runProcess(args, { ...env, ...more.env }, more.cwd ?? directory, more.signal),
+      runProcess(
+        withPrefix(options.prefix, [MAIN, ...args]),
+        { ...env, ...more.env },
+        more.cwd ?? directory,
+        more.signal,
+      ),
     ask: (path, more) => askSocket(socket, path, more),
     async [Symbol.asyncDispose]() {
       await endNode("SIGKILL");
