@@ -2,10 +2,15 @@
 // The engine ends, hangs and comes back; the node stays, says so, and puts everything right.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { IMAGE, until } from "#lab/rig.ts";
 import type { NodeStatus } from "@fairlead/protocol/views.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
+/** How long the engine hangs; 30 for the row. */
+const HUNG_S = Number(process.env["FAIRLEAD_HUNG_S"] ?? 12);
+/** Far above what is measured: a node that waits for the engine would take 30 s and more. */
+const ANSWER_MAX_MS = 5_000;
 const FILE = `
 name: eng
 services:
@@ -58,7 +63,7 @@ describe("an engine that is not reliable", () => {
     );
   });
 
-  it("R13: hung for 12 s: shown within 6 s, the node answers all along, refuses what it cannot plan, and goes on when it wakes", async (t) => {
+  it(`R13: hung for ${HUNG_S} s: that is shown, the node answers all along, refuses what it cannot plan, and goes on when it wakes`, async (t) => {
     const three = scenario.file(FILE.replace("replicas: 2", "replicas: 3"), "three.yaml");
     const pausedMs = performance.now();
     scenario.rig.lab.pause();
@@ -78,7 +83,18 @@ describe("an engine that is not reliable", () => {
       assert.match(refused.stderr, /engine/);
       const { code, stdout } = await scenario.rig.cli(["ps", "--scope", "eng"]);
       assert.ok(code === 0 || code === 3, stdout);
-      await until("12 s are over", 13_000, async () => performance.now() - pausedMs > 12_000, 100);
+      const answersMs: number[] = [];
+      while (performance.now() - pausedMs < HUNG_S * 1_000) {
+        for (const path of ["status", "agents", "decisions?limit=5", "scopes/eng"]) {
+          const askedMs = performance.now();
+          assert.equal((await scenario.rig.ask(path)).status, 200, path);
+          answersMs.push(performance.now() - askedMs);
+        }
+        await sleep(50);
+      }
+      const longestMs = Math.max(...answersMs);
+      assert.ok(longestMs < ANSWER_MAX_MS, `${longestMs} ms`);
+      t.diagnostic(`${answersMs.length} answers meanwhile, longest ${longestMs.toFixed(0)} ms`);
     } finally {
       scenario.rig.lab.resume();
     }

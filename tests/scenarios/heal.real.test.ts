@@ -18,6 +18,11 @@ services:
     stop_grace_period: 0s
     tmpfs: /tmp
     healthcheck: { test: ["CMD", "test", "!", "-e", "/tmp/ill"], interval: 500ms, timeout: 5s, retries: 2 }
+    depends_on: { rock: { condition: service_healthy, restart: true } }
+  rock:
+    image: ${IMAGE}
+    stop_grace_period: 0s
+    healthcheck: { test: ["CMD", "true"], interval: 500ms, retries: 2 }
   hungry:
     image: ${IMAGE}
     command: ["sh", "-c", "sleep 1; test -e /tmp/fed && sleep 100000; head -c 200000000 /dev/zero | tail"]
@@ -109,13 +114,15 @@ describe("healing", () => {
     });
   });
 
-  it("restarts an unhealthy container and keeps what its check said", async () => {
+  it("R10: restarts an unhealthy container, keeps what its check said, and leaves a healthy dependency alone", async (t) => {
     await until(
       "sick is healthy",
       30_000,
       async () => (await scenario.rig.engine.inspectInstance("heal-sick-1"))?.health === "healthy",
     );
     const before = await find("heal-sick-1");
+    const rock = await find("heal-rock-1");
+    const illMs = Date.now();
     await scenario.rig.engine.exec(before.id, ["touch", "/tmp/ill"], { decision: "test" });
     const decision = await awaitDecision(
       "sick",
@@ -129,6 +136,11 @@ describe("healing", () => {
       async () => (await scenario.rig.engine.inspectInstance("heal-sick-1"))?.health === "healthy",
     );
     assert.equal((await find("heal-sick-1")).id, before.id);
+    const { id, startedAtMs } = await find("heal-rock-1");
+    assert.deepEqual([id, startedAtMs], [rock.id, rock.startedAtMs]);
+    t.diagnostic(
+      `ill until the act began: ${decision.startedAtMs - illMs} ms, of which 2 checks of 500 ms; the act ${decision.durationMs ?? 0} ms`,
+    );
   });
 
   it("names memory as the cause when the kernel killed for it", async () => {
@@ -207,6 +219,7 @@ describe("healing", () => {
       "never",
       "plain",
       "polite",
+      "rock",
       "sick",
     ]);
     const known = new Set((await scenario.decisions("heal")).map((decision) => decision.id));
