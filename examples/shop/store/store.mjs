@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs
 import { createServer } from "node:http";
 
 const FILE = "/data/orders.jsonl";
-const address = "http://store:6000";
+const address = "http://store:7000";
 
 async function ask(path, host) {
   const response = await fetch(`${host}${path}`, { signal: AbortSignal.timeout(1_500) });
@@ -28,11 +28,12 @@ function serve() {
     const orders = readFileSync(FILE, "utf8").split("\n").length - 1;
     response.end(JSON.stringify({ orders, migrated }));
   });
-  server.listen(6000, () => console.log("store listens on 6000"));
+  // Not 6000, nor another of the ports that fetch refuses to ask.
+  server.listen(7000, () => console.log("store listens on 7000"));
   process.on("SIGTERM", () => server.close(() => process.exit(0)).closeAllConnections());
 }
 
 const [, , command] = process.argv;
 if (command === "migrate") console.log(await ask("/migrate", address));
-else if (command === "check") await ask("/", "http://127.0.0.1:6000");
+else if (command === "check") await ask("/", "http://127.0.0.1:7000");
 else serve();

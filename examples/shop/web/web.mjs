@@ -14,7 +14,7 @@ function serve() {
   const server = createServer(async (request, response) => {
     if (request.url === "/health") return response.end("ok\n");
     try {
-      const answer = await fetch("http://store:6000/", { signal: AbortSignal.timeout(1_500) });
+      const answer = await fetch("http://store:7000/", { signal: AbortSignal.timeout(1_500) });
       const { orders } = await answer.json();
       response.end(`${orders} orders, says ${hostname()}\n`);
     } catch (error) {

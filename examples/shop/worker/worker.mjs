@@ -4,7 +4,7 @@ let number = 0;
 const timer = setInterval(async () => {
   try {
     const order = { number: ++number, at: new Date().toISOString() };
-    const response = await fetch("http://store:6000/orders", {
+    const response = await fetch("http://store:7000/orders", {
       method: "POST",
       body: JSON.stringify(order),
       signal: AbortSignal.timeout(2_000),
