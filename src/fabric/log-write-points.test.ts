@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // R16 for messages: the log as it would be, had the process or the machine died after each step that it did to its files.
-// FAIRLEAD_POINTS sets how many points are looked at (30 by default, evenly spread; 0 for all), FAIRLEAD_MESSAGES how many
+// FAIRLEAD_POINTS sets how many points are looked at (30 by default, evenly spread; 0 for all), FAIRLEAD_LOGGED how many
 // messages are published each time (10), FAIRLEAD_SEED the seed of what a power cut keeps.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,7 +14,7 @@ import { openLog } from "@fairlead/fabric/log/open.ts";
 import { GROUP, realClock } from "@fairlead/fabric/log/testing/crash-child.ts";
 
 const POINTS = Number(process.env["FAIRLEAD_POINTS"] ?? 30);
-const MESSAGES = Number(process.env["FAIRLEAD_MESSAGES"] ?? 10);
+const MESSAGES = Number(process.env["FAIRLEAD_LOGGED"] ?? 10);
 const SEED = Number(process.env["FAIRLEAD_SEED"] ?? 16);
 const CHILD = fileURLToPath(import.meta.resolve("@fairlead/fabric/log/testing/steps-child.ts"));
 
