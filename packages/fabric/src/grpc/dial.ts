@@ -115,7 +115,10 @@ export async function dial(options: DialOptions): Promise<Transport> {
     onDestroy: () => session.destroy(),
   });
   watchEnd(stream, options.address, ({ error }) => {
-    transport.end(failure ?? error);
+    // A connection that breaks resets its streams as if they had been called off. A link is not called off: it is lost.
+    const isReset = error?.code === "canceled";
+    const lost = new FabricError("unavailable", `lost ${options.address}`, { cause: error });
+    transport.end(failure ?? (isReset ? lost : error));
     // Nothing more comes, and nobody reads what would be sent.
     stream.end();
     session.close();
