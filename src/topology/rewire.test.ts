@@ -236,3 +236,26 @@ describe("rewire()", () => {
     assert.equal(after.links.length, 4);
   });
 });
+
+test("of 10,000 members one goes and one comes: few links change, whatever the shape", (t) => {
+  const names = Array.from({ length: 10_000 }, (_, i) => `agent-${String(i).padStart(5, "0")}`);
+  const members = names.map((name, i) => memberNamed(name, i));
+  const changed = [
+    ...members.slice(0, 5_000),
+    ...members.slice(5_001),
+    memberNamed("late", 20_000),
+  ];
+  for (const shape of [
+    declare({ kind: "ring" }),
+    declare({ kind: "star" }),
+    declare({ kind: "mesh", degree: 6 }),
+    declare({ kind: "tree", fanout: 4 }),
+  ]) {
+    const graph = buildTopology(shape, members);
+    const beganMs = performance.now();
+    const { added, removed, joined, left } = rewire(graph, shape, changed);
+    t.diagnostic(`${shape.kind}: ${Math.round(performance.now() - beganMs)} ms`);
+    assert.deepEqual([joined, left], [["late"], ["agent-05000"]]);
+    assert.ok(added.length + removed.length <= 40, `${added.length} and ${removed.length}`);
+  }
+});

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { choosePath, expectTransfer, type PathLink } from "./choose-path.ts";
+import { choosePath, expectTransfer, reconsiderPath, type PathLink } from "./choose-path.ts";
 import { LatencyHistory } from "./latency-history.ts";
 import { RetryBudget } from "./retry-budget.ts";
 
@@ -87,4 +87,63 @@ test("a small message takes the quick link, a large one the wide way", () => {
   assert.equal(choosePath(links, "c", "a", 1_000_000)?.hops.length, 2);
   assert.deepEqual(choosePath(links, "a", "a", 1), { hops: [], expectedMs: 0 });
   assert.equal(choosePath(links, "a", "z", 1), undefined);
+});
+
+test("a way that becomes better is not left for another", () => {
+  fc.assert(
+    fc.property(LINKS, fc.nat(11), fc.integer({ min: 1, max: 50 }), (links, which, gainMs) => {
+      const path = choosePath(links, "a", "e", 0);
+      const hop = path?.hops[which % Math.max(1, path.hops.length)];
+      if (path === undefined || hop === undefined) return;
+      const lastOf = (from: string, to: string): PathLink | undefined =>
+        links.findLast((link) => link.from === from && link.to === to);
+      const used = lastOf(hop.from, hop.to) ?? lastOf(hop.to, hop.from);
+      assert.ok(used !== undefined);
+      const fasterBy = Math.min(gainMs, used.latencyMs);
+      const better = links.map((link) =>
+        link === used ? { ...link, latencyMs: link.latencyMs - fasterBy } : link,
+      );
+      assert.equal(choosePath(better, "a", "e", 0)?.expectedMs, path.expectedMs - fasterBy);
+    }),
+  );
+});
+
+test("ways of about the same time do not take turns, a much better or a broken one is changed for", () => {
+  const waver = fc.array(
+    fc.array(fc.double({ min: 0.91, max: 1.09, noNaN: true }), { minLength: 12 }),
+  );
+  fc.assert(
+    fc.property(LINKS, waver, (links, rounds) => {
+      const first = choosePath(links, "a", "e", 1_000);
+      if (first === undefined) return;
+      let path = first;
+      for (const factors of rounds) {
+        const measured = links.map((link, i) => ({
+          ...link,
+          latencyMs: link.latencyMs * (factors[i] ?? 1),
+        }));
+        const next = reconsiderPath(measured, path, { from: "a", to: "e" }, 1_000);
+        assert.ok(next !== undefined);
+        path = next;
+        const names = path.hops.map(({ to }) => to);
+        assert.deepEqual(
+          names,
+          first.hops.map(({ to }) => to),
+        );
+      }
+    }),
+  );
+  const slow = { from: "a", to: "e", latencyMs: 100, bandwidthMbitS: 1_000 };
+  const present = choosePath([slow], "a", "e", 0);
+  assert.ok(present !== undefined);
+  const ends = { from: "a", to: "e" };
+  const by = (latencyMs: number): readonly PathLink[] => [
+    slow,
+    { ...slow, to: "b", latencyMs },
+    { ...slow, from: "b", latencyMs },
+  ];
+  assert.equal(reconsiderPath(by(41), present, ends, 0)?.hops.length, 1);
+  assert.equal(reconsiderPath(by(39), present, ends, 0)?.hops.length, 2);
+  assert.equal(reconsiderPath(by(90).slice(1), present, ends, 0)?.hops.length, 2);
+  assert.equal(reconsiderPath([], present, ends, 0), undefined);
 });

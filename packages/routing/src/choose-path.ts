@@ -105,3 +105,31 @@ function tracePath(
   }
   return { hops, expectedMs: closed.get(to)?.ms ?? Infinity };
 }
+
+/** Share by which another way has to be quicker than the one in use: what is measured wavers. */
+const GAIN_MIN = 0.2;
+
+/**
+ * The way in use with its times as they are now, unless it is broken or another is quicker by more than a fifth: so ways of
+ * about the same time do not take turns. Undefined when there is none.
+ */
+export function reconsiderPath(
+  links: readonly PathLink[],
+  present: Path,
+  ends: { readonly from: string; readonly to: string },
+  sizeBytes: number,
+): Path | undefined {
+  const best = choosePath(links, ends.from, ends.to, sizeBytes);
+  const out = indexLinks(links);
+  const hops = present.hops.map(({ from, to }) => {
+    const link = out.get(from)?.get(to);
+    return {
+      from,
+      to,
+      expectedMs: link === undefined ? Infinity : expectTransfer(link, sizeBytes),
+    };
+  });
+  const expectedMs = hops.reduce((sum, hop) => sum + hop.expectedMs, 0);
+  if (best === undefined || best.expectedMs < expectedMs * (1 - GAIN_MIN)) return best;
+  return { hops, expectedMs };
+}
