@@ -39,6 +39,7 @@ const APPLETS = [
   "mkdir",
   "ip",
   "ping",
+  "nslookup",
 ];
 
 /** A root file system with busybox alone, as a tar stream. */

@@ -57,6 +57,8 @@ export interface RigOptions extends LabEngineOptions {
   /** What the node is told to talk to, instead of the engine itself. */
   readonly witness?: (lab: LabEngine, directory: string) => Promise<string>;
   readonly stateDir?: string;
+  /** Runs the node in the engine's network, where containers can reach it, as on a host of its own. */
+  readonly inside?: boolean;
   /** Further settings for the node and the commands, as FAIRLEAD_… */
   readonly env?: Readonly<Record<string, string>>;
   /** A program with its arguments that runs the node and each command, and stays out of their way: a tracer. */
@@ -169,7 +171,13 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     socket,
     env,
     async startNode() {
-      const [program, args] = withPrefix(options.prefix, [...NODE_PROCESS_FLAGS, MAIN, "node"]);
+      const way = options.inside === true ? ["nsenter", `--net=/run/netns/${lab.netns}`] : [];
+      const prefix = [...way, ...(options.prefix ?? [])];
+      const [program, args] = withPrefix(prefix.length === 0 ? undefined : prefix, [
+        ...NODE_PROCESS_FLAGS,
+        MAIN,
+        "node",
+      ]);
       const child = spawn(program, args, {
         env,
         stdio: ["ignore", "ignore", "pipe", "ipc"],

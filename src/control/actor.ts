@@ -26,8 +26,8 @@ export interface ActorOptions {
   readonly clock: Clock;
   /** Lets a container of this scope and service join the fabric; undefined where the engine is on another host. */
   readonly grantAccess?: (scope: string, service: string) => FabricAccess;
-  /** Name server that containers are told to ask, unless their file names others. */
-  readonly dnsServer?: string;
+  /** Name servers that containers are told to ask, unless their file names others. */
+  readonly dnsServers?: readonly string[];
 }
 
 /** What became of an act. */
@@ -79,7 +79,7 @@ export function createActor(options: ActorOptions): Actor {
       intent: act.intent,
       slot,
       ...(access === undefined ? {} : { access }),
-      ...(options.dnsServer === undefined ? {} : { dnsServer: options.dnsServer }),
+      ...(options.dnsServers === undefined ? {} : { dnsServers: options.dnsServers }),
     };
     const request = makeCreateRequest(place, service, name, canonical, keep);
     return engine.createInstance(request, act.write);

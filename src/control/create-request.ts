@@ -55,8 +55,8 @@ const FABRIC_DIRECTORY = "/run/fairlead";
 interface Place {
   /** Given for services that say `fairlead.kind: agent`, on an engine of this host. */
   readonly access?: FabricAccess;
-  /** Asked by the container for names, when its file names no other server. */
-  readonly dnsServer?: string;
+  /** Asked by the container for names, in this order, when its file names no other server. */
+  readonly dnsServers?: readonly string[];
   readonly board: FactsBoard;
   readonly intent: Intent;
   readonly slot: number;
@@ -150,8 +150,9 @@ function makeConfig(
     access === undefined
       ? []
       : [{ Type: "bind", Source: access.directory, Target: FABRIC_DIRECTORY, ReadOnly: true }];
-  const asks = place.dnsServer !== undefined && service.network.kind === "networks";
-  const dns = asks && (container.HostConfig?.Dns ?? []).length === 0 ? [place.dnsServer] : [];
+  const asks =
+    service.network.kind === "networks" && (container.HostConfig?.Dns ?? []).length === 0;
+  const dns = asks ? (place.dnsServers ?? []) : [];
   const extra = keep.length > 0 || socket.length > 0;
   const Mounts = [...joinMounts(container.HostConfig?.Mounts ?? [], keep), ...socket];
   return {
@@ -168,7 +169,7 @@ function makeConfig(
           HostConfig: {
             ...container.HostConfig,
             ...(extra ? { Mounts } : {}),
-            ...(dns.length === 0 ? {} : { Dns: dns }),
+            ...(dns.length === 0 ? {} : { Dns: [...dns] }),
           },
         }),
   };

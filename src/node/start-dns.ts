@@ -9,6 +9,8 @@ import { serveDns } from "#discovery/dns/serve-dns.ts";
 import { createZone, type Zone } from "#discovery/dns/zone.ts";
 
 const DNS_PORT = 53;
+/** Resolvers read three lines of name servers. */
+const FURTHER_MAX = 2;
 
 interface Place {
   readonly address: string;
@@ -35,10 +37,21 @@ function readResolvConf(own: Place): readonly Place[] {
     );
 }
 
+/** Those that a container can ask too: the host's loopback is not its own. */
+function listReachable(upstreams: readonly Place[]): readonly string[] {
+  return upstreams
+    .filter(({ address, port }) => port === DNS_PORT && !/^127\.|^::1$/.test(address))
+    .map(({ address }) => address)
+    .slice(0, FURTHER_MAX);
+}
+
 export interface RunningDns extends AsyncDisposable {
   readonly zone: Zone;
-  /** Address to give to containers; undefined when the port is not the usual one, which is all that they can be told. */
-  readonly forContainers: string | undefined;
+  /**
+   * Name servers to give to containers: this one, then those that it asks, so that other names are found while the node is
+   * away. None when the port is not the usual one, which is all that containers can be told.
+   */
+  readonly forContainers: readonly string[];
 }
 
 /** Starts to answer; undefined when it is off. Throws what `serveDns` throws. */
@@ -57,7 +70,7 @@ export async function startDns(
   const server = await serveDns({ zone, listen: [own], upstreams: others }, parts);
   return {
     zone,
-    forContainers: own.port === DNS_PORT ? own.address : undefined,
+    forContainers: own.port === DNS_PORT ? [own.address, ...listReachable(others)] : [],
     [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
   };
 }

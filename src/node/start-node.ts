@@ -275,7 +275,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
         engine,
         board,
         clock,
-        ...(dns?.forContainers === undefined ? {} : { dnsServer: dns.forContainers }),
+        ...(dns === undefined ? {} : { dnsServers: dns.forContainers }),
         ...(engine.endpoint.startsWith("unix:")
           ? { grantAccess: (scope, service) => fabric.grantAccess(scope, service) }
           : {}),
