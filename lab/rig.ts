@@ -59,6 +59,8 @@ export interface RigOptions extends LabEngineOptions {
   readonly stateDir?: string;
   /** Runs the node in the engine's network, where containers can reach it, as on a host of its own. */
   readonly inside?: boolean;
+  /** Called with what the node writes to its log. */
+  readonly onNodeLog?: (text: string) => void;
   /** Further settings for the node and the commands, as FAIRLEAD_… */
   readonly env?: Readonly<Record<string, string>>;
   /** A program with its arguments that runs the node and each command, and stays out of their way: a tracer. */
@@ -183,9 +185,10 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
         stdio: ["ignore", "ignore", "pipe", "ipc"],
       });
       let log = "";
-      child.stderr
-        ?.setEncoding("utf8")
-        .on("data", (text: string) => (log = (log + text).slice(-20_000)));
+      child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+        log = (log + text).slice(-20_000);
+        options.onNodeLog?.(text);
+      });
       node = child;
       await new Promise<void>((resolve, reject) => {
         child.once("message", () => resolve());

@@ -1,47 +1,100 @@
 // SPDX-License-Identifier: Apache-2.0
 // A secret goes into its container and nowhere else: not into answers, records, logs, errors or the engine's labels.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { IMAGE, until } from "#lab/rig.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 const CANARY = "canary-8f31b6c2d7";
+/** The secret as a program, a command line, a label, a health check and an error of the engine may say it. */
 const FILE = `
 name: secret
 services:
   app:
     image: ${IMAGE}
-    command: ["sh", "-c", "echo password=$$PASSWORD; sleep 1; exit 5"]
-    environment: { PASSWORD: "${CANARY}-env", DATABASE_URL: "postgres://u:${CANARY}-url@db/x" }
+    command: ["sh", "-c", "echo password=$$PASSWORD; echo using $$API_TOKEN; cat /run/secrets/key /etc/app.conf; sleep 1; exit 5"]
+    environment: { PASSWORD: "${CANARY}-env", API_TOKEN: "\${FL_TEST_TOKEN}", DATABASE_URL: "postgres://u:${CANARY}-url@db/x" }
     secrets: [key]
+    configs: [{ source: conf, target: /etc/app.conf }]
+    labels: { fairlead.heal: "restart max=2/10m" }
+  argued:
+    image: ${IMAGE}
+    command: ["sh", "-c", "sleep 1000", "--token=\${FL_TEST_TOKEN}"]
+    environment: { API_TOKEN: "\${FL_TEST_TOKEN}" }
+    labels: { note: "token \${FL_TEST_TOKEN}", fairlead.heal: "restart max=2/10m" }
+    healthcheck: { test: ["CMD-SHELL", "echo refused for $$API_TOKEN; exit 1"], interval: 300ms, timeout: 5s, retries: 1, start_period: 0s }
+    stop_grace_period: 0s
+  broken:
+    image: ${IMAGE}
+    command: ["no-such-program-\${FL_TEST_TOKEN}"]
+    environment: { API_TOKEN: "\${FL_TEST_TOKEN}" }
     labels: { fairlead.heal: "restart max=2/10m" }
 secrets:
   key: { environment: FL_TEST_KEY }
+configs:
+  conf: { content: "${CANARY}-conf" }
 `;
+const SERVICES = ["app", "argued", "broken"];
+const GROUP_AND_OTHERS = 0o077;
+
+/** Everything below a directory, with its mode. */
+function listModes(directory: string): (readonly [string, number])[] {
+  return readdirSync(directory, { recursive: true, encoding: "utf8" }).map((name) => {
+    const path = join(directory, name);
+    return [path, statSync(path).mode & 0o777] as const;
+  });
+}
 
 describe("secrets", () => {
   let scenario: Scenario;
+  const said: string[] = [];
+  const env = { FL_TEST_KEY: `${CANARY}-key`, FL_TEST_TOKEN: `${CANARY}-token` };
   before(async () => {
-    scenario = await openScenario();
+    scenario = await openScenario({
+      env: { FAIRLEAD_LOG_LEVEL: "debug" },
+      onNodeLog: (text) => said.push(text),
+    });
   });
   after(() => scenario[Symbol.asyncDispose]());
+
+  function keepSecret(what: string, text: string): void {
+    const at = text.indexOf(CANARY);
+    assert.ok(at < 0, `${what}: …${text.slice(Math.max(0, at - 200), at + 60)}`);
+  }
 
   it("stay in the container through create, failure, evidence, quarantine and questions", async () => {
     const { rig } = scenario;
     const file = scenario.file(FILE);
-    const up = await rig.cli(["up", "-f", file, "-d"], {
-      env: { FL_TEST_KEY: `${CANARY}-key` },
+    const produce = async (args: readonly string[], code?: number): Promise<void> => {
+      const { stdout, stderr, ...result } = await rig.cli(args, { env });
+      if (code !== undefined) assert.equal(result.code, code, `${args.join(" ")}\n${stderr}`);
+      keepSecret(args.join(" "), stdout + stderr);
+    };
+    const events: string[] = [];
+    const listening = request({ socketPath: rig.socket, path: "/v1/events" }, (response) => {
+      response.setEncoding("utf8").on("data", (chunk: string) => events.push(chunk));
+      response.on("error", () => undefined);
     });
-    assert.equal(up.code, 0, up.stderr);
+    listening.on("error", () => undefined).end();
+    await produce(["up", "-f", file, "--dry-run", "-o", "json"], 0);
+    await produce(["up", "-f", file, "-d"], 0);
     await until(
-      "it is quarantined",
-      40_000,
-      async () => (await scenario.service("secret", "app")).state === "quarantined",
+      "all have given up",
+      90_000,
+      async () => {
+        const states = await Promise.all(SERVICES.map((name) => scenario.service("secret", name)));
+        return states.every(({ state }) => state === "quarantined");
+      },
       50,
     );
-    const produced: string[] = [up.stdout, up.stderr];
+    const told = await scenario.decisions("secret");
+    assert.ok(
+      told.some(({ before }) => before?.logTail?.some((line) => line.includes("[hidden]"))),
+    );
+    assert.ok(told.some(({ before }) => before?.healthOutput?.includes("[hidden]")));
     for (const path of [
       "status",
       "scopes",
@@ -49,32 +102,46 @@ describe("secrets", () => {
       "scopes/secret/intent",
       "services",
       "instances",
-      "decisions?scope=secret&limit=100",
+      "decisions?scope=secret&limit=500",
       "alerts",
-      "why?object=app&scope=secret",
-      "inspect?object=app&scope=secret",
+      ...SERVICES.flatMap((name) => [
+        `why?object=${name}&scope=secret`,
+        `inspect?object=${name}&scope=secret`,
+      ]),
       "inspect?object=secret-app-1&scope=secret",
+      "inspect?object=secret-argued-1&scope=secret",
     ]) {
       const { status, body } = await rig.ask<unknown>(path);
       assert.equal(status, 200, path);
-      produced.push(JSON.stringify(body));
+      keepSecret(path, JSON.stringify(body));
     }
+    const scope = ["--scope", "secret"];
     for (const args of [
-      ["why", "app", "--scope", "secret"],
-      ["inspect", "app", "--scope", "secret"],
+      ...SERVICES.map((name) => ["why", name, ...scope]),
+      ["inspect", "app", ...scope],
+      ["inspect", "secret-argued-1", ...scope],
       ["ps", "-A", "-o", "json"],
-    ]) {
-      const { stdout, stderr } = await rig.cli(args);
-      produced.push(stdout, stderr);
-    }
-    for (const text of produced)
-      assert.ok(
-        !text.includes(CANARY),
-        text.slice(Math.max(0, text.indexOf(CANARY) - 200), text.indexOf(CANARY) + 60),
-      );
-    const document = await rig.engine.inspectRaw("secret-app-1");
-    const labels = (document?.["Config"] as { Labels?: object } | undefined)?.Labels;
-    assert.ok(!JSON.stringify(labels).includes(CANARY));
+      ["services", "-A", "-o", "wide"],
+      ["decisions", "-A", "-o", "json"],
+      ["plan", "-f", file, "-o", "json"],
+      ["up", "-f", file, "--timeout", "1s"],
+      ["restart", "app", ...scope, "--dry-run"],
+      ["down", ...scope, "--dry-run", "-o", "json"],
+    ])
+      await produce(args);
+    const wrong = await rig.ask<unknown>("scopes/secret/intent", {
+      method: "PUT",
+      body: {
+        intent: { scope: "secret", services: [{ container: { Env: [`X=${CANARY}-echo`] } }] },
+      },
+    });
+    assert.equal(wrong.status, 400);
+    keepSecret("a refusal", JSON.stringify(wrong.body));
+    listening.destroy();
+    assert.ok(events.join("").includes("decision"));
+    keepSecret("the event stream", events.join(""));
+    assert.ok(said.join("").includes("the node answers"));
+    keepSecret("the node's log", said.join(""));
   });
 
   it("are in the container", async () => {
@@ -84,7 +151,19 @@ describe("secrets", () => {
   });
 
   it("are kept in files that only the owner can read", () => {
-    const store = readFileSync(join(scenario.rig.directory, "state/token"), "utf8");
-    assert.ok(store.length > 32);
+    const state = join(scenario.rig.directory, "state");
+    const found = [[state, statSync(state).mode & 0o777] as const, ...listModes(state)];
+    assert.ok(found.some(([path]) => path.endsWith("store.db")));
+    const open = found.filter(([, mode]) => (mode & GROUP_AND_OTHERS) !== 0);
+    assert.deepEqual(
+      open.map(([path, mode]) => `${path} ${mode.toString(8)}`),
+      [],
+    );
+  });
+
+  it("are printed by `config`, which shows a user the user's own file", async () => {
+    const { stdout } = await scenario.rig.cli(["config", "-f", scenario.file(FILE)], { env });
+    assert.ok(stdout.includes(`${CANARY}-token`));
+    assert.ok(!stdout.includes(`${CANARY}-key`), "a secret is named, not read");
   });
 });

@@ -56,6 +56,25 @@ export const instanceRules: Readonly<Record<string, Rule>> = {
     ])
       await assert.rejects(asked, isSlug("not-there"));
   },
+  async "several who remove the same container are all done; one that runs is refused without force"(
+    fixture,
+  ) {
+    const { engine } = fixture;
+    const unforced = { ...BY, force: false, anonymousVolumes: true };
+    for (const [name, force] of [
+      ["many-1", true],
+      ["many-2", false],
+    ] as const) {
+      const id = await engine.createInstance(toRequest(fixture, name), BY);
+      await engine.startInstance(id, BY);
+      await assert.rejects(engine.removeInstance(id, unforced), isSlug("engine-refused"));
+      if (!force) await engine.stopInstance(id, { ...BY, graceMs: 0 });
+      await Promise.all(
+        Array.from({ length: 12 }, () => engine.removeInstance(id, { ...unforced, force })),
+      );
+      while ((await engine.inspectInstance(id)) !== undefined);
+    }
+  },
   async "the list says of each what an inspection says"(fixture) {
     const { engine } = fixture;
     const labels = {

@@ -58,6 +58,15 @@ export function createWriter(connection: Connection): Writes {
     return connection.call("POST", path, parts(options, deadlineMs));
   }
 
+  async function isGoing(id: string, { signal }: WriteOptions): Promise<boolean> {
+    let answer: unknown;
+    await unlessGone(
+      connection.call("GET", `${at(id)}/json`, { signal }).then((document) => (answer = document)),
+    );
+    const { State } = (answer ?? {}) as { State?: { readonly Status?: string } };
+    return State === undefined || State.Status === "removing";
+  }
+
   const seconds = (ms: number): number => Math.ceil(ms / 1_000);
 
   return {
@@ -99,9 +108,10 @@ export function createWriter(connection: Connection): Writes {
       try {
         await unlessGone(connection.call("DELETE", `${at(id)}?${query}`, parts(options, START_MS)));
       } catch (error) {
-        // 409 "removal … is already in progress": somebody else does the same.
-        if (!(error instanceof FairleadError && /already in progress/.test(error.message)))
-          throw error;
+        // 409: somebody else removes it, or it runs and is not to be forced. The engine tells them apart in words only,
+        // so it is asked how the container is.
+        if (!(error instanceof FairleadError && error.facts["status"] === 409)) throw error;
+        if (!options.force && !(await isGoing(id, options))) throw error;
       }
     },
     async pauseInstance(id, options) {
