@@ -2,6 +2,7 @@
 // Secrets live in environment variables, build arguments and inline files. They are needed to make containers again,
 // and no answer, log or record ever shows them: not where they are declared, and not where the same value turns up again,
 // in a command that it was written into, in what a health check says, in the last lines of a log.
+import type { Facts } from "#model/facts.ts";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
 
 /** What stands where a value was. */
@@ -56,6 +57,20 @@ function createMask(values: readonly string[]): (text: string) => string {
 /** Hides the secrets of a service in what its containers say; of none when it is not known. */
 export function createServiceMask(service: ServiceIntent | undefined): (text: string) => string {
   return createMask(service === undefined ? [] : listSecrets(service));
+}
+
+/**
+ * Facts in which the engine's words quote no secret: of a command that it could not run it tells every word, and brain
+ * says them again in its reasons.
+ */
+export function hideInFacts(facts: Facts, { scope, services }: Intent): Facts {
+  if (facts.instances.every((one) => one.error === "" || one.scope !== scope)) return facts;
+  const instances = facts.instances.map((one) => {
+    if (one.error === "" || one.scope !== scope) return one;
+    const mask = createServiceMask(services.find(({ name }) => name === one.service));
+    return { ...one, error: mask(one.error) };
+  });
+  return { ...facts, instances };
 }
 
 /** The same value with every text in it passed through `mask`. */

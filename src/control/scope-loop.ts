@@ -19,7 +19,7 @@ import type { AlertBoard } from "./alert-board.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Evidence } from "./evidence.ts";
 import type { FactsBoard } from "./facts-board.ts";
-import { createServiceMask } from "./hide.ts";
+import { createServiceMask, hideInFacts } from "./hide.ts";
 import type { MemoryBoard } from "./memory-board.ts";
 
 /** What a scope is to be: kept as its intent says, or gone. */
@@ -105,7 +105,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
   function makeInput(): ReconcileInput {
     return {
       intent: desired.intent,
-      facts: board.read(),
+      facts: hideInFacts(board.read(), desired.intent),
       memory: memory.read(scope),
       nowMs: clock.nowMs(),
       busy,

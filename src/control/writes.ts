@@ -14,6 +14,7 @@ import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
 import type { StoreOperation } from "#store/store.ts";
 import type { ActionRequest } from "@fairlead/protocol/requests.ts";
 import { controlErrors } from "./errors.ts";
+import { hideInFacts } from "./hide.ts";
 import { failLookup } from "./lookup.ts";
 import type { OperationsOptions } from "./operations-options.ts";
 import type { Caller, Operations } from "./operations.ts";
@@ -76,7 +77,7 @@ export function createWrites(options: OperationsOptions): Writes {
         changed.set(name, change(name, changed.get(name) ?? EMPTY_SERVICE_MEMORY));
     return {
       intent,
-      facts: board.read(),
+      facts: hideInFacts(board.read(), intent),
       memory: changed,
       nowMs: clock.nowMs(),
       busy: new Set(),
