@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waits until a scope has come to rest, following its events. Any final state ends the wait.
+// Waits until a scope has come to rest, following its events. It ends when every service is in a final state.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventLine } from "@fairlead/protocol/routes.ts";
 import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
@@ -31,6 +31,15 @@ const BURST_MAX_MS = 150;
 
 /** States that only a person ends. */
 const FINAL: ReadonlySet<ServiceView["state"]> = new Set(["quarantined", "degraded"]);
+/** States that lead to another one without a person. */
+const MOVING: ReadonlySet<ServiceView["state"]> = new Set([
+  "starting",
+  "updating",
+  "healing",
+  "removing",
+]);
+/** States in which nothing comes for those who wait for the service. */
+const RESTING: ReadonlySet<ServiceView["state"]> = new Set([...FINAL, "stopped", "paused"]);
 
 /** Events of a scope from now on. Opened before a change, it misses nothing of the change. */
 export interface ScopeWatch extends AsyncDisposable {
@@ -76,16 +85,36 @@ async function readScope(context: Context, scope: string): Promise<ScopeView | u
   }
 }
 
+/** Names of services that nobody who waits for them will see come: they rest, or wait for one of these. */
+function findHopeless(services: readonly ServiceView[]): ReadonlySet<string> {
+  const hopeless = new Set<string>();
+  let before = -1;
+  while (hopeless.size > before) {
+    before = hopeless.size;
+    for (const { name, state, dependsOn } of services) {
+      const inVain = state === "waiting" && dependsOn.some((other) => hopeless.has(other));
+      if (RESTING.has(state) || inVain) hopeless.add(name);
+    }
+  }
+  return hopeless;
+}
+
+/** Whether any service may still get to another state by itself, also by waiting for one that may. */
+function isMoving({ services }: ScopeView): boolean {
+  const hopeless = findHopeless(services);
+  return services.some(
+    ({ name, state }) => MOVING.has(state) || (state === "waiting" && !hopeless.has(name)),
+  );
+}
+
 function judge(view: ScopeView | undefined, until: FollowOptions["until"]): Settlement | undefined {
   if (view === undefined || (until === "removed" && view.mode === "observe"))
     return { kind: "removed" };
   if (until === "removed") return undefined;
   if (view.settled) return { kind: "settled", view };
-  const moving = view.services.some((s) =>
-    ["starting", "updating", "healing", "removing"].includes(s.state),
-  );
   const failed = view.services.filter((service) => FINAL.has(service.state));
-  return failed.length > 0 && !moving ? { kind: "failed", view, services: failed } : undefined;
+  if (failed.length === 0 || isMoving(view)) return undefined;
+  return { kind: "failed", view, services: failed };
 }
 
 /** The next event if it comes in time. */

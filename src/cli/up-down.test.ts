@@ -117,6 +117,34 @@ describe("a project", () => {
     assert.match(stderr, /more: fairlead why service\/web --scope shop/);
   });
 
+  test("up waits for who waits while another has failed for good, unless it waits for that one", async () => {
+    makeAll("ok");
+    const set = (
+      at: number,
+      state: "degraded" | "waiting" | "ok",
+      dependsOn: string[] = [],
+    ): void => {
+      const [service] = api.fake.services.slice(at, at + 1);
+      assert.ok(service);
+      api.fake.services[at] = { ...service, state, dependsOn, reason: `is ${state}` };
+    };
+    set(0, "degraded");
+    set(1, "waiting");
+    let ended = false;
+    const pending = run("up --no-build").finally(() => (ended = true));
+    const looks = () => called().filter((name) => name === "scope").length;
+    while (looks() < 2 && !ended) await new Promise((resolve) => setTimeout(resolve, 20));
+    set(1, "ok");
+    const { code, stderr } = await pending;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /! db .*waiting[^]*✓ db .*ok[^]*web is degraded: is degraded/);
+    // In vain, also through another.
+    set(1, "waiting", ["web"]);
+    set(2, "waiting", ["db"]);
+    const inVain = await run("up --no-build --timeout 20s");
+    assert.equal(inVain.code, 1, inVain.stderr);
+  });
+
   test("up exits 5 when the time runs out, and says who is waited for", async () => {
     makeAll("ok");
     const [web] = api.fake.services;
