@@ -32,6 +32,7 @@ export function checkProject(tree: MapNode, inactive: Inactive, findings: Findin
     checkImage(check, name, service);
     checkReferences(check, name, service);
     checkContradictions(check, name, service);
+    checkFilesOfReadOnly(check, name, service);
     checkFixedName(check, name, service, names);
   }
   warnAboutSamePorts(check);
@@ -202,6 +203,27 @@ function checkSharedNetwork(check: Check, name: string, service: Tree): void {
       `${key} of ${name} cannot be set with network_mode ${mode}; set it there`,
       node.at,
     );
+  }
+}
+
+/** The engine copies contents into the container, and takes no copy into a root file system that is read-only. */
+function checkFilesOfReadOnly(check: Check, name: string, service: Tree): void {
+  if (textOf(child(service, "read_only")) !== "true") return;
+  for (const [section, what] of [
+    ["configs", "config"],
+    ["secrets", "secret"],
+  ] as const) {
+    for (const use of itemsOf(child(service, section))) {
+      const key = textOf(child(use, "source")) ?? "";
+      const found = child(child(check.tree, section), key);
+      if ((child(found, "content") ?? child(found, "environment")) === undefined) continue;
+      check.findings.error(
+        composeErrors.contradiction,
+        `the service ${name} is read_only, so the engine cannot put the ${what} ${key} into it`,
+        use.at,
+        `give the ${what} by file, which is mounted; Docker Compose takes no other here either`,
+      );
+    }
   }
 }
 

@@ -192,7 +192,10 @@ const limitKeys = {
   cap_add: key(words, "Capabilities added."),
   cap_drop: key(words, "Capabilities taken away."),
   privileged: key(flag(), "With all rights on the host."),
-  read_only: key(flag(), "The root file system cannot be written."),
+  read_only: key(
+    flag(),
+    "The root file system cannot be written; configs and secrets have to come from files then.",
+  ),
   security_opt: key(words, "Security options."),
   sysctls: key(settings, "Kernel parameters of its namespaces."),
   ulimits: key(ulimits, "Limits of its processes."),
