@@ -142,10 +142,12 @@ export const TopologyView = z.strictObject({
     linkCount: z.number(),
     /** Largest first; more than one: some members cannot talk with others. */
     components: z.array(z.array(z.string()).readonly()).readonly(),
-    /** Links of the longest of the shortest ways; absent without members. */
+    /** False: there are too many ways to measure them all, and what is absent of the next three is not known. */
+    waysMeasured: z.boolean(),
+    /** Links of the longest of the shortest ways; absent without members too. */
     diameter: z.number().optional(),
-    unreachablePairs: z.number(),
-    pairsBeyondHops: z.number(),
+    unreachablePairs: z.number().optional(),
+    pairsBeyondHops: z.number().optional(),
     /** Members whose loss would separate others. */
     articulationPoints: z.array(z.string()).readonly(),
     /** Links whose loss would separate members. */

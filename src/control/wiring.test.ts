@@ -95,6 +95,16 @@ describe("createWiring()", () => {
     assert.equal(node.told.at(-1)?.outcome, "failed");
   });
 
+  test("a graph is measured when it has changed, not whenever somebody looks", async () => {
+    await using store = await openMemory();
+    await using node = await startWiring(store);
+    for (const name of ["a", "b", "c", "d"]) node.registry.put(recordOf(name));
+    const { metrics } = await node.wiring.declare(SCOPE, ring, "uid 0");
+    assert.equal(node.wiring.view(SCOPE).metrics, metrics);
+    await node.see(() => node.registry.put(recordOf("e")));
+    assert.equal(node.wiring.view(SCOPE).metrics.memberCount, 5);
+  });
+
   test("a member that joins is held until it is wired, others and commands are not", async () => {
     await using store = await openMemory();
     await using node = await startWiring(store);

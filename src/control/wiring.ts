@@ -15,7 +15,11 @@ import { isSelected, selectMembers, type Member } from "#topology/member.ts";
 import { rewire, type Rewiring } from "#topology/rewire.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { FACE_TAG } from "@fairlead/protocol/names.ts";
-import type { TopologyDeclaration, TopologyView } from "@fairlead/protocol/topology.ts";
+import type {
+  TopologyDeclaration,
+  TopologyGraph,
+  TopologyView,
+} from "@fairlead/protocol/topology.ts";
 import { computeRoutes } from "./compute-routes.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { describeRemoval, describeRewiring } from "./describe-rewiring.ts";
@@ -53,10 +57,21 @@ function isMember({ declaration }: Wired, agent: AgentRecord): boolean {
   return agent.tags[FACE_TAG] === undefined && isSelected(declaration.members, agent);
 }
 
+/** Measures each graph once: who looks often costs the node no more than who looks after a change. */
+function createMeasure(): (graph: TopologyGraph) => TopologyView["metrics"] {
+  const known = new WeakMap<TopologyGraph, TopologyView["metrics"]>();
+  return (graph) => {
+    const metrics = known.get(graph) ?? measureTopology(graph);
+    known.set(graph, metrics);
+    return metrics;
+  };
+}
+
 /** Makes the loop. Members that join are wired from now on, also before `run`, which ends it all. */
 export function createWiring(options: WiringOptions): Wiring {
   const { fabric, store, decisions, observed, clock, logger, rejoinMs = REJOIN_MS } = options;
   const scopes = new Map(options.kept);
+  const measure = createMeasure();
   /** When each scope was wired last, by this node. */
   const wiredAtMs = new Map<string, number>();
   /** By scope, members from before the start that have not joined again; forgotten when their time is over. */
@@ -150,7 +165,6 @@ export function createWiring(options: WiringOptions): Wiring {
 
   function view(scope: string): TopologyView {
     const { declaration, graph } = need(scope);
-    const { diameter, ...metrics } = measureTopology(graph);
     const seen = observed.view(scope);
     const declaredAtMs = (wiredAtMs.get(scope) ?? 0) + REPORT_MS;
     return {
@@ -160,7 +174,7 @@ export function createWiring(options: WiringOptions): Wiring {
       awaited: [...(awaited.get(scope)?.keys() ?? [])].sort(),
       observed: seen,
       drift: compareDrift(graph, seen.links, { silent: seen.silent, declaredAtMs }),
-      metrics: { ...metrics, ...(diameter === undefined ? {} : { diameter }) },
+      metrics: measure(graph),
     };
   }
 

@@ -6,9 +6,14 @@ import { indexLinks } from "./links.ts";
 
 type Links = Pick<TopologyGraph, "directed" | "members" | "links">;
 
+/** For each member the places of its neighbours, in whatever direction: `indexLinks(graph, false)`. */
+type Near = readonly (readonly number[])[];
+
 /** Members that can reach each other, largest part first, names sorted. */
-export function groupMembers(graph: Links): readonly (readonly string[])[] {
-  const out = indexLinks(graph, false);
+export function groupMembers(
+  graph: Links,
+  out: Near = indexLinks(graph, false),
+): readonly (readonly string[])[] {
   const seen = new Set<number>();
   const parts: string[][] = [];
   for (let start = 0; start < out.length; start++) {
@@ -33,34 +38,36 @@ interface Step {
   next: number;
 }
 
-interface Cuts {
+interface Places {
   readonly points: ReadonlySet<number>;
   readonly bridges: readonly (readonly [number, number])[];
 }
 
 /** One walk in depth: `low` is the earliest member that can be reached without the link one came by. */
-function findCuts(out: readonly (readonly number[])[]): Cuts {
-  const entered = new Map<number, number>();
-  const low = new Map<number, number>();
+function findPlaces(out: Near): Places {
+  /** When each was entered, -1 before. */
+  const entered = new Int32Array(out.length).fill(-1);
+  const low = new Int32Array(out.length);
+  let count = 0;
   const points = new Set<number>();
   const bridges: [number, number][] = [];
   const lower = (at: number, to: number): void => {
-    low.set(at, Math.min(low.get(at) ?? 0, to));
+    low[at] = Math.min(low[at] ?? 0, to);
   };
   const enter = (at: number, parent: number): Step => {
-    entered.set(at, entered.size);
-    low.set(at, entered.size - 1);
+    entered[at] = count;
+    low[at] = count++;
     return { at, parent, next: 0 };
   };
   const leave = (step: Step, above: Step, branches: number): void => {
-    const reach = low.get(step.at) ?? 0;
+    const reach = low[step.at] ?? 0;
     lower(above.at, reach);
-    const since = entered.get(above.at) ?? 0;
+    const since = entered[above.at] ?? 0;
     if (reach > since) bridges.push([above.at, step.at]);
     if (above.parent < 0 ? branches > 1 : reach >= since) points.add(above.at);
   };
   for (let root = 0; root < out.length; root++) {
-    if (entered.has(root)) continue;
+    if (entered[root] !== -1) continue;
     const path = [enter(root, -1)];
     let branches = 0;
     for (let step = path.at(-1); step !== undefined; step = path.at(-1)) {
@@ -71,23 +78,30 @@ function findCuts(out: readonly (readonly number[])[]): Cuts {
         if (above === undefined) continue;
         if (above.parent < 0) branches++;
         leave(step, above, branches);
-      } else if (!entered.has(target)) path.push(enter(target, step.at));
-      else if (target !== step.parent) lower(step.at, entered.get(target) ?? 0);
+      } else if (entered[target] === -1) path.push(enter(target, step.at));
+      else if (target !== step.parent) lower(step.at, entered[target] ?? 0);
     }
   }
   return { points, bridges };
 }
 
-/** Links whose loss would separate members, as they are in the graph. */
-export function findBridges(graph: Links): readonly TopologyLink[] {
-  const { bridges } = findCuts(indexLinks(graph, false));
-  const keys = new Set(bridges.flatMap(([a, b]) => [`${a} ${b}`, `${b} ${a}`]));
-  const places = new Map(graph.members.map((name, i) => [name, i]));
-  return graph.links.filter(({ from, to }) => keys.has(`${places.get(from)} ${places.get(to)}`));
+/** Where a graph would fall apart. */
+interface Cuts {
+  /** Members whose loss would separate others, sorted by name. */
+  readonly articulationPoints: readonly string[];
+  /** Links whose loss would separate members, as they are in the graph. */
+  readonly bridges: readonly TopologyLink[];
 }
 
-/** Members whose loss would separate others, sorted by name. */
-export function findArticulationPoints(graph: Links): readonly string[] {
-  const { points } = findCuts(indexLinks(graph, false));
-  return graph.members.filter((_, place) => points.has(place));
+/** Finds both in one walk. */
+export function findCuts(graph: Links, out: Near = indexLinks(graph, false)): Cuts {
+  const { points, bridges } = findPlaces(out);
+  const name = (place: number): string => graph.members[place] ?? "";
+  const keys = new Set(
+    bridges.flatMap(([a, b]) => [`${name(a)} ${name(b)}`, `${name(b)} ${name(a)}`]),
+  );
+  return {
+    articulationPoints: graph.members.filter((_, place) => points.has(place)),
+    bridges: keys.size === 0 ? [] : graph.links.filter(({ from, to }) => keys.has(`${from} ${to}`)),
+  };
 }

@@ -9,7 +9,7 @@
 // of x and y stay. Such a link exists whenever n ≥ k + 2 and the others have k links: a lacks one, so it has n − k or
 // more strangers, b likewise, and each x has at most n − 2 − k strangers besides a. So only n·k odd leaves one short.
 import { LinkSet } from "./links.ts";
-import { findBridges, groupMembers } from "./cuts.ts";
+import { findCuts, groupMembers } from "./cuts.ts";
 import { compareNames } from "./member.ts";
 import { mixText } from "./mix.ts";
 
@@ -70,7 +70,7 @@ function joinParts(links: LinkSet, names: readonly string[]): void {
     const parts = groupMembers(graph).map((part) => new Set(part));
     const [first, second] = parts;
     if (first === undefined || second === undefined) return;
-    const bridges = new LinkSet(false, findBridges(graph));
+    const bridges = new LinkSet(false, findCuts(graph).bridges);
     const [one, other] = [first, second].map((part) =>
       graph.links.find(({ from, to }) => part.has(from) && !bridges.has(from, to)),
     );

@@ -86,6 +86,58 @@ describe("measureTopology()", () => {
     assert.equal(measureTopology(line).pairsBeyondHops, 2);
   });
 
+  test("ways that are too many are said to be not measured; parts and cut points are known", () => {
+    const text = "ab bc ca cd de ec";
+    const { waysMeasured, diameter, pairsBeyondHops, ...rest } = measureTopology(
+      custom(text, "abcdef"),
+    );
+    const bounded = measureTopology(custom(text, "abcdef"), 20);
+    assert.deepEqual([waysMeasured, diameter, pairsBeyondHops], [true, 2, 0]);
+    assert.deepEqual(bounded, {
+      ...rest,
+      waysMeasured: false,
+      diameter: undefined,
+      pairsBeyondHops: undefined,
+    });
+    const oneWay = measureTopology(custom("ab bc", "abc", { directed: true }), 5);
+    assert.equal(oneWay.unreachablePairs, undefined);
+    assert.deepEqual(oneWay.articulationPoints, ["b"]);
+  });
+
+  test("a ring of 20,000 is not walked from each of its members", () => {
+    const names = Array.from({ length: 20_000 }, (_, i) => `m${i}`);
+    const links = names.map((from, i) => ({ from, to: names[(i + 1) % names.length] ?? "" }));
+    const ring: TopologyGraph = { ...custom("", ""), members: names, links };
+    assert.equal(measureTopology(ring).waysMeasured, false);
+    assert.deepEqual(measureTopology(ring).bridges, []);
+  });
+
+  test("lengths of ways are those that counting link by link gives", () => {
+    fc.assert(
+      fc.property(arbitraryGraph, fc.boolean(), (graph, directed) => {
+        const some = { ...graph, directed, hopsMax: 2 };
+        const { members, links } = some;
+        const far = new Map(
+          members.flatMap((a) => members.map((b) => [`${a} ${b}`, a === b ? 0 : Infinity])),
+        );
+        for (const { from, to } of links) {
+          far.set(`${from} ${to}`, 1);
+          if (!directed) far.set(`${to} ${from}`, 1);
+        }
+        const of = (a: string, b: string): number => far.get(`${a} ${b}`) ?? Infinity;
+        for (const via of members)
+          for (const a of members)
+            for (const b of members)
+              far.set(`${a} ${b}`, Math.min(of(a, b), of(a, via) + of(via, b)));
+        const found = [...far.values()].filter(Number.isFinite);
+        const metrics = measureTopology(some);
+        assert.equal(metrics.diameter, members.length === 0 ? undefined : Math.max(...found));
+        assert.equal(metrics.unreachablePairs, far.size - found.length);
+        assert.equal(metrics.pairsBeyondHops, found.filter((length) => length > 2).length);
+      }),
+    );
+  });
+
   test("nobody is measured too", () => {
     const metrics = measureTopology(custom("", ""));
     assert.equal(metrics.diameter, undefined);

@@ -7,7 +7,13 @@ import { buildTopology } from "./build.ts";
 import { compareDrift } from "./drift.ts";
 import { parseDot, renderDot } from "./dot.ts";
 import { graphObserved, renderMap, renderObserved } from "./render-map.ts";
-import { arbitraryMembers, arbitraryShape, declare, membersOf } from "./testing/arbitraries.ts";
+import {
+  arbitraryMembers,
+  arbitraryShape,
+  declare,
+  memberNamed,
+  membersOf,
+} from "./testing/arbitraries.ts";
 
 const draw = (value: unknown, names: string, options = {}): string =>
   renderMap(buildTopology(declare(value), membersOf(names)), options);
@@ -38,6 +44,15 @@ links without another way round: a ─ b, a ─ c, b ─ d, b ─ e, c ─ f
     );
     assert.match(draw({ kind: "star", hub: "b" }, "abc"), /hub b.*\n\nb\n├─ a\n└─ c\n/);
     assert.match(draw({ kind: "ring" }, "a"), /\n\na\n$/);
+  });
+
+  test("says of a graph with too many ways that their lengths are not measured", () => {
+    const many = Array.from({ length: 3_000 }, (_, i) => memberNamed(`m${i}`, i));
+    const [head, , note] = renderMap(
+      buildTopology(declare({ kind: "ring", relay: true }), many),
+    ).split("\n\n");
+    assert.match(head ?? "", /^ring of 3000 members, 3000 links, longest way not measured, relays/);
+    assert.equal(note, "how many pairs are farther apart than 10 hops is not measured\n");
   });
 
   test("lists the links of a mesh, and says which parts cannot reach each other", () => {

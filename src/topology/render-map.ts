@@ -108,7 +108,7 @@ function describeLinks(links: readonly TopologyLink[], directed: boolean): strin
 
 /** What there is to worry about, a paragraph each. */
 function describeWeakness(graph: TopologyGraph, metrics: TopologyMetrics): string[][] {
-  const { components, articulationPoints, bridges, pairsBeyondHops } = metrics;
+  const { components, articulationPoints, bridges, pairsBeyondHops = 0, waysMeasured } = metrics;
   const commas = (names: readonly string[]): string[] =>
     names.map((name, i) => (i < names.length - 1 ? `${name},` : name));
   return [
@@ -132,6 +132,9 @@ function describeWeakness(graph: TopologyGraph, metrics: TopologyMetrics): strin
       : [["links without another way round:", ...describeLinks(bridges, graph.directed)]]),
     ...(graph.relay && pairsBeyondHops > 0
       ? [[`${count(pairsBeyondHops, "pair")} farther apart than ${count(graph.hopsMax, "hop")}`]]
+      : []),
+    ...(graph.relay && !waysMeasured
+      ? [[`how many pairs are farther apart than ${count(graph.hopsMax, "hop")} is not measured`]]
       : []),
   ];
 }
@@ -176,12 +179,14 @@ function describeDrift(drift: TopologyDrift, directed: boolean): string[][] {
   ];
 }
 
-function describeHead(graph: TopologyGraph, { diameter, linkCount }: TopologyMetrics): string {
+function describeHead(graph: TopologyGraph, metrics: TopologyMetrics): string {
+  const { diameter, linkCount, waysMeasured } = metrics;
   const middle = graph.kind === "tree" ? "root" : "hub";
   return [
     `${graph.kind} of ${count(graph.members.length, "member")}`,
     count(linkCount, "link"),
     ...(graph.hub === undefined ? [] : [`${middle} ${graph.hub}`]),
+    ...(waysMeasured ? [] : ["longest way not measured"]),
     ...(diameter === undefined ? [] : [`longest way ${count(diameter, "hop")}`]),
     graph.relay ? `relays up to ${count(graph.hopsMax, "hop")}` : "does not relay",
   ].join(", ");
