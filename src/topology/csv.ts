@@ -10,6 +10,11 @@ export interface Cell {
   readonly column: number;
 }
 
+/** A cell as it is written: in quotation marks where it could be read as something else. */
+export function writeCell(text: string): string {
+  return /^$|[",;\s\uFEFF]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
 /** The first separator of the first line; a comma when there is none. */
 function findSeparator(text: string): string {
   return /^[^\n]*?([,;\t])/.exec(text)?.[1] ?? ",";

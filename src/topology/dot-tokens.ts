@@ -62,6 +62,16 @@ function findStringEnd(text: string, at: number): number | undefined {
   return undefined;
 }
 
+/** A string as it is written. */
+export function writeString(text: string): string {
+  return `"${text.replaceAll(/[\\"]/g, "\\$&")}"`;
+}
+
+/** What stands between the marks of a string: a line may be broken behind a backslash. */
+function readString(written: string): string {
+  return written.replaceAll(/\\(["\\\n])/g, (_, mark: string) => (mark === "\n" ? "" : mark));
+}
+
 /** The tokens of a DOT text. Throws `bad-dot` for what is none, `dot-unsupported` for HTML, each with its place. */
 export function* readDotTokens(text: string, file: string): Generator<DotToken> {
   const placeOf = createLineCounter(text);
@@ -76,11 +86,7 @@ export function* readDotTokens(text: string, file: string): Generator<DotToken> 
     const sign = match(SIGN, text, at)?.[0];
     const name = sign === undefined ? readName(text, at) : undefined;
     if (stringEnd !== undefined) {
-      const value = text
-        .slice(at + 1, stringEnd - 1)
-        .replaceAll("\\\n", "")
-        .replaceAll('\\"', '"');
-      yield { kind: "string", text: value, ...place };
+      yield { kind: "string", text: readString(text.slice(at + 1, stringEnd - 1)), ...place };
       at = stringEnd;
     } else if (sign !== undefined) {
       yield { kind: "sign", text: sign, ...place };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graphviz in and out. Read are graphs of nodes and links; attributes are passed over; subgraphs and ports are refused.
 import type { ObservedLink, TopologyGraph, TopologyLink } from "@fairlead/protocol/topology.ts";
-import { readDotTokens } from "./dot-tokens.ts";
+import { readDotTokens, writeString } from "./dot-tokens.ts";
 import type { DotToken } from "./dot-tokens.ts";
 import { topologyErrors } from "./errors.ts";
 import { checkLength, checkName, finishLayout, refuseText } from "./layout.ts";
@@ -17,9 +17,11 @@ export function renderDot(graph: TopologyGraph, observed: readonly ObservedLink[
   };
   const arrow = graph.directed ? "->" : "--";
   const nodes = graph.members.map((name) =>
-    name === graph.hub ? `  "${name}" [shape=doublecircle];` : `  "${name}";`,
+    name === graph.hub ? `  ${writeString(name)} [shape=doublecircle];` : `  ${writeString(name)};`,
   );
-  const links = graph.links.map((link) => `  "${link.from}" ${arrow} "${link.to}"${label(link)};`);
+  const links = graph.links.map(
+    (link) => `  ${writeString(link.from)} ${arrow} ${writeString(link.to)}${label(link)};`,
+  );
   const lines = [`${graph.directed ? "digraph" : "graph"} ${graph.kind} {`, ...nodes, ...links];
   return `${lines.join("\n")}\n}\n`;
 }

@@ -5,12 +5,15 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { FairleadError } from "#base/errors.ts";
 import type { TopologyGraph } from "@fairlead/protocol/topology.ts";
+import { AgentName } from "@fairlead/protocol/agent.ts";
 import { TopologyDeclaration } from "@fairlead/protocol/topology.ts";
 import { buildTopology } from "./build.ts";
 import { parseDot, renderDot } from "./dot.ts";
 import { declareLayout } from "./layout.ts";
 import type { Layout } from "./layout.ts";
+import { LinkSet } from "./links.ts";
 import { parseMatrixCsv, parseMatrixJson, renderMatrixCsv, renderMatrixJson } from "./matrix.ts";
+import { compareNames } from "./member.ts";
 import { arbitraryMembers, arbitraryShape, declare, membersOf } from "./testing/arbitraries.ts";
 
 type Parse = (text: string, file: string) => Layout;
@@ -37,6 +40,38 @@ const ROUND_TRIPS: Readonly<Record<string, readonly [(graph: TopologyGraph) => s
   Graphviz: [renderDot, parseDot],
 };
 
+/** Names that a format could take for something else, with some that agents may have. */
+const arbitraryNames = fc.uniqueArray(
+  fc.oneof(
+    fc.constantFrom("a", "b-2", "007", "node", "graph", "strict", "subgraph", "edge", "digraph"),
+    fc.string({
+      minLength: 1,
+      maxLength: 6,
+      unit: fc.constantFrom(...'ab",;\t\n\r\\=+ -{}[]<>#/*:é\u{1F600}\uFEFF\u2028'),
+    }),
+    fc.constantFrom(
+      'a"; b -- c; "d',
+      'a\\"; b; "',
+      "=1+1",
+      "a,b",
+      "a\nb,0,1",
+      "'",
+      "a//b",
+      "__proto__",
+    ),
+    fc.string({ minLength: 1, maxLength: 8, unit: "binary" }),
+  ),
+  { minLength: 1, maxLength: 5 },
+);
+
+/** Each linked to the next, as a file has them: sorted. */
+function linkInTurn(names: readonly string[], directed: boolean): TopologyGraph {
+  const members = [...names].sort(compareNames);
+  const turn = members.map((from, i) => ({ from, to: members[(i + 1) % members.length] ?? "" }));
+  const links = new LinkSet(directed, turn).list();
+  return { kind: "custom", directed, members, links, relay: false, hopsMax: 10 };
+}
+
 for (const [name, [render, parse]] of Object.entries(ROUND_TRIPS)) {
   test(`${name} that is written gives the same graph when read`, () => {
     fc.assert(
@@ -52,6 +87,31 @@ for (const [name, [render, parse]] of Object.entries(ROUND_TRIPS)) {
         const declaration = TopologyDeclaration.parse(declareLayout(layout));
         assert.deepEqual(buildTopology(declaration, members).links, layout.links);
       }),
+    );
+  });
+
+  test(`${name} with names of any letters gives the same names, or refuses one of them by its name`, () => {
+    fc.assert(
+      fc.property(arbitraryNames, fc.boolean(), (names, oneWay) => {
+        // A matrix does not tell two links of two members from one without direction.
+        const directed = oneWay && names.length > 2;
+        const graph = linkInTurn(names, directed);
+        const bad = names.filter((each) => !AgentName.safeParse(each).success);
+        const said = fail((text, file) => {
+          const layout = parse(text, file);
+          assert.deepEqual(layout.members, graph.members);
+          assert.deepEqual(layout.links, graph.links);
+          return layout;
+        }, render(graph));
+        const wanted = bad.map((each) => JSON.stringify(each));
+        if (bad.length === 0) assert.equal(said, "no error");
+        else
+          assert.ok(
+            wanted.some((each) => said.endsWith(` ${each} is no name of a member`)),
+            `${said} is not of ${wanted.join()}`,
+          );
+      }),
+      { numRuns: 2_000 },
     );
   });
 

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { FairleadError } from "#base/errors.ts";
 import type { TopologyGraph, TopologyLink } from "@fairlead/protocol/topology.ts";
-import { parseCsv } from "./csv.ts";
+import { parseCsv, writeCell } from "./csv.ts";
 import type { Cell } from "./csv.ts";
 import { topologyErrors } from "./errors.ts";
 import {
@@ -49,8 +49,9 @@ export function renderMatrixJson(graph: Links): string {
 /** Names as the first row and column, 0 and 1 between them. */
 export function renderMatrixCsv(graph: Links): string {
   const { members, matrix } = toMatrix(graph);
-  const lines = matrix.map((row, i) => [members[i], ...row].join(","));
-  return `${["", ...members].join(",")}\n${lines.map((line) => `${line}\n`).join("")}`;
+  const names = members.map(writeCell);
+  const lines = matrix.map((row, i) => [names[i], ...row].join(","));
+  return `${["", ...names].join(",")}\n${lines.map((line) => `${line}\n`).join("")}`;
 }
 
 /** The links with their direction, or without where each has its counterpart. */
