@@ -10,6 +10,9 @@ import { checkFlagValue } from "./flag-values.ts";
 import { COMMON_FLAGS, type Flag } from "./flags.ts";
 import { createParsed, type Parsed } from "./parsed.ts";
 
+/** Wider than any line of help. */
+const HELP_WIDTH = 10_000;
+
 export type Request =
   | { readonly kind: "run"; readonly command: Command; readonly parsed: Parsed }
   | { readonly kind: "help"; readonly text: string };
@@ -101,7 +104,12 @@ function parseWords(command: Command, words: readonly string[]): Request {
     .description(command.summary)
     .helpOption("-h, --help", "this text")
     .exitOverride()
-    .configureOutput({ writeOut: (text) => (help += text), writeErr: () => undefined });
+    // A line for each flag; who shows the page knows how wide it may be.
+    .configureOutput({
+      getOutHelpWidth: () => HELP_WIDTH,
+      writeOut: (text) => (help += text),
+      writeErr: () => undefined,
+    });
   for (const argument of command.arguments) program.argument(writeArgument(argument));
   if (command.arguments.length === 0) program.allowExcessArguments(false);
   const flags = listFlags(command);

@@ -11,7 +11,8 @@ import type { Parsed } from "./parsed.ts";
 import { describeError, renderError } from "./print-error.ts";
 import { renderHelp } from "./render-help.ts";
 import { createStyle } from "./style.ts";
-import { detectTerminal, type Terminal } from "./terminal.ts";
+import { detectTerminal, findColumns, type Terminal } from "./terminal.ts";
+import { wrapHelp } from "./wrap-help.ts";
 
 function oneOf<T extends string>(value: string | undefined, words: readonly T[], otherwise: T): T {
   return words.find((word) => word === value) ?? otherwise;
@@ -45,7 +46,8 @@ function findSocket(parsed: Parsed, world: World): string {
 async function runWords(words: readonly string[], world: World): Promise<number> {
   const request = parseCommandLine(words, renderHelp);
   if (request.kind === "help") {
-    world.stdout.write(request.text);
+    const columns = findColumns(world);
+    world.stdout.write(columns === undefined ? request.text : wrapHelp(request.text, columns));
     return EXIT.ok;
   }
   const { command, parsed } = request;

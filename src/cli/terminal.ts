@@ -31,6 +31,13 @@ function speaksUtf8(env: Surroundings["env"]): boolean {
   return /utf-?8/i.test(locale);
 }
 
+/** How wide the terminal on stdout is, COLUMNS before what it says; undefined where stdout is none. */
+export function findColumns({ env, stdout }: Omit<Surroundings, "stderr">): number | undefined {
+  if (stdout.isTTY !== true) return undefined;
+  const asked = env["COLUMNS"] ?? "";
+  return /^[1-9]\d{0,4}$/.test(asked) ? Number(asked) : stdout.columns;
+}
+
 /** Decides once, from flags, environment and streams. NO_COLOR removes colour and nothing else. */
 export function detectTerminal(around: Surroundings, choice: TerminalChoice): Terminal {
   const { env, stdout, stderr } = around;
