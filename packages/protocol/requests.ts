@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { Plan } from "./decision.ts";
 import { Intent } from "./intent.ts";
+import { TopologyDeclaration } from "./topology.ts";
 
 /** Why somebody asks, in their words; kept in the decisions that follow from it. */
 export const Reason = z.string().min(1).max(500);
@@ -55,3 +56,10 @@ export const ActionRequest = z.discriminatedUnion("action", [
   }),
 ]);
 export type ActionRequest = z.infer<typeof ActionRequest>;
+
+/** `POST /v1/scopes/{scope}/topology/plan` */
+export const TopologyPlanRequest = z.strictObject({
+  /** Absent: what removing the topology would do. */
+  declaration: TopologyDeclaration.optional(),
+});
+export type TopologyPlanRequest = z.infer<typeof TopologyPlanRequest>;

@@ -18,6 +18,7 @@ const ROUTES: Readonly<Record<string, readonly string[]>> = {
     JSON.stringify({ action: "restart", services: ["web"], reason: "why not" }),
     JSON.stringify({ action: "pause", services: [], forMs: 60_000 }),
   ],
+  "POST /v1/scopes/shop/topology/plan": [JSON.stringify({ declaration: { kind: "ring" } }), "{}"],
 };
 const PIECES = [
   "{",

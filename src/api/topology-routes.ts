@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the agents of a scope may talk: what is declared, and what has become of it.
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { Plan } from "@fairlead/protocol/decision.ts";
+import { Reason, TopologyPlanRequest } from "@fairlead/protocol/requests.ts";
 import { ObservedLinks, TopologyDeclaration, TopologyView } from "@fairlead/protocol/topology.ts";
 import { z } from "zod";
 import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
-import { acceptJson, describeJson, PROBLEM, scopeParams } from "./route-parts.ts";
+import { acceptJson, describeJson, given, PROBLEM, scopeParams } from "./route-parts.ts";
 
 const path = "/v1/scopes/{scope}/topology";
+/** Why, in the words of who asks. */
+const query = z.strictObject({ reason: Reason.optional() });
 const removed = z.strictObject({ scope: z.string(), removed: z.literal(true) });
 
 /** Adds the routes about topologies. */
@@ -30,15 +34,23 @@ export function addTopologyRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): vo
     path,
     summary: "Declare how the agents of a scope may talk",
     middleware: readJsonBody(parts),
-    request: { params: scopeParams, body: acceptJson(TopologyDeclaration) },
+    request: { params: scopeParams, query, body: acceptJson(TopologyDeclaration) },
     responses,
   });
   const removeRoute = createRoute({
     method: "delete",
     path,
     summary: "Let everybody in the scope talk to everybody again",
-    request: { params: scopeParams },
+    request: { params: scopeParams, query },
     responses: { 200: describeJson("It is gone", removed), default: PROBLEM },
+  });
+  const planRoute = createRoute({
+    method: "post",
+    path: `${path}/plan`,
+    summary: "What declaring a topology would change, or removing it; writes nothing",
+    middleware: readJsonBody(parts),
+    request: { params: scopeParams, body: acceptJson(TopologyPlanRequest) },
+    responses: { 200: describeJson("The plan", Plan), default: PROBLEM },
   });
   const linksRoute = createRoute({
     method: "get",
@@ -50,14 +62,20 @@ export function addTopologyRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): vo
   });
   app.openapi(linksRoute, (c) => c.json(topologies.observe(c.req.valid("param").scope), 200));
   app.openapi(showRoute, (c) => c.json(topologies.view(c.req.valid("param").scope), 200));
+  app.openapi(planRoute, (c) => {
+    const { scope } = c.req.valid("param");
+    return c.json(topologies.plan(scope, c.req.valid("json").declaration), 200);
+  });
   app.openapi(declareRoute, async (c) => {
     const { scope } = c.req.valid("param");
     const { actor } = createCaller(c, parts);
-    return c.json(await topologies.declare(scope, c.req.valid("json"), actor), 200);
+    const by = { actor, ...given(c.req.valid("query")) };
+    return c.json(await topologies.declare(scope, c.req.valid("json"), by), 200);
   });
   app.openapi(removeRoute, async (c) => {
     const { scope } = c.req.valid("param");
-    await topologies.remove(scope, createCaller(c, parts).actor);
+    const { actor } = createCaller(c, parts);
+    await topologies.remove(scope, { actor, ...given(c.req.valid("query")) });
     return c.json({ scope, removed: true as const }, 200);
   });
 }

@@ -56,6 +56,7 @@ export const CHANGE_COMMANDS: readonly Command[] = [
     flags: [
       { name: "relay", text: "pass messages on along the links (for .csv and .dot files)" },
       ...SCOPE_FLAGS.slice(0, 1),
+      ...WRITE_FLAGS,
     ],
     writes: true,
     load: () => import("./commands/topology.ts"),

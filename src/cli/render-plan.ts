@@ -37,6 +37,7 @@ const PRESENT: Readonly<Record<string, string>> = {
   resumed: "resume",
   started: "start",
   stopped: "stop",
+  wired: "wire",
 };
 
 function sayFuture(title: string): string {

@@ -264,6 +264,23 @@ describe("a project", () => {
     assert.match(stderr, /^error FL0605 [^]*--reason/);
   });
 
+  test("topology set and rm say what they would do, and why", async () => {
+    await writeFile(join(directory, "ring.yaml"), "kind: ring\n");
+    const asked = () => JSON.stringify([api.fake.calls.at(-1)?.name, api.fake.calls.at(-1)?.args]);
+    for (const line of ["topology set ring.yaml --dry-run", "topology rm --dry-run"]) {
+      const { code, stderr, stdout } = await run(`${line} --scope shop --reason x`);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^plan pl_\S+ for shop: /);
+    }
+    assert.deepEqual(called(), ["planTopology", "planTopology"]);
+    assert.match(JSON.stringify(api.fake.calls[0]?.args), /"kind":"ring"/);
+    assert.equal(api.fake.calls[1]?.args[1], undefined);
+    await run("topology set ring.yaml --scope shop --reason disk-swap");
+    assert.match(asked(), /^\["declare",.*"kind":"ring".*"reason":"disk-swap"/);
+    await run("topology rm --scope shop --reason disk-swap");
+    assert.match(asked(), /^\["remove",.*"reason":"disk-swap"/);
+  });
+
   test("config prints a file that means the same when it is read again", async () => {
     const first = await run("config");
     await writeFile(join(directory, "again.yaml"), first.stdout);

@@ -20,6 +20,7 @@ import { recordOf, SCOPE } from "./testing/record-of.ts";
 import { createWiring } from "./wiring.ts";
 
 const REJOIN_MS = 10_000;
+const BY = { actor: "uid 0", reason: "fewer hops" };
 const ring = TopologyDeclaration.parse({ kind: "ring" });
 
 /** A node's wiring over a store, as the composition root makes it; `said` is what happened, in order. */
@@ -73,9 +74,9 @@ describe("createWiring()", () => {
     await using store = await openMemory();
     await using node = await startWiring(store);
     for (const name of ["a", "b", "c"]) node.registry.put(recordOf(name));
-    await node.wiring.declare(SCOPE, ring, "uid 0");
+    await node.wiring.declare(SCOPE, ring, BY);
     await node.see(() => node.registry.put(recordOf("d")));
-    await node.wiring.remove(SCOPE, "uid 0");
+    await node.wiring.remove(SCOPE, BY);
     const rewired = ["topology.rewire pending", "told", "topology.rewire done"];
     const removed = ["topology.remove pending", "told", "topology.remove done"];
     assert.deepEqual(node.said, [...rewired, ...rewired, ...removed]);
@@ -86,20 +87,53 @@ describe("createWiring()", () => {
     const store = await openMemory();
     await using node = await startWiring(store);
     for (const name of ["a", "b", "c", "d"]) node.registry.put(recordOf(name));
-    await node.wiring.declare(SCOPE, ring, "uid 0");
+    await node.wiring.declare(SCOPE, ring, BY);
     const before = node.links();
     await store[Symbol.asyncDispose]();
-    await assert.rejects(node.wiring.remove(SCOPE, "uid 0"), FairleadError);
+    await assert.rejects(node.wiring.remove(SCOPE, BY), FairleadError);
     assert.deepEqual(node.links(), before);
     assert.deepEqual(node.routes.of(SCOPE, "a")?.to, ["b", "d"]);
     assert.equal(node.told.at(-1)?.outcome, "failed");
+  });
+
+  test("a plan says what would change and changes nothing; who asks says why", async () => {
+    await using store = await openMemory();
+    await using node = await startWiring(store);
+    for (const name of ["a", "b", "c", "d"]) node.registry.put(recordOf(name));
+    assert.throws(() => node.wiring.plan(SCOPE, undefined), /has no topology/);
+    const { steps } = node.wiring.plan(SCOPE, ring);
+    assert.deepEqual(steps, [
+      {
+        act: "topology.rewire",
+        object: `topology/${SCOPE}`,
+        title: "wired 4 agents as a ring",
+        because: "4 links added, 0 links removed",
+      },
+    ]);
+    assert.deepEqual([node.wiring.list(), node.said], [[], []]);
+    assert.equal(node.routes.of(SCOPE, "a"), undefined);
+    await node.wiring.declare(SCOPE, ring, BY);
+    assert.deepEqual(node.wiring.plan(SCOPE, ring).steps, []);
+    const relaying = node.wiring.plan(SCOPE, { ...ring, relay: true });
+    assert.equal(relaying.steps[0]?.because, "0 links added, 0 links removed");
+    assert.equal(relaying.unchanged, 4);
+    assert.equal(
+      node.wiring.plan(SCOPE, undefined).steps[0]?.because,
+      "4 links no longer bind anybody",
+    );
+    assert.equal(node.links().length, 4);
+    await node.wiring.remove(SCOPE, BY);
+    assert.deepEqual(
+      node.told.map(({ act, actor, reason }) => [act, actor, reason]),
+      ["topology.rewire", "topology.remove"].map((act) => [act, "uid 0", "fewer hops"]),
+    );
   });
 
   test("a graph is measured when it has changed, not whenever somebody looks", async () => {
     await using store = await openMemory();
     await using node = await startWiring(store);
     for (const name of ["a", "b", "c", "d"]) node.registry.put(recordOf(name));
-    const { metrics } = await node.wiring.declare(SCOPE, ring, "uid 0");
+    const { metrics } = await node.wiring.declare(SCOPE, ring, BY);
     assert.equal(node.wiring.view(SCOPE).metrics, metrics);
     await node.see(() => node.registry.put(recordOf("e")));
     assert.equal(node.wiring.view(SCOPE).metrics.memberCount, 5);
@@ -110,7 +144,7 @@ describe("createWiring()", () => {
     await using node = await startWiring(store);
     const workers = TopologyDeclaration.parse({ kind: "ring", members: { names: ["w*"] } });
     for (const name of ["w1", "w2", "w3"]) node.registry.put(recordOf(name));
-    await node.wiring.declare(SCOPE, workers, "uid 0");
+    await node.wiring.declare(SCOPE, workers, BY);
     await node.see(() => {
       node.registry.put(recordOf("w4"));
       node.registry.put(recordOf("boss"));
@@ -130,7 +164,7 @@ describe("createWiring()", () => {
     {
       await using node = await startWiring(store);
       node.registry.put(recordOf("d"));
-      await node.wiring.declare(SCOPE, ring, "uid 0");
+      await node.wiring.declare(SCOPE, ring, BY);
       for (const name of ["b", "e", "a", "c"])
         await node.see(() => node.registry.put(recordOf(name)));
       before = node.links();
@@ -155,7 +189,7 @@ describe("createWiring()", () => {
     {
       await using node = await startWiring(store);
       for (const name of ["a", "b", "c", "d"]) node.registry.put(recordOf(name));
-      await node.wiring.declare(SCOPE, ring, "uid 0");
+      await node.wiring.declare(SCOPE, ring, BY);
     }
     await using node = await startWiring(store);
     for (const name of ["a", "c"]) node.registry.put(recordOf(name));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the agents of a scope wired as its topology says: when one joins, leaves or dies, a decision says what changes and
 // why, then the links are made anew with as few changes as the shape allows and each member is told where it may send.
-import type { Clock } from "#base/clock.ts";
+import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
+import { createId } from "#base/ids.ts";
 import { createLimiter, type Limiter } from "#base/limiter.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Fabric } from "#fabric/fabric.ts";
@@ -26,7 +27,8 @@ import { describeRemoval, describeRewiring } from "./describe-rewiring.ts";
 import { controlErrors } from "./errors.ts";
 import { forgetTopology, keepTopology, keepWiring, type Wired } from "./kept-topologies.ts";
 import type { ObservedBoard } from "./observed-board.ts";
-import type { Topologies } from "./topologies.ts";
+import { planDeclaration, planRemoval } from "./plan-topology.ts";
+import type { AskedBy, Topologies } from "./topologies.ts";
 
 /**
  * How long after the node's start members that have not joined again keep their places: agents try again at the latest
@@ -44,6 +46,7 @@ export interface WiringOptions {
   readonly kept: ReadonlyMap<string, Wired>;
   readonly observed: Pick<ObservedBoard, "view">;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   /** How long members are waited for that have not joined again since the start. */
   readonly rejoinMs?: number;
@@ -69,7 +72,8 @@ function createMeasure(): (graph: TopologyGraph) => TopologyView["metrics"] {
 
 /** Makes the loop. Members that join are wired from now on, also before `run`, which ends it all. */
 export function createWiring(options: WiringOptions): Wiring {
-  const { fabric, store, decisions, observed, clock, logger, rejoinMs = REJOIN_MS } = options;
+  const { fabric, store, decisions, observed, clock, random, logger } = options;
+  const { rejoinMs = REJOIN_MS } = options;
   const scopes = new Map(options.kept);
   const measure = createMeasure();
   /** When each scope was wired last, by this node. */
@@ -122,15 +126,12 @@ export function createWiring(options: WiringOptions): Wiring {
 
   async function begin(
     scope: string,
-    actor: string,
+    by: AskedBy,
     change: Rewiring,
     also: readonly StoreOperation[] = [],
   ): Promise<Decision> {
-    return decisions.begin(
-      describeRewiring(scope, change, actor, clock.nowMs()),
-      { scope, actor },
-      also,
-    );
+    const action = describeRewiring(scope, change, by.actor, clock.nowMs());
+    return decisions.begin(action, { scope, ...by }, also);
   }
 
   async function wire(scope: string): Promise<void> {
@@ -140,7 +141,7 @@ export function createWiring(options: WiringOptions): Wiring {
     const { added, removed, joined, left } = next.change;
     if (added.length + removed.length + joined.length + left.length > 0) {
       const also = [keepWiring(scope, next)];
-      const decision = await begin(scope, "automatic", next.change, also);
+      const decision = await begin(scope, { actor: "automatic" }, next.change, also);
       apply(scope, next);
       await decisions.finish(decision, { outcome: "done", result: "every member was told" });
     }
@@ -203,24 +204,36 @@ export function createWiring(options: WiringOptions): Wiring {
     list: () => [...scopes.keys()].sort(),
     view,
     observe: (scope) => observed.view(scope),
-    declare: (scope, declaration, actor) =>
+    plan(scope, declaration) {
+      const madeAtMs = clock.nowMs();
+      const id = createId("pl", madeAtMs, random);
+      const common = { id, scope, madeAtMs, before: scopes.get(scope) };
+      if (declaration === undefined) {
+        const action = describeRemoval(scope, need(scope).graph, "plan", madeAtMs);
+        return planRemoval({ ...common, action });
+      }
+      const { change } = plan(scope, declaration);
+      const action = describeRewiring(scope, change, "plan", madeAtMs);
+      return planDeclaration({ ...common, action }, declaration, change);
+    },
+    declare: (scope, declaration, by) =>
       inTurn(scope, async () => {
         // Of those who are not back only their names are known: whether other members are wanted now cannot be said.
         const before = scopes.get(scope)?.declaration.members;
         if (JSON.stringify(before) !== JSON.stringify(declaration.members)) awaited.delete(scope);
         const next = plan(scope, declaration);
-        await act(await begin(scope, actor, next.change), async () => {
+        await act(await begin(scope, by, next.change), async () => {
           await store.transact(keepTopology(scope, next));
           apply(scope, next);
           return "every member was told";
         });
         return view(scope);
       }),
-    remove: (scope, actor) =>
+    remove: (scope, by) =>
       inTurn(scope, async () => {
         const { graph } = need(scope);
-        const action = describeRemoval(scope, graph, actor, clock.nowMs());
-        await act(await decisions.begin(action, { scope, actor }), async () => {
+        const action = describeRemoval(scope, graph, by.actor, clock.nowMs());
+        await act(await decisions.begin(action, { scope, ...by }), async () => {
           await store.transact(forgetTopology(scope));
           scopes.delete(scope);
           wiredAtMs.delete(scope);

@@ -194,7 +194,7 @@ async function openTalk(
   for (const [scope, { graph }] of kept) routes.set(scope, computeRoutes(graph));
   const fabric = stack.use(await startFabric(parts, routes));
   const observed = createObservedBoard({ fabric, clock });
-  const wiring = createWiring({ fabric, store, decisions, observed, kept, clock, logger });
+  const wiring = createWiring({ fabric, store, decisions, observed, kept, clock, random, logger });
   const hands = { store, fabric, decisions, clock, random, logger };
   const discovery = stack.use(await startDiscovery({ settings, ...hands }));
   const dns = await startDns(settings, { clock, logger });

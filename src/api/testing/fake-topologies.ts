@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Topologies } from "#control/topologies.ts";
 import { FairleadError, baseErrors } from "#base/errors.ts";
+import { createPlan } from "./fake-data.ts";
 
-/** No scope has a topology, and none can be declared. */
-export function createFakeTopologies(): Topologies {
+/** No scope has a topology, and none can be declared, only planned. What is asked for is told to `note`. */
+export function createFakeTopologies(
+  note: (name: string, ...args: readonly unknown[]) => void,
+): Topologies {
   const refuse = (): never => {
     throw new FairleadError(baseErrors["invalid-argument"], "there are no topologies here");
   };
@@ -19,7 +22,17 @@ export function createFakeTopologies(): Topologies {
       silent: [],
       omitted: 0,
     }),
-    declare: refuse,
-    remove: refuse,
+    plan(scope, declaration) {
+      note("planTopology", scope, declaration);
+      return createPlan(scope, 0, "web");
+    },
+    async declare(scope, declaration, by) {
+      note("declare", scope, declaration, by);
+      return refuse();
+    },
+    async remove(scope, by) {
+      note("remove", scope, by);
+      return refuse();
+    },
   };
 }

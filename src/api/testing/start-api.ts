@@ -119,7 +119,9 @@ export async function startApi(
   const api = createApi({
     operations: fake.operations,
     fabric: { list: () => [], queues: () => ({ sizeBytes: 0, groups: [], dead: [] }) },
-    topologies: createFakeTopologies(),
+    topologies: createFakeTopologies((name, ...args) => {
+      fake.calls.push({ name, args, actor: "", signal: AbortSignal.abort() });
+    }),
     roll: { list: () => [], problem: undefined },
     settings: {
       version: "0.1.0",

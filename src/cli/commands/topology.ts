@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
 import { extname, resolve } from "node:path";
+import type { Plan } from "@fairlead/protocol/decision.ts";
 import type { TopologyView } from "@fairlead/protocol/topology.ts";
 import { LineCounter, parseDocument } from "yaml";
 import { FairleadError } from "#base/errors.ts";
@@ -8,6 +9,8 @@ import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { findFabricScope } from "#cli/find-fabric-scope.ts";
+import { readReason } from "#cli/send-action.ts";
+import { showPlan } from "#cli/show-plan.ts";
 import { parseDot } from "#topology/dot.ts";
 import { declareLayout } from "#topology/layout.ts";
 import { parseMatrixCsv } from "#topology/matrix.ts";
@@ -58,18 +61,25 @@ export async function run(context: Context): Promise<number> {
   const [verb = "", file] = parsed.arguments;
   const scope = findFabricScope(context);
   const path = `scopes/${encodeURIComponent(scope)}/topology`;
-  if (verb === "rm") {
-    await api.call("DELETE", path);
-    out.note(`everybody in ${scope} may talk to everybody`);
-    return EXIT.ok;
-  }
-  if (verb !== "set" || file === undefined) {
+  if (verb !== "rm" && (verb !== "set" || file === undefined)) {
     throw new FairleadError(cliErrors["missing-argument"], "say what to do", {
       remedy: "fairlead topology set ring.yaml, with for example: kind: ring",
     });
   }
-  const body = readDeclaration(context, file);
-  const { graph } = await api.call<TopologyView>("PUT", path, { body });
+  const declaration =
+    file === undefined || verb === "rm" ? undefined : readDeclaration(context, file);
+  if (parsed.has("dry-run")) {
+    const body = declaration === undefined ? {} : { declaration };
+    await showPlan(context, await api.call<Plan>("POST", `${path}/plan`, { body }));
+    return EXIT.ok;
+  }
+  const query = readReason(context);
+  if (declaration === undefined) {
+    await api.call("DELETE", path, { query });
+    out.note(`everybody in ${scope} may talk to everybody`);
+    return EXIT.ok;
+  }
+  const { graph } = await api.call<TopologyView>("PUT", path, { query, body: declaration });
   out.note(
     `wired ${graph.members.length} agents of ${scope} as a ${graph.kind} with ${graph.links.length} links`,
   );
