@@ -32,6 +32,9 @@ export type NodeState = z.infer<typeof NodeState>;
 
 /** A node as the one that was asked sees it. What was not measured is absent. */
 export const NodeView = NodeRecord.extend({
+  /** Absent for a node without a fleet, as is its port: no other node reaches it. */
+  address: z.string().optional(),
+  port: z.number().int().optional(),
   state: NodeState,
   /** One sentence why it is in that state; empty when alive and heard. */
   reason: z.string(),

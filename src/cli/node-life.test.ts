@@ -46,6 +46,17 @@ describe("a node in the background", () => {
     assert.equal(status.code, 3);
     assert.equal(JSON.parse(status.stdout).items[0].pid, pid);
 
+    const nodes = await run("nodes -o json");
+    const [self] = JSON.parse(nodes.stdout).items;
+    assert.deepEqual(
+      [self.state, self.self, self.address, self.port],
+      ["alive", true, undefined, undefined],
+    );
+    assert.match((await run("nodes -o yaml")).stdout, /^ {4}state: alive$/m);
+    assert.equal((await run("nodes -o name")).stdout, `${self.name}\n`);
+    const wide = (await run("nodes -o wide")).stdout.split("\n")[1] ?? "";
+    assert.match(wide, /^\S+ \(this\) +\S+ +alive +- +- +- +\d+ +[\d.]+GiB +linux\/\S+ /);
+
     const again = await run("up");
     assert.doesNotMatch(again.stderr, /started a node/);
 

@@ -70,7 +70,7 @@ function describeTurn(view: NodeView, was: NodeState, nowMs: number): PlannedAct
     rule: { text: "gone after 5.5s without a word to anybody, and without a lease in the store" },
     inputs: {
       id: view.id,
-      address: view.address,
+      address: view.address ?? "",
       was,
       silentMs: Math.round(view.silentMs ?? 0),
       lease: view.lease === undefined ? "unknown" : view.lease ? "lives" : "ended",
@@ -92,7 +92,11 @@ export function createRoll(options: RollOptions): Roll {
   let problem: string | undefined = fleet === undefined ? undefined : "the store was not asked yet";
 
   function judge(record: NodeRecord): NodeView {
-    if (record.id === own.id) return { ...own, state: "alive", reason: "", self: true };
+    if (record.id === own.id) {
+      const { address, port, ...rest } = own;
+      const place = address === "" ? {} : { address, port };
+      return { ...rest, ...place, state: "alive", reason: "", self: true };
+    }
     const member = membership?.list().find(({ id }) => id === record.id);
     const lease = problem === undefined ? live.has(record.id) : undefined;
     const judged: Judgement = judgeNode(member, {

@@ -15,6 +15,11 @@ function formatRtt(rttMs: number | undefined): string {
   return rttMs === undefined ? "" : `${rttMs.toFixed(rttMs < 10 ? 2 : 0)}ms`;
 }
 
+/** Nothing for a node that no other one reaches. */
+function formatPlace({ address, port }: NodeView): string {
+  return address === undefined ? "" : `${address}:${port ?? ""}`;
+}
+
 function formatSkew({ skewMs, rttMs = 0 }: NodeView): string {
   if (skewMs === undefined) return "";
   if (Math.abs(skewMs) <= Math.max(SAME_CLOCK_MS, rttMs)) return "none";
@@ -40,7 +45,7 @@ const LIST: ListView<NodeView> = {
     },
     { key: "rtt", title: "RTT", value: (item) => formatRtt(item.rttMs) },
     { key: "clock", title: "CLOCK", value: formatSkew },
-    { key: "address", title: "ADDRESS", value: ({ address, port }) => `${address}:${port}` },
+    { key: "address", title: "ADDRESS", value: formatPlace },
     { key: "cpus", title: "CPUS", value: ({ cpuCount }) => String(cpuCount) },
     {
       key: "memory",
