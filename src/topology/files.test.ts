@@ -47,7 +47,7 @@ const arbitraryNames = fc.uniqueArray(
     fc.string({
       minLength: 1,
       maxLength: 6,
-      unit: fc.constantFrom(...'ab",;\t\n\r\\=+ -{}[]<>#/*:é\u{1F600}\uFEFF\u2028'),
+      unit: fc.constantFrom(...Array.from('ab",;\t\n\r\\=+ -{}[]<>#/*:é\u{1F600}\uFEFF\u2028')),
     }),
     fc.constantFrom(
       'a"; b -- c; "d',
