@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// R15: kill -9 while transactions are written, at seeded moments. FAIRLEAD_CRASHES sets how many (40 by default).
+// R15: kill -9 while transactions are written, at seeded moments. FAIRLEAD_CRASHES sets how many (15 by default; write-points.test.ts dies at each step).
 // It shows that the death of the process loses nothing; what a power cut does to unsynced pages it cannot show.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -14,7 +14,7 @@ import { KEYS } from "./testing/crash-child.ts";
 import { createManualClock } from "./testing/manual-clock.ts";
 import { createSeededRandom } from "./testing/seeded-random.ts";
 
-const CRASHES = Number(process.env["FAIRLEAD_CRASHES"] ?? 40);
+const CRASHES = Number(process.env["FAIRLEAD_CRASHES"] ?? 15);
 const CHILD = join(import.meta.dirname, "testing", "crash-child.ts");
 
 interface Acknowledged {
