@@ -12,8 +12,10 @@ import { z } from "zod";
 import { bundleProgram } from "#lab/bundle.ts";
 import type { Bench } from "./bench.ts";
 import { openHub } from "./peers/brokers.ts";
+import { runInContainer } from "./sdk-container.ts";
 
 const ROUNDS = 20;
+const CONTAINER_ROUNDS = 10;
 const IDLE_MS = 3_000;
 const AGENT = fileURLToPath(new URL("sdk-agent.ts", import.meta.url));
 const AGENT_WITH_ZOD = fileURLToPath(new URL("sdk-agent-zod.ts", import.meta.url));
@@ -47,7 +49,8 @@ async function runOnce(program: string, node: string): Promise<Run> {
 
 export const sdk: Bench = {
   name: "sdk",
-  about: "a bundled agent: its start until its first answer, and its memory when idle",
+  about:
+    "a bundled agent, by itself and in a container: from its start to its first answer, and its memory when idle",
   async run({ say, sample }) {
     const directory = mkdtempSync(joinPath(tmpdir(), "fairlead-bench-"));
     try {
@@ -70,6 +73,12 @@ export const sdk: Bench = {
           sample({ metric: "join_to_call_ms", unit: "ms", subject, value: tookMs });
           sample({ metric: "idle_rss_mb", unit: "MiB", subject, value: rssMb });
         }
+      }
+      say("in a container");
+      const subject = "fairlead-in-container";
+      for await (const { tookMs, rssMb } of runInContainer(CONTAINER_ROUNDS, IDLE_MS)) {
+        sample({ metric: "join_to_call_ms", unit: "ms", subject, value: tookMs });
+        sample({ metric: "idle_rss_mb", unit: "MiB", subject, value: rssMb });
       }
     } finally {
       rmSync(directory, { recursive: true });
