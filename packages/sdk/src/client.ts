@@ -33,7 +33,8 @@ export function createClient<M extends Methods>(
   agent: string | undefined,
 ): Client<M> {
   const { name: contractName, version, route } = contract;
-  const target = agent === undefined ? { contract: contractName, version, route } : { agent };
+  const whom = agent === undefined ? { contract: contractName, version } : { agent };
+  const target = { ...whom, route };
   const functions = Object.entries(contract.methods).map(([name, method]) => {
     const what = `${contractName}/${name}`;
     const request = (input: unknown, options: CallOptions): Request => ({

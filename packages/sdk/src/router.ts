@@ -16,14 +16,13 @@ import { Choosing, type RouteExplanation } from "./choosing.ts";
 import type { Peers } from "./peers.ts";
 
 /** Whom to ask: an agent by name or id, or whoever serves a contract in a compatible version. */
-export type Target =
+export type Target = (
   | { readonly agent: string }
-  | {
-      readonly contract: string;
-      readonly version: string;
-      /** How the caller's contract wants it routed. */
-      readonly route?: string | undefined;
-    };
+  | { readonly contract: string; readonly version: string }
+) & {
+  /** How the caller's contract wants it routed. */
+  readonly route?: string | undefined;
+};
 
 /** `overtaken`: another instance was asked too and answered first. */
 export type RouteOutcome = CallOutcome | "overtaken";
@@ -293,10 +292,10 @@ export class Router {
 
   /** What is known of a target, its candidates as they are now. */
   #learn(target: Target): Choosing {
-    const own = "agent" in target ? "" : (target.route ?? "");
+    const own = target.route ?? "";
     const about = "agent" in target ? target.agent : target.contract;
-    const key =
-      "agent" in target ? `a ${target.agent}` : `c ${target.contract} ${target.version} ${own}`;
+    const whom = "agent" in target ? `a ${target.agent}` : `c ${target.contract} ${target.version}`;
+    const key = `${whom} ${own}`;
     const fresh = this.#fresh.get(key);
     if (fresh !== undefined) return fresh;
     const choosing = this.#choosing.get(key) ?? new Choosing(about, own, this.#options.locality);

@@ -123,6 +123,31 @@ export function testRouting(name: string, open: () => Promise<FabricUnderTest>):
       assert.equal(caller.explainRoute({ agent: "worker" }).policy, "least-requests eject=off");
     });
 
+    test("the contract's route holds for a client of one agent too, and for that client only", async () => {
+      await using fabric = await open();
+      const begun = Promise.withResolvers<void>();
+      const release = Promise.withResolvers<void>();
+      const hold = (): Promise<void> => {
+        begun.resolve();
+        return release.promise;
+      };
+      await addWorker(fabric, "a", hold, "least-requests");
+      const caller = await joinCaller(fabric, 1);
+      const strict = caller.client(declare({ route: "ewma breaker=1" }), { agent: "worker" });
+      const running = strict.once({});
+      await begun.promise;
+      const refused = await strict.once.try({});
+      assert.ok(!refused.ok && refused.error.reason === "breaker");
+      const other = caller.client(declare(), { agent: "worker" }).once({});
+      release.resolve();
+      assert.deepEqual(await Promise.all([running, other]), ["a", "a"]);
+      const explain = (route?: string) => caller.explainRoute({ agent: "worker", route }).policy;
+      assert.deepEqual(
+        [explain("ewma breaker=1"), explain()],
+        ["ewma breaker=1", "least-requests"],
+      );
+    });
+
     test("an agent says how it chose whom it called, and nothing of those it never called", async () => {
       await using fabric = await open();
       const worker = await addWorker(fabric, "a");
