@@ -31,8 +31,10 @@ export interface AgentOptions {
 }
 
 export interface ServeOptions {
-  /** Calls that run at once; 64 by default. Up to 1,000 more wait. */
+  /** Calls that run at once; 64 by default. */
   readonly concurrency?: number;
+  /** Calls that wait for their turn at most; 1,000 by default, and never more than can be answered in time. */
+  readonly waiting?: number;
 }
 
 export interface SubscribeOptions<T> {

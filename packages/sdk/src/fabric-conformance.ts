@@ -240,6 +240,39 @@ export function testFabric(name: string, open: () => Promise<FabricUnderTest>): 
       assert.ok(!outcome.ok && outcome.error.code === "not_found" && outcome.error.retryable);
     });
 
+    test("a call that nobody waits for any more never begins, and one too many is refused at once", async () => {
+      await using fabric = await open();
+      const begun: string[] = [];
+      const first = Promise.withResolvers<void>();
+      const release = Promise.withResolvers<void>();
+      const work = contract("work", "1.0.0", { run: rpc({ in: z.string(), out: z.string() }) });
+      const run = async (name: string): Promise<string> => {
+        begun.push(name);
+        if (name !== "first") return name;
+        first.resolve();
+        await release.promise;
+        return name;
+      };
+      const server = await fabric.join({ name: "slow" });
+      await server.serve(work, { run }, { concurrency: 1, waiting: 1 });
+      const caller = await fabric.join({ name: "web" });
+      const client = caller.client(work, { agent: "slow" });
+      const running = client.run("first");
+      await first.promise;
+      const late = client.run.try("late", { timeout: 60 });
+      const refused = await client.run.try("one too many");
+      assert.ok(!refused.ok && refused.error.code === "resource_exhausted");
+      assert.deepEqual([refused.error.reason, refused.error.retryable], ["overloaded", true]);
+      const outcome = await late;
+      assert.ok(!outcome.ok && outcome.error.code === "deadline_exceeded");
+      const next = client.run("next");
+      // What was said before it has arrived when it comes back.
+      await caller.ping("slow");
+      release.resolve();
+      assert.deepEqual(await Promise.all([running, next]), ["first", "next"]);
+      assert.deepEqual(begun, ["first", "next"]);
+    });
+
     test("draining finishes what runs and refuses what comes", async () => {
       await using fabric = await open();
       const server = await fabric.join({ name: "slow" });

@@ -9,13 +9,14 @@ import type { Caller } from "./credentials.ts";
 import { toMs } from "./duration.ts";
 import { withFields, type Log } from "./log.ts";
 import { bindHandlers, type Handlers } from "./serve.ts";
-import { answerConversation, settleWithin, Turnstile, type ServedMethod } from "./serving.ts";
+import { answerConversation, settleWithin, type ServedMethod } from "./serving.ts";
+import { Turnstile } from "./turnstile.ts";
 
-const CONCURRENCY = 64;
 const DRAIN_MS = 20_000;
 const LOAD_MS = 1_000;
 /** Load is told when it has changed by so much, not at each call. */
 const LOAD_STEP = 0.1;
+const LOAD_MAX = 1_000;
 
 interface Service {
   readonly contract: Contract;
@@ -58,10 +59,10 @@ export class Services {
     return service === undefined ? undefined : !service.draining;
   }
 
-  /** Of the busiest contract: 0 idle, 1 full. */
+  /** Of the busiest contract: 0 idle, 1 full, more when calls wait; as much as a record may say. */
   get load(): number {
     const loads = [...this.#services.values()].map(({ turnstile }) => turnstile.load);
-    return Math.round(Math.max(0, ...loads) * 100) / 100;
+    return Math.min(LOAD_MAX, Math.round(Math.max(0, ...loads) * 100) / 100);
   }
 
   /** Throws `already_exists` when the contract is served already. */
@@ -75,7 +76,7 @@ export class Services {
     const service: Service = {
       contract,
       methods: bindHandlers(contract, handlers),
-      turnstile: new Turnstile(options.concurrency ?? CONCURRENCY),
+      turnstile: new Turnstile({ runningMax: options.concurrency, waitingMax: options.waiting }),
       draining: false,
     };
     this.#services.set(contract.name, service);
@@ -92,9 +93,12 @@ export class Services {
     };
   }
 
-  /** Answers a call. Throws `unimplemented`, or `unavailable` while the contract is drained. */
+  /**
+   * Answers a call. Throws `unimplemented`, `unavailable` while the contract is drained, `resource_exhausted` when it
+   * would not be answered in time.
+   */
   answer(conversation: Conversation, from: Caller): void {
-    const { method } = conversation.open;
+    const { method, deadlineMs } = conversation.open;
     const [contract = "", name = ""] = method.split("/");
     const service = this.#services.get(contract);
     const served = service?.methods.get(name);
@@ -104,6 +108,7 @@ export class Services {
       throw new FabricError("unavailable", `${contract} takes no more calls`, {
         reason: "draining",
       });
+    service.turnstile.checkRoom(deadlineMs);
     const log = withFields(this.#options.log, { method, caller: `${from.scope}/${from.name}` });
     void answerConversation(conversation, served, service.turnstile, { caller: from, log });
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this agent answers: methods by name, with a bound on how many run at once and how many wait.
+// What this agent answers: methods by name, each call when its turn comes.
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
@@ -7,6 +7,7 @@ import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Caller } from "./credentials.ts";
 import { ItemSender } from "./exchange.ts";
 import type { Log } from "./log.ts";
+import type { Turnstile } from "./turnstile.ts";
 
 /** What a handler knows of the call that it answers. */
 export interface CallContext {
@@ -32,46 +33,6 @@ export type ServedMethod =
       readonly answer: (input: unknown, context: CallContext) => AsyncIterable<unknown>;
     };
 
-/** Calls that may wait for their turn, for each contract. */
-const WAITING_MAX = 1_000;
-
-/** Lets at most so many run at once. */
-export class Turnstile {
-  readonly #runningMax: number;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
-  #idle: (() => void)[] = [];
-
-  constructor(runningMax: number) {
-    this.#runningMax = runningMax;
-  }
-
-  get load(): number {
-    return (this.#running + this.#waiting.length) / this.#runningMax;
-  }
-
-  /** Runs `work` when it is its turn. Throws `resource_exhausted` when too many wait. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#runningMax) {
-      if (this.#waiting.length >= WAITING_MAX)
-        throw new FabricError("resource_exhausted", `${WAITING_MAX} calls are waiting already`);
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else this.#running++;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next !== undefined) next();
-      else if (--this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve();
-    }
-  }
-
-  /** Resolves once nothing runs. */
-  async settle(): Promise<void> {
-    if (this.#running > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
-  }
-}
-
 async function sendItems(
   items: AsyncIterable<unknown>,
   sender: ItemSender,
@@ -93,6 +54,8 @@ export async function answerConversation(
   const abort = new AbortController();
   const sender = new ItemSender(conversation);
   const { deadlineMs } = conversation.open;
+  // A timer of a loop that is busy comes late: the turn looks at the clock itself.
+  const endMs = deadlineMs === 0 ? Infinity : turnstile.nowMs() + deadlineMs;
   const timer =
     deadlineMs === 0
       ? undefined
@@ -118,15 +81,19 @@ export async function answerConversation(
     deadlineMs: deadlineMs === 0 ? undefined : deadlineMs,
   };
   try {
-    await turnstile.run(async () => {
-      if (abort.signal.aborted) return;
-      const input = decodeJson(conversation.first);
-      if (method.kind === "rpc") conversation.end(encodeJson(await method.answer(input, context)));
-      else {
-        await sendItems(method.answer(input, context), sender, abort.signal);
-        conversation.end();
-      }
-    });
+    await turnstile.run(
+      async () => {
+        if (abort.signal.aborted) return;
+        const input = decodeJson(conversation.first);
+        if (method.kind === "rpc")
+          conversation.end(encodeJson(await method.answer(input, context)));
+        else {
+          await sendItems(method.answer(input, context), sender, abort.signal);
+          conversation.end();
+        }
+      },
+      { endMs, signal: abort.signal },
+    );
   } catch (thrown) {
     conversation.fail(FabricError.from(thrown, "unknown"));
   } finally {
