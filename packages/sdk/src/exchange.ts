@@ -4,6 +4,7 @@ import { toError, type Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Headers, Open } from "@fairlead/fabric/frame.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
+import { Slice } from "./slice.ts";
 
 export interface ExchangeOptions {
   readonly payload?: Uint8Array;
@@ -89,8 +90,11 @@ export async function* streamOnce(
     onRoom: ignore,
   };
   const unwatch = watchSignal(conversation, options.signal, finish);
+  const slice = new Slice();
   try {
     while (true) {
+      const pause = slice.pause();
+      if (pause !== undefined) await pause;
       const item = items.shift();
       if (item !== undefined) {
         conversation.consumed(item.length);

@@ -7,6 +7,7 @@ import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Caller } from "./credentials.ts";
 import { ItemSender } from "./exchange.ts";
 import type { Log } from "./log.ts";
+import { Slice } from "./slice.ts";
 import type { Turnstile } from "./turnstile.ts";
 
 /** What a handler knows of the call that it answers. */
@@ -38,7 +39,10 @@ async function sendItems(
   sender: ItemSender,
   signal: AbortSignal,
 ): Promise<void> {
+  const slice = new Slice();
   for await (const item of items) {
+    const pause = slice.pause();
+    if (pause !== undefined) await pause;
     if (signal.aborted) return;
     await sender.send(encodeJson(item));
   }

@@ -3,13 +3,12 @@
 // when it comes. Under overload those that are let in are answered, as fast as without it; a queue that is only bounded by
 // count answers each just when nobody waits for it any more.
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import { SLICE_MS } from "./slice.ts";
 
 const RUNNING_MAX = 64;
 const WAITING_MAX = 1_000;
 /** Share of its deadline that a call may be expected to wait; the rest is for its handler and the way of its answer. */
 const WAIT_SHARE = 0.5;
-/** Handlers that wait for nothing would keep the loop from all else: after so long what has arrived is read first. */
-const SLICE_MS = 5;
 /** The pace is a mean over so many turns, and four times those that run at once: they may end together. */
 const PACE_TURNS = 32;
 

@@ -17,8 +17,8 @@ export const SETTINGS = {
 const KEEPALIVE_MS = 5_000;
 
 /**
- * Opens the connection's window and watches that the peer still answers; ends the session when it does not, and tells
- * `onSilent` so before its streams end of it.
+ * Opens the connection's window and watches that the peer lives: whatever comes of it is a sign, and it is asked for one.
+ * Ends the session when none comes, and tells `onSilent` so before its streams end of it.
  */
 export function watchSession(
   session: Http2Session,
@@ -26,17 +26,23 @@ export function watchSession(
   onSilent: (error: Error) => void = () => undefined,
 ): void {
   session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-  let answered = true;
+  let asked = false;
+  let heardBytes = 0;
+  let dueMs = performance.now() + keepaliveMs;
   const timer = setInterval(() => {
     if (session.destroyed || session.closed) return;
-    if (!answered) {
+    const nowMs = performance.now();
+    // A loop that was busy itself has yet to read what came meanwhile: it judges nobody.
+    const wasBusy = nowMs - dueMs > keepaliveMs / 2;
+    dueMs = nowMs + keepaliveMs;
+    const { bytesRead = 0 } = session.socket ?? {};
+    const isSilent = bytesRead === heardBytes;
+    heardBytes = bytesRead;
+    if (asked && isSilent && !wasBusy) {
       const error = new Error(`no answer to a keepalive for ${keepaliveMs} ms`);
       onSilent(error);
       session.destroy(error);
-      return;
-    }
-    answered = false;
-    session.ping(() => (answered = true));
+    } else if (!asked) asked = session.ping(() => (asked = false));
   }, keepaliveMs);
   timer.unref();
   session.once("close", () => clearInterval(timer));
