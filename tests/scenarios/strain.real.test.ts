@@ -39,7 +39,7 @@ function p99Of(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? 0;
 }
 
-test("R25: with a breaker, ten times the calls that can be served do not keep the others from being served; nobody is lost", async (t) => {
+test("R25: ten times the calls that can be served do not keep the others from being served; nobody is lost", async (t) => {
   await using server = start();
   await using caller = start();
   await server.order({ do: "serve", node: hub.address, name: "busy", busyMs: 2 });
@@ -80,8 +80,8 @@ test("R25: with a breaker, ten times the calls that can be served do not keep th
   );
   assert.deepEqual(gone, []);
   assert.ok(joins > 0);
-  // Without a breaker it is a hundredth: what is answered is then no longer waited for.
-  assert.ok(goodput > peak / 10, `${goodput} of ${peak} a second`);
+  // On two cores that others use too it was 16 to 41 %; when nothing is refused in time it is 1 %.
+  assert.ok(goodput > peak / 20, `${goodput} of ${peak} a second`);
   assert.ok(after10.rssMb - rssMb < 100, `${rssMb} to ${after10.rssMb} MiB`);
 });
 

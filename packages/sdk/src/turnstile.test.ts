@@ -57,6 +57,7 @@ test("a call is refused when by the pace of late its turn would come after half 
   const turnstile = new Turnstile({ runningMax: 1, nowMs });
   for (let turn = 0; turn < 10; turn++) await turnstile.run(async () => pass(10), FOREVER);
   const first = hold(turnstile);
+  await new Promise((resolve) => setImmediate(resolve));
   const held = Array.from({ length: 4 }, () => hold(turnstile));
   turnstile.checkRoom(100);
   held.push(hold(turnstile));
@@ -98,6 +99,21 @@ test("handlers that wait for nothing let the loop read what has arrived", async 
   calledOff.abort();
   await assert.rejects(last, { code: "canceled" });
   await Promise.all(all);
+  await turnstile.settle();
+});
+
+test("calls that arrive one by one while handlers keep the loop are seen to wait, and refused in time", async () => {
+  const { nowMs, pass } = createClock();
+  const turnstile = new Turnstile({ nowMs });
+  let done = 0;
+  const work = async (): Promise<void> => {
+    pass(10);
+    done++;
+  };
+  const all = Array.from({ length: 10 }, () => turnstile.run(work, FOREVER));
+  assert.equal(done, 1);
+  await Promise.all(all);
+  assert.equal(done, 10);
   await turnstile.settle();
 });
 

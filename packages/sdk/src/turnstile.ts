@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns for the calls of one contract: so many run at once, others wait, and what could not be answered in time is refused
-// when it comes. Under overload those that are let in are answered, as fast as without it; a queue that is only bounded by
+// when it comes. Under overload those that are let in are answered in time; a queue that is only bounded by
 // count answers each just when nobody waits for it any more.
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { SLICE_MS } from "./slice.ts";
@@ -9,6 +9,9 @@ const RUNNING_MAX = 64;
 const WAITING_MAX = 1_000;
 /** Share of its deadline that a call may be expected to wait; the rest is for its handler and the way of its answer. */
 const WAIT_SHARE = 0.5;
+/** Time for turns, as a multiple of what the loop needs for all else under overload, up to this. */
+const TURNS_TO_OTHER = 4;
+const SLICE_MS_MAX = 50;
 /** The pace is a mean over so many turns, and four times those that run at once: they may end together. */
 const PACE_TURNS = 32;
 
@@ -48,9 +51,11 @@ export class Turnstile {
   #markMs = 0;
   #paceTurns = 0;
   #paceMs = 0;
-  /** When the loop was last known to have read what had arrived. */
-  #sliceMs = 0;
-  #pausing = false;
+  /** When the first turn began since the loop has turned; undefined: none did. */
+  #sliceMs: number | undefined;
+  /** When the time for turns was over; undefined: it is not. */
+  #outMs: number | undefined;
+  #sliceLengthMs = SLICE_MS;
 
   constructor(options: TurnstileOptions = {}) {
     this.#runningMax = options.runningMax ?? RUNNING_MAX;
@@ -68,8 +73,8 @@ export class Turnstile {
    * would come after half its deadline. `deadlineMs`: from now; 0 for none.
    */
   checkRoom(deadlineMs: number): void {
-    if (this.#isFree) return;
     const waiting = this.#waiting.size;
+    if (waiting === 0 && this.#running < this.#runningMax) return;
     if (waiting >= this.#waitingMax)
       throw refuseCall(`${waiting} calls are waiting already`, waiting);
     // Until as many turns are over as run at once, the first of them says little: then it is taken for less.
@@ -81,7 +86,8 @@ export class Turnstile {
 
   /** Runs `work` when it is its turn. Throws, and never runs it, when by then nobody waits for its answer. */
   async run<T>(work: () => Promise<T>, request: TurnRequest): Promise<T> {
-    if (this.#isFree) this.#begin();
+    const isFree = this.#waiting.size === 0 && this.#running < this.#runningMax;
+    if (isFree && this.#hasTime(this.nowMs())) this.#begin();
     else await this.#wait(request);
     try {
       return await work();
@@ -96,12 +102,9 @@ export class Turnstile {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  get #isFree(): boolean {
-    return this.#running < this.#runningMax && this.#waiting.size === 0;
-  }
-
   #wait({ endMs, signal }: TurnRequest): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#waiting.size === 0 && this.#running < this.#runningMax) this.#markMs = this.nowMs();
       const waiting: Waiting = { endMs, start: resolve, drop: reject };
       this.#waiting.add(waiting);
       const leave = (): void => {
@@ -125,23 +128,36 @@ export class Turnstile {
       this.#markMs = nowMs;
     }
     this.#running--;
-    if (nowMs - this.#sliceMs < SLICE_MS) this.#startNext(nowMs);
-    else this.#pause();
+    if (this.#waiting.size > 0 && this.#hasTime(nowMs)) this.#startNext(nowMs);
     this.#tellIdle();
   }
 
-  /** The next turn begins once the loop has read what arrived meanwhile, calls that are off among it. */
-  #pause(): void {
-    if (this.#pausing || this.#waiting.size === 0) return;
-    this.#pausing = true;
-    setImmediate(() => {
-      this.#pausing = false;
-      this.#sliceMs = this.nowMs();
-      this.#startNext(this.#sliceMs);
-      // One at a time: what it does at once is done before the next.
-      if (this.#running < this.#runningMax) this.#pause();
-      this.#tellIdle();
-    });
+  /**
+   * Whether a turn may begin before the loop turns. Handlers that wait for nothing run while a socket is being read: without
+   * a pause what follows in it would wait there, unseen, for longer than anybody waits for its answer.
+   */
+  #hasTime(nowMs: number): boolean {
+    if (this.#sliceMs !== undefined) {
+      if (nowMs - this.#sliceMs < this.#sliceLengthMs) return true;
+      this.#outMs ??= nowMs;
+      return false;
+    }
+    this.#sliceMs = nowMs;
+    setImmediate(() => this.#onTurn());
+    return true;
+  }
+
+  /** The loop has read what had arrived, calls that are off among it. */
+  #onTurn(): void {
+    const nowMs = this.nowMs();
+    // What is refused has to be read too: turns get a share of the time, or all of it would go into refusing.
+    const otherMs = nowMs - (this.#outMs ?? nowMs);
+    this.#sliceLengthMs = Math.min(SLICE_MS_MAX, Math.max(SLICE_MS, otherMs * TURNS_TO_OTHER));
+    this.#sliceMs = this.#outMs = undefined;
+    if (this.#waiting.size === 0 || this.#running >= this.#runningMax) return;
+    // One at a time: what it does at once is done before the next.
+    if (this.#hasTime(nowMs)) this.#startNext(nowMs);
+    this.#tellIdle();
   }
 
   #startNext(nowMs: number): void {

@@ -5,8 +5,8 @@ import { contract, FabricError, join, rpc, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
 import { followOrders } from "../../../bench/worker-process.ts";
 
-/** What one instance is given at once is bounded: under overload the rest is refused at once, not late. */
-const ROUTE = process.env["FAIRLEAD_STRAIN_ROUTE"] ?? "ewma breaker=32";
+/** How calls are routed, to compare: `ewma breaker=32` bounds what one instance is given at once. */
+const ROUTE = process.env["FAIRLEAD_STRAIN_ROUTE"];
 const METHODS = { do: rpc({ in: z.number(), out: z.number(), idempotent: true }) };
 const WORK = contract("work", "1.0.0", METHODS);
 const ORDER = z.discriminatedUnion("do", [
@@ -41,7 +41,7 @@ function beBusy(forMs: number): void {
 }
 
 async function serve(node: string, name: string, busyMs: number): Promise<object> {
-  agent = await join({ name, node, route: ROUTE });
+  agent = await join({ name, node, ...(ROUTE === undefined ? {} : { route: ROUTE }) });
   await agent.serve(WORK, {
     do(number) {
       count++;
