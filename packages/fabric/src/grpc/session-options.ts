@@ -35,7 +35,7 @@ export function watchSession(
     // A loop that was busy itself has yet to read what came meanwhile: it judges nobody.
     const wasBusy = nowMs - dueMs > keepaliveMs / 2;
     dueMs = nowMs + keepaliveMs;
-    const { bytesRead = 0 } = session.socket ?? {};
+    const { bytesRead } = session.socket;
     const isSilent = bytesRead === heardBytes;
     heardBytes = bytesRead;
     if (asked && isSilent && !wasBusy) {
