@@ -144,6 +144,40 @@ describe("secrets", () => {
     keepSecret("the node's log", said.join(""));
   });
 
+  it("come by file into a service that is read-only, whose engine takes no contents", async () => {
+    const { rig } = scenario;
+    const text = (given: string): string => `name: sealed
+services:
+  app:
+    image: ${IMAGE}
+    read_only: true
+    command: ["sleep", "1000"]
+    healthcheck: { test: ["CMD", "busybox", "grep", "-q", "a key", "/run/secrets/key"], interval: 300ms, timeout: 5s }
+    stop_grace_period: 0s
+    secrets: [key]
+secrets:
+  key: { ${given} }
+`;
+    const refused = await scenario.up(scenario.file(text("environment: HOME")), [], 2);
+    assert.match(refused.stderr, /^error FL0219 [^]*at +\S*compose\.yaml:9:/m);
+    scenario.file("a key", "key.txt");
+    await scenario.up(scenario.file(text("file: ./key.txt")));
+    const { state, healthy } = await scenario.service("sealed", "app");
+    assert.deepEqual([state, healthy], ["ok", 1]);
+    const making = rig.engine.createInstance(
+      {
+        name: "sealed-by-content",
+        config: { Image: IMAGE, HostConfig: { ReadonlyRootfs: true } },
+        labels: {},
+        networkMode: "none",
+        endpoints: [],
+        files: [{ path: "/key", mode: 0o444, uid: 0, gid: 0, content: Buffer.from("a key") }],
+      },
+      { decision: "dec_test" },
+    );
+    await assert.rejects(making, /read-only/);
+  });
+
   it("are in the container", async () => {
     const document = await scenario.rig.engine.inspectRaw("secret-app-1");
     const env = (document?.["Config"] as { Env?: string[] } | undefined)?.Env ?? [];
