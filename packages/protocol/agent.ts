@@ -44,6 +44,19 @@ export const Subscription = z.strictObject({
 });
 export type Subscription = z.infer<typeof Subscription>;
 
+/**
+ * How an agent keeps up with messages that come straight from others. A reader that takes less than its senders send holds
+ * them up, and nobody else.
+ */
+export const Backlog = z.strictObject({
+  /** Bytes of messages that came and that no handler has begun with. */
+  waitingBytes: z.number().int().min(0),
+  /** How often a sender was held up since the agent joined, and for how long, milliseconds of all senders together. */
+  heldTimes: z.number().int().min(0),
+  heldMs: z.number().int().min(0),
+});
+export type Backlog = z.infer<typeof Backlog>;
+
 /** An agent as the registry has it. */
 export const AgentRecord = z.strictObject({
   /** Unique to one joining; a restarted process is another one. `NAME.SUFFIX` for all that join a node. */
@@ -63,6 +76,8 @@ export const AgentRecord = z.strictObject({
   locality: Locality,
   /** Work in hand relative to what it can take: 0 idle, 1 full. */
   load: z.number().min(0).max(1_000),
+  /** Absent while it never held a sender up. */
+  backlog: Backlog.optional(),
   draining: z.boolean(),
   /** Health as the engine's health check or the agent's own gRPC health says. */
   healthy: z.boolean(),

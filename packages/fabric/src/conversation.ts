@@ -103,6 +103,11 @@ export class Conversation {
     return this.#over;
   }
 
+  /** Whether the peer has used up its credit, and waits until something is consumed. */
+  get spent(): boolean {
+    return this.#allowedBytes <= 0;
+  }
+
   /** Whether the peer has ended its items. */
   get heard(): boolean {
     return this.#heard;

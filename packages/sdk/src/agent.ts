@@ -349,9 +349,8 @@ export class Agent implements AsyncDisposable {
   async #leave(end: AgentEnd): Promise<void> {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort(new FabricError("canceled", "this agent has left"));
-    this.#services.close();
-    this.#emitting.close();
-    this.#publishing.close();
+    for (const part of [this.#services, this.#hearing, this.#emitting, this.#publishing])
+      part.close();
     await settleWithin(this.#consumers.close(), 1_000);
     this.#reporting.close();
     await this.#session.stop();
@@ -368,6 +367,7 @@ export class Agent implements AsyncDisposable {
       contracts: this.#services.contracts,
       heard: this.#hearing.all,
       load: this.#services.load,
+      backlog: this.#hearing.backlog,
       draining,
       healthy,
       key: this.#credentials.publicKey,

@@ -10,7 +10,10 @@ const TTL_MS = 5_000;
 export type AgentFacts = Pick<
   JoinRequest,
   "addresses" | "contracts" | "load" | "draining" | "healthy" | "key"
-> & { readonly heard: Iterable<DirectSubscription> };
+> & {
+  readonly heard: Iterable<DirectSubscription>;
+  readonly backlog: JoinRequest["backlog"];
+};
 
 /** What an agent says of itself to its node. */
 export function describeAgent(options: AgentOptions, facts: AgentFacts): JoinRequest {
@@ -22,7 +25,7 @@ export function describeAgent(options: AgentOptions, facts: AgentFacts): JoinReq
     locality = {},
     route,
   } = options;
-  const { heard, ...known } = facts;
+  const { heard, backlog, ...known } = facts;
   return {
     ...known,
     kind,
@@ -36,5 +39,6 @@ export function describeAgent(options: AgentOptions, facts: AgentFacts): JoinReq
       ...(group === "" ? {} : { group }),
     })),
     ttlMs: TTL_MS,
+    ...(backlog === undefined ? {} : { backlog }),
   };
 }

@@ -226,6 +226,24 @@ export function testFabric(name: string, open: () => Promise<FabricUnderTest>): 
       );
     });
 
+    test("a reader that holds its senders up is counted, and said to be", async () => {
+      await using fabric = await open();
+      const watcher = await fabric.join({ name: "shop" });
+      const release = Promise.withResolvers<void>();
+      (await fabric.join({ name: "slow" })).hear("bulk", () => release.promise);
+      (await fabric.join({ name: "quick" })).hear("bulk", () => undefined);
+      await until(watcher, async () => (await watcher.reach("bulk")) === 2);
+      const payload = Buffer.alloc(65_536);
+      const sending = Array.from({ length: 40 }, () => watcher.emit("bulk", payload));
+      const backlogOf = async (one: string) => (await watcher.find({ name: one }))[0]?.backlog;
+      await until(watcher, async () => ((await backlogOf("slow"))?.heldTimes ?? 0) > 0);
+      assert.ok(((await backlogOf("slow"))?.waitingBytes ?? 0) > 900_000);
+      release.resolve();
+      for (const one of sending) await one;
+      await until(watcher, async () => (await backlogOf("slow"))?.waitingBytes === 0);
+      assert.ok(((await backlogOf("slow"))?.heldMs ?? 0) > 0);
+    });
+
     test("two scopes do not see each other", async () => {
       await using fabric = await open();
       await serve(await fabric.join({ name: "researcher", scope: "shop" }));

@@ -10,6 +10,7 @@ import { findPatternFault } from "@fairlead/protocol/subjects.ts";
 import type { SubscribeOptions } from "./agent-options.ts";
 import type { Caller } from "./credentials.ts";
 import { Message, type MessageHandler } from "./messages.ts";
+import type { ReaderTally } from "./reader-tally.ts";
 import { validate, type StandardSchema } from "./standard-schema.ts";
 
 export interface DirectSubscription {
@@ -23,6 +24,12 @@ export interface DirectSubscription {
   readonly onError: (error: FabricError, message: Message) => void;
 }
 
+/** What holds for all the messages of a publisher. */
+export interface Receiving {
+  readonly from: Caller;
+  readonly tally: ReaderTally;
+}
+
 interface Item {
   readonly payload: Uint8Array;
   readonly headers: Headers | undefined;
@@ -32,7 +39,7 @@ interface Item {
 class Lane {
   readonly #subscription: DirectSubscription;
   readonly #conversation: Conversation;
-  readonly #from: Caller;
+  readonly #receiving: Receiving;
   readonly #onIdle: () => void;
   readonly #waiting: Item[] = [];
   #running = 0;
@@ -40,12 +47,12 @@ class Lane {
   constructor(
     subscription: DirectSubscription,
     conversation: Conversation,
-    from: Caller,
+    receiving: Receiving,
     onIdle: () => void,
   ) {
     this.#subscription = subscription;
     this.#conversation = conversation;
-    this.#from = from;
+    this.#receiving = receiving;
     this.#onIdle = onIdle;
   }
 
@@ -55,8 +62,9 @@ class Lane {
   }
 
   push(item: Item): void {
-    if (this.#running >= this.#subscription.concurrency) this.#waiting.push(item);
-    else this.#start(item);
+    if (this.#running < this.#subscription.concurrency) return this.#start(item);
+    this.#waiting.push(item);
+    this.#receiving.tally.waitingBytes += item.payload.length;
   }
 
   #start(item: Item): void {
@@ -68,11 +76,14 @@ class Lane {
     }
     this.#running++;
     void work.finally(() => {
+      const { tally } = this.#receiving;
       this.#conversation.consumed(payload.length);
+      tally.note(this.#conversation);
       this.#running--;
       const next = this.#waiting.shift();
-      if (next !== undefined) this.#start(next);
-      else this.#onIdle();
+      if (next === undefined) return this.#onIdle();
+      tally.waitingBytes -= next.payload.length;
+      this.#start(next);
     });
   }
 
@@ -113,7 +124,7 @@ class Lane {
       subject: headers["subject"] ?? "",
       bytes: payload,
       headers: own === undefined ? headers : { ...headers, ...own },
-      from: this.#from,
+      from: this.#receiving.from,
       attempt: 1,
       signal: this.#subscription.signal,
       ...(checked === undefined ? {} : { checked }),
@@ -125,8 +136,9 @@ class Lane {
 export function receiveMessages(
   conversation: Conversation,
   subscriptions: SubjectIndex<DirectSubscription>,
-  from: Caller,
+  receiving: Receiving,
 ): void {
+  const { tally } = receiving;
   const { subject = "", group = "" } = conversation.headers ?? {};
   const lanes: Lane[] = [];
   let ended = false;
@@ -136,7 +148,7 @@ export function receiveMessages(
   };
   for (const subscription of subscriptions.match(subject)) {
     if (subscription.group !== group) continue;
-    lanes.push(new Lane(subscription, conversation, from, finish));
+    lanes.push(new Lane(subscription, conversation, receiving, finish));
     // A member of a group gets a message once, however many of its subscriptions match.
     if (group !== "") break;
   }
@@ -147,12 +159,14 @@ export function receiveMessages(
       const item = { payload, headers };
       if (lanes.length === 1 && only !== undefined) only.push(item);
       else for (const lane of lanes) lane.push(item);
+      tally.note(conversation);
     },
     onEnd() {
       ended = true;
       finish();
+      tally.note(conversation);
     },
-    onCancel: () => undefined,
+    onCancel: () => tally.note(conversation),
     onRoom: () => undefined,
   };
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AgentView } from "@fairlead/protocol/views.ts";
+import { formatDuration } from "#base/duration.ts";
+import { formatSize } from "#base/size.ts";
 import type { Context } from "#cli/context.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatAge } from "#cli/format.ts";
@@ -10,6 +12,13 @@ function describeState({ draining, healthy, offlineSinceMs }: AgentView): string
   if (offlineSinceMs !== undefined) return "offline";
   if (draining) return "leaving";
   return healthy ? "ok" : "unhealthy";
+}
+
+/** How often and how long its senders waited for it, and what waits for it now. */
+function describeBacklog({ backlog }: AgentView): string {
+  if (backlog === undefined) return "";
+  const { heldTimes, heldMs, waitingBytes } = backlog;
+  return `${heldTimes} times, ${formatDuration(heldMs)}, ${formatSize(waitingBytes)} waiting`;
 }
 
 function listAgents(nowMs: number): ListView<AgentView> {
@@ -48,6 +57,7 @@ function listAgents(nowMs: number): ListView<AgentView> {
         value: ({ subscriptions }) => subscriptions.map(({ pattern }) => pattern).join(", "),
       },
       { key: "load", title: "LOAD", value: ({ load }) => load.toFixed(2) },
+      { key: "backlog", title: "HELD UP", value: describeBacklog, wide: true },
       { key: "node", title: "NODE", value: (item) => item.node ?? "" },
       {
         key: "source",
