@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making a container takes several writes. The node is killed at each of them, before the engine has it and after the
-// engine has done it: what comes up afterwards is whole, and nothing else is there.
+// Making a container takes several writes. The node is killed before the first and after each of them (what the engine has
+// before a write is what it had after the one before): what comes up afterwards is whole, and nothing else is there.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { IMAGE, until } from "#lab/rig.ts";
@@ -81,12 +81,11 @@ describe("killed at each write of making a container, the node makes it whole", 
   }
 
   it("the first time", { timeout: 300_000 }, async () => {
-    for (const write of WRITES) {
-      for (const when of ["before", "after"] as const) {
-        await killAt(write, when);
-        await expectWhole();
-        await expectNothing();
-      }
+    const points = WRITES.map((write) => [write, "after"] as const);
+    for (const [write, when] of [["/containers/create?", "before"] as const, ...points]) {
+      await killAt(write, when);
+      await expectWhole();
+      await expectNothing();
     }
   });
 
