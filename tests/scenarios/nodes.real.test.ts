@@ -3,6 +3,7 @@
 // engines, which a roll does not need.
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,6 +19,8 @@ import { askSocket, until } from "#lab/rig.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const MAIN = join(ROOT, "src/main.ts");
 const PATIENCE_MS = 30_000;
+/** Addresses on loopback that are this run's own, so that all nodes have the same port, as on real hosts. */
+const NETWORK = `127.${64 + randomInt(128)}.${randomInt(256)}`;
 
 interface List<T> {
   readonly items: readonly T[];
@@ -51,8 +54,7 @@ function createNode(index: number, name = `node-${"abc"[index]}`): TestNode {
     FAIRLEAD_ENGINE_ENDPOINT: `unix://${directory}/no-engine.sock`,
     FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(","),
     FAIRLEAD_FLEET_NAME: "harbour",
-    // Addresses of their own on loopback, so that all have the same port as on real hosts.
-    FAIRLEAD_FLEET_LISTEN: `127.0.71.${index + 1}:17120`,
+    FAIRLEAD_FLEET_LISTEN: `${NETWORK}.${index + 1}:17120`,
     NO_COLOR: "1",
   };
   let child: ChildProcess | undefined;
@@ -134,8 +136,8 @@ test("each sees the others alive, with round trips and clocks, and itself first"
     ],
   );
   const [, shown = ""] = a.cli("nodes").split("\n");
-  assert.match(shown, /^node-a \(this\) +alive +- +- +127\.0\.71\.1:17120 +\d+ +[\d.]+GiB +-$/);
-  assert.match(a.cli("nodes"), /\nnode-b +alive +[\d.]+ms +none +127\.0\.71\.2:17120 /);
+  assert.match(shown, /^node-a \(this\) +alive +- +- +127\.\d+\.\d+\.1:17120 +\d+ +[\d.]+GiB +-$/);
+  assert.match(a.cli("nodes"), /\nnode-b +alive +[\d.]+ms +none +127\.\d+\.\d+\.2:17120 /);
 });
 
 test("a pause of three seconds makes nobody gone; who is killed is gone, with a decision, and comes back", async () => {
