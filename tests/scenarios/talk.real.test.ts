@@ -61,7 +61,7 @@ test("where a call went is explained, of one's own and of an agent's", async () 
   const own = await talk("call", "researcher", "research/summarize", '{"url":"x"}', "--explain");
   assert.deepEqual(JSON.parse(own.stdout), { text: "x for talk/cli-N" });
   assert.match(own.stderr, /calls to researcher: ewma, the node's default/);
-  assert.match(own.stderr, /researcher-\S+ .* 1 +-/);
+  assert.match(own.stderr, /researcher\.\S+ .* 1 +-/);
   const none = await talk("why", "researcher", "--to", "somebody");
   assert.deepEqual([none.code, none.stderr.includes("FL0930")], [2, true]);
   await using caller = await join({
@@ -73,7 +73,7 @@ test("where a call went is explained, of one's own and of an agent's", async () 
   const { code, stdout } = await talk("why", "caller", "--to", "researcher");
   assert.equal(code, 0);
   assert.match(stdout, /calls to research: ewma, the node's default/);
-  assert.match(stdout, /ago: researcher-\S+, one of 1/);
+  assert.match(stdout, /ago: researcher\.\S+, one of 1/);
 });
 
 test("what cannot be called says why, with its exit code", async () => {
