@@ -44,6 +44,28 @@ describe("createLogCursor()", () => {
     );
   });
 
+  test("lines before the last ones that were asked for do not come later", () => {
+    const cursor = createLogCursor();
+    const log = [1n, 2n, 3n, 4n, 5n].map((at) => line(at * 1_000_000n, `line ${at}`));
+    cursor.restart();
+    for (const one of log.slice(-2)) assert.ok(cursor.take(one));
+    const more = line(5_500_000n, "line 6");
+    for (const expected of [[more], []]) {
+      cursor.restart();
+      assert.deepEqual(
+        [...log, more].filter((one) => cursor.take(one)),
+        expected,
+      );
+    }
+  });
+
+  test("a log of which nothing known is left goes on with what is newer", () => {
+    const cursor = createLogCursor();
+    for (const at of [1n, 2n]) cursor.take(line(at, "rotated away"));
+    cursor.restart();
+    assert.deepEqual([cursor.take(line(3n, "a")), cursor.take(line(3n, "b"))], [true, true]);
+  });
+
   test("remembers no more than the newest lines", () => {
     const cursor = createLogCursor();
     for (let at = 0n; at < 100_000n; at++) cursor.take(line(at * 1_000_000n, "x"));

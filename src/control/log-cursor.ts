@@ -23,12 +23,17 @@ interface Seen {
 
 /** A cursor before the first line. */
 export function createLogCursor(): LogCursor {
-  /** Lines of the newest times, by time and stream. */
+  /** Lines of the newest times, by time and stream, in the order of the log. */
   const recent = new Map<string, Seen>();
   /** Those of them that a new reading will bring again. */
   const expected = new Map<string, number>();
   let newestNs: bigint | undefined;
   let floorNs = 0n;
+  /**
+   * In a new reading, no line is new before one that was there: what precedes it was read, or was left out on purpose when
+   * only the last lines were asked for. One that is newer than all ends it too: the log may have been rotated away.
+   */
+  let skipUpToNs: bigint | undefined;
 
   function remember(key: string, atNs: bigint): void {
     const seen = recent.get(key);
@@ -47,6 +52,7 @@ export function createLogCursor(): LogCursor {
     },
     restart() {
       floorNs = newestNs === undefined ? 0n : newestNs - OVERLAP_NS;
+      skipUpToNs = newestNs;
       expected.clear();
       for (const [key, { count }] of recent) expected.set(key, count);
     },
@@ -57,8 +63,11 @@ export function createLogCursor(): LogCursor {
       const again = expected.get(key) ?? 0;
       if (again > 0) {
         expected.set(key, again - 1);
+        skipUpToNs = undefined;
         return false;
       }
+      if (skipUpToNs !== undefined && atNs <= skipUpToNs) return false;
+      skipUpToNs = undefined;
       remember(key, atNs);
       return true;
     },
