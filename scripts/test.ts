@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { ALONE } from "./alone.ts";
 import { CHECKS } from "./check.ts";
 import { runFiles, type Tally } from "./run-files.ts";
 import { ensurePackages, ensureWeb, ROOT, TEST_NEEDS } from "./setup.ts";
@@ -12,7 +13,9 @@ const TEST_TIMEOUT_MS = 5 * 60_000;
 const RUN_TIMEOUT_MS = 35 * 60_000;
 const LAST_WORDS_MS = 10_000;
 /** Files that may be run a second time. */
-const REPEATED_MAX = 3;
+const REPEATED_MAX = 4;
+/** Files of tests at a time: most of a real test is waiting. */
+const CONCURRENCY = 2;
 
 interface Outcome {
   readonly results: ReadonlyMap<string, Tally>;
@@ -32,7 +35,7 @@ function runChecks(tally: Tally): void {
   }
 }
 
-/** Tests that start engines or browsers are heavy: one at a time, so that none waits for another's engine. */
+/** Tests that start engines or browsers are heavy: they come after the light ones, which fail sooner. */
 function isHeavy(file: string): boolean {
   return (
     file.endsWith(".real.test.ts") ||
@@ -102,9 +105,14 @@ async function main(): Promise<void> {
     signal.aborted
       ? Promise.resolve(new Map<string, Tally>())
       : runFiles(some, { root, concurrency, timeoutMs: TEST_TIMEOUT_MS, signal });
-  const light = files.filter((file) => !isHeavy(file));
-  const first = new Map(await start(light, 2));
-  for (const entry of await start(files.filter(isHeavy), 1)) first.set(...entry);
+  const shared = files.filter((file) => !(file in ALONE));
+  const first = new Map<string, Tally>();
+  for (const [some, concurrency] of [
+    [shared.filter((file) => !isHeavy(file)), CONCURRENCY],
+    [shared.filter(isHeavy), CONCURRENCY],
+    [files.filter((file) => file in ALONE), 1],
+  ] as const)
+    for (const entry of await start(some, concurrency)) first.set(...entry);
   const outcome = await repeatFailed(first, (some) => start(some, 1));
   for (const { passed, failed } of outcome.results.values()) {
     tally.passed += passed;
