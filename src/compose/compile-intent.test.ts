@@ -157,14 +157,14 @@ describe("compileIntent()", () => {
 
   test("constraints are kept as written; what no host has is a warning with its place", async () => {
     const text =
-      "services:\n  a:\n    image: x\n    deploy:\n      placement:\n        constraints:\n          - node.labels.disk == ssd\n          - node.role == manager\n          - disk\n";
+      "services:\n  a:\n    image: x\n    deploy:\n      placement:\n        constraints:\n          - node.labels.disk == ssd\n          - node.ip == 10.0.0.1\n          - disk\n";
     const intent = await compile(text);
-    const written = ["node.labels.disk == ssd", "node.role == manager", "disk"];
+    const written = ["node.labels.disk == ssd", "node.ip == 10.0.0.1", "disk"];
     assert.deepEqual(intent.services[0]?.constraints, written);
     assert.deepEqual(
       intent.diagnostics.map(({ id, message, at }) => [id, message, at?.line]),
       [
-        ["FL0224", "the constraint node.role == manager of a is not acted on", 8],
+        ["FL0224", "the constraint node.ip == 10.0.0.1 of a is not acted on", 8],
         ["FL0224", "the constraint disk of a is not acted on", 9],
       ],
     );

@@ -2,14 +2,18 @@
 // What is placed, and where it may stand.
 import type { Constraint, NodeTraits } from "#model/constraint.ts";
 
-/** A node as placement sees it. */
+/** The label over whose values instances are spread when nothing else is said: what has one value fails together. */
+export const ZONE_KEY = "node.labels.zone";
+
+/** How much of each kind: `gpu`, `pids`, or a kind of the owner's own. */
+export type Amounts = Readonly<Record<string, number>>;
+
+/** A node as placement sees it. Its zone is its label `zone`. */
 export interface NodeOffer extends NodeTraits {
-  /** Nodes of one zone fail together; empty when nobody said. */
-  readonly zone: string;
-  /** Thousandths of a core, bytes, and devices that instances may reserve in all. */
+  /** Thousandths of a core, bytes, and other kinds that instances may reserve in all; a kind that is left out is none. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;
-  readonly gpus: number;
+  readonly devices: Amounts;
   /** How busy it is whatever was reserved, 0 to 1. */
   readonly load: number;
   /** Why it takes nothing new (`cordoned`, `suspect`, `draining`); empty when it does. */
@@ -20,26 +24,36 @@ export interface NodeOffer extends NodeTraits {
   readonly heldPorts: readonly string[];
 }
 
+/** A local volume that has data: instances that mount it stand where it is. */
+export interface Pin {
+  readonly volume: string;
+  /** Ids of the nodes that have it; none when the node is not known that had it. */
+  readonly nodes: readonly string[];
+}
+
 /** A service whose instances are to stand somewhere. Names are `scope/service`. */
 export interface PlaceRequest {
   readonly service: string;
+  /** How many; with `everywhere` it is one on each node that takes it, whatever stands here. */
   readonly count: number;
+  readonly everywhere: boolean;
   readonly constraints: readonly Constraint[];
   /** What one instance reserves. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;
-  readonly gpus: number;
+  readonly devices: Amounts;
   /** Fixed host ports: one instance a node at most. */
   readonly ports: readonly string[];
-  /** Nodes that have the data of its local volumes; empty when anywhere will do. */
-  readonly pins: readonly string[];
-  /** `spread`: as far apart as can be, over zones first. `pack`: as few nodes as can be. */
+  readonly pins: readonly Pin[];
+  /** `spread`: as far apart as can be. `pack`: as few nodes as can be. */
   readonly strategy: "spread" | "pack";
+  /** Keys over whose values to spread, the widest first; none means `ZONE_KEY` for `spread`, nothing for `pack`. */
+  readonly spreadOver: readonly string[];
   readonly perNodeMax: number;
-  /** Services beside which it would rather stand, and on whose nodes it must not. */
+  /** Services beside which it would rather stand, and on whose nodes it must not, nor they on its. */
   readonly near: readonly string[];
   readonly apart: readonly string[];
-  /** Higher ones are placed first. */
+  /** Higher ones are placed first. None drives out what stands. */
   readonly priority: number;
   /** Node ids of the instances that stand already, one entry for each. They stay where they may. */
   readonly standing: readonly string[];
@@ -49,13 +63,16 @@ export interface PlaceRequest {
 export interface Refusal {
   readonly test: string;
   readonly nodes: number;
+  /** Host names, at most three. */
   readonly examples: readonly string[];
+  /** Where too little is free: what one instance needs, and the most that one of these nodes has. */
+  readonly short?: { readonly needs: number; readonly free: number };
 }
 
 /** Where the instances of a service go. */
 export interface Placement {
   readonly service: string;
-  /** Node ids, one for each instance: those that stay first, then the new ones. */
+  /** Node ids, one for each instance: those that stay first, in the order given, then the new ones. */
   readonly nodes: readonly string[];
   /** How many of them stay. */
   readonly kept: number;

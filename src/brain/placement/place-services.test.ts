@@ -14,10 +14,9 @@ function buildNode(id: string, more: Partial<NodeOffer> = {}): NodeOffer {
     arch: "x86_64",
     labels: {},
     engineLabels: {},
-    zone: "",
     cpuMillis: 4_000,
     memoryBytes: 8_000,
-    gpus: 0,
+    devices: {},
     load: 0,
     closed: "",
     draining: false,
@@ -30,13 +29,15 @@ function buildRequest(more: Partial<PlaceRequest> = {}): PlaceRequest {
   return {
     service: "shop/web",
     count: 1,
+    everywhere: false,
     constraints: [],
     cpuMillis: 0,
     memoryBytes: 0,
-    gpus: 0,
+    devices: {},
     ports: [],
     pins: [],
     strategy: "spread",
+    spreadOver: [],
     perNodeMax: 1_000,
     near: [],
     apart: [],
@@ -80,27 +81,34 @@ describe("constraints", () => {
     ["node.platform.arch == amd64", true],
     ["node.platform.arch == arm64", false],
     ["node.labels.constructor == x", false],
+    ["node.labels.disk == SSD", true],
+    ["node.role == manager", true],
+    ["node.role == worker", false],
+    ["node.platform.arch != x86_64", false],
   ] as const)
     test(`${text} is ${allowed}`, () => {
       const [constraint] = constrain(text);
       assert.ok(constraint !== undefined);
       assert.equal(isAllowed(constraint, node), allowed);
     });
-  for (const text of ["", "disk == ssd", "node.role == manager", "node.labels.a = b", "node.id =="])
+  for (const text of ["", "disk == ssd", "node.labels.a = b", "node.id =="])
     test(`"${text}" is no constraint`, () => assert.equal(parseConstraint(text), undefined));
 });
 
 describe("placing", () => {
   test("spreads over zones first, then over nodes", () => {
     const nodes = [
-      ...["a1", "a2", "a3"].map((id) => buildNode(id, { zone: "a" })),
-      buildNode("b1", { zone: "b" }),
+      ...["a1", "a2", "a3"].map((id) => buildNode(id, { labels: { zone: "a" } })),
+      buildNode("b1", { labels: { zone: "b" } }),
     ];
     assert.deepEqual(place(nodes, { count: 4 }).nodes, ["a1", "b1", "a2", "b1"]);
   });
 
   test("what stands in a zone counts for it", () => {
-    const nodes = [buildNode("a", { zone: "a" }), buildNode("b", { zone: "b" })];
+    const nodes = [
+      buildNode("a", { labels: { zone: "a" } }),
+      buildNode("b", { labels: { zone: "b" } }),
+    ];
     assert.deepEqual(place(nodes, { count: 2, standing: ["b"] }).nodes, ["b", "a"]);
   });
 
@@ -133,8 +141,8 @@ describe("placing", () => {
     assert.equal(missing, 2);
     assert.deepEqual(refusals, [
       { test: "constraint node.labels.disk == ssd", nodes: 2, examples: ["a", "b"] },
-      { test: "memory", nodes: 1, examples: ["c"] },
       { test: "draining", nodes: 1, examples: ["d"] },
+      { test: "memory", nodes: 1, examples: ["c"], short: { needs: 100, free: 10 } },
     ]);
   });
 
@@ -154,11 +162,14 @@ describe("placing", () => {
   });
 
   test("a volume pins, gpus are counted, near and apart are heard", () => {
-    assert.deepEqual(place(abc, { count: 2, pins: ["c"] }).nodes, ["c", "c"]);
-    const gpu = [buildNode("a"), buildNode("b", { gpus: 1 })];
-    assert.deepEqual(place(gpu, { count: 2, gpus: 1 }).nodes, ["b"]);
+    assert.deepEqual(place(abc, { count: 2, pins: [{ volume: "data", nodes: ["c"] }] }).nodes, [
+      "c",
+      "c",
+    ]);
+    const gpu = [buildNode("a"), buildNode("b", { devices: { gpu: 1 } })];
+    assert.deepEqual(place(gpu, { count: 2, devices: { gpu: 1 } }).nodes, ["b"]);
     const placements = placeServices(abc, [
-      buildRequest({ service: "s/db", pins: ["b"] }),
+      buildRequest({ service: "s/db", pins: [{ volume: "data", nodes: ["b"] }] }),
       buildRequest({ service: "s/cache", near: ["s/db"] }),
       buildRequest({ service: "s/batch", apart: ["s/db"], count: 3 }),
     ]);
@@ -186,13 +197,17 @@ describe("placing", () => {
 const aNode = (id: string) =>
   fc
     .record({
-      zone: fc.constantFrom("", "x", "y"),
       cpuMillis: fc.integer({ min: 0, max: 4_000 }),
       memoryBytes: fc.integer({ min: 0, max: 4_000 }),
       load: fc.double({ min: 0, max: 1, noNaN: true }),
       closed: fc.constantFrom("", "", "", "cordoned"),
       draining: fc.constantFrom(false, false, false, true),
-      labels: fc.constantFrom({}, { disk: "ssd" }),
+      labels: fc.constantFrom<Record<string, string>>(
+        {},
+        { disk: "ssd" },
+        { zone: "x" },
+        { zone: "y", disk: "ssd" },
+      ),
       heldPorts: fc.constantFrom([], ["tcp/80"]),
     })
     .map((more) => buildNode(id, more));
@@ -277,7 +292,7 @@ test("where all nodes are alike, no zone and no node has two more than another",
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.nat(40), fc.nat(3), (zones, count, already) => {
       const nodes = Array.from({ length: zones * 3 }, (_, index) =>
-        buildNode(`n${index}`, { zone: `z${index % zones}` }),
+        buildNode(`n${index}`, { labels: { zone: `z${index % zones}` } }),
       );
       const standing = Array.from({ length: Math.min(already, count) }, (_, i) => `n${i}`);
       const { nodes: chosen } = place(nodes, { count, standing: zones > 2 ? standing : [] });
