@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel's VXLAN, with all it needs to know written into it: a device a network, port of the engine's bridge, that
+// learns nothing and has no group, so that what it was not told of goes nowhere; it answers for the addresses it was told of.
+import { FairleadError } from "#base/errors.ts";
+import { networkErrors } from "#network/errors.ts";
+import type { Overlay, OverlayAttachment, OverlayChange } from "#network/overlay.ts";
+import { nameDevice, planOverlay } from "#network/plan-overlay.ts";
+import { foreignKey, readState, type KernelState } from "./read-state.ts";
+import { createIpRunner } from "./run-ip.ts";
+import { renderCommands } from "./write-changes.ts";
+
+export interface VxlanOptions {
+  /** Path of a network namespace, where it is not the process's own. */
+  readonly netns?: string;
+}
+
+/** Why a network cannot be on this host as that stands; undefined when it can. */
+function findObstacle(
+  { network, bridge }: OverlayAttachment,
+  { foreign, bridges }: KernelState,
+): FairleadError | undefined {
+  const { name, vni, port } = network;
+  const device = nameDevice(vni);
+  if (foreign.has(device) || foreign.has(foreignKey(vni, port)))
+    return new FairleadError(
+      networkErrors["overlay-taken"],
+      `the network ${name} has no device: another has its name or identifier`,
+      { facts: { device, vni, port } },
+    );
+  if (bridges.has(bridge)) return undefined;
+  return new FairleadError(
+    networkErrors["overlay-refused"],
+    `the network ${name} has no device: the engine's bridge for it is not there`,
+    { facts: { bridge } },
+  );
+}
+
+/** Nothing is asked of the kernel before the first call. */
+export function createVxlanOverlay({ netns }: VxlanOptions = {}): Overlay {
+  const ip = createIpRunner(netns);
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function write(changes: readonly OverlayChange[], signal?: AbortSignal): Promise<string> {
+    const { links, ports, neighbours } = renderCommands(changes);
+    const complaints = [
+      await ip.batch("ip", links, signal),
+      await ip.batch("bridge", ports, signal),
+      await ip.batch("ip", neighbours, signal),
+    ];
+    return complaints.filter((complaint) => complaint !== "").join("\n");
+  }
+
+  async function apply(
+    wanted: readonly OverlayAttachment[],
+    signal?: AbortSignal,
+  ): Promise<readonly OverlayChange[]> {
+    const state = await readState(ip, signal);
+    const obstacles = wanted.flatMap((one) => findObstacle(one, state) ?? []);
+    const possible = wanted.filter((one) => findObstacle(one, state) === undefined);
+    const changes = planOverlay(possible, state.facts);
+    const complaint = await write(changes, signal);
+    // What is complained of may be as wanted all the same: an entry that went with its device.
+    if (complaint !== "" && planOverlay(possible, (await readState(ip, signal)).facts).length > 0)
+      throw new FairleadError(
+        networkErrors["overlay-refused"],
+        complaint.split("\n")[0] ?? complaint,
+        { facts: { changes: changes.length } },
+      );
+    const [obstacle] = obstacles;
+    if (obstacle !== undefined) throw obstacle;
+    return changes;
+  }
+
+  /** Two that write at once would each take the other's for drift. */
+  function inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const turn = last.then(task, task);
+    last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  return {
+    kind: "vxlan",
+    observe: ({ signal } = {}) => inTurn(async () => (await readState(ip, signal)).facts),
+    apply: (wanted, { signal } = {}) => inTurn(() => apply(wanted, signal)),
+    async [Symbol.asyncDispose]() {
+      await last;
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Debian's iproute2: `ip` and `bridge`, which read a batch of commands from stdin and answer in JSON. No shell.
+import { spawn } from "node:child_process";
+import { FairleadError } from "#base/errors.ts";
+import { networkErrors } from "#network/errors.ts";
+
+const PATIENCE_MS = 10_000;
+/** Ten thousand entries are two megabytes. */
+const OUTPUT_BYTES_MAX = 64 * 1_048_576;
+const COMPLAINT_MAX = 2_000;
+
+/** Runs the programs of one host. */
+export interface IpRunner {
+  /** What a question was answered, as JSON. Throws FL1101 `overlay-tools`, FL1102 `overlay-refused`. */
+  ask(program: "ip" | "bridge", args: readonly string[], signal?: AbortSignal): Promise<unknown>;
+  /** Runs each command whether or not those before it worked. Returns what was complained of; empty when all worked. */
+  batch(program: "ip" | "bridge", lines: readonly string[], signal?: AbortSignal): Promise<string>;
+}
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(
+  [program = "", ...args]: readonly string[],
+  input: string,
+  signal: AbortSignal | undefined,
+): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void =>
+      reject(
+        new FairleadError(networkErrors["overlay-tools"], `${program} cannot be run`, { cause }),
+      );
+    const child = spawn(program, args, {
+      timeout: PATIENCE_MS,
+      env: { ...process.env, LC_ALL: "C" },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const stdout: Buffer[] = [];
+    let size = 0;
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > OUTPUT_BYTES_MAX) child.kill("SIGKILL");
+      else stdout.push(chunk);
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      if (stderr.length < COMPLAINT_MAX) stderr += chunk.toString();
+    });
+    child.on("error", (thrown) =>
+      signal?.aborted === true ? reject(signal.reason) : fail(thrown),
+    );
+    child.on("close", (code) =>
+      resolve({
+        code: code ?? -1,
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: stderr.trim(),
+      }),
+    );
+    // It may have ended before it read.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
+  });
+}
+
+/** For this host, or for another network namespace of it that a path names. */
+export function createIpRunner(netns?: string): IpRunner {
+  const prefix = netns === undefined ? [] : ["nsenter", `--net=${netns}`];
+  return {
+    async ask(program, args, signal) {
+      const { code, stdout, stderr } = await run([...prefix, program, "-j", ...args], "", signal);
+      if (code !== 0)
+        throw new FairleadError(
+          networkErrors["overlay-refused"],
+          `${program} ${args.join(" ")} failed: ${stderr.split("\n")[0] ?? ""}`,
+          { facts: { code } },
+        );
+      return stdout.trim() === "" ? [] : JSON.parse(stdout);
+    },
+    async batch(program, lines, signal) {
+      if (lines.length === 0) return "";
+      const command = [...prefix, program, "-force", "-batch", "-"];
+      const { code, stderr } = await run(command, `${lines.join("\n")}\n`, signal);
+      return code === 0 ? "" : stderr === "" ? `${program} ended with ${code}` : stderr;
+    },
+  };
+}

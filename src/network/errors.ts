@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+import { defineErrors } from "#base/errors.ts";
+
+/** Why a network that spans hosts says no. */
+export const networkErrors = defineErrors({
+  "overlay-tools": {
+    id: "FL1101",
+    code: "failed_precondition",
+    cause: "The programs `ip` and `bridge` are missing, or may not change this host's network",
+    remedy: "install iproute2, and run the node as root or with CAP_NET_ADMIN",
+  },
+  "overlay-refused": {
+    id: "FL1102",
+    code: "unavailable",
+    cause: "The kernel refused a device or an entry of a network that spans hosts",
+    remedy: "see its words in the message, and the devices with `ip -d link show type vxlan`",
+  },
+  "overlay-taken": {
+    id: "FL1103",
+    code: "already_exists",
+    cause: "Another device has the name or the VXLAN identifier of a network that spans hosts",
+    remedy: "see it with `ip -d link show type vxlan`, and remove it if nobody needs it",
+  },
+});
