@@ -2,6 +2,15 @@
 // A node of a fleet: as it says of itself, and as another one sees it.
 import { z } from "zod";
 
+/** What people say of a node; it stays over restarts of the node. */
+export const NodeMarks = z.strictObject({
+  /** Whether anything new may be placed on it; `fairlead cordon` takes that away. */
+  schedulable: z.boolean().default(true),
+  /** Whether what runs on it shall go elsewhere: `fairlead drain`. Such a node is not schedulable either. */
+  draining: z.boolean().default(false),
+});
+export type NodeMarks = z.infer<typeof NodeMarks>;
+
 /** What a node puts on the fleet's roll when it starts. */
 export const NodeRecord = z.strictObject({
   /** Stays the same over restarts. */
@@ -20,6 +29,9 @@ export const NodeRecord = z.strictObject({
   arch: z.string(),
   cpuCount: z.number().int(),
   memoryBytes: z.number(),
+  /** Of `nodeLabels` in its settings. */
+  labels: z.record(z.string(), z.string()).default({}),
+  ...NodeMarks.shape,
 });
 export type NodeRecord = z.infer<typeof NodeRecord>;
 

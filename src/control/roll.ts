@@ -7,28 +7,12 @@ import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Membership } from "#membership/membership.ts";
-import type { PlannedAction } from "#model/action.ts";
-import type { Snapshot, Store, StoreChange } from "#store/store.ts";
+import type { Store, StoreChange } from "#store/store.ts";
 import type { DecisionLog } from "./decision-log.ts";
-import { controlErrors } from "./errors.ts";
+import { describeTurn } from "./describe-node-turn.ts";
+import type { Fleet } from "./fleet.ts";
 import { judgeNode, type Judgement } from "./judge-node.ts";
-
-/** What a node knows of itself before it stands on a roll. */
-export type OwnRecord = Omit<NodeRecord, "incarnation">;
-
-export interface Fleet {
-  readonly name: string;
-  /** Opens the fleet's part of the store. Throws what the store throws; it is tried again. */
-  openStore(): Promise<Store>;
-  /** A new key for the fleet, 32 bytes as base64; used when the fleet has none. */
-  makeKey(): string;
-  startMembership(options: {
-    readonly id: string;
-    readonly incarnation: number;
-    readonly port: number;
-    readonly secret: Buffer;
-  }): Promise<Membership>;
-}
+import { enterRoll, LIVE, NODES, readFleetKey, UNMARKED, type OwnRecord } from "./roll-entries.ts";
 
 export interface RollOptions {
   readonly self: OwnRecord;
@@ -47,37 +31,10 @@ export interface Roll {
   run(signal: AbortSignal): Promise<void>;
 }
 
-const NODES = "nodes/";
-const LIVE = "live/";
-const KEY = "key";
 const LEASE_MS = 10_000;
 const RENEWALS_PER_LEASE = 4;
 const RETRY_MS = 1_000;
 const WATCH_MS = 200;
-
-function describeTurn(view: NodeView, was: NodeState, nowMs: number): PlannedAction {
-  const isBack = view.state === "alive";
-  return {
-    key: `node/${view.id}`,
-    act: isBack ? "node.back" : "node.gone",
-    object: `node/${view.name}`,
-    title: isBack ? `marked ${view.name} as back` : `marked ${view.name} as ${view.state}`,
-    trigger: {
-      kind: "members",
-      detail: isBack ? `heard again, after it was ${was}` : view.reason,
-      atMs: nowMs,
-    },
-    rule: { text: "gone after 5.5s without a word to anybody, and without a lease in the store" },
-    inputs: {
-      id: view.id,
-      address: view.address ?? "",
-      was,
-      silentMs: Math.round(view.silentMs ?? 0),
-      lease: view.lease === undefined ? "unknown" : view.lease ? "lives" : "ended",
-    },
-    notDone: [],
-  };
-}
 
 /** Makes the loop of a roll. */
 export function createRoll(options: RollOptions): Roll {
@@ -87,7 +44,7 @@ export function createRoll(options: RollOptions): Roll {
   const states = new Map<string, NodeState>();
   /** Who was noted down as away, until it is back: what is over in a moment is no decision. */
   const away = new Map<string, NodeState>();
-  let own: NodeRecord = { ...self, incarnation: 0 };
+  let own: NodeRecord = { ...self, ...UNMARKED, incarnation: 0 };
   let membership: Membership | undefined;
   let problem: string | undefined = fleet === undefined ? undefined : "the store was not asked yet";
 
@@ -163,6 +120,13 @@ export function createRoll(options: RollOptions): Roll {
     );
   }
 
+  function takeRecord(taken: NodeRecord): void {
+    records.set(taken.id, taken);
+    // Others mark a node on its entry.
+    const { schedulable, draining } = taken;
+    if (taken.id === own.id) own = { ...own, schedulable, draining };
+  }
+
   function take({ key, value }: Pick<StoreChange, "key" | "value">): void {
     if (key.startsWith(LIVE)) {
       if (value === undefined) live.delete(key.slice(LIVE.length));
@@ -170,50 +134,14 @@ export function createRoll(options: RollOptions): Roll {
     }
     if (!key.startsWith(NODES)) return;
     const parsed = NodeRecordSchema.safeParse(value);
-    if (parsed.success) records.set(key.slice(NODES.length), parsed.data);
+    if (parsed.success) takeRecord(parsed.data);
     else if (value === undefined) records.delete(key.slice(NODES.length));
     else logger.warn("an entry of the roll cannot be read", { key });
   }
 
-  /** The fleet's key; the first node makes it. */
-  async function readKey(store: Store, makeKey: () => string): Promise<Buffer> {
-    const value = makeKey();
-    await store.transact([{ kind: "put", key: KEY, value }], [{ key: KEY, revision: 0 }]);
-    return Buffer.from(String((await store.get(KEY))?.value), "base64");
-  }
-
-  /** Another node that goes by our name, or by our id in a later life, as a copy of this host's state would. */
-  function findRival({ entries }: Snapshot): NodeRecord | undefined {
-    const alive = new Set(entries.map(({ key }) => key).filter((key) => key.startsWith(LIVE)));
-    return entries
-      .flatMap(({ value }) => NodeRecordSchema.safeParse(value).data ?? [])
-      .find(({ id, name, incarnation }) =>
-        id === self.id
-          ? own.incarnation > 0 && incarnation > own.incarnation
-          : name === self.name && alive.has(LIVE + id),
-      );
-  }
-
   /** Puts this node on the roll, in a new life when it has just started. Throws FL0711 `node-name-taken`. */
-  async function register(store: Store): Promise<void> {
-    const snapshot = await store.list("");
-    const rival = findRival(snapshot);
-    if (rival !== undefined)
-      throw new FairleadError(
-        controlErrors["node-name-taken"],
-        `another node of the fleet ${fleet?.name ?? ""} is called ${self.name}`,
-        { facts: { id: rival.id, address: rival.address } },
-      );
-    const key = NODES + self.id;
-    const before = snapshot.entries.find((entry) => entry.key === key);
-    const known = NodeRecordSchema.safeParse(before?.value).data?.incarnation ?? 0;
-    // A roll that was lost with its store must not begin below the lives that others remember.
-    const started = Math.floor(clock.nowMs() / 1_000);
-    if (own.incarnation === 0) own = { ...self, incarnation: Math.max(known + 1, started) };
-    const put = { kind: "put" as const, key, value: own };
-    const done = await store.transact([put], [{ key, revision: before?.revision ?? 0 }]);
-    if (done === undefined)
-      throw new FairleadError(controlErrors["act-failed"], "the roll changed");
+  async function register(store: Store, { name }: Fleet): Promise<void> {
+    own = await enterRoll(store, own, { fleet: name, nowMs: clock.nowMs() });
   }
 
   async function keepLease(store: Store, signal: AbortSignal): Promise<void> {
@@ -229,13 +157,13 @@ export function createRoll(options: RollOptions): Roll {
     await store.revokeLease(lease).catch(() => undefined);
   }
 
-  async function follow(store: Store, signal: AbortSignal): Promise<void> {
+  async function follow(store: Store, one: Fleet, signal: AbortSignal): Promise<void> {
     const snapshot = await store.list("", { signal });
     records.clear();
     live.clear();
     for (const entry of snapshot.entries) take(entry);
     // A store that lost everything has lost this node too.
-    if (records.get(own.id)?.incarnation !== own.incarnation) await register(store);
+    if (records.get(own.id)?.incarnation !== own.incarnation) await register(store, one);
     tellPeers();
     problem = undefined;
     for await (const changes of store.watch("", snapshot.revision, { signal })) {
@@ -246,17 +174,17 @@ export function createRoll(options: RollOptions): Roll {
   }
 
   async function attend(store: Store, one: Fleet, signal: AbortSignal): Promise<void> {
-    await register(store);
+    await register(store, one);
     if (membership === undefined) {
       const { id, incarnation, port } = own;
-      const secret = await readKey(store, () => one.makeKey());
+      const secret = await readFleetKey(store, one.makeKey);
       membership = await one.startMembership({ id, incarnation, port, secret });
       membership.onChange(settle);
     }
     const failing = new AbortController();
     const either = AbortSignal.any([signal, failing.signal]);
     try {
-      await Promise.all([keepLease(store, either), follow(store, either)]);
+      await Promise.all([keepLease(store, either), follow(store, one, either)]);
     } finally {
       failing.abort();
     }

@@ -3,13 +3,15 @@
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { lookup } from "node:dns/promises";
 import { cpus, machine, platform, totalmem } from "node:os";
 import { isIPv6 } from "node:net";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
-import type { Settings } from "#config/settings.ts";
-import type { Fleet, OwnRecord } from "#control/roll.ts";
+import { readNodeLabels, type Settings } from "#config/settings.ts";
+import type { Fleet } from "#control/fleet.ts";
+import type { OwnRecord } from "#control/roll-entries.ts";
 import { startMembership } from "#membership/start-membership.ts";
 import { openStore } from "#store/open.ts";
 import { readNodeId } from "./node-id.ts";
@@ -71,6 +73,7 @@ export async function describeSelf({ settings, version }: FleetParts): Promise<O
     arch: machine(),
     cpuCount: cpus().length,
     memoryBytes: totalmem(),
+    labels: readNodeLabels(settings),
   };
 }
 
@@ -84,6 +87,11 @@ export function describeFleet(parts: FleetParts): Fleet | undefined {
     async openStore() {
       const store = { ...settings.store, prefix: `/fairlead/fleets/${name}/` };
       return openStore(await describeStore("etcd", { ...settings, store }, logger), { clock });
+    },
+    async describeAccess() {
+      const { endpoints, caFile } = settings.store;
+      const ca = caFile === "" ? {} : { ca: await readFile(caFile, "utf8") };
+      return { endpoints: endpoints.split(","), ...ca };
     },
     makeKey: () => randomBytes(KEY_BYTES).toString("base64"),
     startMembership: (options) =>

@@ -27,6 +27,17 @@ function formatSkew({ skewMs, rttMs = 0 }: NodeView): string {
   return `${span} ${skewMs > 0 ? "ahead" : "behind"}`;
 }
 
+function formatMark({ schedulable, draining }: NodeView): string {
+  if (draining) return "draining";
+  return schedulable ? "" : "cordoned";
+}
+
+function formatLabels({ labels }: NodeView): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(",");
+}
+
 const LIST: ListView<NodeView> = {
   name: (item) => item.name,
   empty: "there are no nodes",
@@ -43,6 +54,7 @@ const LIST: ListView<NodeView> = {
       value: (item) => item.state,
       tone: (item) => TONES[item.state],
     },
+    { key: "mark", title: "MARK", value: formatMark, tone: () => "warn" },
     { key: "rtt", title: "RTT", value: (item) => formatRtt(item.rttMs) },
     { key: "clock", title: "CLOCK", value: formatSkew },
     { key: "address", title: "ADDRESS", value: formatPlace },
@@ -52,6 +64,7 @@ const LIST: ListView<NodeView> = {
       title: "MEMORY",
       value: ({ memoryBytes }) => `${(memoryBytes / GIBIBYTE).toFixed(1)}GiB`,
     },
+    { key: "labels", title: "LABELS", value: formatLabels, wide: true },
     { key: "platform", title: "PLATFORM", value: ({ os, arch }) => `${os}/${arch}`, wide: true },
     { key: "version", title: "VERSION", value: ({ version }) => version, wide: true },
     { key: "reason", title: "WHY", value: (item) => item.reason },

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fleet that a node belongs to, as its loops are given it.
+import type { Membership } from "#membership/membership.ts";
+import type { Store } from "#store/store.ts";
+
+/** Its part of the store, and what it takes to hear the others. */
+export interface Fleet {
+  readonly name: string;
+  /** Opens the fleet's part of the store; the caller disposes of it. Throws what the store throws. */
+  openStore(): Promise<Store>;
+  /** A new key, 32 bytes as base64. */
+  makeKey(): string;
+  /** How other hosts reach the store: `host:port` of its members, and the PEM of who vouches for them if they speak TLS. */
+  describeAccess(): Promise<{ readonly endpoints: readonly string[]; readonly ca?: string }>;
+  startMembership(options: {
+    readonly id: string;
+    readonly incarnation: number;
+    readonly port: number;
+    readonly secret: Buffer;
+  }): Promise<Membership>;
+}
