@@ -30,6 +30,14 @@ export const ActionKind = z.enum([
   "agent.offline",
   "node.gone",
   "node.back",
+  "node.join",
+  "node.leave",
+  "node.remove",
+  "node.cordon",
+  "node.uncordon",
+  "node.drain",
+  "token.create",
+  "token.revoke",
 ]);
 export type ActionKind = z.infer<typeof ActionKind>;
 

@@ -2,6 +2,7 @@
 // What travels over HTTP beside the objects of views.ts: sign-in, streams, lists, builds and pulls.
 import { z } from "zod";
 import { Decision } from "./decision.ts";
+import { TokenView } from "./fleet.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
 import { NodeView } from "./node.ts";
 import {
@@ -36,6 +37,10 @@ export type AlertList = z.infer<typeof AlertList>;
 /** Answer of `GET /v1/nodes`: the fleet, the node that was asked first. */
 export const NodeList = listOf("NodeList", NodeView);
 export type NodeList = z.infer<typeof NodeList>;
+
+/** Answer of `GET /v1/tokens`, newest first. */
+export const TokenList = listOf("TokenList", TokenView);
+export type TokenList = z.infer<typeof TokenList>;
 
 /** Answer of `GET /v1/agents`: agents of all scopes. */
 export const AgentList = listOf("AgentList", AgentView);

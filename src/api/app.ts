@@ -7,6 +7,7 @@ import { apiErrors } from "./errors.ts";
 import { createGuard, secureAnswers } from "./guard.ts";
 import { addImageRoutes } from "./image-routes.ts";
 import { describeApi } from "./openapi.ts";
+import { addFleetRoutes } from "./fleet-routes.ts";
 import { createPageFiles } from "./page-files.ts";
 import { convertThrown, respondWithProblem } from "./problems.ts";
 import { addReadRoutes, listRoutes } from "./read-routes.ts";
@@ -63,6 +64,7 @@ export function addRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addReadRoutes(app, parts);
   addWriteRoutes(app, parts);
   addTopologyRoutes(app, parts);
+  addFleetRoutes(app, parts);
   addStreamRoutes(app, parts);
   addImageRoutes(app, parts);
   addSessionRoutes(app, parts);

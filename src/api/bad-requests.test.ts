@@ -47,6 +47,10 @@ function get(title: string, path: string, says: string | RegExp): BadRequest {
   return { title, path, status: 400, id: "FL0515", says };
 }
 
+function makeToken(title: string, body: unknown, says: string | RegExp): BadRequest {
+  return { ...put(title, body, says), method: "POST", path: "/v1/tokens" };
+}
+
 const nested = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
 
 const BAD_BODIES: readonly BadRequest[] = [
@@ -61,6 +65,13 @@ const BAD_BODIES: readonly BadRequest[] = [
     body: Uint8Array.of(0x22, 0xff, 0x22),
     id: "FL0512",
   },
+  makeToken("a token for a day and a moment", { ttlMs: 86_400_001 }, "body.ttlMs"),
+  makeToken("a token for no time", { ttlMs: 0 }, "body.ttlMs"),
+  makeToken("a token for nobody", { uses: 0 }, "body.uses"),
+  makeToken("a token for half a host", { uses: 1.5 }, "body.uses"),
+  makeToken("a token for a store without a port", { endpoints: ["etcd"] }, "body.endpoints[0]"),
+  makeToken("a token for no store", { endpoints: [] }, "body.endpoints"),
+  makeToken("a token with a secret of one's own", { secret: "x".repeat(32) }, /secret/),
   { ...put("65 levels", nested(65), "65 levels"), id: "FL0513" },
   { ...put("a million levels", nested(1_000_000), "levels"), id: "FL0513" },
   put("a list", [], "body"),

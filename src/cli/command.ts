@@ -11,7 +11,7 @@ export interface Argument {
   readonly name: string;
   readonly required: boolean;
   readonly many: boolean;
-  /** What completion offers. */
+  /** What completion offers; a list is all that it takes. */
   readonly value?: "service" | "scope" | "command" | readonly string[];
 }
 

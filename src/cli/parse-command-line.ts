@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commander reads the line; refusals come out in Fairlead's own form, before anything is loaded or called.
-import { Command as Commander, CommanderError, Option } from "commander";
+import { Argument, Command as Commander, CommanderError, Option } from "commander";
 import { FairleadError } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
 import type { Command } from "./command.ts";
@@ -110,7 +110,10 @@ function parseWords(command: Command, words: readonly string[]): Request {
       writeOut: (text) => (help += text),
       writeErr: () => undefined,
     });
-  for (const argument of command.arguments) program.argument(writeArgument(argument));
+  for (const argument of command.arguments) {
+    const one = new Argument(writeArgument(argument));
+    program.addArgument(typeof argument.value === "object" ? one.choices(argument.value) : one);
+  }
   if (command.arguments.length === 0) program.allowExcessArguments(false);
   const flags = listFlags(command);
   for (const flag of flags) program.addOption(makeOption(flag));

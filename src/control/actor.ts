@@ -344,6 +344,14 @@ export function createActor(options: ActorOptions): Actor {
       case "agent.offline":
       case "node.gone":
       case "node.back":
+      case "node.join":
+      case "node.leave":
+      case "node.remove":
+      case "node.cordon":
+      case "node.uncordon":
+      case "node.drain":
+      case "token.create":
+      case "token.revoke":
         return Promise.resolve({ result: "noted" });
     }
   }

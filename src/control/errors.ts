@@ -58,6 +58,44 @@ export const controlErrors = defineErrors({
     cause: "Another node of the fleet has the same name and lives",
     remedy: "give one of them another nodeName; `fairlead nodes` shows who has it",
   },
+  "no-fleet": {
+    id: "FL0731",
+    code: "failed_precondition",
+    cause: "This node belongs to no fleet",
+    remedy: "begin one with `fairlead fleet create NAME`, or join one with `fairlead join TOKEN`",
+  },
+  "token-unknown": {
+    id: "FL0732",
+    code: "permission_denied",
+    cause: "The fleet knows no such token: it was forged, or is of another fleet on the same etcd",
+    remedy: "make one on a node of the fleet: fairlead token create",
+  },
+  "token-expired": {
+    id: "FL0733",
+    code: "permission_denied",
+    cause: "The token's time is over, by the clock of the fleet's store",
+    remedy:
+      "make another on a node of the fleet: fairlead token create, with --ttl for a longer time",
+  },
+  "token-used": {
+    id: "FL0734",
+    code: "permission_denied",
+    cause: "As many hosts as the token was made for have joined with it",
+    remedy:
+      "make another on a node of the fleet: fairlead token create, with --uses for several hosts",
+  },
+  "token-revoked": {
+    id: "FL0735",
+    code: "permission_denied",
+    cause: "Somebody has taken the token back",
+    remedy: "ask who did (`fairlead token ls` on a node of the fleet), or make another",
+  },
+  "no-such-token": {
+    id: "FL0736",
+    code: "not_found",
+    cause: "The fleet has no token of that id",
+    remedy: "see `fairlead token ls`",
+  },
   "no-topology": {
     id: "FL0709",
     code: "not_found",

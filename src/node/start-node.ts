@@ -22,6 +22,7 @@ import { createFactsBoard } from "#control/facts-board.ts";
 import { createGating } from "#control/gating.ts";
 import { loadTopologies } from "#control/kept-topologies.ts";
 import { loadMemoryBoard } from "#control/memory-board.ts";
+import { openFleetOperations } from "#control/open-fleet-operations.ts";
 import { openOperations } from "#control/open-operations.ts";
 import type { Operations } from "#control/operations.ts";
 import { createScopeViews } from "#control/scope-views.ts";
@@ -200,8 +201,12 @@ async function openTalk(
   const dns = await startDns(settings, { clock, logger });
   if (dns !== undefined) stack.use(dns);
   const self = await describeSelf(parts);
-  const roll = createRoll({ self, fleet: describeFleet(parts), decisions, clock, logger });
-  return { fabric, discovery, dns, wiring, roll, watchers: [wiring, observed, roll] };
+  const belongs = describeFleet(parts);
+  const roll = createRoll({ self, fleet: belongs, decisions, clock, logger });
+  const node = settings.nodeName;
+  const fleet = openFleetOperations({ fleet: belongs, node, decisions, clock, random });
+  const faces = { topologies: wiring, roll, fleet };
+  return { fabric, discovery, dns, faces, watchers: [wiring, observed, roll] };
 }
 
 /** The fabric as lists show it: with the agents of other nodes. */
@@ -217,7 +222,7 @@ function withNeighbours(
 
 async function openApi(
   parts: NodeParts,
-  behind: Pick<ApiOptions, "operations" | "fabric" | "topologies" | "roll">,
+  behind: Pick<ApiOptions, "operations" | "fabric" | "topologies" | "roll" | "fleet">,
 ): Promise<Api> {
   const { version, pageDirectory, logger, clock } = parts;
   const token = await readToken(locateNodeFiles(findPlaces(parts.settings)).token);
@@ -264,7 +269,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const { store, engine, loops, memory } = await openHands(parts, stack);
     const { decisions, alerts, feed, board } = loops;
     const talk = await openTalk(parts, store, decisions, stack);
-    const { fabric, discovery, dns, wiring, watchers } = talk;
+    const { fabric, discovery, dns, watchers } = talk;
     const supervisor = createSupervisor({
       store,
       board,
@@ -310,7 +315,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const shown = withNeighbours(fabric, discovery);
-    const behind = { operations, fabric: shown, topologies: wiring, roll: talk.roll };
+    const behind = { operations, fabric: shown, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const naming =
       dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];

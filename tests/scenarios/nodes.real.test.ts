@@ -136,7 +136,10 @@ test("each sees the others alive, with round trips and clocks, and itself first"
     ],
   );
   const [, shown = ""] = a.cli("nodes").split("\n");
-  assert.match(shown, /^node-a \(this\) +alive +- +- +- +127\.\d+\.\d+\.1:17120 +\d+ +[\d.]+GiB +-$/);
+  assert.match(
+    shown,
+    /^node-a \(this\) +alive +- +- +- +127\.\d+\.\d+\.1:17120 +\d+ +[\d.]+GiB +-$/,
+  );
   assert.match(a.cli("nodes"), /\nnode-b +alive +- +[\d.]+ms +none +127\.\d+\.\d+\.2:17120 /);
 });
 

@@ -8,6 +8,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Logger, LogFields } from "#base/logger.ts";
 import { createApi, type Api } from "#api/create-api.ts";
 import { API_LIMITS, type ApiLimits } from "#api/settings.ts";
+import { createFakeFleet } from "./fake-fleet.ts";
 import { createFakeTopologies } from "./fake-topologies.ts";
 import { createFakeOperations, type FakeOperations } from "./fake-operations.ts";
 
@@ -116,12 +117,13 @@ export async function startApi(
   const clock = createTestClock();
   const fake = createFakeOperations(() => clock.nowMs());
   const logged: string[] = [];
+  const note = (name: string, ...args: readonly unknown[]) =>
+    void fake.calls.push({ name, args, actor: "", signal: AbortSignal.abort() });
   const api = createApi({
     operations: fake.operations,
     fabric: { list: () => [], queues: () => ({ sizeBytes: 0, groups: [], dead: [] }) },
-    topologies: createFakeTopologies((name, ...args) => {
-      fake.calls.push({ name, args, actor: "", signal: AbortSignal.abort() });
-    }),
+    topologies: createFakeTopologies(note),
+    fleet: createFakeFleet(note),
     roll: { list: () => [], problem: undefined },
     settings: {
       version: "0.1.0",

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fleet: who may join it, and what becomes of its nodes.
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/fleet.ts";
+import { Reason } from "@fairlead/protocol/requests.ts";
+import { TokenList } from "@fairlead/protocol/routes.ts";
+import { z } from "zod";
+import type { AskedBy } from "#control/topologies.ts";
+import { readJsonBody } from "./body.ts";
+import type { ApiContext, ApiEnv } from "./channel.ts";
+import { createCaller, type ApiParts } from "./parts.ts";
+import { acceptJson, describeJson, given, PROBLEM, wrapList } from "./route-parts.ts";
+
+const query = z.strictObject({ reason: Reason.optional() });
+const tokenParams = z.strictObject({ id: z.string().min(1).max(63) });
+
+function askedBy(c: ApiContext, parts: ApiParts, reason: string | undefined): AskedBy {
+  return { actor: createCaller(c, parts).actor, ...given({ reason }) };
+}
+
+function addTokenRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  const { fleet } = parts;
+  const listRoute = createRoute({
+    method: "get",
+    path: "/v1/tokens",
+    summary: "Tokens with which hosts may join the fleet, without their secrets",
+    responses: { 200: describeJson("The tokens, newest first", TokenList), default: PROBLEM },
+  });
+  const createTokenRoute = createRoute({
+    method: "post",
+    path: "/v1/tokens",
+    summary: "Make a token with which hosts may join the fleet; it is shown this once",
+    middleware: readJsonBody(parts),
+    request: { body: acceptJson(TokenRequest) },
+    responses: { 200: describeJson("The token", CreatedToken), default: PROBLEM },
+  });
+  const revokeRoute = createRoute({
+    method: "delete",
+    path: "/v1/tokens/{id}",
+    summary: "Take a token back",
+    request: { params: tokenParams, query },
+    responses: { 200: describeJson("The token as it is now", TokenView), default: PROBLEM },
+  });
+  app.openapi(listRoute, async (c) => {
+    const answer = { items: await fleet.listTokens(), asOfMs: parts.clock.nowMs(), missing: [] };
+    return c.json(wrapList("TokenList", answer), 200);
+  });
+  app.openapi(createTokenRoute, async (c) => {
+    const { reason, ...request } = c.req.valid("json");
+    return c.json(await fleet.createToken(request, askedBy(c, parts, reason)), 200);
+  });
+  app.openapi(revokeRoute, async (c) => {
+    const by = askedBy(c, parts, c.req.valid("query").reason);
+    return c.json(await fleet.revokeToken(c.req.valid("param").id, by), 200);
+  });
+}
+
+/** Adds the routes about the fleet. */
+export function addFleetRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  addTokenRoutes(app, parts);
+}

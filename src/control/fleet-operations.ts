@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// What people may ask of the fleet through any of its nodes.
+import type { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/fleet.ts";
+import type { AskedBy } from "./topologies.ts";
+
+/**
+ * Safe for concurrent use. Everything throws FL0731 `no-fleet` on a node without one, and what the store throws; each
+ * change is a decision of the node that was asked.
+ */
+export interface FleetOperations {
+  /** A text with which other hosts join. */
+  createToken(request: TokenRequest, by: AskedBy): Promise<CreatedToken>;
+  /** Tokens of the last days, the newest first. */
+  listTokens(): Promise<readonly TokenView[]>;
+  /** Nobody joins with it from now on. Throws FL0736 `no-such-token`. */
+  revokeToken(id: string, by: AskedBy): Promise<TokenView>;
+}
