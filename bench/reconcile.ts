@@ -4,7 +4,7 @@ import { planReconcile } from "#brain/reconcile.ts";
 import type { ReconcileInput } from "#brain/pass.ts";
 import type { Facts, InstanceFact } from "#model/facts.ts";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
-import { HEAL_DEFAULT } from "@fairlead/protocol/intent.ts";
+import { HEAL_DEFAULT, PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
 import type { Bench } from "./bench.ts";
 
 const REPLICAS = 100;
@@ -32,6 +32,7 @@ function buildService(index: number): ServiceIntent {
     stopGraceMs: 10_000,
     pull: "missing",
     constraints: [],
+    placement: PLACEMENT_DEFAULT,
     at: { file: "compose.yaml", line: index + 2 },
     origins: {},
     hash: `hash${index}`,

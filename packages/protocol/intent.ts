@@ -135,6 +135,41 @@ export const UpdateIntent = z.strictObject({
 });
 export type UpdateIntent = z.infer<typeof UpdateIntent>;
 
+/** Where instances may stand when there are several nodes, and what each reserves there. */
+export const PlacementIntent = z.strictObject({
+  /** `deploy.mode: global`: one on each node that takes it. */
+  everywhere: z.boolean(),
+  /** What one instance reserves: thousandths of a core, bytes, and devices by kind (`gpu`, or the owner's own). */
+  cpuMillis: z.number().min(0),
+  memoryBytes: z.number().min(0),
+  devices: z.record(z.string(), z.number().min(0)),
+  /** As far apart as can be, or on as few nodes as can be. */
+  strategy: z.enum(["spread", "pack"]),
+  /** Keys over whose values to spread, the widest first: `node.labels.zone`. None is that one, for `spread`. */
+  spreadOver: z.array(z.string()),
+  /** Absent means no limit. */
+  perNodeMax: z.number().int().min(1).optional(),
+  /** Services beside which it would rather stand, and with which it shares no node: `NAME`, or `SCOPE/NAME`. */
+  near: z.array(z.string()),
+  apart: z.array(z.string()),
+  /** Higher ones are placed first. */
+  priority: z.number().int(),
+});
+export type PlacementIntent = z.infer<typeof PlacementIntent>;
+
+/** When the owner wrote nothing: spread over zones and nodes, nothing reserved. */
+export const PLACEMENT_DEFAULT: PlacementIntent = {
+  everywhere: false,
+  cpuMillis: 0,
+  memoryBytes: 0,
+  devices: {},
+  strategy: "spread",
+  spreadOver: [],
+  near: [],
+  apart: [],
+  priority: 0,
+};
+
 /** Image to build before the first create; the CLI sends the context, the node builds through the engine. */
 export const BuildIntent = z.strictObject({
   /** Absolute directory or URL. */
@@ -183,6 +218,7 @@ export const ServiceIntent = z.strictObject({
   ttlMs: z.number().optional(),
   /** `deploy.placement.constraints` as written: a host that does not meet them makes no instance. */
   constraints: z.array(z.string()),
+  placement: PlacementIntent,
   /** Where the service stands, and where parts of it stand: `healthcheck`, `restart`, `labels.fairlead.heal` … */
   at: SourceRef,
   origins: z.record(z.string(), SourceRef),

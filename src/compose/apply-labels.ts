@@ -110,7 +110,8 @@ function writeValue(word: string, value: Tree): string {
     const least = parts.get("min") ?? "1";
     return [`${least}..${parts.get("max") ?? least}`, ...rest("min", "max")].join(" ");
   }
-  if (word === "route") return [parts.get("by"), ...rest("by")].filter(Boolean).join(" ");
+  if (word === "route" || word === "place")
+    return [parts.get("by"), ...rest("by")].filter(Boolean).join(" ");
   if (word === "capture") return [...rest("for"), parts.get("for") ?? ""].join(" ").trim();
   if (word === "port") return [parts.get("port"), parts.get("protocol")].filter(Boolean).join("/");
   return rest().join(" ");

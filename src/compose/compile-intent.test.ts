@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { stringify } from "yaml";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
-import { Intent as IntentSchema } from "@fairlead/protocol/intent.ts";
+import { Intent as IntentSchema, PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
 import { compileIntent } from "./compile-intent.ts";
 import { loadText } from "./testing/load-text.ts";
 
@@ -166,6 +166,53 @@ describe("compileIntent()", () => {
       [
         ["FL0224", "the constraint node.ip == 10.0.0.1 of a is not acted on", 8],
         ["FL0224", "the constraint disk of a is not acted on", 9],
+      ],
+    );
+  });
+
+  test("where instances may stand: mode, reservations, preferences, fairlead.place", async () => {
+    const intent = await compile(`services:
+  a:
+    image: x
+    gpus: all
+    labels: { fairlead.place: "pack near=db,ops/log apart=b priority=7" }
+    deploy:
+      replicas: 3
+      placement:
+        preferences: [{ spread: node.labels.rack }, { spread: rack }]
+        max_replicas_per_node: 2
+      resources:
+        reservations:
+          cpus: 0.5
+          memory: 64m
+          devices: [{ capabilities: [gpu], device_ids: ["0", "1"] }]
+          generic_resources: [{ discrete_resource_spec: { kind: SSD, value: 2 } }]
+  b: { image: x, deploy: { mode: global } }
+  db: { image: x, labels: { fairlead.place: "far" } }
+`);
+    const [a, b, db] = intent.services;
+    assert.deepEqual(a?.placement, {
+      everywhere: false,
+      cpuMillis: 500,
+      memoryBytes: 64 * 2 ** 20,
+      devices: { gpu: 3, ssd: 2 },
+      strategy: "pack",
+      spreadOver: ["node.labels.rack", "rack"],
+      perNodeMax: 2,
+      near: ["db", "ops/log"],
+      apart: ["b"],
+      priority: 7,
+    });
+    assert.equal(b?.placement.everywhere, true);
+    assert.deepEqual(db?.placement, PLACEMENT_DEFAULT);
+    assert.deepEqual(
+      intent.diagnostics
+        .map(({ message, at }) => [message.slice(0, 60), at?.line ?? 0] as const)
+        .toSorted(([, a], [, b]) => a - b),
+      [
+        ['a is not spread over "rack": no node has that', 9],
+        ["a node by itself has all instances of a: max_replicas_per_no", 10],
+        ['fairlead.place: "far" has no effect', 18],
       ],
     );
   });

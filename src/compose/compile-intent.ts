@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CONSTRAINT_FORM, parseConstraint } from "#model/constraint.ts";
 import type { Diagnostic, Intent, ServiceIntent } from "#model/intent.ts";
 import { compileNetworks, compileVolumes } from "./compile-network.ts";
+import { warnAboutPlacement } from "./compile-placement.ts";
 import { compileService } from "./compile-service.ts";
 import { composeErrors } from "./errors.ts";
 import { createFindings, type Findings } from "./findings.ts";
@@ -74,14 +74,7 @@ function warnAboutValues(
       "platforms",
     ]);
   }
-  for (const [index, constraint] of (service.deploy?.placement?.constraints ?? []).entries()) {
-    if (parseConstraint(constraint) !== undefined) continue;
-    warn(
-      `the constraint ${constraint} of ${name} is not acted on`,
-      ["deploy", "placement", "constraints", String(index)],
-      CONSTRAINT_FORM,
-    );
-  }
+  warnAboutPlacement(name, service, warn);
   for (const section of ["configs", "secrets"] as const) {
     for (const [index, use] of (service[section] ?? []).entries()) {
       const fromFile = project(loaded, section, use.source)?.file !== undefined;

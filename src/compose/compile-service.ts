@@ -14,6 +14,7 @@ import { compileContainer } from "./compile-container.ts";
 import { toTexts } from "./compile-host-config.ts";
 import { compileMounts } from "./compile-mounts.ts";
 import { compileNetworkMode, readShared } from "./compile-network.ts";
+import { compilePlacement } from "./compile-placement.ts";
 import { dropEmpty } from "./drop-empty.ts";
 import { LABEL_PREFIX, readDuration, readHeal } from "./fairlead-words.ts";
 import type { LoadResult, ServiceModel } from "./project.ts";
@@ -59,6 +60,7 @@ export function compileService(
     ...(build === undefined ? {} : { build }),
     ...(ttlMs === undefined ? {} : { ttlMs }),
     constraints: [...(service.deploy?.placement?.constraints ?? [])],
+    placement: compilePlacement(service),
     at: find() ?? { file: loaded.files[0] ?? loaded.projectDirectory },
     origins: listOrigins(service, find),
   };
@@ -70,7 +72,7 @@ function readMs(text: string | undefined): number | undefined {
 }
 
 /** Words whose change acts on running instances without making them anew. */
-const LIVE_LABELS = new Set(["heal", "scale", "ttl"].map((word) => LABEL_PREFIX + word));
+const LIVE_LABELS = new Set(["heal", "scale", "ttl", "place"].map((word) => LABEL_PREFIX + word));
 
 function hashService(intent: Omit<ServiceIntent, "hash">): string {
   const { container, platform, network, pid, ipc, volumesFrom, files, fixedName, stopGraceMs } =

@@ -3,6 +3,7 @@
 import { parsePolicy } from "@fairlead/routing/parse-policy.ts";
 import { STRATEGIES } from "@fairlead/routing/policy.ts";
 import { parseDuration } from "#base/duration.ts";
+import { PLACE_FORM, readPlace } from "./place-word.ts";
 
 /** One label: what it means, what its value may be. */
 export interface LabelWord {
@@ -165,6 +166,12 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
       return parsed.ok ? "" : parsed.problem;
     },
     common: true,
+  },
+  place: {
+    doc: "How its instances are placed where there are several nodes; `near` is a wish, `apart` holds for both.",
+    form: PLACE_FORM,
+    check: (v) => readPlace(v) !== undefined,
+    common: false,
   },
   "allow.from": {
     doc: "Who may call it; turns on default-deny for it.",

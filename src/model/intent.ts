@@ -10,6 +10,7 @@ export type {
   Intent,
   NetworkIntent,
   NetworkMode,
+  PlacementIntent,
   RestartIntent,
   ServiceIntent,
   SharedNamespace,

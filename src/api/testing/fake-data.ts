@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small shop of services, some of them in trouble: what the API's and the page's tests show.
 import type { Decision, Plan } from "@fairlead/protocol/decision.ts";
-import { HEAL_DEFAULT, type Intent, type ServiceIntent } from "@fairlead/protocol/intent.ts";
+import {
+  HEAL_DEFAULT,
+  PLACEMENT_DEFAULT,
+  type Intent,
+  type ServiceIntent,
+} from "@fairlead/protocol/intent.ts";
 import type { Alert, InstanceView, NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
 
 export const SCOPE = "shop";
@@ -301,6 +306,7 @@ function createServiceIntent(name: string): ServiceIntent {
     stopGraceMs: 10_000,
     pull: "missing",
     constraints: [],
+    placement: PLACEMENT_DEFAULT,
     at: { file: FILE, line: 3 },
     origins: {},
     hash: "5f0c",

@@ -3,49 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { isAllowed, parseConstraint, type Constraint } from "#model/constraint.ts";
+import { buildOffer, buildRequest } from "#brain/testing/offers.ts";
 import type { NodeOffer, PlaceRequest } from "./offer.ts";
 import { placeServices } from "./place-services.ts";
-
-function buildNode(id: string, more: Partial<NodeOffer> = {}): NodeOffer {
-  return {
-    id,
-    hostName: id,
-    os: "linux",
-    arch: "x86_64",
-    labels: {},
-    engineLabels: {},
-    cpuMillis: 4_000,
-    memoryBytes: 8_000,
-    devices: {},
-    load: 0,
-    closed: "",
-    draining: false,
-    heldPorts: [],
-    ...more,
-  };
-}
-
-function buildRequest(more: Partial<PlaceRequest> = {}): PlaceRequest {
-  return {
-    service: "shop/web",
-    count: 1,
-    everywhere: false,
-    constraints: [],
-    cpuMillis: 0,
-    memoryBytes: 0,
-    devices: {},
-    ports: [],
-    pins: [],
-    strategy: "spread",
-    spreadOver: [],
-    perNodeMax: 1_000,
-    near: [],
-    apart: [],
-    priority: 0,
-    standing: [],
-    ...more,
-  };
-}
 
 function constrain(...texts: readonly string[]): readonly Constraint[] {
   return texts.map((text) => {
@@ -60,10 +20,10 @@ const place = (nodes: readonly NodeOffer[], more: Partial<PlaceRequest>) => {
   assert.ok(placement !== undefined);
   return placement;
 };
-const abc = [buildNode("a"), buildNode("b"), buildNode("c")];
+const abc = [buildOffer("a"), buildOffer("b"), buildOffer("c")];
 
 describe("constraints", () => {
-  const node = buildNode("n1", {
+  const node = buildOffer("n1", {
     hostName: "big",
     labels: { disk: "ssd" },
     engineLabels: { room: "2" },
@@ -98,16 +58,16 @@ describe("constraints", () => {
 describe("placing", () => {
   test("spreads over zones first, then over nodes", () => {
     const nodes = [
-      ...["a1", "a2", "a3"].map((id) => buildNode(id, { labels: { zone: "a" } })),
-      buildNode("b1", { labels: { zone: "b" } }),
+      ...["a1", "a2", "a3"].map((id) => buildOffer(id, { labels: { zone: "a" } })),
+      buildOffer("b1", { labels: { zone: "b" } }),
     ];
     assert.deepEqual(place(nodes, { count: 4 }).nodes, ["a1", "b1", "a2", "b1"]);
   });
 
   test("what stands in a zone counts for it", () => {
     const nodes = [
-      buildNode("a", { labels: { zone: "a" } }),
-      buildNode("b", { labels: { zone: "b" } }),
+      buildOffer("a", { labels: { zone: "a" } }),
+      buildOffer("b", { labels: { zone: "b" } }),
     ];
     assert.deepEqual(place(nodes, { count: 2, standing: ["b"] }).nodes, ["b", "a"]);
   });
@@ -118,12 +78,12 @@ describe("placing", () => {
   });
 
   test("the less busy one is taken first", () => {
-    const nodes = [buildNode("a", { load: 0.9 }), buildNode("b", { load: 0.1 })];
+    const nodes = [buildOffer("a", { load: 0.9 }), buildOffer("b", { load: 0.1 })];
     assert.deepEqual(place(nodes, {}).nodes, ["b"]);
   });
 
   test("one instance a node where a port is fixed, and none where it is held", () => {
-    const nodes = [buildNode("a", { heldPorts: ["tcp/80"] }), buildNode("b"), buildNode("c")];
+    const nodes = [buildOffer("a", { heldPorts: ["tcp/80"] }), buildOffer("b"), buildOffer("c")];
     const { nodes: chosen, missing, refusals } = place(nodes, { count: 3, ports: ["tcp/80"] });
     assert.deepEqual([chosen, missing], [["b", "c"], 1]);
     assert.deepEqual(refusals, [{ test: "port tcp/80", nodes: 3, examples: ["a", "b", "c"] }]);
@@ -131,10 +91,10 @@ describe("placing", () => {
 
   test("every refusal says which nodes failed which test", () => {
     const nodes = [
-      buildNode("a", { closed: "cordoned" }),
-      buildNode("b", { labels: { disk: "hdd" } }),
-      buildNode("c", { labels: { disk: "ssd" }, memoryBytes: 10 }),
-      buildNode("d", { labels: { disk: "ssd" }, draining: true }),
+      buildOffer("a", { closed: "cordoned" }),
+      buildOffer("b", { labels: { disk: "hdd" } }),
+      buildOffer("c", { labels: { disk: "ssd" }, memoryBytes: 10 }),
+      buildOffer("d", { labels: { disk: "ssd" }, draining: true }),
     ];
     const constraints = constrain("node.labels.disk == ssd");
     const { missing, refusals } = place(nodes, { constraints, memoryBytes: 100, count: 2 });
@@ -147,9 +107,9 @@ describe("placing", () => {
   });
 
   test("what stands stays, also where nothing new may go; draining moves it", () => {
-    const cordoned = [buildNode("a", { closed: "cordoned" }), buildNode("b")];
+    const cordoned = [buildOffer("a", { closed: "cordoned" }), buildOffer("b")];
     assert.deepEqual(place(cordoned, { count: 2, standing: ["a", "a"] }).nodes, ["a", "a"]);
-    const draining = [buildNode("a", { draining: true }), buildNode("b")];
+    const draining = [buildOffer("a", { draining: true }), buildOffer("b")];
     const moved = place(draining, { count: 1, standing: ["a"] });
     assert.deepEqual(moved.nodes, ["b"]);
     assert.deepEqual(moved.left, [{ node: "a", reason: "draining" }]);
@@ -166,7 +126,7 @@ describe("placing", () => {
       "c",
       "c",
     ]);
-    const gpu = [buildNode("a"), buildNode("b", { devices: { gpu: 1 } })];
+    const gpu = [buildOffer("a"), buildOffer("b", { devices: { gpu: 1 } })];
     assert.deepEqual(place(gpu, { count: 2, devices: { gpu: 1 } }).nodes, ["b"]);
     const placements = placeServices(abc, [
       buildRequest({ service: "s/db", pins: [{ volume: "data", nodes: ["b"] }] }),
@@ -180,7 +140,7 @@ describe("placing", () => {
   });
 
   test("a higher priority chooses first, and what stands before it all", () => {
-    const one = [buildNode("a", { cpuMillis: 1_000 })];
+    const one = [buildOffer("a", { cpuMillis: 1_000 })];
     const low = buildRequest({ service: "s/low", cpuMillis: 1_000 });
     const high = buildRequest({ service: "s/high", cpuMillis: 1_000, priority: 9 });
     assert.deepEqual(
@@ -210,7 +170,7 @@ const aNode = (id: string) =>
       ),
       heldPorts: fc.constantFrom([], ["tcp/80"]),
     })
-    .map((more) => buildNode(id, more));
+    .map((more) => buildOffer(id, more));
 const someNodes = fc
   .integer({ min: 1, max: 8 })
   .chain((size) => fc.tuple(...Array.from({ length: size }, (_, index) => aNode(`n${index}`))));
@@ -292,7 +252,7 @@ test("where all nodes are alike, no zone and no node has two more than another",
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.nat(40), fc.nat(3), (zones, count, already) => {
       const nodes = Array.from({ length: zones * 3 }, (_, index) =>
-        buildNode(`n${index}`, { labels: { zone: `z${index % zones}` } }),
+        buildOffer(`n${index}`, { labels: { zone: `z${index % zones}` } }),
       );
       const standing = Array.from({ length: Math.min(already, count) }, (_, i) => `n${i}`);
       const { nodes: chosen } = place(nodes, { count, standing: zones > 2 ? standing : [] });

@@ -37,8 +37,6 @@ export const gpus = listOf(object(deviceKeys), {
   words: '"all" or a list of requests',
 });
 
-const ONE_ENGINE = "it is for a cluster scheduler; one engine cannot reserve it";
-
 const generic = listOf(
   object({
     discrete_resource_spec: key(
@@ -62,10 +60,16 @@ const resources = object({
   ),
   reservations: key(
     object({
-      cpus: unsupported(number({ min: 0 }), "Cores kept for it.", ONE_ENGINE),
-      memory: key(sizeText, "Memory that it is pressed down to when the host is short of it."),
+      cpus: key(number({ min: 0 }), "Cores kept for it where a fleet places it."),
+      memory: key(
+        sizeText,
+        "Memory that it is pressed down to when the host is short of it, and kept for it where a fleet places it.",
+      ),
       devices: key(deviceRequests, "Devices that it needs."),
-      generic_resources: unsupported(generic, "Resources of the owner's own.", ONE_ENGINE),
+      generic_resources: key(
+        generic,
+        "Resources of the owner's own: a fleet places it where the engine says that there are as many.",
+      ),
     }),
     "What an instance needs.",
   ),
@@ -133,15 +137,13 @@ export const deploy = orNull(
           words,
           "Conditions on the host, for example `node.labels.disk == ssd`; where one is not met nothing is made, what runs stays.",
         ),
-        preferences: unsupported(
+        preferences: key(
           listOf(object({ spread: key(text(), "Label to spread over.") })),
-          "How to spread instances.",
-          "there is one host to place on",
+          "Labels over whose values a fleet spreads instances, the widest first; default `node.labels.zone`.",
         ),
-        max_replicas_per_node: unsupported(
+        max_replicas_per_node: key(
           count,
-          "Most instances on one host.",
-          "there is one host to place on",
+          "Most instances on one host, where a fleet places them; 0 is no limit.",
         ),
       }),
       "Where instances may run.",
