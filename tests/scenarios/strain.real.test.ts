@@ -5,10 +5,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { join, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
 import { openHub } from "../../bench/peers/brokers.ts";
-import { WorkerProcess } from "../../bench/worker-process.ts";
+import { monotonicMs, WorkerProcess } from "../../bench/worker-process.ts";
 
 const PROGRAM = fileURLToPath(new URL("programs/strain-worker.ts", import.meta.url));
 const FOR_MS = Number(process.env["FAIRLEAD_STRAIN_MS"] ?? 3_000);
@@ -16,10 +17,11 @@ const Offered = z.object({
   offered: z.number(),
   wells: z.array(z.number()),
   bads: z.array(z.number()),
+  refused: z.number(),
   tookMs: z.number(),
 });
 const Closed = z.object({ goodASecond: z.number() });
-const Measured = z.object({ count: z.number(), rssMb: z.number() });
+const Measured = z.object({ count: z.number(), tookMs: z.array(z.number()), rssMb: z.number() });
 
 let hub: Awaited<ReturnType<typeof openHub>>;
 
@@ -68,20 +70,22 @@ test("R25: ten times the calls that can be served do not keep the others from be
     await using newcomer = await join({ name: "newcomer", node: hub.address });
     await newcomer.find({ name: "busy" });
     joins++;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
-  const { offered, wells, tookMs } = Offered.parse(await offering);
+  const { offered, wells, refused, tookMs } = Offered.parse(await offering);
   const goodput = (wells.length * 1_000) / tookMs;
   stop();
   const after10 = await measure(server);
   t.diagnostic(
     `peak ${peak.toFixed(0)}/s, offered ${((offered * 1_000) / FOR_MS).toFixed(0)}/s, goodput ${goodput.toFixed(0)}/s ` +
-      `(${((100 * goodput) / peak).toFixed(0)} %), ${joins} joins meanwhile, ${rssMb.toFixed(0)} to ${after10.rssMb.toFixed(0)} MiB`,
+      `(${((100 * goodput) / peak).toFixed(0)} %), ${refused} refused there, ${joins} joins meanwhile, ${rssMb.toFixed(0)} to ${after10.rssMb.toFixed(0)} MiB`,
   );
   assert.deepEqual(gone, []);
   assert.ok(joins > 0);
-  // On two cores that others use too it was 16 to 41 %; when nothing is refused in time it is 1 %.
+  // On cores that others use, the peak may have had more of them. When nothing is refused in time it is 1 %.
   assert.ok(goodput > peak / 20, `${goodput} of ${peak} a second`);
+  // Most never leave the caller, once it was refused: without that nine of ten are refused there.
+  assert.ok(refused < offered * 0.8, `${refused} of ${offered}`);
   assert.ok(after10.rssMb - rssMb < 100, `${rssMb} to ${after10.rssMb} MiB`);
 });
 
@@ -115,27 +119,27 @@ test("M06: whom all call fails for a while: little is asked twice, and all is we
   assert.ok(late > 0 && lateBad <= late / 99, `${lateBad} failures beside ${late}`);
 });
 
-/** Sends at an even pace until the time is over; how long each took to be taken. */
+/** Sends at an even pace until the time is over, each with when it was sent; how many. */
 async function emitAt(
   from: Agent,
   subject: string,
   aSecond: number,
   forMs: number,
-  signal: AbortSignal,
-) {
-  const payload = Buffer.alloc(1_000);
-  const tookMs: number[] = [];
+  signal = new AbortController().signal,
+): Promise<number> {
   const beganMs = performance.now();
-  for (let sent = 0; performance.now() - beganMs < forMs && !signal.aborted;) {
+  let sent = 0;
+  while (performance.now() - beganMs < forMs && !signal.aborted) {
     const due = ((performance.now() - beganMs) * aSecond) / 1_000;
     for (; sent < due && !signal.aborted; sent++) {
-      const atMs = performance.now();
-      await Promise.race([from.emit(subject, payload), once(signal, "abort")]);
-      tookMs.push(performance.now() - atMs);
+      const payload = Buffer.alloc(1_000);
+      payload.writeDoubleLE(monotonicMs());
+      const room = from.emit(subject, payload);
+      if (room !== undefined) await Promise.race([room, once(signal, "abort")]);
     }
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await sleep(1);
   }
-  return tookMs;
+  return sent;
 }
 
 test("M04: who reads one message a second keeps nobody else waiting, and costs a bounded amount", async (t) => {
@@ -147,21 +151,22 @@ test("M04: who reads one message a second keeps nobody else waiting, and costs a
   await using toQuick = await join({ name: "to-quick", node: hub.address });
   for await (const _ of toQuick.watch())
     if ((await toQuick.reach("to.quick")) === 1 && (await toQuick.reach("to.slow")) === 1) break;
-  const never = new AbortController().signal;
-  await emitAt(toQuick, "to.quick", 1_000, 1_000, never);
-  const alone = await emitAt(toQuick, "to.quick", 1_000, FOR_MS, never);
+  const warm = await emitAt(toQuick, "to.quick", 1_000, 1_000);
+  const alone = await emitAt(toQuick, "to.quick", 1_000, FOR_MS);
   const rssMb = (await measure(slow)).rssMb;
   const ending = new AbortController();
   const flooding = emitAt(toSlow, "to.slow", 1_000, 2 * FOR_MS, ending.signal);
-  const beside = await emitAt(toQuick, "to.quick", 1_000, FOR_MS, never);
+  const beside = await emitAt(toQuick, "to.quick", 1_000, FOR_MS);
   ending.abort();
   const toTheSlow = await flooding;
-  const [slowly, quickly] = [await measure(slow), await measure(quick)];
+  const slowly = await measure(slow);
+  let { tookMs } = await measure(quick);
+  for (; tookMs.length < warm + alone + beside; { tookMs } = await measure(quick)) await sleep(50);
+  const quickly = [tookMs.slice(warm, warm + alone), tookMs.slice(-beside)].map(p99Of);
   t.diagnostic(
-    `quick: p99 ${p99Of(alone).toFixed(2)} ms alone, ${p99Of(beside).toFixed(2)} ms beside, n ${beside.length}; ` +
-      `slow: ${slowly.count} read, ${toTheSlow.length} sent before its sender was held, ${rssMb.toFixed(0)} to ${slowly.rssMb.toFixed(0)} MiB`,
+    `quick: p99 ${quickly[0]?.toFixed(2)} ms alone, ${quickly[1]?.toFixed(2)} ms beside, n ${beside}; ` +
+      `slow: ${slowly.count} read, ${toTheSlow} sent before its sender was held, ${rssMb.toFixed(0)} to ${slowly.rssMb.toFixed(0)} MiB`,
   );
-  assert.ok(quickly.count >= alone.length + beside.length - 5);
   assert.ok(slowly.count < 100);
   assert.ok(slowly.rssMb - rssMb < 60, `${rssMb} to ${slowly.rssMb} MiB`);
 });

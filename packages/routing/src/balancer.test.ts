@@ -68,6 +68,37 @@ test("least requests never lets calls in flight differ by more than one", () => 
   );
 });
 
+test("who refuses a call as it has too many gets fewer, a crowd of refusals counts once, and it is not left out", () => {
+  const balancer = open("random-two eject-max=100%");
+  const [full, other] = makeEndpoints(2);
+  assert.ok(full !== undefined && other !== undefined);
+  const random = makeRandom(1);
+  const alone = [full];
+  const pickAll = (nowMs: number): number => {
+    let picked = 0;
+    for (; picked < 1_000 && balancer.pick(alone, nowMs, random) !== undefined; picked++)
+      balancer.started("e0");
+    return picked;
+  };
+  for (let call = 0; call < 40; call++) balancer.pick(alone, 0, random);
+  for (let call = 0; call < 40; call++) balancer.started("e0");
+  for (let call = 0; call < 20; call++) balancer.ended("e0", 10, "refused", 10);
+  // 30 of 40, of which 20 are still there.
+  assert.equal(pickAll(11), 10);
+  assert.equal(balancer.pick(alone, 11, random), undefined);
+  assert.match(
+    balancer.explain(11).candidates[0]?.excluded ?? "",
+    /30 calls, its most since it refused/,
+  );
+  assert.equal(balancer.pick([full, other], 11, random)?.id, "e1");
+  for (let call = 0; call < 30; call++) balancer.ended("e0", 10, "ok", 20);
+  assert.equal(pickAll(1_010), 60, "twice as many after a second");
+  for (let call = 0; call < 59; call++) balancer.ended("e0", 10, "ok", 1_020);
+  balancer.ended("e0", 10, "refused", 1_030);
+  assert.equal(pickAll(1_031), 0, "one that had nothing else is left alone for a while");
+  assert.equal(pickAll(1_500), 1);
+});
+
 test("draws follow the weights with power of two choices", () => {
   const balancer = open("random-two");
   const endpoints = makeEndpoints(4, (index) => ({ weight: index + 1 }));

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chooses among the instances of one target: a strategy, over those that are well. Pure: time and chance are arguments.
 import type { Locality } from "@fairlead/protocol/agent.ts";
-import { advanceBreaker, closeBreaker, limitCalls, openBreaker } from "./breaker.ts";
+import {
+  advanceBreaker,
+  closeBreaker,
+  GROW_STEP_MS,
+  limitCalls,
+  openBreaker,
+  shrinkLimit,
+} from "./breaker.ts";
 import { Slot, type Endpoint, type Query, type Strategy } from "./endpoint.ts";
 import { explainPool, ChoiceLog, type Explanation } from "./explain.ts";
 import { latencyOf, observeLatency } from "./latency.ts";
@@ -11,8 +18,8 @@ import { ejectOutliers, mayEject, WINDOW_MS } from "./outliers.ts";
 import type { Policy } from "./policy.ts";
 import { rampWeight, stepSlowStart } from "./slow-start.ts";
 
-/** What became of a call: `canceled` says nothing about the instance. */
-export type CallOutcome = "ok" | "failed" | "canceled";
+/** What became of a call. `refused`: the instance is well and has too many. `canceled` says nothing about it. */
+export type CallOutcome = "ok" | "failed" | "refused" | "canceled";
 
 /** What a call asks for beyond any instance. */
 export interface PickHint {
@@ -103,9 +110,10 @@ export class Balancer<E extends Endpoint> {
     slot.inFlight--;
     if (slot.place >= 0) this.#strategy.touch?.(slot, -1);
     if (outcome === "canceled") return;
-    observeLatency(slot, latencyMs, outcome === "failed", nowMs);
+    observeLatency(slot, latencyMs, outcome !== "ok", nowMs);
     if (outcome === "ok") this.#succeed(slot, latencyMs, nowMs);
-    else this.#fail(slot, nowMs);
+    else if (outcome === "failed" || slot.breaker === "half-open") this.#fail(slot, nowMs);
+    else if (slot.shrunkAtMs <= nowMs - latencyMs) this.#shrink(slot, nowMs);
   }
 
   /** A call answered, but too late to matter: the instance is at least this slow. */
@@ -138,6 +146,12 @@ export class Balancer<E extends Endpoint> {
     // An open one that answers was called for want of others: it is well again.
     if (slot.breaker === "closed") return;
     closeBreaker(slot, nowMs);
+    this.#stale = true;
+  }
+
+  /** What was sent before it shrank came in one crowd: that counts once. */
+  #shrink(slot: Slot<E>, nowMs: number): void {
+    shrinkLimit(slot, nowMs);
     this.#stale = true;
   }
 
@@ -184,7 +198,8 @@ export class Balancer<E extends Endpoint> {
       if (slot.breaker === "open") dueMs = Math.min(dueMs, slot.openUntilMs);
       const ageMs = nowMs - slot.startedAtMs;
       slot.weight = (slot.endpoint.weight ?? 1) * rampWeight(ageMs, slowStartMs);
-      slot.limit = limitCalls(slot, this.policy);
+      slot.limit = limitCalls(slot, this.policy, nowMs);
+      if (slot.limit < this.policy.inFlightMax) dueMs = Math.min(dueMs, nowMs + GROW_STEP_MS);
       slot.place = -1;
       if (ageMs < slowStartMs) dueMs = Math.min(dueMs, nowMs + stepSlowStart(slowStartMs));
     }

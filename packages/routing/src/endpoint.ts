@@ -38,6 +38,9 @@ export class Slot<E extends Endpoint = Endpoint> {
   /** How often it was left out lately: each time doubles the next. */
   ejections = 0;
   closedAtMs: number = -Infinity;
+  /** Calls that may have been with it when it last refused one as too many. */
+  shrunkTo: number = Infinity;
+  shrunkAtMs: number = -Infinity;
   failuresInARow = 0;
   /** Of the running window, for success rates. */
   succeeded = 0;

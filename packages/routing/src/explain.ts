@@ -59,10 +59,11 @@ const UNITS: Readonly<Record<Policy["strategy"], Explanation["unit"]>> = {
   hash: "ms",
 };
 
-function describeExclusion(slot: Slot, nowMs: number): string | undefined {
-  const { endpoint, place, breaker } = slot;
+function describeExclusion(slot: Slot, policy: Policy, nowMs: number): string | undefined {
+  const { endpoint, place, breaker, inFlight, limit } = slot;
+  if (place >= 0 && inFlight < limit) return undefined;
   if (place >= 0)
-    return slot.inFlight >= slot.limit ? `has ${slot.inFlight} calls, its most` : undefined;
+    return `has ${inFlight} calls, its most${breaker === "closed" && limit < policy.inFlightMax ? " since it refused one" : ""}`;
   if (endpoint.draining) return "is leaving";
   if (endpoint.weight === 0) return "has weight 0";
   if (!endpoint.healthy) return "its health check fails";
@@ -83,7 +84,7 @@ export function explainPool(
     rule: RULES[policy.strategy],
     unit: UNITS[policy.strategy],
     candidates: slots.map((slot) => {
-      const excluded = describeExclusion(slot, nowMs);
+      const excluded = describeExclusion(slot, policy, nowMs);
       return {
         id: slot.endpoint.id,
         score: strategy.score(slot, nowMs),

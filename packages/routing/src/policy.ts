@@ -43,7 +43,7 @@ export interface Policy {
 export const POLICY_DEFAULT: Policy = {
   strategy: "ewma",
   hashHeader: "",
-  retryShare: 0.2,
+  retryShare: 0.1,
   hedgeQuantile: 0,
   ejectAfter: 5,
   ejectMs: 5_000,

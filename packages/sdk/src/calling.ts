@@ -8,6 +8,7 @@ import { POLICY_DEFAULT } from "@fairlead/routing/policy.ts";
 import { callOnce, streamOnce } from "./exchange.ts";
 import type { Route, Router, RouteOutcome, Target } from "./router.ts";
 import { injectTrace } from "./tracing.ts";
+import { OVERLOADED } from "./turnstile.ts";
 
 export interface CallOptions {
   /** How long to wait for the answer; 30 s by default. For a stream: for its end, none by default. */
@@ -51,6 +52,7 @@ export interface CallingOptions {
 /** What an error says of the instance that was asked. */
 function judgeError(error: FabricError): RouteOutcome {
   if (error.code === "canceled") return "canceled";
+  if (error.reason === OVERLOADED) return "refused";
   return error.retryable || FAILURES.has(error.code) ? "failed" : "ok";
 }
 

@@ -108,7 +108,7 @@ function refuseAll(target: Target, records: readonly AgentRecord[]): FabricError
   }
   return new FabricError(
     "resource_exhausted",
-    `every instance of ${describeTarget(target)} has as many calls as its policy allows`,
+    `every instance of ${describeTarget(target)} has as many calls as it takes or its policy allows`,
     { reason: "breaker", facts },
   );
 }

@@ -5,6 +5,9 @@
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { SLICE_MS } from "./slice.ts";
 
+/** Reason of a call that was refused when it came, as it would not be answered in time. */
+export const OVERLOADED = "overloaded";
+
 const RUNNING_MAX = 64;
 const WAITING_MAX = 1_000;
 /** Share of its deadline that a call may be expected to wait; the rest is for its handler and the way of its answer. */
@@ -179,7 +182,7 @@ export class Turnstile {
 
 function refuseCall(message: string, waiting: number): FabricError {
   return new FabricError("resource_exhausted", message, {
-    reason: "overloaded",
+    reason: OVERLOADED,
     facts: { waiting: String(waiting) },
   });
 }

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { contract, FabricError, join, rpc, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
-import { followOrders } from "../../../bench/worker-process.ts";
+import { followOrders, monotonicMs } from "../../../bench/worker-process.ts";
 
 /** How calls are routed, to compare: `ewma breaker=32` bounds what one instance is given at once. */
 const ROUTE = process.env["FAIRLEAD_STRAIN_ROUTE"];
@@ -28,6 +28,8 @@ const ORDER = z.discriminatedUnion("do", [
 let agent: Agent | undefined;
 let failing = false;
 let count = 0;
+/** From sending to hearing, of each message. */
+const tookMs: number[] = [];
 
 function need(): Agent {
   if (agent === undefined) throw new Error("join first");
@@ -65,7 +67,7 @@ async function close(to: string, inFlight: number, forMs: number): Promise<objec
   return { goodASecond: (good * 1_000) / forMs };
 }
 
-/** Calls at an even pace, whatever becomes of them. `atMs` of each that went well, from the beginning. */
+/** Calls at an even pace, whatever becomes of them: when each was made that went well, and how many were refused there. */
 async function offer(order: {
   readonly agent: string;
   readonly aSecond: number;
@@ -76,6 +78,7 @@ async function offer(order: {
   const beganMs = performance.now();
   const wells: number[] = [];
   const bads: number[] = [];
+  let refused = 0;
   const pending = new Set<Promise<void>>();
   let offered = 0;
   for (let nowMs = 0; nowMs < order.forMs; nowMs = performance.now() - beganMs) {
@@ -83,7 +86,10 @@ async function offer(order: {
       const atMs = performance.now() - beganMs;
       const one = client.do(1, { timeout: order.deadlineMs }).then(
         () => void wells.push(atMs),
-        () => void bads.push(atMs),
+        (thrown: unknown) => {
+          bads.push(atMs);
+          if (FabricError.from(thrown).reason === "overloaded") refused++;
+        },
       );
       pending.add(one);
       void one.finally(() => pending.delete(one));
@@ -91,7 +97,7 @@ async function offer(order: {
     await sleep(1);
   }
   await Promise.all(pending);
-  return { offered, wells, bads, tookMs: performance.now() - beganMs };
+  return { offered, wells, bads, refused, tookMs: performance.now() - beganMs };
 }
 
 followOrders(ORDER, async (order): Promise<object> => {
@@ -103,8 +109,9 @@ followOrders(ORDER, async (order): Promise<object> => {
       return {};
     case "hear":
       agent = await join({ name: order.name, node: order.node });
-      agent.hear(`to.${order.name}`, async () => {
+      agent.hear(`to.${order.name}`, async ({ bytes }) => {
         count++;
+        tookMs.push(monotonicMs() - Buffer.from(bytes).readDoubleLE());
         if (order.pauseMs > 0) await sleep(order.pauseMs);
       });
       return {};
@@ -116,6 +123,6 @@ followOrders(ORDER, async (order): Promise<object> => {
     case "offer":
       return offer(order);
     case "measure":
-      return { count, rssMb: process.memoryUsage().rss / 1_048_576 };
+      return { count, tookMs, rssMb: process.memoryUsage().rss / 1_048_576 };
   }
 });
