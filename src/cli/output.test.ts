@@ -48,6 +48,19 @@ describe("output", { concurrency: 3 }, () => {
     }
   });
 
+  test("a filter that nothing passes is named, with how many there are without it", async () => {
+    const { stdout, stderr, code } = await run(
+      "services -A --filter state=ok --filter name=nobody",
+    );
+    assert.deepEqual([code, stdout], [0, ""]);
+    assert.match(
+      stderr,
+      /^none of [1-9]\d* services matches --filter state=ok --filter name=nobody$/m,
+    );
+    const json = await run("services -A --filter name=nobody -o json");
+    assert.deepEqual(JSON.parse(json.stdout).items, []);
+  });
+
   test("-o yaml says the same as -o json", async () => {
     const [json, yaml] = await Promise.all([
       run("services -A -o json"),

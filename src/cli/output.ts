@@ -2,6 +2,7 @@
 // The one way to stdout and stderr: answers go to stdout in the form asked for, all else to stderr.
 import type { API_VERSION } from "@fairlead/protocol/views.ts";
 import { applyFilters } from "./filters.ts";
+import { formatCount } from "./format.ts";
 import { createStyle, type Style } from "./style.ts";
 import { makePrintable } from "./printable.ts";
 import { type Column, renderTable } from "./table.ts";
@@ -89,6 +90,13 @@ async function renderYaml(value: unknown): Promise<string> {
   return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0, compat: "yaml-1.1" });
 }
 
+/** `none of 6 services matches --filter state=ok`: a list that is empty because of what was asked for. */
+function tellNoMatch({ kind, items }: Envelope<unknown>, filters: readonly string[]): string {
+  const noun = kind.replace(/List$/, "").toLowerCase();
+  const asked = filters.map((text) => `--filter ${makePrintable(text)}`).join(" ");
+  return `none of ${formatCount(items.length, noun)} matches ${asked}`;
+}
+
 /** Makes the output of one run. */
 export function createOutput(options: OutputOptions): Output {
   const { form, quiet, terminal, stdout, stderr } = options;
@@ -126,7 +134,10 @@ export function createOutput(options: OutputOptions): Output {
       const kept = { ...answer, items: applyFilters(answer.items, view.columns, options.filters) };
       if (answer.partial) warn(`! partial: no answer from ${answer.missing.join(", ")}`);
       if (await machine(kept, view.name)) return;
-      if (kept.items.length === 0) return note(view.empty);
+      if (kept.items.length === 0) {
+        const isFiltered = answer.items.length > 0;
+        return note(isFiltered ? tellNoMatch(answer, options.filters) : view.empty);
+      }
       const columns = view.columns.filter(
         (c) => c.hidden !== true && (form === "wide" || c.wide !== true),
       );
