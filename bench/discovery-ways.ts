@@ -14,7 +14,7 @@ import { join } from "@fairlead/sdk";
 import { silentLogger } from "#base/logger.ts";
 import { joinMulticast } from "#discovery/multicast/join-multicast.ts";
 import { createSystemClock } from "#node/system-clock.ts";
-import { openHub } from "./peers/brokers.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 
 const AGENTS = 100;
 const IDLE_MS = 15_000;

@@ -8,7 +8,7 @@ import { silentLogger } from "#base/logger.ts";
 import { joinMulticast } from "#discovery/multicast/join-multicast.ts";
 import type { MulticastDiscovery } from "#discovery/multicast/start-member.ts";
 import { createSystemClock } from "#node/system-clock.ts";
-import { openHub } from "./peers/brokers.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { followOrders, monotonicMs } from "./worker-process.ts";
 
 const GROUP = { group: z.string(), port: z.number(), heartbeatMs: z.number() };

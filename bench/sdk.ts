@@ -11,7 +11,7 @@ import { contract, join, rpc } from "@fairlead/sdk";
 import { z } from "zod";
 import { bundleProgram } from "#lab/bundle.ts";
 import type { Bench } from "./bench.ts";
-import { openHub } from "./peers/brokers.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { runInContainer } from "./sdk-container.ts";
 
 const ROUNDS = 20;

@@ -8,10 +8,7 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { listen } from "@fairlead/fabric/grpc/listen.ts";
-import { createHub } from "@fairlead/fabric/hub.ts";
-import { createRegistry } from "@fairlead/fabric/registry.ts";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { buildSdkPackage } from "../scripts/build-sdk.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -66,20 +63,9 @@ console.log(await talk((options) => join({ ...options, node: process.argv[2] }))
 `;
 
 test("a plain program talks to itself in memory, and through a node", async () => {
-  const hub = createHub({
-    registry: createRegistry(),
-    routes: createRouteBoard(),
-    node: { id: "n", name: "n" },
-    nowMs: Date.now,
-    keyOf: (scope) => `key of ${scope}`,
-    pick: ([first]) => first,
-  });
-  await using listener = await listen({
-    at: { path: join(folder, "fabric.sock") },
-    onTransport: (transport) => hub.accept(transport),
-  });
+  await using node = await openHub();
   writeFileSync(join(folder, "agent.mjs"), PROGRAM);
-  const said = await runThere(process.execPath, ["agent.mjs", listener.address]);
+  const said = await runThere(process.execPath, ["agent.mjs", node.address]);
   assert.equal(said, "hello, ann\nhello, ann");
 });
 

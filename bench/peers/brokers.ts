@@ -7,42 +7,12 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { listen } from "@fairlead/fabric/grpc/listen.ts";
-import { createHub } from "@fairlead/fabric/hub.ts";
-import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { issueCertificate, makeAuthority } from "../../lab/certificates.ts";
 
 export interface Broker extends AsyncDisposable {
   /** What its clients are told; empty when there is none. */
   readonly address: string;
-}
-
-/** A node's hub on a unix socket, with its registry at hand. */
-export async function openHub(): Promise<Broker & { readonly registry: Registry }> {
-  const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
-  const registry = createRegistry();
-  const hub = createHub({
-    registry,
-    routes: createRouteBoard(),
-    node: { id: "bench", name: "bench" },
-    nowMs: Date.now,
-    keyOf: (scope) => `key of ${scope}`,
-    pick: ([first]) => first,
-  });
-  const listener = await listen({
-    at: { path: join(directory, "fabric.sock") },
-    onTransport: (transport) => hub.accept(transport),
-  });
-  return {
-    address: listener.address,
-    registry,
-    async [Symbol.asyncDispose]() {
-      hub.close();
-      await listener[Symbol.asyncDispose]();
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
 }
 
 async function findPort(): Promise<number> {

@@ -4,12 +4,11 @@ import { encodeFrame } from "@fairlead/fabric/encode-frame.ts";
 import { readBatch } from "@fairlead/fabric/decode-batch.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { KIND, makeFrame, type Frame } from "@fairlead/fabric/frame.ts";
-import { createHub } from "@fairlead/fabric/hub.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { HEADER } from "@fairlead/fabric/log-headers.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
-import { createRegistry } from "@fairlead/fabric/registry.ts";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { createTestHub } from "@fairlead/fabric/testing/open-hub.ts";
+import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
 import { HEADROOM, type Transport, type TransportReceiver } from "@fairlead/fabric/transport.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openLog } from "@fairlead/fabric/log/open.ts";
@@ -33,22 +32,8 @@ const METHODS = [
   "$log/subscribe",
   "web/call",
 ] as const;
-const JOINING = JSON.stringify({
-  kind: "agent",
-  addresses: [],
-  contracts: [],
-  skills: [],
-  subscriptions: [],
-  version: "1",
-  tags: {},
-  locality: {},
-  load: 0,
-  draining: false,
-  healthy: true,
-  ttlMs: 5_000,
-});
 const PAYLOADS = [
-  JOINING,
+  JSON.stringify(JOINING),
   "{}",
   '{"pattern":"orders.>"}',
   '{"pattern":"orders.*","group":"g","from":"start","inFlightMax":2}',
@@ -131,18 +116,13 @@ function makeFitting(below: Below): Frame {
 
 function open(seed: number): FuzzRun {
   const below = createBelow(createSeededRandom(seed));
-  const registry = createRegistry();
   const links = new Map<string, Link>();
   const log = openLog({ kind: "memory", bytesMax: LOG_BYTES_MAX }, { clock });
   const convert = (thrown: unknown): FabricError => FabricError.from(thrown, "internal");
-  const hub = createHub({
-    registry,
+  const { hub, registry } = createTestHub({
     links,
-    node: { id: "n", name: "node" },
     nowMs: () => clock.nowMs(),
-    keyOf: () => "key",
     pick: (candidates) => candidates[below(candidates.length)],
-    routes: createRouteBoard(),
     methods: createLogMethods({ log, nowMs: () => clock.nowMs(), convert }),
   });
   const peers: Peer[] = [];

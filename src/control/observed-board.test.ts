@@ -6,7 +6,7 @@ import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { createTrafficLedger } from "@fairlead/fabric/traffic-ledger.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
 import { createObservedBoard } from "./observed-board.ts";
-import { recordOf, SCOPE } from "./testing/record-of.ts";
+import { recordOf, SCOPE } from "@fairlead/protocol/testing/record-of.ts";
 
 const MINUTE_MS = 60_000;
 

@@ -16,7 +16,7 @@ import { computeRoutes } from "./compute-routes.ts";
 import { createDecisionLog } from "./decision-log.ts";
 import { loadTopologies } from "./kept-topologies.ts";
 import { createObservedBoard } from "./observed-board.ts";
-import { recordOf, SCOPE } from "./testing/record-of.ts";
+import { recordOf, SCOPE } from "@fairlead/protocol/testing/record-of.ts";
 import { createWiring } from "./wiring.ts";
 
 const REJOIN_MS = 10_000;

@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
-import { openHub } from "../../bench/peers/brokers.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { monotonicMs, WorkerProcess } from "../../bench/worker-process.ts";
 
 const PROGRAM = fileURLToPath(new URL("programs/strain-worker.ts", import.meta.url));

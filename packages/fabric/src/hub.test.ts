@@ -3,49 +3,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
 import type { Conversation } from "./conversation.ts";
 import { FabricError } from "./errors.ts";
 import type { Open, Status } from "./frame.ts";
-import { createHub, type HubMethod, type HubOptions } from "./hub.ts";
+import type { HubMethod, HubOptions } from "./hub.ts";
 import { encodeJson } from "./json.ts";
 import { Link } from "./link.ts";
 import { HEADER } from "./log-headers.ts";
 import { createLogMethods } from "./log-service.ts";
 import { openLog } from "./log/open.ts";
 import { createMemoryTransports } from "./memory-transport.ts";
-import { createRegistry } from "./registry.ts";
-import { createRouteBoard } from "./route-board.ts";
+import { createTestHub } from "./testing/open-hub.ts";
 
-const RECORD = {
-  kind: "agent",
-  addresses: [],
-  contracts: [],
-  skills: ["a skill with a name of some length"],
-  subscriptions: [],
-  version: "1",
-  tags: {},
-  locality: {},
-  load: 0,
-  draining: false,
-  healthy: true,
-  ttlMs: 5_000,
-};
+const RECORD = { ...JOINING, skills: ["a skill with a name of some length"] };
 
 function openNode(
   methods: ReadonlyMap<string, HubMethod> = new Map(),
   limits: Pick<HubOptions, "relaysPerSecondMax"> = {},
 ) {
-  const registry = createRegistry();
-  const hub = createHub({
-    registry,
-    methods,
-    node: { id: "n", name: "node" },
-    nowMs: () => 0,
-    keyOf: () => "key",
-    pick: ([first]) => first,
-    routes: createRouteBoard(),
-    ...limits,
-  });
+  const { registry, hub } = createTestHub({ methods, ...limits });
   async function enter(name: string, payloadBytesMax: number): Promise<Link> {
     const [near, far] = createMemoryTransports();
     hub.accept(far);

@@ -1,28 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import { recordOf } from "@fairlead/protocol/testing/record-of.ts";
 import { createRegistry } from "./registry.ts";
 import { createSickList } from "./sick-list.ts";
 
-const record: AgentRecord = {
-  id: "a-1",
-  name: "a",
-  scope: "s",
-  kind: "agent",
-  addresses: [],
-  contracts: [],
-  skills: [],
-  subscriptions: [],
-  version: "0.0.0",
-  tags: {},
-  locality: {},
-  load: 0,
-  draining: false,
-  healthy: true,
-  ttlMs: 5_000,
-  joinedAtMs: 0,
-};
+const record = recordOf("a", { id: "a-1" });
 
 test("who is on the list is unhealthy for others, and what it says of itself comes back", () => {
   const registry = createRegistry();

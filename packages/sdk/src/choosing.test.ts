@@ -3,27 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POLICY_DEFAULT } from "@fairlead/routing/policy.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import { recordOf } from "@fairlead/protocol/testing/record-of.ts";
 import { Choosing, choosePolicy } from "./choosing.ts";
 
 function makeRecord(id: string, joinedAtMs: number, tags: Record<string, string>): AgentRecord {
-  return {
-    id,
-    name: "a",
-    scope: "s",
-    kind: "agent",
-    addresses: [],
-    contracts: [],
-    skills: [],
-    subscriptions: [],
-    version: "1",
-    tags,
-    locality: {},
-    load: 0,
-    draining: false,
-    healthy: true,
-    ttlMs: 1_000,
-    joinedAtMs,
-  };
+  return recordOf("a", { id, joinedAtMs, tags });
 }
 
 test("the newest instance says how its service is routed, so that a change is followed at once", () => {

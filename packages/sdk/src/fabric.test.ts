@@ -3,14 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import { createHub } from "@fairlead/fabric/hub.ts";
 import { dial } from "@fairlead/fabric/grpc/dial.ts";
-import { listen } from "@fairlead/fabric/grpc/listen.ts";
 import { openLog } from "@fairlead/fabric/log/open.ts";
 import { realClock } from "@fairlead/fabric/log/testing/crash-child.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
-import { createRegistry } from "@fairlead/fabric/registry.ts";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import type { Agent } from "./agent.ts";
 import { testFabric, type FabricUnderTest } from "./fabric-conformance.ts";
 import { join } from "./join.ts";
@@ -27,41 +24,30 @@ async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
     { kind: "sqlite", path: joinPath(directory, "log.db") },
     { clock: realClock },
   );
-  const routes = createRouteBoard();
-  const hub = createHub({
-    registry: createRegistry(),
-    routes,
-    node: { id: "n", name: "n" },
-    nowMs: Date.now,
-    keyOf: (scope) => `key of ${scope}`,
-    pick: ([first]) => first,
+  const node = await openHub({
     methods: createLogMethods({
       log,
       nowMs: Date.now,
       convert: (thrown) => FabricError.from(thrown),
     }),
   });
-  const listener = await listen({
-    at: { path: joinPath(directory, "fabric.sock") },
-    onTransport: (transport) => hub.accept(transport),
-  });
   const agents: Agent[] = [];
   return {
-    routes,
-    dial: (address = listener.address) => dial({ address }),
+    routes: node.routes,
+    dial: (address = node.address) => dial({ address }),
     async join(options) {
       const agent = await join({
         ...options,
-        node: listener.address,
+        node: node.address,
         ...(direct ? {} : { listen: false as const }),
       });
       agents.push(agent);
       return agent;
     },
-    cut: () => hub.close(),
+    cut: () => node.hub.close(),
     async [Symbol.asyncDispose]() {
       await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
-      await listener[Symbol.asyncDispose]();
+      await node[Symbol.asyncDispose]();
       await log[Symbol.asyncDispose]();
       rmSync(directory, { recursive: true });
     },

@@ -1,51 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // How an agent's time in the fabric ends without its asking, and what gRPC's health protocol says meanwhile.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join as joinPath } from "node:path";
 import { test } from "node:test";
 import { Client, credentials } from "@grpc/grpc-js";
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import { listen } from "@fairlead/fabric/grpc/listen.ts";
-import { createHub } from "@fairlead/fabric/hub.ts";
-import { createRegistry } from "@fairlead/fabric/registry.ts";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { z } from "zod";
 import { contract, rpc } from "./contract.ts";
 import { join } from "./join.ts";
 
-async function openNode(admit: () => void = () => undefined) {
-  const directory = mkdtempSync(joinPath(tmpdir(), "fairlead-leaving-"));
-  const hub = createHub({
-    registry: createRegistry(),
-    routes: createRouteBoard(),
-    node: { id: "n", name: "n" },
-    nowMs: Date.now,
-    keyOf: (scope) => `key of ${scope}`,
-    pick: ([first]) => first,
-    admit,
-  });
-  const listener = await listen({
-    at: { path: joinPath(directory, "fabric.sock") },
-    onTransport: (transport) => hub.accept(transport),
-  });
-  return {
-    hub,
-    listener,
-    async [Symbol.asyncDispose]() {
-      await listener[Symbol.asyncDispose]();
-      rmSync(directory, { recursive: true });
-    },
-  };
-}
-
 test("an agent whose ticket is taken from it leaves, revoked", async () => {
   let isRevoked = false;
-  await using node = await openNode(() => {
-    if (isRevoked) throw new FabricError("unauthenticated", "no such ticket", { reason: "ticket" });
+  await using node = await openHub({
+    admit() {
+      if (isRevoked)
+        throw new FabricError("unauthenticated", "no such ticket", { reason: "ticket" });
+    },
   });
-  await using agent = await join({ name: "worker", node: node.listener.address });
+  await using agent = await join({ name: "worker", node: node.address });
   isRevoked = true;
   node.hub.close();
   const { reason, error } = await agent.closed;
@@ -58,11 +30,11 @@ test("an agent whose ticket is taken from it leaves, revoked", async () => {
 });
 
 test("an agent that may give up leaves when its node does not come back", async () => {
-  await using node = await openNode();
-  const options = { name: "worker", node: node.listener.address, giveUpAfter: "100ms" };
+  await using node = await openHub();
+  const options = { name: "worker", node: node.address, giveUpAfter: "100ms" };
   await using agent = await join(options);
   await using patient = await join({ ...options, giveUpAfter: "1h" });
-  await node.listener[Symbol.asyncDispose]();
+  await node.stop();
   const { reason, error } = await agent.closed;
   assert.deepEqual([reason, error?.code], ["node-gone", "unavailable"]);
   const [state] = await Array.fromAsync({
@@ -101,8 +73,8 @@ function watchHealth(address: string, service: string) {
 
 test("gRPC health says when an agent is unwell, a contract is drained, or all of it leaves", async () => {
   const [SERVING, NOT_SERVING, UNKNOWN] = [1, 2, 3];
-  await using node = await openNode();
-  await using agent = await join({ name: "worker", node: node.listener.address });
+  await using node = await openHub();
+  await using agent = await join({ name: "worker", node: node.address });
   const begun = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   const work = contract("work", "1.0.0", { run: rpc({ in: z.object({}), out: z.string() }) });
@@ -127,7 +99,7 @@ test("gRPC health says when an agent is unwell, a contract is drained, or all of
   agent.setHealthy(true);
   assert.deepEqual([await whole.next(), await one.next()], [SERVING, SERVING]);
   for await (const change of agent.watch()) if (change.agent.healthy) break;
-  await using caller = await join({ name: "caller", node: node.listener.address });
+  await using caller = await join({ name: "caller", node: node.address });
   const running = caller.call("worker", "work/run", {});
   await begun.promise;
   const drained = served.drain("5s");

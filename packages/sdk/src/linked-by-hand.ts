@@ -4,23 +4,14 @@ import { toError } from "@fairlead/fabric/conversation.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import { Link, type LinkOptions } from "@fairlead/fabric/link.ts";
 import type { JoinAnswer, JoinRequest } from "@fairlead/protocol/fabric.ts";
+import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
 import type { FabricUnderTest } from "./fabric-conformance.ts";
 import { nodeMethod } from "./node-session.ts";
 
 /** What a hand-written agent says of itself. */
 export const RECORD: JoinRequest = {
-  kind: "agent",
-  addresses: [],
+  ...JOINING,
   contracts: [{ name: "vault", version: "1.0.0", methods: ["open"] }],
-  skills: [],
-  subscriptions: [],
-  version: "1.0.0",
-  tags: {},
-  locality: {},
-  load: 0,
-  draining: false,
-  healthy: true,
-  ttlMs: 5_000,
 };
 
 interface Who {

@@ -3,27 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { JoinAnswer, Routes } from "@fairlead/protocol/fabric.ts";
+import { recordOf } from "@fairlead/protocol/testing/record-of.ts";
 import type { Parser } from "@fairlead/fabric/json.ts";
 import { JOIN_ANSWER, RECORD, ROUTES } from "./node-answers.ts";
 
-const record = {
-  id: "planner-1",
-  name: "planner",
-  scope: "lab",
-  kind: "agent",
-  addresses: ["10.0.0.5:7000"],
-  contracts: [],
-  skills: ["planning"],
-  subscriptions: [],
-  version: "1.0.0",
-  tags: {},
-  locality: {},
-  load: 0,
-  draining: false,
-  healthy: true,
-  ttlMs: 5_000,
-  joinedAtMs: 0,
-};
+const record = recordOf("planner", { addresses: ["10.0.0.5:7000"], skills: ["planning"] });
 const answer = { node: { id: "n", name: "n" }, scope: "lab", key: "k" };
 const routes = { to: ["a"], from: [], via: {}, members: ["a"], hopsMax: 8 };
 

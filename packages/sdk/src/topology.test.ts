@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What agents do with a topology that their node tells them, and what they tell it.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join as joinPath } from "node:path";
 import { describe, test } from "node:test";
-import { createHub } from "@fairlead/fabric/hub.ts";
-import { listen } from "@fairlead/fabric/grpc/listen.ts";
-import { createRegistry } from "@fairlead/fabric/registry.ts";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { createTrafficLedger, type ReportedLinks } from "@fairlead/fabric/traffic-ledger.ts";
 import { z } from "zod";
 import type { Agent } from "./agent.ts";
@@ -19,28 +13,16 @@ const SCOPE = "default";
 const echo = contract("echo", "1.0.0", { say: rpc({ in: z.string(), out: z.string() }) });
 
 async function openNode() {
-  const directory = mkdtempSync(joinPath(tmpdir(), "fairlead-topology-"));
-  const [registry, routes, traffic] = [createRegistry(), createRouteBoard(), createTrafficLedger()];
-  const hub = createHub({
-    registry,
-    routes,
-    traffic,
-    node: { id: "n", name: "n" },
-    nowMs: Date.now,
-    keyOf: (scope) => `key of ${scope}`,
-    pick: ([first]) => first,
-  });
-  const listener = await listen({
-    at: { path: joinPath(directory, "fabric.sock") },
-    onTransport: (transport) => hub.accept(transport),
-  });
+  const traffic = createTrafficLedger();
+  const node = await openHub({ traffic });
+  const { routes, registry } = node;
   const agents: Agent[] = [];
   return {
     routes,
     traffic,
     registry,
     async join(name: string): Promise<Agent> {
-      const agent = await join({ name, node: listener.address });
+      const agent = await join({ name, node: node.address });
       agents.push(agent);
       await agent.serve(echo, { say: () => name });
       return agent;
@@ -60,8 +42,7 @@ async function openNode() {
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
-      await listener[Symbol.asyncDispose]();
-      rmSync(directory, { recursive: true });
+      await node[Symbol.asyncDispose]();
     },
   };
 }

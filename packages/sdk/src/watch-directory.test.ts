@@ -3,27 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import { recordOf } from "@fairlead/protocol/testing/record-of.ts";
 import { watchDirectory } from "./watch-directory.ts";
 
 function record(name: string, load = 0): AgentRecord {
-  return {
-    id: `${name}.1`,
-    name,
-    scope: "lab",
-    kind: "agent",
-    addresses: [],
-    contracts: [],
-    skills: [],
-    subscriptions: [],
-    version: "1",
-    tags: {},
-    locality: {},
-    load,
-    draining: false,
-    healthy: true,
-    ttlMs: 5_000,
-    joinedAtMs: 0,
-  };
+  return recordOf(name, { id: `${name}.1`, load });
 }
 
 test("a reader that is slow gets the latest of each agent, and nothing of who came and went unseen", async () => {

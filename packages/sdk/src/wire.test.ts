@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wire protocol is public: a program joins with bare @grpc/grpc-js and fabric.proto, without a line of Fairlead.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join as joinPath } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
@@ -14,11 +11,9 @@ import {
   type GrpcObject,
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
-import { listen } from "@fairlead/fabric/grpc/listen.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
-import { createHub } from "@fairlead/fabric/hub.ts";
-import { createRegistry } from "@fairlead/fabric/registry.ts";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
+import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
 import { z } from "zod";
 import { contract, rpc } from "./contract.ts";
 import { join } from "./join.ts";
@@ -64,29 +59,11 @@ function speak(stream: Stream) {
   };
 }
 
-async function openNode() {
-  const directory = mkdtempSync(joinPath(tmpdir(), "fairlead-wire-"));
-  const hub = createHub({
-    registry: createRegistry(),
-    routes: createRouteBoard(),
-    node: { id: "n", name: "n" },
-    nowMs: Date.now,
-    keyOf: (scope) => `key of ${scope}`,
-    pick: ([first]) => first,
-  });
-  const listener = await listen({
-    at: { path: joinPath(directory, "fabric.sock") },
-    onTransport: (transport) => hub.accept(transport),
-    methods: createHealthMethods((service) => (service === "" ? "serving" : "service-unknown")),
-  });
-  return {
-    address: listener.address,
-    async [Symbol.asyncDispose]() {
-      await listener[Symbol.asyncDispose]();
-      rmSync(directory, { recursive: true });
-    },
-  };
-}
+const openNode = () =>
+  openHub(
+    {},
+    createHealthMethods((service) => (service === "" ? "serving" : "service-unknown")),
+  );
 
 function connect(address: string) {
   const loaded = loadPackageDefinition(
@@ -99,18 +76,8 @@ function connect(address: string) {
 }
 
 const record = {
-  kind: "agent",
-  addresses: [],
+  ...JOINING,
   contracts: [{ name: "echo", version: "1.0.0", methods: ["say"] }],
-  skills: [],
-  subscriptions: [],
-  version: "1.0.0",
-  tags: {},
-  locality: {},
-  load: 0,
-  draining: false,
-  healthy: true,
-  ttlMs: 5_000,
 };
 
 test("bare grpc-js joins, is found, answers a call, and calls", async () => {
