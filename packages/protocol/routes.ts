@@ -57,6 +57,8 @@ export const QueueView = z.strictObject({
   redelivered: z.number(),
   /** When the oldest of them was published. */
   oldestAtMs: z.number().optional(),
+  /** For how long nobody has read the group, and in what time it goes if that stays so; absent while it is read. */
+  idle: z.strictObject({ forMs: z.number(), goesInMs: z.number() }).optional(),
 });
 export type QueueView = z.infer<typeof QueueView>;
 /** Answer of `GET /v1/queues`: queues of the message log. */

@@ -78,6 +78,7 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     "fabric.certFile": "",
     "fabric.keyFile": "",
     "fabric.route": "ewma",
+    "fabric.keepGroupsDays": 7,
     "dns.listen": "off",
     "dns.upstreams": "",
     "discovery.multicast": "auto",

@@ -118,6 +118,9 @@ export const SettingsSchema = z.strictObject({
     route: route.describe(
       "How callers choose among instances of a service that says nothing itself.",
     ),
+    keepGroupsDays: count(1, 3_650).describe(
+      "Days that a group of subscribers is kept which nobody reads, with the messages that wait for it.",
+    ),
   }),
   dns: z.strictObject({
     listen: listen.describe(
@@ -270,6 +273,10 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
   "fabric.route": {
     effect: "agents follow it from when they next join",
     cost: "none",
+  },
+  "fabric.keepGroupsDays": {
+    effect: "subscribers may stay away for longer; counted is the time in which the node runs",
+    cost: "disk, until the log is full and refuses messages",
   },
   "dns.listen": {
     effect: "containers that Fairlead makes are told to ask there when its port is 53",

@@ -39,6 +39,8 @@ export interface FabricOptions {
   readonly secret: string;
   /** File of the messages that are kept. */
   readonly logPath: string;
+  /** How long a group is kept that nobody reads; a week by default. */
+  readonly keepGroupsMs?: number;
 }
 
 interface FabricParts {
@@ -149,10 +151,24 @@ const LOG_KINDS: ReadonlyMap<string, ErrorKind> = new Map(
   ),
 );
 
-async function openMessageLog(path: string, clock: Clock): Promise<MessageLog> {
+async function openMessageLog(
+  { logPath: path, keepGroupsMs }: FabricOptions,
+  { clock, logger }: FabricParts,
+): Promise<MessageLog> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
-    return openLog({ kind: "sqlite", path }, { clock });
+    return openLog(
+      { kind: "sqlite", path, ...(keepGroupsMs === undefined ? {} : { keepGroupsMs }) },
+      {
+        clock,
+        onGroupOver: ({ name, pattern, waiting }) =>
+          logger.warn("a group of subscribers went, since nobody read it", {
+            group: name,
+            pattern,
+            messages: waiting,
+          }),
+      },
+    );
   } catch (cause) {
     const { reason, message, facts } = FabricError.from(cause);
     const kind = LOG_KINDS.get(reason);
@@ -173,7 +189,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   const { clock, random, logger, routes } = parts;
   const { secret } = options;
   await using stack = new AsyncDisposableStack();
-  const log = stack.use(await openMessageLog(options.logPath, clock));
+  const log = stack.use(await openMessageLog(options, parts));
   const methods = new Map(
     createLogMethods({ log, nowMs: () => clock.nowMs(), convert: convertError }),
   );

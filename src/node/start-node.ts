@@ -65,6 +65,7 @@ export interface RunningNode extends AsyncDisposable {
 }
 
 const HEAL_WIDTH = 16;
+const DAY_MS = 86_400_000;
 /** Acts take less, but for pulls, long grace times, and what hangs. */
 const SLOW_ACT_MS = 5_000;
 /** So many acts may run besides those that hang. */
@@ -176,6 +177,7 @@ async function startFabric(parts: NodeParts, routes: RouteBoard): Promise<Fabric
       route: settings.fabric.route,
       ...(settings.fabric.certFile === "" ? {} : { tls: settings.fabric }),
       logPath: files.messageLog,
+      keepGroupsMs: settings.fabric.keepGroupsDays * DAY_MS,
       secret: await readToken(files.fabricSecret),
     },
     { routes, clock, random, logger },

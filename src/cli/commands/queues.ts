@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { QueueView } from "@fairlead/protocol/routes.ts";
+import { formatDuration } from "#base/duration.ts";
 import type { Context } from "#cli/context.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatAge } from "#cli/format.ts";
@@ -21,6 +22,14 @@ function listQueues(nowMs: number): ListView<QueueView> {
         key: "oldest",
         title: "OLDEST",
         value: ({ oldestAtMs }) => (oldestAtMs === undefined ? "" : formatAge(oldestAtMs, nowMs)),
+      },
+      {
+        key: "idle",
+        title: "UNREAD",
+        value: ({ idle }) =>
+          idle === undefined
+            ? ""
+            : `${formatDuration(idle.forMs)}, goes in ${formatDuration(idle.goesInMs)}`,
       },
     ],
   };

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import type { IdleGroup } from "./idle-groups.ts";
 import type { MessageLog } from "./message-log.ts";
 import { openLog, type LogOptions } from "./open.ts";
 
@@ -157,6 +158,66 @@ for (const kind of ["sqlite", "memory"] as const) {
     await publish(log);
   });
 }
+
+for (const kind of ["sqlite", "memory"] as const)
+  test(`${kind}: a group that nobody reads goes after its time, with what waits for it`, async (t) => {
+    const DAY_MS = 86_400_000;
+    const over: IdleGroup[] = [];
+    const path = join(withDirectory(t), "log.db");
+    const options = { kind, path, keepGroupsMs: 7 * DAY_MS };
+    await using log = openLog(options, { clock, onGroupOver: (group) => over.push(group) });
+    const passDays = async (days: number): Promise<void> => {
+      nowMs += days * DAY_MS;
+      await publish(log);
+    };
+    const group = await log.openGroup(OPTIONS);
+    await passDays(30);
+    assert.equal(log.stats().groups[0]?.idle, undefined);
+    await group[Symbol.asyncDispose]();
+    await passDays(6);
+    nowMs += 1_000;
+    assert.deepEqual(log.stats().groups[0]?.idle, {
+      forMs: 6 * DAY_MS + 1_000,
+      goesInMs: DAY_MS - 1_000,
+    });
+    await (await log.openGroup(OPTIONS))[Symbol.asyncDispose]();
+    await passDays(6);
+    const reading = await log.openGroup({ ...OPTIONS, name: "other" });
+    assert.deepEqual(over, [], "who comes back has all of its time again");
+    await passDays(2);
+    assert.deepEqual(
+      over.map(({ name, pattern, waiting }) => ({ name, pattern, waiting })),
+      [{ name: "g", pattern: "a.>", waiting: 3 }],
+    );
+    assert.deepEqual(
+      log.stats().groups.map(({ group: name, waiting }) => ({ name, waiting })),
+      [{ name: "other", waiting: 1 }],
+    );
+    await reading[Symbol.asyncDispose]();
+  });
+
+test("time in which the log is not open, or that only the wall clock shows, takes nobody's messages", async (t) => {
+  const options = { kind: "sqlite", path: join(withDirectory(t), "log.db") } as const;
+  let [wallMs, steadyMs] = [0, 0];
+  const own = { ...clock, nowMs: () => wallMs, monotonicMs: () => steadyMs };
+  const open = (): MessageLog => openLog(options, { clock: own });
+  const keepsOne = async (): Promise<boolean> => {
+    await using log = open();
+    steadyMs += 3 * 86_400_000;
+    await publish(log, undefined, `at ${wallMs}`);
+    return log.stats().groups.length === 1;
+  };
+  {
+    await using log = open();
+    await using _ = await log.openGroup(OPTIONS);
+  }
+  wallMs += 365 * 86_400_000;
+  assert.ok(await keepsOne());
+  // The steady clock begins anew with the machine.
+  steadyMs = 0;
+  assert.ok(await keepsOne());
+  assert.ok(!(await keepsOne()), "but nine days of being open are too many");
+});
 
 test("acknowledgements and attempts survive a restart", async (t) => {
   const path = join(withDirectory(t), "log.db");

@@ -81,6 +81,8 @@ export interface GroupStats {
   readonly oldestAtMs: number;
   /** Messages not acknowledged that were delivered more than once. */
   readonly redelivered: number;
+  /** For how long nobody has read it, and in what time it goes if that stays so; absent while it is read. */
+  readonly idle?: { readonly forMs: number; readonly goesInMs: number };
 }
 
 export interface LogStats {

@@ -3,6 +3,7 @@
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { createCommitQueue, type Durability } from "./commit-queue.ts";
 import { createGroup } from "./group.ts";
+import { createIdleGroups, type IdleGroup } from "./idle-groups.ts";
 import type { GroupOptions, LogClock, MessageLog } from "./message-log.ts";
 import { readStats } from "./read-stats.ts";
 import { openDatabase } from "./schema.ts";
@@ -16,11 +17,22 @@ export type LogOptions = {
   readonly ageMaxMs?: number;
   /** Payloads, subjects and headers together. Default 1 GiB. */
   readonly bytesMax?: number;
+  /** A durable group that nobody reads goes, with what waits for it, after so long with the log open. Default a week. */
+  readonly keepGroupsMs?: number;
 } & ({ readonly kind: "sqlite"; readonly path: string } | { readonly kind: "memory" });
 
+export interface LogParts {
+  readonly clock: LogClock;
+  /** Told of a group that went since nobody read it. */
+  readonly onGroupOver?: (group: IdleGroup) => void;
+}
+
+const DAY_MS = 86_400_000;
+
 /** Opens or creates the log; the caller disposes of it. Throws `log-full`, `log-corrupt`, `log-locked`. */
-export function openLog(options: LogOptions, { clock }: { clock: LogClock }): MessageLog {
-  const { dedupeMs = 120_000, ageMaxMs = 86_400_000, bytesMax = 2 ** 30 } = options;
+export function openLog(options: LogOptions, parts: LogParts): MessageLog {
+  const { clock } = parts;
+  const { dedupeMs = 120_000, ageMaxMs = DAY_MS, bytesMax = 2 ** 30 } = options;
   const db = openDatabase(options.kind === "sqlite" ? options.path : ":memory:", clock);
   /** Groups with handles. */
   const open = new Map<number, { readonly shared: SharedGroup; handles: number }>();
@@ -33,6 +45,12 @@ export function openLog(options: LogOptions, { clock }: { clock: LogClock }): Me
     for (const group of groups) outcomes.push(...group.serve());
   });
   const { onUndo } = queue;
+  const idle = createIdleGroups({
+    db,
+    clock,
+    onUndo,
+    keepMs: options.keepGroupsMs ?? 7 * DAY_MS,
+  });
   const touch = (group: SharedGroup): void => {
     if (closed) return;
     touched.add(group);
@@ -62,32 +80,64 @@ export function openLog(options: LogOptions, { clock }: { clock: LogClock }): Me
     noteSettled: () => writer.noteSettled(),
   };
 
+  /** Work: one handle more. */
+  function join(groupId: number, name: string) {
+    const group = open.get(groupId) ?? {
+      shared: new SharedGroup(room, groupId, name),
+      handles: 0,
+    };
+    open.set(groupId, group);
+    group.handles++;
+    onUndo(() => --group.handles === 0 && open.delete(groupId));
+    return group;
+  }
+
+  /** Work: one less. */
   function leave(groupId: number, durable: boolean): void {
     const group = open.get(groupId);
     if (group === undefined || --group.handles > 0) return;
     group.shared.close(closedError());
     open.delete(groupId);
-    if (durable) return;
-    db.prepare("DELETE FROM pending WHERE group_id = ?").run(groupId);
-    db.prepare("DELETE FROM groups WHERE group_id = ?").run(groupId);
+    if (durable) idle.leave(groupId);
+    else removeGroup(groupId);
+  }
+
+  function removeGroup(groupId: number): void {
+    for (const table of ["pending", "idle", "groups"])
+      db.prepare(`DELETE FROM ${table} WHERE group_id = ?`).run(groupId);
     writer.noteSettled();
     writer.forgetGroups();
   }
 
+  /** Work: the groups that went. */
+  function removeOver(): readonly IdleGroup[] {
+    const over = idle.listOver();
+    for (const { id } of over) removeGroup(id);
+    return over;
+  }
+
   return {
-    publish: (publication) => run(() => writer.publish(publication), "disk"),
+    async publish(publication) {
+      let over: readonly IdleGroup[] = [];
+      const published = await run(() => {
+        over = removeOver();
+        return writer.publish(publication);
+      }, "disk");
+      for (const group of over) parts.onGroupOver?.(group);
+      return published;
+    },
     async openGroup(options: GroupOptions) {
       const name = options.name ?? `(ephemeral ${++ephemeral})`;
-      const groupId = await run(() => writer.addGroup(name, options), "disk");
-      const known = open.get(groupId);
-      const group = known ?? { shared: new SharedGroup(room, groupId, name), handles: 0 };
-      open.set(groupId, group);
-      group.handles++;
+      const group = await run(() => {
+        const id = writer.addGroup(name, options);
+        idle.use(id);
+        return join(id, name);
+      }, "disk");
       return createGroup(room, group.shared, options, () =>
-        leave(groupId, options.name !== undefined),
+        leave(group.shared.id, options.name !== undefined),
       );
     },
-    stats: () => readStats(db, writer.sizeBytes),
+    stats: () => readStats(db, writer.sizeBytes, idle),
     async [Symbol.asyncDispose]() {
       if (closed) return;
       queue.flush();
