@@ -5,7 +5,7 @@ import { ZONE_KEY, type PlaceRequest } from "./offer.ts";
 import { TopHeap } from "./top-heap.ts";
 
 /** One more instance of the service on a node weighs more than any difference in use. */
-const COUNT_WEIGHT = 4;
+export const COUNT_WEIGHT = 4;
 const NEAR_BONUS = 2;
 
 /** The keys over whose values the instances are spread, the widest first. */

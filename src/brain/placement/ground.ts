@@ -131,6 +131,21 @@ export class Ground {
     demand.counts.set(number, (demand.counts.get(number) ?? 0) + 1);
   }
 
+  /** Takes back what was put. */
+  take(number: number, demand: Demand): void {
+    for (const { amount, free } of demand.needs) free[number] = (free[number] ?? 0) + amount;
+    this.use[number] = this.#useOf(number);
+    for (const port of demand.request.ports) this.#ports[number]?.delete(port);
+    const count = demand.counts.get(number) ?? 0;
+    if (count > 1) demand.counts.set(number, count - 1);
+    else demand.counts.delete(number);
+  }
+
+  /** Share of a node's processor or memory that is reserved, whichever is more, 0 to 1. */
+  reservedOf(number: number): number {
+    return (this.use[number] ?? 0) - (this.nodes[number]?.load ?? 0);
+  }
+
   /** Instances of a service by node number. Changes as they are put. */
   countsOf(service: string): Map<number, number> {
     let counts = this.#standing.get(service);

@@ -72,6 +72,62 @@ describe("placing", () => {
     assert.deepEqual(place(nodes, { count: 2, standing: ["b"] }).nodes, ["b", "a"]);
   });
 
+  test("spreads over any keys, the widest first; who lacks the label counts as one group", () => {
+    const rack = (id: string, zone: string, number: string) =>
+      buildOffer(id, { labels: { zone, ...(number === "" ? {} : { rack: number }) } });
+    const nodes = [
+      rack("a", "x", "1"),
+      rack("b", "x", "1"),
+      rack("c", "x", "2"),
+      rack("d", "y", ""),
+    ];
+    const spreadOver = ["node.labels.zone", "node.labels.rack"];
+    assert.deepEqual(place(nodes, { count: 6, spreadOver }).nodes, ["a", "d", "c", "d", "b", "d"]);
+    const byRack = place(nodes, { count: 3, spreadOver: ["node.labels.rack"] });
+    assert.deepEqual(byRack.nodes.toSorted(), ["a", "c", "d"]);
+    const packed = { strategy: "pack", spreadOver: ["node.labels.zone"] } as const;
+    assert.deepEqual(place(nodes, { count: 4, ...packed }).nodes, ["a", "d", "a", "d"]);
+  });
+
+  test("everywhere is one on each that takes it, and says only who lacks room", () => {
+    const nodes = [
+      buildOffer("a"),
+      buildOffer("b", { memoryBytes: 1 }),
+      buildOffer("c", { closed: "cordoned" }),
+      buildOffer("d", { labels: { disk: "hdd" } }),
+    ];
+    const constraints = constrain("node.labels.disk != hdd");
+    const {
+      nodes: chosen,
+      missing,
+      refusals,
+    } = place(nodes, {
+      everywhere: true,
+      memoryBytes: 2,
+      constraints,
+      standing: ["d", "a", "a"],
+    });
+    assert.deepEqual([chosen, missing], [["a"], 1]);
+    assert.deepEqual(refusals, [
+      { test: "memory", nodes: 1, examples: ["b"], short: { needs: 2, free: 1 } },
+    ]);
+  });
+
+  test("of what is too many the crowded leave first, and what is on closed nodes before", () => {
+    const standing = ["a", "a", "a", "b", "c"];
+    assert.deepEqual(place(abc, { count: 3, standing }).nodes, ["a", "b", "c"]);
+    const pack = { strategy: "pack", count: 3, standing: ["b", ...standing] } as const;
+    assert.deepEqual(place(abc, pack).nodes, ["a", "a", "a"]);
+    const closed = [buildOffer("a", { closed: "cordoned" }), buildOffer("b"), buildOffer("c")];
+    assert.deepEqual(place(closed, { count: 2, standing: ["a", "b", "b"] }).nodes, ["b", "b"]);
+  });
+
+  test("what stands and no longer fits leaves for where it does", () => {
+    const { nodes, left } = place(abc, { count: 2, cpuMillis: 3_000, standing: ["a", "a"] });
+    assert.deepEqual(nodes, ["a", "b"]);
+    assert.deepEqual(left, [{ node: "a", reason: "processor" }]);
+  });
+
   test("packs onto as few as can hold them", () => {
     const { nodes } = place(abc, { count: 5, strategy: "pack", cpuMillis: 1_000 });
     assert.deepEqual(nodes, ["a", "a", "a", "a", "b"]);
@@ -137,6 +193,15 @@ describe("placing", () => {
       placements.map(({ nodes }) => nodes),
       [["b"], ["b"], ["a", "c", "a"]],
     );
+  });
+
+  test("of two alike the one whose name comes first chooses first, in whatever order they are given", () => {
+    const requests = ["s/a", "s/b"].map((service) => buildRequest({ service, cpuMillis: 1_000 }));
+    for (const given of [requests, requests.toReversed()])
+      assert.equal(
+        placeServices(abc, given).find(({ service }) => service === "s/a")?.nodes[0],
+        "a",
+      );
   });
 
   test("a higher priority chooses first, and what stands before it all", () => {
