@@ -10,4 +10,6 @@ export const ALONE: Readonly<Record<string, string>> = {
   "tests/scenarios/nodes.real.test.ts": "a node that gets no turn for seconds is taken for gone",
   "tests/scenarios/strain.real.test.ts":
     "it compares what a busy fabric does with what an idle one does",
+  "tests/scenarios/traffic.real.test.ts":
+    "its users give up after a while, as they do on a machine that is theirs",
 };

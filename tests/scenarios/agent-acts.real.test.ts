@@ -49,8 +49,16 @@ before(async () => {
   writeFileSync(file, FILE);
   const { code, stderr } = await rig.cli(["up", "-f", file, "--progress", "quiet"]);
   assert.equal(code, 0, stderr);
+  await bossJoins();
 });
 after(() => rig[Symbol.asyncDispose]());
+
+/** The container runs before the program in it has joined. */
+const bossJoins = (): Promise<void> =>
+  until("the boss has joined", 60_000, async () => {
+    const { items } = (await rig.ask<{ items: { name: string }[] }>("agents?scope=crew")).body;
+    return items.some(({ name }) => name === "boss");
+  });
 
 /** Has the agent do it, from inside of its container. */
 async function tell<T>(method: string, input: object): Promise<T> {
@@ -103,10 +111,7 @@ test("what it stops rests, in spite of restart: always, with a decision that nam
 test("the node remembers that over its own end", async () => {
   await rig.endNode("SIGKILL");
   await rig.startNode();
-  await until("the boss is back", 20_000, async () => {
-    const { items } = (await rig.ask<{ items: { name: string }[] }>("agents?scope=crew")).body;
-    return items.some(({ name }) => name === "boss");
-  });
+  await bossJoins();
   // The agent may be back before the node has read its engine.
   await until("it still rests", 20_000, async () => (await service("worker"))?.state === "stopped");
   assert.equal(await stateOf("crew-worker-2"), "exited");
