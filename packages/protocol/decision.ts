@@ -38,6 +38,9 @@ export const ActionKind = z.enum([
   "node.drain",
   "token.create",
   "token.revoke",
+  "network.join",
+  "network.leave",
+  "network.repair",
 ]);
 export type ActionKind = z.infer<typeof ActionKind>;
 

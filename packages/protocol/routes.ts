@@ -4,6 +4,7 @@ import { z } from "zod";
 import { Decision } from "./decision.ts";
 import { TokenView } from "./fleet.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
+import { NetworkView } from "./network.ts";
 import { NodeView } from "./node.ts";
 import {
   AgentView,
@@ -37,6 +38,10 @@ export type AlertList = z.infer<typeof AlertList>;
 /** Answer of `GET /v1/nodes`: the fleet, the node that was asked first. */
 export const NodeList = listOf("NodeList", NodeView);
 export type NodeList = z.infer<typeof NodeList>;
+
+/** Answer of `GET /v1/networks`: networks that span hosts. */
+export const NetworkList = listOf("NetworkList", NetworkView);
+export type NetworkList = z.infer<typeof NetworkList>;
 
 /** Answer of `GET /v1/tokens`, newest first. */
 export const TokenList = listOf("TokenList", TokenView);

@@ -11,6 +11,7 @@ import {
   ImagesAnswer,
   ImagesRequest,
   InstanceList,
+  NetworkList,
   NodeList,
   QueueList,
   ScopeList,
@@ -91,6 +92,9 @@ const agentsRoute = createRoute({
 });
 const nodesRoute = createRoute(
   get("/v1/nodes", "Nodes of the fleet, as this one sees them", NodeList),
+);
+const networksRoute = createRoute(
+  get("/v1/networks", "Networks that span hosts, as this node sees them", NetworkList),
 );
 const queuesRoute = createRoute({
   ...get("/v1/queues", "Messages that are kept and not acknowledged, and dead letters", QueueList),
@@ -186,6 +190,12 @@ function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     const missing = problem === undefined ? [] : [`the fleet's store: ${problem}`];
     const answer = { items: parts.roll.list(), asOfMs: parts.clock.nowMs(), missing };
     return c.json(wrapList("NodeList", answer), 200);
+  });
+  app.openapi(networksRoute, (c) => {
+    const { problem } = parts.overlays;
+    const missing = problem === undefined ? [] : [problem];
+    const answer = { items: parts.overlays.list(), asOfMs: parts.clock.nowMs(), missing };
+    return c.json(wrapList("NetworkList", answer), 200);
   });
   app.openapi(queuesRoute, (c) => {
     const { scope } = c.req.valid("query");

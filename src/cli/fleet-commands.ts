@@ -7,6 +7,18 @@ const reason = WRITE_FLAGS.filter(({ name }) => name === "reason");
 /** Commands about the fleet and its nodes. */
 export const FLEET_COMMANDS: readonly Command[] = [
   {
+    name: "net",
+    group: "See",
+    summary: "networks that span hosts: ls, or inspect NAME",
+    arguments: [
+      { name: "ls|inspect", required: true, many: false, value: ["ls", "inspect"] },
+      { name: "name", required: false, many: false },
+    ],
+    flags: [],
+    writes: false,
+    load: () => import("./commands/net.ts"),
+  },
+  {
     name: "token",
     group: "Admin",
     summary: "tokens with which hosts join the fleet: create, ls, or revoke ID",

@@ -186,6 +186,20 @@ export const SettingsSchema = z.strictObject({
       .string()
       .describe("IP address at which other nodes reach this one; empty: by the way to the store."),
   }),
+  overlay: z.strictObject({
+    addresses: z
+      .string()
+      .regex(
+        /^[0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)*$/,
+        "has to be ADDRESS/LENGTH, with commas between",
+      )
+      .describe(
+        "Blocks from which networks with the driver vxlan get their addresses; alike on all nodes.",
+      ),
+    port: count(1, 65_535).describe(
+      "UDP port between the hosts of such a network; alike on all nodes.",
+    ),
+  }),
   decisions: z.strictObject({
     keepDays: count(1, 3_650).describe("Days that decisions are kept."),
     sizeMaxBytes: size(1_048_576, 1_099_511_627_776).describe(
@@ -327,6 +341,14 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "needed where the store is on this host, or other nodes see it at another address",
     cost: "none",
     otherwise: "the address by which this host reaches the first of store.endpoints",
+  },
+  "overlay.addresses": {
+    effect: "new networks get others; those that are there keep theirs",
+    cost: "what is in them is not reached elsewhere by containers",
+  },
+  "overlay.port": {
+    effect: "new networks use it; those that are there keep theirs",
+    cost: "the firewalls between the hosts have to let it through, and nobody else to it",
   },
   "decisions.keepDays": {
     effect: "a longer past for why",

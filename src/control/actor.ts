@@ -9,7 +9,7 @@ import { isUnfinished } from "#brain/pass.ts";
 import type { Engine, WriteOptions } from "#engine/engine.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
-import type { Intent, Mount, ServiceIntent } from "#model/intent.ts";
+import type { Intent, Mount, NetworkIntent, ServiceIntent } from "#model/intent.ts";
 import {
   findAnonymousVolumes,
   listAnonymousVolumes,
@@ -26,6 +26,8 @@ export interface ActorOptions {
   readonly clock: Clock;
   /** Lets a container of this scope and service join the fabric; undefined where the engine is on another host. */
   readonly grantAccess?: (scope: string, service: string) => FabricAccess;
+  /** A network as this host's engine is to make it: one that spans hosts is a bridge with a range of its own. */
+  readonly prepareNetwork?: (network: NetworkIntent) => Promise<NetworkIntent>;
   /** Name servers that containers are told to ask, unless their file names others. */
   readonly dnsServers?: readonly string[];
 }
@@ -265,7 +267,7 @@ export function createActor(options: ActorOptions): Actor {
       if (act.action.act === "network.create") {
         const wanted = need(network, "a network");
         await engine.createNetwork(
-          wanted,
+          (await options.prepareNetwork?.(wanted)) ?? wanted,
           makeResourceLabels(act.intent, wanted, "network"),
           act.write,
         );
@@ -352,6 +354,9 @@ export function createActor(options: ActorOptions): Actor {
       case "node.drain":
       case "token.create":
       case "token.revoke":
+      case "network.join":
+      case "network.leave":
+      case "network.repair":
         return Promise.resolve({ result: "noted" });
     }
   }

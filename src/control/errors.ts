@@ -102,4 +102,18 @@ export const controlErrors = defineErrors({
     cause: "Nobody has declared how the agents of this scope may talk",
     remedy: "fairlead topology set FILE; until then everybody may talk to everybody",
   },
+  "overlay-ranges": {
+    id: "FL0720",
+    code: "failed_precondition",
+    cause:
+      "Addresses for a network that spans hosts overlap others, cannot be shared, or are used up",
+    remedy: "name other subnets in the file, or larger ones in overlay.addresses",
+  },
+  "overlay-no-fleet": {
+    id: "FL0721",
+    code: "failed_precondition",
+    cause:
+      "A network with the driver vxlan spans the hosts of a fleet, and this node has none, or does not reach its store",
+    remedy: "set fleet.name and store.endpoints, see `fairlead nodes`, or take the driver bridge",
+  },
 });

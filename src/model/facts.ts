@@ -8,6 +8,8 @@ export const OWN_LABELS = {
   service: "io.fairlead.service",
   slot: "io.fairlead.slot",
   hash: "io.fairlead.hash",
+  /** On networks that span hosts: that they do. */
+  overlay: "io.fairlead.overlay",
   /** On networks and volumes: their key in the intent. */
   key: "io.fairlead.key",
   /**
@@ -79,6 +81,10 @@ export interface InstanceFact {
   readonly labels: Readonly<Record<string, string>>;
   /** Network name to IPv4 address (empty while not running). */
   readonly addresses: Readonly<Record<string, string>>;
+  /** The same with MAC and all addresses, of networks where it has them now. */
+  readonly endpoints?: Readonly<
+    Record<string, { readonly mac: string; readonly addresses: readonly string[] }>
+  >;
   readonly ports: readonly {
     readonly hostIp: string;
     readonly hostPort: number;

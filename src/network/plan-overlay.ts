@@ -100,6 +100,11 @@ export function nameDevice(vni: number): string {
   return `flv${vni.toString(16).padStart(6, "0")}`;
 }
 
+/** The name of the engine's bridge for a network, the same on every host. */
+export function nameBridge(vni: number): string {
+  return `flb${vni.toString(16).padStart(6, "0")}`;
+}
+
 function planEntries(
   device: string,
   wanted: readonly OverlayEntry[],

@@ -42,6 +42,7 @@ import { openNodeStore } from "./open-node-store.ts";
 import { startDiscovery, type RunningDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { describeFleet, describeSelf } from "./start-fleet.ts";
+import { startOverlays } from "./start-overlays.ts";
 import { readToken } from "./token-file.ts";
 
 /** What a node is made of. */
@@ -188,7 +189,7 @@ async function startFabric(parts: NodeParts, routes: RouteBoard): Promise<Fabric
 async function openTalk(
   parts: NodeParts,
   store: Store,
-  decisions: Loops["decisions"],
+  { board, decisions }: Loops,
   stack: AsyncDisposableStack,
 ) {
   const { settings, clock, random, logger } = parts;
@@ -207,8 +208,9 @@ async function openTalk(
   const roll = createRoll({ self, fleet: belongs, decisions, clock, logger });
   const node = settings.nodeName;
   const fleet = openFleetOperations({ fleet: belongs, node, decisions, clock, random });
-  const faces = { topologies: wiring, roll, fleet };
-  return { fabric, discovery, dns, faces, watchers: [wiring, observed, roll] };
+  const overlays = startOverlays({ settings, self, fleet: belongs, roll, board, ...hands }, stack);
+  const faces = { topologies: wiring, roll, fleet, overlays };
+  return { fabric, discovery, dns, faces, watchers: [wiring, observed, roll, overlays] };
 }
 
 /** The fabric as lists show it: with the agents of other nodes. */
@@ -224,7 +226,7 @@ function withNeighbours(
 
 async function openApi(
   parts: NodeParts,
-  behind: Pick<ApiOptions, "operations" | "fabric" | "topologies" | "roll" | "fleet">,
+  behind: Pick<ApiOptions, "operations" | "fabric" | "topologies" | "roll" | "fleet" | "overlays">,
 ): Promise<Api> {
   const { version, pageDirectory, logger, clock } = parts;
   const token = await readToken(locateNodeFiles(findPlaces(parts.settings)).token);
@@ -270,7 +272,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
   try {
     const { store, engine, loops, memory } = await openHands(parts, stack);
     const { decisions, alerts, feed, board } = loops;
-    const talk = await openTalk(parts, store, decisions, stack);
+    const talk = await openTalk(parts, store, loops, stack);
     const { fabric, discovery, dns, watchers } = talk;
     const supervisor = createSupervisor({
       store,
@@ -282,6 +284,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
         engine,
         board,
         clock,
+        prepareNetwork: (network) => talk.faces.overlays.prepare(network),
         ...(dns === undefined ? {} : { dnsServers: dns.forContainers }),
         ...(engine.endpoint.startsWith("unix:")
           ? { grantAccess: (scope, service) => fabric.grantAccess(scope, service) }
@@ -316,8 +319,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       page: () => page,
     });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
-    const shown = withNeighbours(fabric, discovery);
-    const behind = { operations, fabric: shown, ...talk.faces };
+    const behind = { operations, fabric: withNeighbours(fabric, discovery), ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const naming =
       dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];

@@ -125,6 +125,7 @@ export async function startApi(
     topologies: createFakeTopologies(note),
     fleet: createFakeFleet(note),
     roll: { list: () => [], problem: undefined },
+    overlays: { list: () => [], problem: undefined },
     settings: {
       version: "0.1.0",
       token: TOKEN,

@@ -9,6 +9,12 @@ interface BindingDocument {
   readonly HostPort?: string;
 }
 
+interface EndpointDocument {
+  readonly IPAddress?: string;
+  readonly GlobalIPv6Address?: string;
+  readonly MacAddress?: string;
+}
+
 /** `GET /containers/{id}/json` */
 export interface ContainerDocument {
   readonly Id: string;
@@ -45,7 +51,7 @@ export interface ContainerDocument {
     | null;
   readonly NetworkSettings: {
     readonly Ports?: Readonly<Record<string, readonly BindingDocument[] | null>> | null;
-    readonly Networks?: Readonly<Record<string, { readonly IPAddress?: string }>> | null;
+    readonly Networks?: Readonly<Record<string, EndpointDocument>> | null;
   };
 }
 
@@ -60,6 +66,18 @@ const HEALTH: ReadonlySet<string> = new Set(["starting", "healthy", "unhealthy"]
 
 function readHealth(status: string | undefined): InstanceHealth {
   return status !== undefined && HEALTH.has(status) ? (status as InstanceHealth) : "none";
+}
+
+/** Networks where the container is at the moment: one that does not run has no MAC. */
+function readEndpoints(
+  networks: readonly (readonly [string, EndpointDocument])[],
+): NonNullable<InstanceFact["endpoints"]> {
+  const present = networks.flatMap(([name, endpoint]) => {
+    const { MacAddress: mac = "", IPAddress: v4 = "", GlobalIPv6Address: v6 = "" } = endpoint;
+    const addresses = [v4, v6].filter((address) => address !== "");
+    return mac === "" ? [] : [[name, { mac, addresses }] as const];
+  });
+  return Object.fromEntries(present);
 }
 
 /** The name that the engine gives to a volume when nobody else does. */
@@ -123,6 +141,7 @@ export function toInstance(document: ContainerDocument): InstanceFact {
     addresses: Object.fromEntries(
       networks.map(([name, endpoint]) => [name, endpoint.IPAddress ?? ""]),
     ),
+    endpoints: readEndpoints(networks),
     ports: readPorts(document),
   };
 }

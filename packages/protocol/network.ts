@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network that spans hosts, as the node that was asked sees it.
+import { z } from "zod";
+
+/** A host that takes part in a network. */
+export const NetworkHost = z.strictObject({
+  /** Id of its node. */
+  node: z.string(),
+  /** How its node is called; the id where the roll does not have it. */
+  name: z.string(),
+  self: z.boolean(),
+  /** Which of the network's addresses it gives away. */
+  ranges: z.array(z.string()),
+  /** Instances on the network there, by MAC. */
+  instances: z.array(z.strictObject({ mac: z.string(), addresses: z.array(z.string()) })),
+});
+export type NetworkHost = z.infer<typeof NetworkHost>;
+
+/** What another node has written that is not believed. */
+export const RefusedAddress = z.strictObject({
+  host: z.string(),
+  mac: z.string(),
+  addresses: z.array(z.string()),
+  why: z.string(),
+});
+export type RefusedAddress = z.infer<typeof RefusedAddress>;
+
+/** A network that spans hosts. */
+export const NetworkView = z.strictObject({
+  /** As the engines call it. */
+  name: z.string(),
+  /** VXLAN network identifier. */
+  vni: z.number().int(),
+  /** UDP port between the hosts. */
+  port: z.number().int(),
+  /** The largest packet inside, bytes. */
+  mtu: z.number().int(),
+  subnets: z.array(z.string()),
+  /** `joined`: this host takes part. `elsewhere`: only others do. `broken`: see `problem`. */
+  state: z.enum(["joined", "elsewhere", "broken"]),
+  problem: z.string().optional(),
+  /** This host's device and bridge for it. */
+  device: z.string().optional(),
+  bridge: z.string().optional(),
+  hosts: z.array(NetworkHost),
+  refused: z.array(RefusedAddress),
+});
+export type NetworkView = z.infer<typeof NetworkView>;

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NetworkView } from "@fairlead/protocol/network.ts";
+import { FairleadError } from "#base/errors.ts";
+import { findNearest } from "#base/nearest.ts";
+import type { Context } from "#cli/context.ts";
+import { cliErrors } from "#cli/errors.ts";
+import { EXIT } from "#cli/exit-codes.ts";
+import type { ListView } from "#cli/output.ts";
+
+const TONES = { joined: "good", elsewhere: "dim", broken: "bad" } as const;
+
+function countInstances({ hosts }: NetworkView): number {
+  return hosts.reduce((sum, { instances }) => sum + instances.length, 0);
+}
+
+const LIST: ListView<NetworkView> = {
+  name: (item) => item.name,
+  empty: "there are no networks that span hosts; `driver: vxlan` in a Compose file makes one",
+  columns: [
+    { key: "name", title: "NETWORK", value: (item) => item.name },
+    {
+      key: "state",
+      title: "STATE",
+      value: (item) => item.state,
+      tone: (item) => TONES[item.state],
+    },
+    { key: "hosts", title: "HOSTS", value: ({ hosts }) => String(hosts.length) },
+    { key: "instances", title: "INSTANCES", value: (item) => String(countInstances(item)) },
+    { key: "mtu", title: "MTU", value: ({ mtu }) => String(mtu) },
+    { key: "subnets", title: "SUBNETS", value: ({ subnets }) => subnets.join(" ") },
+    { key: "vni", title: "VNI", value: ({ vni }) => String(vni), wide: true },
+    { key: "port", title: "PORT", value: ({ port }) => `${port}/udp`, wide: true },
+    { key: "device", title: "DEVICE", value: ({ device }) => device ?? "", wide: true },
+    {
+      key: "why",
+      title: "WHY",
+      value: ({ problem, refused }) =>
+        problem ?? (refused.length === 0 ? "" : `${refused.length} addresses not believed`),
+    },
+  ],
+};
+
+function describeNetwork(view: NetworkView): string[] {
+  const { name, vni, port, mtu, subnets, state, problem, device, bridge, hosts, refused } = view;
+  const here = device === undefined ? [] : [`here       ${device} on bridge ${bridge ?? ""}`];
+  const width = Math.max(0, ...hosts.map((host) => host.name.length));
+  return [
+    `${name}   ${state}${problem === undefined ? "" : `: ${problem}`}`,
+    `subnets    ${subnets.join(" ")}`,
+    `packets    up to ${mtu} bytes, in VXLAN ${vni} over ${port}/udp`,
+    ...here,
+    `hosts`,
+    ...hosts.flatMap((host) => [
+      `  ${host.name.padEnd(width)}  ${host.ranges.join(" ")}${host.self ? "   (this)" : ""}`,
+      ...host.instances.map(
+        ({ mac, addresses }) => `  ${"".padEnd(width)}  ${mac}  ${addresses.join(" ")}`,
+      ),
+    ]),
+    ...refused.map(
+      ({ host, mac, addresses, why }) =>
+        `not believed  ${mac} ${addresses.join(" ")} on ${host}: ${why}`,
+    ),
+  ];
+}
+
+async function inspect(context: Context, name: string | undefined): Promise<void> {
+  const { items } = await context.api.list<NetworkView>("networks");
+  const found = items.find((item) => item.name === name);
+  if (found === undefined) {
+    const nearest = findNearest(
+      name ?? "",
+      items.map((item) => item.name),
+    );
+    throw new FairleadError(
+      name === undefined ? cliErrors["missing-argument"] : cliErrors["bad-value"],
+      name === undefined ? "say which network" : `no network that spans hosts is called ${name}`,
+      { remedy: nearest === undefined ? "see `fairlead net ls`" : `did you mean ${nearest}?` },
+    );
+  }
+  await context.out.document(found, {
+    kind: "Network",
+    name: (item) => item.name,
+    text: describeNetwork,
+  });
+}
+
+/** `fairlead net ls` and `fairlead net inspect NAME` */
+export async function run(context: Context): Promise<number> {
+  const { api, out, parsed } = context;
+  const [verb = "", name] = parsed.arguments;
+  if (verb === "inspect") await inspect(context, name);
+  else await out.list(await api.list<NetworkView>("networks"), LIST);
+  return EXIT.ok;
+}

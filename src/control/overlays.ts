@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+// Networks that span hosts: watches the fleet's entries, makes this host as they want it, and writes where its instances
+// are. While the store does not answer, what was last known stands, and drift is repaired all the same.
+import { isDeepStrictEqual } from "node:util";
+import type { NetworkView } from "@fairlead/protocol/network.ts";
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import { OWN_LABELS, type NetworkFact } from "#model/facts.ts";
+import type { NetworkIntent } from "#model/intent.ts";
+import type {
+  Overlay,
+  OverlayAttachment,
+  OverlayChange,
+  OverlayEndpoint,
+} from "#network/overlay.ts";
+import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
+import type { Store, StoreOperation } from "#store/store.ts";
+import type { OverlayClaim } from "./claim-overlay.ts";
+import type { DecisionLog } from "./decision-log.ts";
+import { describeOverlayTurn } from "./describe-overlay-change.ts";
+import { controlErrors } from "./errors.ts";
+import type { FactsBoard } from "./facts-board.ts";
+import {
+  planEndpoints,
+  releaseClaim,
+  restoreClaim,
+  writeAll,
+  writeClaim,
+} from "./keep-overlay-entries.ts";
+import { createOverlayPicture, judgeEndpoints, OVERLAY_PREFIX } from "./overlay-entries.ts";
+import { showOverlay } from "./show-overlay.ts";
+import { translateNetwork } from "./translate-network.ts";
+
+export interface OverlaysOptions {
+  /** This node: its id, and the address at which other hosts reach it. */
+  readonly self: { readonly id: string; readonly address: string };
+  /** Opens the fleet's part of the store. Undefined for a node by itself, which has no such networks. */
+  readonly openStore: (() => Promise<Store>) | undefined;
+  readonly overlay: Overlay;
+  readonly board: Pick<FactsBoard, "read" | "ready" | "onChange">;
+  readonly decisions: Pick<DecisionLog, "begin" | "finish">;
+  /** Blocks of addresses from which networks get theirs. */
+  readonly pools: readonly string[];
+  /** UDP port between the hosts. */
+  readonly port: number;
+  /** The largest packet inside of a network that is made now, bytes. */
+  readonly chooseMtu: () => number;
+  /** How a node is called; undefined for one that nobody knows. */
+  readonly nameNode: (id: string) => string | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Overlays {
+  /**
+   * A network with the driver vxlan as the engine is to make it: a bridge with this host's range. Others pass through.
+   * Throws FL0720 `overlay-ranges`, FL0721 `overlay-no-fleet`.
+   */
+  prepare(network: NetworkIntent): Promise<NetworkIntent>;
+  list(): readonly NetworkView[];
+  /** Why what is listed may be old, or this host not as it should be. */
+  readonly problem: string | undefined;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const RETRY_MS = 1_000;
+/** How often this host is looked at although nothing was told. */
+const RESYNC_MS = 5_000;
+/** A network that the engine has no more keeps its range this long: it may be on its way back in another form. */
+const RELEASE_MS = 30_000;
+
+const isOverlay = ({ labels }: NetworkFact): boolean => labels[OWN_LABELS.overlay] !== undefined;
+
+/** Makes the loop. */
+export function createOverlays(options: OverlaysOptions): Overlays {
+  const { self, overlay, board, decisions, clock, logger } = options;
+  const picture = createOverlayPicture();
+  /** What this node has claimed, so that a store that lost it gets it back. */
+  const held = new Map<string, OverlayClaim>();
+  /** Since when the engine does not have a network of which this node has a range. */
+  const absentSince = new Map<string, number>();
+  const applied = new Map<string, OverlayAttachment>();
+  let store: Store | undefined;
+  let isKnown = false;
+  let storeProblem: string | undefined = "the store was not asked yet";
+  let hostProblem: string | undefined;
+  let writeProblem: string | undefined;
+  /** What an earlier life has left is looked at once, whether or not a network is wanted. */
+  let isFirst = true;
+  let isDue = true;
+  let wake: (() => void) | undefined;
+
+  function ring(): void {
+    isDue = true;
+    wake?.();
+  }
+
+  /** Until there is something to do, or it is time to look. */
+  async function wait(signal: AbortSignal): Promise<void> {
+    if (!isDue) {
+      const ringing = new AbortController();
+      wake = () => ringing.abort();
+      const either = AbortSignal.any([signal, ringing.signal]);
+      await clock.sleep(RESYNC_MS, either).catch(() => undefined);
+      wake = undefined;
+    }
+    isDue = false;
+  }
+
+  function listLocal(): readonly NetworkFact[] {
+    return board.ready ? board.read().networks.filter(isOverlay) : [];
+  }
+
+  function listOwnEndpoints(name: string): ReadonlyMap<string, OverlayEndpoint> {
+    const found = board.read().instances.flatMap(({ id, endpoints }) => {
+      const endpoint = endpoints?.[name];
+      return endpoint === undefined ? [] : [[id, { host: self.address, ...endpoint }] as const];
+    });
+    return new Map(found);
+  }
+
+  function describeAttachment(name: string): OverlayAttachment | undefined {
+    const entries = picture.get(name);
+    const definition = entries?.definition;
+    // One that the store has lost stays as it was.
+    if (entries === undefined || definition === undefined) return applied.get(name);
+    const { vni, port, mtu } = definition;
+    return {
+      network: { name, vni, port, mtu },
+      host: self.address,
+      bridge: nameBridge(vni),
+      endpoints: judgeEndpoints(entries).endpoints,
+    };
+  }
+
+  async function record(
+    attachment: OverlayAttachment,
+    changes: readonly OverlayChange[],
+    { scope, isDrift }: { readonly scope: string; readonly isDrift: boolean },
+  ): Promise<void> {
+    const { name, vni } = attachment.network;
+    const device = nameDevice(vni);
+    const nowMs = clock.nowMs();
+    const action = describeOverlayTurn({ name, device, changes, isDrift, nowMs });
+    if (action === undefined) return;
+    const decision = await decisions.begin(action, { scope, actor: "automatic" });
+    await decisions.finish(decision, { outcome: "done", result: `${changes.length} changes` });
+  }
+
+  async function applyAll(): Promise<void> {
+    const local = listLocal();
+    const wanted = local.flatMap(({ name }) => describeAttachment(name) ?? []);
+    if (wanted.length === 0 && applied.size === 0 && !isFirst) return;
+    const changes = await overlay.apply(wanted);
+    isFirst = false;
+    const scopes = new Map(local.map(({ name, labels }) => [name, labels[OWN_LABELS.scope] ?? ""]));
+    const names = new Set(wanted.map(({ network }) => network.name));
+    const gone = [...applied].filter(([name]) => !names.has(name)).map(([, one]) => one);
+    for (const one of [...wanted, ...gone]) {
+      const { name, vni } = one.network;
+      const own = changes.filter(({ device }) => device === nameDevice(vni));
+      const isWanted = names.has(name);
+      const isDrift = isWanted && isDeepStrictEqual(applied.get(name), one);
+      await record(one, own, { scope: scopes.get(name) ?? "", isDrift });
+      if (isWanted) applied.set(name, one);
+      else applied.delete(name);
+    }
+  }
+
+  async function publish(to: Store): Promise<void> {
+    const operations: StoreOperation[] = [];
+    const local = listLocal();
+    for (const { name } of local) {
+      const place = { name, node: self.id };
+      const entries = picture.get(name);
+      const range = entries?.ranges.get(self.id);
+      const claim = held.get(name);
+      if (entries?.definition !== undefined && range !== undefined)
+        held.set(name, { definition: entries.definition, range });
+      else if (claim !== undefined) await restoreClaim(to, place, claim);
+      operations.push(...planEndpoints(place, listOwnEndpoints(name), entries));
+    }
+    const here = new Set(local.map(({ name }) => name));
+    for (const name of picture.names().filter((one) => !here.has(one)))
+      operations.push(...planEndpoints({ name, node: self.id }, new Map(), picture.get(name)));
+    await writeAll(to, operations);
+    await release(to, here);
+  }
+
+  async function release(to: Store, here: ReadonlySet<string>): Promise<void> {
+    const nowMs = clock.monotonicMs();
+    for (const name of picture.names()) {
+      const isUnused = !here.has(name) && picture.get(name)?.ranges.has(self.id) === true;
+      if (!isUnused) absentSince.delete(name);
+      else if (!absentSince.has(name)) absentSince.set(name, nowMs);
+      else if (nowMs - (absentSince.get(name) ?? nowMs) >= RELEASE_MS) {
+        held.delete(name);
+        await releaseClaim(to, name, self.id);
+      }
+    }
+  }
+
+  async function pass(): Promise<void> {
+    // Before the store and the engine were heard, nothing is known to be wrong.
+    if (!isKnown || !board.ready) return;
+    try {
+      await applyAll();
+      hostProblem = undefined;
+    } catch (thrown) {
+      hostProblem = note(thrown, hostProblem);
+    }
+    try {
+      if (store !== undefined && storeProblem === undefined) await publish(store);
+      writeProblem = undefined;
+    } catch (thrown) {
+      writeProblem = note(thrown, writeProblem);
+    }
+  }
+
+  /** Says it once. */
+  function note(thrown: unknown, known: string | undefined): string {
+    const { message } = FairleadError.from(thrown);
+    if (message !== known)
+      logger.warn("networks that span hosts are not as they should be", { reason: message });
+    return message;
+  }
+
+  async function follow(from: Store, signal: AbortSignal): Promise<void> {
+    const snapshot = await from.list(OVERLAY_PREFIX, { signal });
+    picture.clear();
+    for (const entry of snapshot.entries) take(entry);
+    [isKnown, storeProblem] = [true, undefined];
+    ring();
+    for await (const changes of from.watch(OVERLAY_PREFIX, snapshot.revision, { signal })) {
+      for (const change of changes) take(change);
+      ring();
+    }
+  }
+
+  function take(change: { readonly key: string; readonly value?: unknown }): void {
+    if (!picture.take(change))
+      logger.warn("an entry of a network cannot be read", { key: change.key });
+  }
+
+  async function keepUp(open: () => Promise<Store>, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        store ??= await open();
+        await follow(store, signal);
+      } catch (thrown) {
+        if (signal.aborted) break;
+        storeProblem = note(thrown, storeProblem);
+        await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+      }
+    }
+    await store?.[Symbol.asyncDispose]();
+  }
+
+  return {
+    async prepare(network) {
+      if (network.driver !== "vxlan") return network;
+      const { name } = network;
+      if (store === undefined || storeProblem !== undefined)
+        throw new FairleadError(
+          controlErrors["overlay-no-fleet"],
+          `the network ${name} cannot span hosts`,
+          { facts: { because: storeProblem ?? "the store is not open" } },
+        );
+      const request = {
+        name,
+        node: self.id,
+        subnets: (network.ipam?.config ?? []).flatMap(({ Subnet }) => Subnet ?? []),
+        ipv6: network.enableIpv6,
+        pools: options.pools,
+        port: options.port,
+        mtu: options.chooseMtu(),
+      };
+      absentSince.delete(name);
+      const claim = await writeClaim(store, request);
+      held.set(name, claim);
+      return translateNetwork(network, claim);
+    },
+    list: () =>
+      picture.names().flatMap((name) => {
+        const entries = picture.get(name);
+        if (entries === undefined) return [];
+        const isHere = applied.has(name) || listLocal().some((one) => one.name === name);
+        const view = { name, self: self.id, isHere, problem: hostProblem };
+        return showOverlay(view, entries, options.nameNode) ?? [];
+      }),
+    get problem() {
+      return options.openStore === undefined
+        ? undefined
+        : (storeProblem ?? writeProblem ?? hostProblem);
+    },
+    async run(signal) {
+      if (options.openStore === undefined) return;
+      const stop = board.onChange(ring);
+      const keeping = keepUp(options.openStore, signal);
+      while (!signal.aborted) {
+        await wait(signal);
+        if (!signal.aborted) await pass();
+      }
+      stop();
+      await keeping;
+    },
+  };
+}
