@@ -57,9 +57,11 @@ function buildRequests(instances: number): readonly PlaceRequest[] {
   }));
 }
 
+const LOST = "node-1";
+
 export const schedule: Bench = {
   name: "schedule",
-  about: "pure: a fleet's instances placed from nothing, and placed again when all stand",
+  about: "pure: a fleet placed from nothing, placed again when all stand, and when a node is lost",
   async run({ say, sample }) {
     for (const { nodes, instances, rounds } of SIZES) {
       const offers = buildNodes(nodes);
@@ -73,7 +75,7 @@ export const schedule: Bench = {
         const beganMs = performance.now();
         const placements = placeServices(offers, requests);
         note("placements_per_s", "1/s", perSecond(beganMs));
-        note("heap_mb", "MiB", process.memoryUsage().heapUsed / 2 ** 20);
+        note("rss_mb", "MiB", process.memoryUsage().rss / 2 ** 20);
         const missing = placements.reduce((sum, one) => sum + one.missing, 0);
         if (missing > 0) throw new Error(`${missing} instances found no node`);
         const again = requests.map((request, index) => ({
@@ -84,6 +86,16 @@ export const schedule: Bench = {
         const second = placeServices(offers, again);
         note("kept_per_s", "1/s", perSecond(secondMs));
         if (second.some(({ kept }) => kept !== REPLICAS)) throw new Error("something moved");
+        const lostMs = performance.now();
+        const third = placeServices(
+          offers.filter(({ id }) => id !== LOST),
+          again,
+        );
+        note("node_lost_ms", "ms", performance.now() - lostMs);
+        const moved = third.reduce((sum, { left }) => sum + left.length, 0);
+        const stood = again.flatMap(({ standing }) => standing.filter((id) => id === LOST)).length;
+        if (moved !== stood || stood === 0) throw new Error(`${moved} moved of ${stood} lost`);
+        note("node_lost_moved", "count", moved);
       }
       say(`${instances} instances on ${nodes} nodes`);
     }

@@ -57,14 +57,16 @@ export class Field {
       const nodes = new TopHeap(numbers, (a, b) => this.#comesBefore(a, b));
       return { count, groups: undefined, nodes };
     }
-    const parts = new Map<number, { numbers: number[]; standing: (readonly [number, number])[] }>();
+    // By the groups' numbers, which are small: as many nodes as there are come by here for each service.
+    const parts: { numbers: number[]; standing: (readonly [number, number])[] }[] = [];
     for (const number of numbers) {
-      const part = parts.get(key[number] ?? 0);
-      if (part === undefined) parts.set(key[number] ?? 0, { numbers: [number], standing: [] });
-      else part.numbers.push(number);
+      const group = key[number] ?? 0;
+      (parts[group] ??= { numbers: [], standing: [] }).numbers.push(number);
     }
-    for (const one of standing) parts.get(key[one[0]] ?? 0)?.standing.push(one);
-    const groups = [...parts.values()].map((part) => this.#grow(part.numbers, part.standing, rest));
+    for (const one of standing) parts[key[one[0]] ?? 0]?.standing.push(one);
+    const groups: Group[] = [];
+    for (const part of parts)
+      if (part !== undefined) groups.push(this.#grow(part.numbers, part.standing, rest));
     return { count, groups: new TopHeap(groups, (a, b) => this.#isBetter(a, b)), nodes: undefined };
   }
 
