@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { waitFor } from "#discovery/discovery-conformance.ts";
@@ -22,6 +24,8 @@ import { createGate, type Gate } from "#datagram/gate.ts";
 import type { MulticastDiscovery } from "./start-member.ts";
 import { createSealer } from "#datagram/seal.ts";
 
+/** How long the share of a core is measured; what the test asks is over as soon as the honest one is heard. */
+const FLOOD_MS = Number(process.env["FAIRLEAD_FLOOD_MS"] ?? 0);
 const FLOOD = fileURLToPath(new URL("../testing/flood-child.ts", import.meta.url));
 const NOW_MS = 1_800_000_000_000;
 
@@ -152,20 +156,23 @@ describe("strangers on the network", () => {
     await honest.announce(buildRecord("a"));
     await waitFor(member, ({ agent }) => agent.id === "a");
     const flood = spawn(process.execPath, [FLOOD, place.group, `${place.port}`], {
-      stdio: ["pipe", "ignore", "inherit"],
+      stdio: ["pipe", "pipe", "inherit"],
     });
+    let measured = "";
     try {
       await waitForCount(member, "floods", 1);
       const [beganMs, before] = [performance.now(), process.cpuUsage()];
       await honest.announce(buildRecord("b"));
       await waitFor(member, ({ agent }) => agent.id === "b");
+      await sleep(FLOOD_MS - (performance.now() - beganMs));
       const { user, system } = process.cpuUsage(before);
       const spanMs = performance.now() - beganMs;
-      const share = ((user + system) / 10 / spanMs).toFixed(0);
-      t.diagnostic(`flooded for ${spanMs.toFixed(0)} ms, two members took ${share} % of a core`);
+      const share = ((user + system) / 10 / spanMs / 2).toFixed(0);
+      measured = `flooded for ${spanMs.toFixed(0)} ms, each of two members took ${share} % of a core`;
     } finally {
       flood.stdin.end();
-      await once(flood, "exit");
+      const sent = await text(flood.stdout);
+      t.diagnostic(`${measured}, ${sent.trim()} datagrams a second`);
     }
     assert.deepEqual(
       member

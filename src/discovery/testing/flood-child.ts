@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends datagrams with a wrong key to a group, as fast as it can, until its standard input ends. Arguments: group, port.
+// Sends datagrams with a wrong key to a group, as fast as it can, until its standard input ends. Prints how
+// many a second it sent. Arguments: group, port.
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { DISCOVERY, encodeDatagram } from "#discovery/multicast/datagram.ts";
@@ -14,11 +15,14 @@ await once(socket, "listening");
 socket.setMulticastInterface("127.0.0.1");
 const sealer = createSealer(Buffer.alloc(32, 9), DISCOVERY);
 let open = true;
+let sent = 0;
+const beganMs = performance.now();
 process.stdin.on("end", () => (open = false)).resume();
 for (let sequence = 1; open; sequence++) {
   const header = { sender: "evil", incarnation: 1, sequence, stampMs: Date.now() };
   const bytes = sealer.seal(encodeDatagram(header, { kind: "leave" }));
-  for (let i = 0; i < ROUND; i++) socket.send(bytes, Number(port), group);
+  for (let i = 0; i < ROUND; i++) socket.send(bytes, Number(port), group, () => sent++);
   await new Promise((resolve) => setTimeout(resolve, 2));
 }
 socket.close();
+process.stdout.write(`${Math.round((sent * 1_000) / (performance.now() - beganMs))}\n`);
