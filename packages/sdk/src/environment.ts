@@ -14,6 +14,9 @@ export interface Environment {
     health: HealthSource,
   ) => Promise<Listening>;
   nowMs(): number;
+  /** Resolves after the delay; rejects with the signal's reason when it aborts. */
+  sleep(delayMs: number, signal: AbortSignal): Promise<void>;
+  /** From 0 to below 1. */
   random(): number;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { networkInterfaces } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import { dial } from "@fairlead/fabric/grpc/dial.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
 import { listen } from "@fairlead/fabric/grpc/listen.ts";
@@ -44,6 +45,7 @@ export function createGrpcEnvironment(options: GrpcEnvironmentOptions): Environm
     dialNode: () => dialAt(options.node),
     dialPeer: dialAt,
     nowMs: Date.now,
+    sleep: (delayMs: number, signal: AbortSignal) => setTimeout(delayMs, undefined, { signal }),
     random: Math.random,
   };
   if (at === false) return base;

@@ -68,13 +68,16 @@ export class NodeSession {
   #answer: JoinAnswer | undefined;
   /** Whether the node has yet to be told of a change. */
   #changed = false;
-  #stopped = false;
-  #pause: (() => void) | undefined;
+  readonly #stopping = new AbortController();
   #waiting = Promise.withResolvers<Link>();
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#waiting.promise.catch(() => undefined);
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   /** What the node said at the last joining. */
@@ -126,8 +129,7 @@ export class NodeSession {
   /** Leaves: the node forgets this agent at once. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
-    this.#stopped = true;
-    this.#pause?.();
+    this.#stopping.abort();
     const left = Promise.withResolvers<void>();
     const joining = this.#joining;
     if (joining !== undefined && !joining.over) {
@@ -237,10 +239,8 @@ export class NodeSession {
     const sinceMs = performance.now();
     let pauseMs = PAUSE_MS_FIRST;
     while (!this.#stopped) {
-      await new Promise<void>((resolve) => {
-        this.#pause = resolve;
-        setTimeout(resolve, pauseMs * (0.5 + environment.random()));
-      });
+      const delayMs = pauseMs * (0.5 + environment.random());
+      await environment.sleep(delayMs, this.#stopping.signal).catch(() => undefined);
       if (this.#stopped) return;
       try {
         await this.#connect();

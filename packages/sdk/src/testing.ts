@@ -63,6 +63,7 @@ export function createTestFabric(): TestFabric {
       dialNode: () => dial(),
       dialPeer: dial,
       nowMs: Date.now,
+      sleep: CLOCK.sleep,
       random: Math.random,
     };
     if (!direct) return base;
