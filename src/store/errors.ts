@@ -71,6 +71,13 @@ export const storeErrors = defineErrors({
     cause: "What was read back is not what was copied: somebody else wrote meanwhile",
     remedy: "end every node of this store, empty the copy and copy again; the source is as it was",
   },
+  "store-untrusted": {
+    id: "FL0413",
+    code: "unavailable",
+    cause: "The store's backend and this node do not accept each other's certificates",
+    remedy:
+      "compare store.caFile, store.certFile and store.keyFile with what etcd was started with",
+  },
   "store-limit": {
     id: "FL0409",
     code: "resource_exhausted",

@@ -194,13 +194,15 @@ export class EtcdConnection {
     const said = await (first === undefined ? undefined : this.#probe(first));
     const isTls = /certificate|SSL|TLS|alert/i.test(said ?? "");
     return new FairleadError(
-      storeErrors["store-unavailable"],
+      storeErrors[isTls ? "store-untrusted" : "store-unavailable"],
       `no member of etcd answers${said === undefined ? "" : `: ${said}`}`,
       {
         facts: { endpoints },
-        remedy: isTls
-          ? "compare store.caFile, store.certFile and store.keyFile with what etcd was started with"
-          : `check that etcd runs and is reached: etcdctl --endpoints=${endpoints} endpoint health`,
+        ...(isTls
+          ? {}
+          : {
+              remedy: `check that etcd runs and is reached: etcdctl --endpoints=${endpoints} endpoint health`,
+            }),
       },
     );
   }

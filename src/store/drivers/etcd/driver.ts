@@ -29,8 +29,8 @@ const PREFIX = "/fairlead/";
 const LEASE_PREFIX = "lease_";
 
 /**
- * A store on a running etcd, 3.4 or later. Throws FL0401 `store-unavailable` when no member answers, FL0408
- * `store-refused` for wrong credentials. A write whose answer was lost rejects with `store-unavailable`, and may have
+ * A store on a running etcd, 3.4 or later. Throws FL0401 `store-unavailable` when no member answers, FL0413
+ * `store-untrusted` for wrong certificates, FL0408 `store-refused` for wrong credentials. A write whose answer was lost rejects with `store-unavailable`, and may have
  * been made. Leases last whole seconds, and at least as long as etcd's elections take.
  */
 export async function openEtcdStore(

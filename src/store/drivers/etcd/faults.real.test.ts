@@ -175,7 +175,7 @@ test("mutual TLS: with the right certificates it works, with wrong ones it says 
   const wrongCa = { ca: readFileSync(other.cert), ...read(client) };
   for (const tls of [wrongCa, { ca }, { ca, ...read(stranger) }])
     await assert.rejects(openEtcdStore({ endpoints, tls }, { clock }), (thrown) => {
-      assert.ok(isKind(thrown, UNAVAILABLE), String(thrown));
+      assert.ok(isKind(thrown, storeErrors["store-untrusted"]), String(thrown));
       assert.match(thrown.message, /certificate/);
       assert.match(thrown.remedy, /store\.caFile/);
       return true;
