@@ -19,6 +19,8 @@ export interface NodeFiles extends NodePlaces {
   readonly messageLog: string;
   readonly token: string;
   readonly fabricSecret: string;
+  /** Who vouches for the fleet's store, as the join token said. */
+  readonly fleetCa: string;
   /** What a node in the background writes. */
   readonly log: string;
   /** Directories that were not there before, one a line. */
@@ -45,6 +47,7 @@ export function locateNodeFiles(places: NodePlaces): NodeFiles {
     messageLog: join(messages, "log.db"),
     token: join(stateDir, "token"),
     fabricSecret: join(stateDir, "fabric-secret"),
+    fleetCa: join(stateDir, "fleet-ca.pem"),
     log: join(stateDir, "node.log"),
     made: join(stateDir, "made"),
     containersSocket: join(dirname(fabricSocket), "containers", "fabric.sock"),
@@ -67,6 +70,7 @@ export function listNodeFiles(files: NodeFiles): readonly string[] {
   const single = [
     files.token,
     files.fabricSecret,
+    files.fleetCa,
     files.log,
     files.made,
     files.socket,
