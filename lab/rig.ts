@@ -104,7 +104,7 @@ function runProcess(
   });
 }
 
-/** Asks over a unix socket. */
+/** Asks over a unix socket, each time anew: the node may have started anew in between. */
 export function askSocket<T>(
   socketPath: string,
   path: string,
@@ -117,7 +117,7 @@ export function askSocket<T>(
         ? {}
         : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
     const sent = request(
-      { socketPath, path: `/v1/${path}`, method: options.method ?? "GET", headers },
+      { socketPath, path: `/v1/${path}`, method: options.method ?? "GET", headers, agent: false },
       (response) => {
         let answer = "";
         response.setEncoding("utf8").on("data", (chunk: string) => (answer += chunk));

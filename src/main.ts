@@ -2,7 +2,7 @@
 // The entry point, and the only place that sees both the command line and the node.
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { StoreCopied, StoreMigration } from "#cli/context.ts";
+import type { FleetEntered, FleetOrder, StoreCopied, StoreMigration } from "#cli/context.ts";
 import { runCli } from "#cli/run-cli.ts";
 import { growHeapSlowly } from "#config/process-flags.ts";
 import type { Settings } from "#config/settings.ts";
@@ -23,7 +23,7 @@ function awaitAbort(signal: AbortSignal): Promise<void> {
 
 /** Tells whoever started this process that it answers now. */
 function announceReady(page: string | undefined): void {
-  if (process.send === undefined) return;
+  if (process.send === undefined || !process.connected) return;
   process.send({ ready: true, page }, () => process.disconnect());
 }
 
@@ -55,16 +55,33 @@ async function runNode(settings: Settings, signal: AbortSignal): Promise<number>
   return 0;
 }
 
-async function migrateStore(order: StoreMigration): Promise<StoreCopied> {
-  const [migrate, { createJsonLogger }, { createSystemClock }] = await Promise.all([
-    import("#node/migrate-store.ts"),
+/** What commands need that do a node's work without one. */
+async function openParts() {
+  const [{ createJsonLogger }, { createSystemClock }] = await Promise.all([
     import("#node/json-logger.ts"),
     import("#node/system-clock.ts"),
   ]);
   const clock = createSystemClock();
   const write = (line: string) => void process.stderr.write(line);
-  const logger = createJsonLogger(write, "warn", clock.nowMs);
-  return migrate.migrateStore(order, { clock, logger });
+  return { clock, random: Math.random, logger: createJsonLogger(write, "warn", clock.nowMs) };
+}
+
+async function migrateStore(order: StoreMigration): Promise<StoreCopied> {
+  const migrate = await import("#node/migrate-store.ts");
+  return migrate.migrateStore(order, await openParts());
+}
+
+async function enterFleet({ settings, proof }: FleetOrder): Promise<FleetEntered> {
+  const { createFleet, joinFleet } = await import("#node/enter-fleet.ts");
+  const parts = { ...(await openParts()), settings, version: readVersion() };
+  return proof === undefined ? createFleet(parts) : joinFleet(parts, proof);
+}
+
+/** A terminal that is closed ends what runs in it; a service is told by the same signal to read its settings. */
+function onReload(listener: () => void): () => void {
+  if (process.stdin.isTTY) return () => undefined;
+  process.on("SIGHUP", listener);
+  return () => void process.off("SIGHUP", listener);
 }
 
 const stopping = new AbortController();
@@ -88,6 +105,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   version: readVersion(),
   runNode,
   migrateStore,
+  enterFleet,
+  onReload,
   stdinIsTty: process.stdin.isTTY === true,
   stdout: process.stdout,
   stderr: process.stderr,

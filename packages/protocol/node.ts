@@ -11,6 +11,24 @@ export const NodeMarks = z.strictObject({
 });
 export type NodeMarks = z.infer<typeof NodeMarks>;
 
+/** What a person may say of a node. `uncordon` ends a drain too. */
+export const NodeAction = z.enum(["cordon", "uncordon", "drain"]);
+export type NodeAction = z.infer<typeof NodeAction>;
+
+/** The marks that follow from each. */
+export const MARKS_OF: Readonly<Record<NodeAction, NodeMarks>> = {
+  cordon: { schedulable: false, draining: false },
+  uncordon: { schedulable: true, draining: false },
+  drain: { schedulable: false, draining: true },
+};
+
+/** `POST /v1/nodes/{node}/actions` */
+export const NodeActionRequest = z.strictObject({
+  action: NodeAction,
+  reason: z.string().min(1).max(500).optional(),
+});
+export type NodeActionRequest = z.infer<typeof NodeActionRequest>;
+
 /** What a node puts on the fleet's roll when it starts. */
 export const NodeRecord = z.strictObject({
   /** Stays the same over restarts. */
@@ -34,6 +52,22 @@ export const NodeRecord = z.strictObject({
   ...NodeMarks.shape,
 });
 export type NodeRecord = z.infer<typeof NodeRecord>;
+
+/** That a node belongs to the fleet no more: it stands in the store in place of its record. */
+export const NodeFarewell = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  /** Of its last life: a next one has to be later. */
+  incarnation: z.number().int(),
+  /** `removed`: by somebody else, while it was away; it has to join anew. */
+  how: z.enum(["left", "removed"]),
+  /** Who asked, and at which node. */
+  by: z.string(),
+  /** Id of that node. */
+  at: z.string(),
+  reason: z.string().optional(),
+});
+export type NodeFarewell = z.infer<typeof NodeFarewell>;
 
 /**
  * `alive`: heard within a second. `suspect`: nothing new goes there. `gone`: silent for longer than a pause that is

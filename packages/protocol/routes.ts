@@ -2,7 +2,7 @@
 // What travels over HTTP beside the objects of views.ts: sign-in, streams, lists, builds and pulls.
 import { z } from "zod";
 import { Decision } from "./decision.ts";
-import { TokenView } from "./fleet.ts";
+import { TokenView } from "./tokens.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
 import { NetworkView } from "./network.ts";
 import { NodeView } from "./node.ts";

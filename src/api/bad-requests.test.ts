@@ -51,6 +51,10 @@ function makeToken(title: string, body: unknown, says: string | RegExp): BadRequ
   return { ...put(title, body, says), method: "POST", path: "/v1/tokens" };
 }
 
+function markNode(title: string, body: unknown, says: string | RegExp): BadRequest {
+  return { ...put(title, body, says), method: "POST", path: "/v1/nodes/node-b/actions" };
+}
+
 const nested = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
 
 const BAD_BODIES: readonly BadRequest[] = [
@@ -72,6 +76,9 @@ const BAD_BODIES: readonly BadRequest[] = [
   makeToken("a token for a store without a port", { endpoints: ["etcd"] }, "body.endpoints[0]"),
   makeToken("a token for no store", { endpoints: [] }, "body.endpoints"),
   makeToken("a token with a secret of one's own", { secret: "x".repeat(32) }, /secret/),
+  markNode("an act that nobody can do to a node", { action: "reboot" }, "body.action"),
+  markNode("marks of one's own", { action: "cordon", schedulable: true }, /schedulable/),
+  markNode("a reason that says nothing", { action: "drain", reason: "" }, "body.reason"),
   { ...put("65 levels", nested(65), "65 levels"), id: "FL0513" },
   { ...put("a million levels", nested(1_000_000), "levels"), id: "FL0513" },
   put("a list", [], "body"),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fleet: who may join it, and what becomes of its nodes.
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/fleet.ts";
+import { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
+import { NodeActionRequest, NodeFarewell, NodeRecord } from "@fairlead/protocol/node.ts";
 import { Reason } from "@fairlead/protocol/requests.ts";
 import { TokenList } from "@fairlead/protocol/routes.ts";
 import { z } from "zod";
@@ -12,6 +13,7 @@ import { createCaller, type ApiParts } from "./parts.ts";
 import { acceptJson, describeJson, given, PROBLEM, wrapList } from "./route-parts.ts";
 
 const query = z.strictObject({ reason: Reason.optional() });
+const nodeParams = z.strictObject({ node: z.string().min(1).max(63) });
 const tokenParams = z.strictObject({ id: z.string().min(1).max(63) });
 
 function askedBy(c: ApiContext, parts: ApiParts, reason: string | undefined): AskedBy {
@@ -55,7 +57,47 @@ function addTokenRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   });
 }
 
+function addNodeRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  const { fleet } = parts;
+  const markRoute = createRoute({
+    method: "post",
+    path: "/v1/nodes/{node}/actions",
+    summary: "Say whether anything new may be placed on a node, and whether what is there shall go",
+    middleware: readJsonBody(parts),
+    request: { params: nodeParams, body: acceptJson(NodeActionRequest) },
+    responses: { 200: describeJson("The node's entry as it is now", NodeRecord), default: PROBLEM },
+  });
+  const removeRoute = createRoute({
+    method: "delete",
+    path: "/v1/nodes/{node}",
+    summary: "Take a node that is gone for good off the fleet's roll",
+    request: { params: nodeParams, query },
+    responses: { 200: describeJson("What is kept of it", NodeFarewell), default: PROBLEM },
+  });
+  const leaveRoute = createRoute({
+    method: "post",
+    path: "/v1/fleet/leave",
+    summary: "Let the node that is asked leave its fleet; its settings still name it",
+    request: { query },
+    responses: { 200: describeJson("What is kept of it", NodeFarewell), default: PROBLEM },
+  });
+  app.openapi(markRoute, async (c) => {
+    const { action, reason } = c.req.valid("json");
+    const { node } = c.req.valid("param");
+    return c.json(await fleet.mark(node, action, askedBy(c, parts, reason)), 200);
+  });
+  app.openapi(removeRoute, async (c) => {
+    const by = askedBy(c, parts, c.req.valid("query").reason);
+    return c.json(await fleet.remove(c.req.valid("param").node, by), 200);
+  });
+  app.openapi(leaveRoute, async (c) => {
+    const by = askedBy(c, parts, c.req.valid("query").reason);
+    return c.json(await fleet.leave(by), 200);
+  });
+}
+
 /** Adds the routes about the fleet. */
 export function addFleetRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addTokenRoutes(app, parts);
+  addNodeRoutes(app, parts);
 }

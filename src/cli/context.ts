@@ -17,6 +17,19 @@ export interface StoreCopied {
   readonly left: number;
 }
 
+/** The settings that the node is to have, and what shows that it may join; without it the fleet is begun. */
+export interface FleetOrder {
+  readonly settings: Settings;
+  readonly proof?: { readonly id: string; readonly secret: string };
+}
+
+/** Where other nodes reach this host; which live, and which of them answered. */
+export interface FleetEntered {
+  readonly address: string;
+  readonly others: readonly string[];
+  readonly heard: readonly string[];
+}
+
 /** Where a run writes, and what is known of who reads it. */
 export interface Screen {
   readonly isTTY?: boolean;
@@ -39,6 +52,10 @@ export interface World {
   readonly runNode: (settings: Settings, signal: AbortSignal) => Promise<number>;
   /** Copies the state of a node that does not run. */
   readonly migrateStore: (order: StoreMigration) => Promise<StoreCopied>;
+  /** Finds out whether a node with these settings may take part in its fleet, and puts it on the roll. */
+  readonly enterFleet: (order: FleetOrder) => Promise<FleetEntered>;
+  /** Calls back when the process is told to read its settings again; returns the function that ends it. */
+  readonly onReload: (listener: () => void) => () => void;
   readonly stdinIsTty: boolean;
   readonly stdout: Screen;
   readonly stderr: Screen;

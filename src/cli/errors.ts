@@ -113,6 +113,43 @@ export const cliErrors = defineErrors({
     cause: "Something that Fairlead made is still there",
     remedy: "remove what is listed by hand, or run `fairlead uninstall` again",
   },
+  "bad-token": {
+    id: "FL0628",
+    code: "invalid_argument",
+    cause: "What was given is no join token, or not the whole of one",
+    remedy: "copy it again, whole, from where `fairlead token create` printed it",
+  },
+  "in-fleet": {
+    id: "FL0623",
+    code: "failed_precondition",
+    cause: "A node belongs to one fleet at most, and this one has one already",
+    remedy: "fairlead leave, then join the other",
+  },
+  "not-in-fleet": {
+    id: "FL0627",
+    code: "failed_precondition",
+    cause: "There is no fleet that this host could leave",
+    remedy: "see `fairlead config show --origin` for its settings",
+  },
+  "setting-fixed": {
+    id: "FL0624",
+    code: "failed_precondition",
+    cause: "An environment variable sets what has to be written, and would win over the file",
+    remedy: "take the variable away from this shell and from the node, then try again",
+  },
+  "store-in-use": {
+    id: "FL0625",
+    code: "failed_precondition",
+    cause: "This node keeps its own state in another etcd than the fleet's, and can name only one",
+    remedy: "take it out first: fairlead store migrate --to sqlite",
+  },
+  "not-taking-part": {
+    id: "FL0626",
+    code: "unavailable",
+    cause: "The settings are written, but the node does not stand on the fleet's roll yet",
+    remedy:
+      "read why above and in the node's log; it goes on trying. `fairlead leave` takes it back",
+  },
   "no-fabric": {
     id: "FL0690",
     code: "unavailable",

@@ -1,8 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Command } from "./command.ts";
-import { WRITE_FLAGS } from "./flags.ts";
+import type { Argument, Command } from "./command.ts";
+import { type Flag, WRITE_FLAGS } from "./flags.ts";
 
 const reason = WRITE_FLAGS.filter(({ name }) => name === "reason");
+
+const NODE: Argument = { name: "node", required: true, many: false };
+const name: Flag = {
+  name: "name",
+  value: "text",
+  text: "how this node is called (the host's name)",
+};
+const address: Flag = {
+  name: "address",
+  value: "text",
+  text: "IP address at which other nodes reach this one (by the way to the store)",
+};
+const STORE_FLAGS: readonly Flag[] = [
+  { name: "cert-file", value: "file", text: "certificate (PEM) for a store that asks for one" },
+  { name: "key-file", value: "file", text: "key (PEM) of that certificate" },
+  { name: "user", value: "text", text: "user of the store, where it has users" },
+  { name: "password-file", value: "file", text: "file with that user's password" },
+];
 
 /** Commands about the fleet and its nodes. */
 export const FLEET_COMMANDS: readonly Command[] = [
@@ -17,6 +35,71 @@ export const FLEET_COMMANDS: readonly Command[] = [
     flags: [],
     writes: false,
     load: () => import("./commands/net.ts"),
+  },
+  {
+    name: "fleet",
+    group: "Set up",
+    summary:
+      "fleet create NAME: begin a fleet on an etcd that runs, with this host as its first node",
+    arguments: [
+      { name: "create", required: true, many: false, value: ["create"] },
+      { name: "name", required: false, many: false },
+    ],
+    flags: [
+      { name: "store", value: "text", text: "HOST:PORT,… of etcd's members (store.endpoints)" },
+      { name: "ca-file", value: "file", text: "certificates (PEM) of who vouches for etcd" },
+      ...STORE_FLAGS,
+      name,
+      address,
+    ],
+    writes: true,
+    load: () => import("./commands/fleet.ts"),
+  },
+  {
+    name: "join",
+    group: "Set up",
+    summary:
+      "take part in a fleet, with a token that `fairlead token create` printed on one of its nodes",
+    arguments: [{ name: "token", required: true, many: false }],
+    flags: [name, address, ...STORE_FLAGS],
+    writes: true,
+    load: () => import("./commands/join.ts"),
+  },
+  {
+    name: "leave",
+    group: "Set up",
+    summary: "take this host out of its fleet and put its settings back",
+    arguments: [],
+    flags: [{ name: "force", text: "also when the fleet cannot be told" }, ...reason],
+    writes: true,
+    load: () => import("./commands/leave.ts"),
+  },
+  {
+    name: "cordon",
+    group: "Change",
+    summary: "place nothing new on a node",
+    arguments: [NODE],
+    flags: reason,
+    writes: true,
+    load: () => import("./commands/cordon.ts"),
+  },
+  {
+    name: "uncordon",
+    group: "Change",
+    summary: "place services on a node again",
+    arguments: [NODE],
+    flags: reason,
+    writes: true,
+    load: () => import("./commands/uncordon.ts"),
+  },
+  {
+    name: "drain",
+    group: "Change",
+    summary: "mark a node as one that everything shall leave",
+    arguments: [NODE],
+    flags: reason,
+    writes: true,
+    load: () => import("./commands/drain.ts"),
   },
   {
     name: "token",

@@ -37,6 +37,8 @@ describe("up of a malformed Compose file", () => {
       version: "test",
       runNode: () => assert.fail("a node was started"),
       migrateStore: () => assert.fail("a store was touched"),
+      enterFleet: () => assert.fail("a fleet was entered"),
+      onReload: () => assert.fail("a node was run"),
       stdinIsTty: false,
       stdout: { write: (text) => (said.stdout += text) },
       stderr: { write: (text) => (said.stderr += text) },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, OBJECT, SERVICES } from "./command.ts";
-import { type Flag, LIST_FLAGS, SCOPE_FLAGS, TIME_FLAGS } from "./flags.ts";
+import { type Flag, LIST_FLAGS, SCOPE_FLAGS, TIME_FLAGS, WRITE_FLAGS } from "./flags.ts";
 
 const tail: Flag = {
   name: "tail",
@@ -41,10 +41,14 @@ export const SEE_COMMANDS: readonly Command[] = [
   {
     name: "nodes",
     group: "See",
-    summary: "nodes of the fleet, as this one sees them",
-    arguments: [],
-    flags: LIST_FLAGS,
-    writes: false,
+    summary:
+      "nodes of the fleet, as this one sees them; `nodes rm NODE` removes one that is gone for good",
+    arguments: [
+      { name: "rm", required: false, many: false, value: ["rm"] },
+      { name: "node", required: false, many: false },
+    ],
+    flags: [...LIST_FLAGS, ...WRITE_FLAGS.slice(1)],
+    writes: true,
     load: () => import("./commands/nodes.ts"),
   },
   {

@@ -24,6 +24,8 @@ async function read(
     version: "0.0.0",
     runNode: () => Promise.reject(new Error("no node is run here")),
     migrateStore: () => Promise.reject(new Error("no store is copied here")),
+    enterFleet: () => Promise.reject(new Error("no fleet is entered here")),
+    onReload: () => () => undefined,
     stdinIsTty: false,
     stdout,
     stderr: stdout,

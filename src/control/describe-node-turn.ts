@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes of a node of the fleet, as decisions. Pure.
-import type { NodeState, NodeView } from "@fairlead/protocol/node.ts";
+import type { NodeFarewell, NodeState, NodeView } from "@fairlead/protocol/node.ts";
 import type { PlannedAction } from "#model/action.ts";
 
 /** That a node went away, or is back after it was `was`. */
@@ -24,6 +24,39 @@ export function describeTurn(view: NodeView, was: NodeState, nowMs: number): Pla
       silentMs: Math.round(view.silentMs ?? 0),
       lease: view.lease === undefined ? "unknown" : view.lease ? "lives" : "ended",
     },
+    notDone: [],
+  };
+}
+
+/** That a node is new in the fleet, and has been heard. */
+export function describeArrival(
+  { id, name, address = "" }: NodeView,
+  nowMs: number,
+): PlannedAction {
+  return {
+    key: `node/${id}`,
+    act: "node.join",
+    object: `node/${name}`,
+    title: `saw ${name} join the fleet`,
+    trigger: { kind: "members", detail: "new on the roll, and heard", atMs: nowMs },
+    rule: { text: "who stands on the roll belongs to the fleet" },
+    inputs: { id, address },
+    notDone: [],
+  };
+}
+
+/** That a node belongs to the fleet no more. */
+export function describeFarewell(farewell: NodeFarewell, nowMs: number): PlannedAction {
+  const { id, name, how, by, reason } = farewell;
+  const isLeft = how === "left";
+  return {
+    key: `node/${id}`,
+    act: isLeft ? "node.leave" : "node.remove",
+    object: `node/${name}`,
+    title: isLeft ? `saw ${name} leave the fleet` : `saw ${name} removed from the fleet`,
+    trigger: { kind: "members", detail: `asked by ${by}`, atMs: nowMs },
+    rule: { text: "who stands on the roll belongs to the fleet" },
+    inputs: { id, ...(reason === undefined ? {} : { reason }) },
     notDone: [],
   };
 }

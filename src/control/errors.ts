@@ -64,6 +64,31 @@ export const controlErrors = defineErrors({
     cause: "This node belongs to no fleet",
     remedy: "begin one with `fairlead fleet create NAME`, or join one with `fairlead join TOKEN`",
   },
+  "address-unreachable": {
+    id: "FL0737",
+    code: "failed_precondition",
+    cause: "No other node of the fleet reaches this host: the address is wrong, or UDP is dropped",
+    remedy:
+      "say with --address where other hosts reach this one, and let UDP to the port of fleet.listen pass both ways",
+  },
+  "node-alive": {
+    id: "FL0739",
+    code: "failed_precondition",
+    cause: "A node is removed only when it is gone for good; this one lives, or may live",
+    remedy: "run `fairlead leave` on it, or end it first; `fairlead nodes` shows how it is",
+  },
+  "node-removed": {
+    id: "FL0740",
+    code: "failed_precondition",
+    cause: "Somebody has removed this node from the fleet while it was away",
+    remedy: "fairlead leave, then `fairlead join` with a new token",
+  },
+  "fleet-exists": {
+    id: "FL0738",
+    code: "already_exists",
+    cause: "There is a fleet of that name in this etcd",
+    remedy: "join it: `fairlead token create` on one of its nodes; or choose another name",
+  },
   "token-unknown": {
     id: "FL0732",
     code: "permission_denied",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What people may ask of the fleet through any of its nodes.
-import type { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/fleet.ts";
+import type { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
+import type { NodeAction, NodeFarewell, NodeRecord } from "@fairlead/protocol/node.ts";
 import type { AskedBy } from "./topologies.ts";
 
 /**
@@ -14,4 +15,10 @@ export interface FleetOperations {
   listTokens(): Promise<readonly TokenView[]>;
   /** Nobody joins with it from now on. Throws FL0736 `no-such-token`. */
   revokeToken(id: string, by: AskedBy): Promise<TokenView>;
+  /** Marks a node, named by name or id. Throws FL0701 `no-such-object`. */
+  mark(node: string, action: NodeAction, by: AskedBy): Promise<NodeRecord>;
+  /** Takes a node that is gone off the roll. Throws FL0701, FL0739 `node-alive`. */
+  remove(node: string, by: AskedBy): Promise<NodeFarewell>;
+  /** This node says farewell and stands on the roll no more; its settings still name the fleet. */
+  leave(by: AskedBy): Promise<NodeFarewell>;
 }

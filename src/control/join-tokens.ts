@@ -3,7 +3,7 @@
 // alone: beside its record stands an entry on a lease of that length, so that no host's clock matters. (etcd begins leases
 // anew when its leader changes: then a token lives longer, at most by its whole time.)
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { TokenState, TokenView } from "@fairlead/protocol/fleet.ts";
+import type { TokenState, TokenView } from "@fairlead/protocol/tokens.ts";
 import { z } from "zod";
 import { FairleadError } from "#base/errors.ts";
 import type { Entry, Snapshot, Store, StoreCondition, StoreOperation } from "#store/store.ts";

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { TOKEN_TTL_MS, TOKEN_USES } from "@fairlead/protocol/fleet.ts";
+import { MARKS_OF, type NodeAction, type NodeFarewell } from "@fairlead/protocol/node.ts";
+import type { NodeView } from "@fairlead/protocol/node.ts";
+import { TOKEN_TTL_MS, TOKEN_USES } from "@fairlead/protocol/tokens.ts";
 import { renderJoinToken } from "@fairlead/protocol/join-token.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { formatDuration } from "#base/duration.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createId } from "#base/ids.ts";
+import { findNearest } from "#base/nearest.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { Store } from "#store/store.ts";
 import type { DecisionLog } from "./decision-log.ts";
@@ -12,13 +15,14 @@ import { controlErrors } from "./errors.ts";
 import type { FleetOperations } from "./fleet-operations.ts";
 import type { Fleet } from "./fleet.ts";
 import { keepToken, listTokens, revokeToken } from "./join-tokens.ts";
+import { leaveRoll, markNode } from "./roll-entries.ts";
+import type { Roll } from "./roll.ts";
 import type { AskedBy } from "./topologies.ts";
 
 export interface FleetOperationsOptions {
   /** Undefined for a node by itself. */
   readonly fleet: Fleet | undefined;
-  /** Name of this node. */
-  readonly node: string;
+  readonly roll: Pick<Roll, "list" | "leave">;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
   readonly clock: Clock;
   readonly random: Random;
@@ -26,13 +30,43 @@ export interface FleetOperationsOptions {
 
 type Act = Pick<PlannedAction, "act" | "object" | "title" | "inputs"> & { readonly rule: string };
 
+const SAID: Readonly<Record<NodeAction, { readonly title: string; readonly result: string }>> = {
+  cordon: { title: "cordoned", result: "nothing new is placed on it" },
+  uncordon: { title: "uncordoned", result: "it takes part in placement again" },
+  drain: { title: "began to drain", result: "what runs on it shall go elsewhere" },
+};
+
 /** Opens the operations; each opens the fleet's store for itself, as people ask seldom. */
 export function openFleetOperations(options: FleetOperationsOptions): FleetOperations {
-  const { node, decisions, clock, random } = options;
+  const { roll, decisions, clock, random } = options;
+
+  /** This node, as its roll has it. */
+  function self(): NodeView {
+    const found = roll.list().find((view) => view.self);
+    if (found === undefined) throw new Error("a roll begins with its own node");
+    return found;
+  }
 
   function need(): Fleet {
     if (options.fleet !== undefined) return options.fleet;
-    throw new FairleadError(controlErrors["no-fleet"], `${node} belongs to no fleet`);
+    throw new FairleadError(controlErrors["no-fleet"], `${self().name} belongs to no fleet`);
+  }
+
+  function findNode(node: string): NodeView {
+    need();
+    const views = roll.list();
+    const found = views.find(({ id }) => id === node) ?? views.find(({ name }) => name === node);
+    if (found !== undefined) return found;
+    const nearest = findNearest(
+      node,
+      views.map(({ name }) => name),
+    );
+    throw new FairleadError(controlErrors["no-such-object"], `the fleet has no node ${node}`, {
+      remedy:
+        nearest === undefined
+          ? "see `fairlead nodes` for the names there are"
+          : `did you mean ${nearest}?`,
+    });
   }
 
   /** Does what a person asked for under its decision: what fails is written down, and thrown. */
@@ -60,6 +94,23 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
     }
   }
 
+  function sayFarewell(
+    { id, name, incarnation }: NodeView,
+    how: NodeFarewell["how"],
+    { actor, reason }: AskedBy,
+  ): NodeFarewell {
+    const by = `${actor} on ${self().name}`;
+    return {
+      id,
+      name,
+      incarnation,
+      how,
+      by,
+      at: self().id,
+      ...(reason === undefined ? {} : { reason }),
+    };
+  }
+
   return {
     async createToken(request, by) {
       const fleet = need();
@@ -71,21 +122,16 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
         act: "token.create",
         object: `token/${proof.id}`,
         title: `made a token to join ${fleet.name}`,
-        rule: `${uses} uses within ${formatDuration(ttlMs)}`,
+        rule: `for ${uses} hosts, within ${formatDuration(ttlMs)}`,
         inputs: { ttlMs, uses },
       } as const;
       return perform(act, by, async (store) => {
-        const createdBy = `${by.actor} on ${node}`;
+        const createdBy = `${by.actor} on ${self().name}`;
         const view = await keepToken(store, { ...proof, ttlMs, uses, createdBy, nowMs });
-        const { endpoints = access.endpoints } = request;
+        const endpoints = [...(request.endpoints ?? access.endpoints)];
         const ca = access.ca === undefined ? {} : { ca: access.ca };
-        const text = renderJoinToken({
-          fleet: fleet.name,
-          endpoints: [...endpoints],
-          ...ca,
-          ...proof,
-        });
-        const answer = { fleet: fleet.name, endpoints: [...endpoints], view, text };
+        const text = renderJoinToken({ fleet: fleet.name, endpoints, ...ca, ...proof });
+        const answer = { fleet: fleet.name, endpoints, view, text };
         return { answer, result: "kept in the fleet's store, as a hash" };
       });
     },
@@ -93,7 +139,7 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
       await using store = await need().openStore();
       return await listTokens(store);
     },
-    async revokeToken(id, by) {
+    revokeToken(id, by) {
       const act = {
         act: "token.revoke",
         object: `token/${id}`,
@@ -102,9 +148,60 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
         inputs: {},
       } as const;
       return perform(act, by, async (store) => ({
-        answer: await revokeToken(store, id, `${by.actor} on ${node}`),
+        answer: await revokeToken(store, id, `${by.actor} on ${self().name}`),
         result: "nobody joins with it any more",
       }));
+    },
+    async mark(node, action, by) {
+      const { id, name, state } = findNode(node);
+      const { title, result } = SAID[action];
+      const act = {
+        act: `node.${action}`,
+        object: `node/${name}`,
+        title: `${title} ${name}`,
+        rule: "a node is used as people say",
+        inputs: { id, state },
+      } as const;
+      return perform(act, by, async (store) => ({
+        answer: await markNode(store, { id, name }, MARKS_OF[action]),
+        result,
+      }));
+    },
+    async remove(node, by) {
+      const view = findNode(node);
+      const { id, name, state } = view;
+      const act = {
+        act: "node.remove",
+        object: `node/${name}`,
+        title: `removed ${name} from the fleet`,
+        rule: "only a node that is gone is removed",
+        inputs: { id, state },
+      } as const;
+      return perform(act, by, async (store) => {
+        const isAway = state === "gone" || state === "left";
+        const farewell = sayFarewell(view, "removed", by);
+        if (!isAway || !(await leaveRoll(store, farewell)))
+          throw new FairleadError(controlErrors["node-alive"], `${name} may live`, {
+            facts: { state, ...(view.reason && { because: view.reason }) },
+          });
+        return { answer: farewell, result: "it has to join anew with a token" };
+      });
+    },
+    async leave(by) {
+      const { id, name } = self();
+      const act = {
+        act: "node.leave",
+        object: `node/${name}`,
+        title: `left the fleet ${need().name}`,
+        rule: "a node leaves when it is told to",
+        inputs: { id },
+      } as const;
+      return perform(act, by, async (store) => {
+        const farewell = sayFarewell(self(), "left", by);
+        await roll.leave();
+        await leaveRoll(store, farewell);
+        return { answer: farewell, result: "the others were told" };
+      });
     },
   };
 }

@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The roll of a fleet: who belongs to it stands in the store, who of them lives is seen by membership. A node without a
 // fleet is alone on its roll. While the store does not answer, the last roll that was read holds.
-import type { NodeRecord, NodeState, NodeView } from "@fairlead/protocol/node.ts";
-import { NodeRecord as NodeRecordSchema } from "@fairlead/protocol/node.ts";
+import type { NodeRecord, NodeView } from "@fairlead/protocol/node.ts";
+import { NodeFarewell, NodeRecord as NodeRecordSchema } from "@fairlead/protocol/node.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Membership } from "#membership/membership.ts";
 import type { Store, StoreChange } from "#store/store.ts";
 import type { DecisionLog } from "./decision-log.ts";
-import { describeTurn } from "./describe-node-turn.ts";
+import { controlErrors } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
 import { judgeNode, type Judgement } from "./judge-node.ts";
-import { enterRoll, LIVE, NODES, readFleetKey, UNMARKED, type OwnRecord } from "./roll-entries.ts";
+import { createNodeTurns } from "./node-turns.ts";
+import {
+  enterRoll,
+  FAREWELLS,
+  LIVE,
+  NODES,
+  readFleetKey,
+  UNMARKED,
+  type OwnRecord,
+} from "./roll-entries.ts";
 
 export interface RollOptions {
   readonly self: OwnRecord;
@@ -28,6 +37,8 @@ export interface Roll {
   list(): readonly NodeView[];
   /** Why the roll may be old; undefined while the store answers. */
   readonly problem: string | undefined;
+  /** Says farewell, and takes part no more; resolves when the others have been told. The entry stays. */
+  leave(): Promise<void>;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -41,11 +52,11 @@ export function createRoll(options: RollOptions): Roll {
   const { self, fleet, decisions, clock, logger } = options;
   const records = new Map<string, NodeRecord>();
   const live = new Set<string>();
-  const states = new Map<string, NodeState>();
-  /** Who was noted down as away, until it is back: what is over in a moment is no decision. */
-  const away = new Map<string, NodeState>();
+  const turns = createNodeTurns({ decisions, clock, logger });
   let own: NodeRecord = { ...self, ...UNMARKED, incarnation: 0 };
   let membership: Membership | undefined;
+  const leaving = new AbortController();
+  let kept: Promise<void> = Promise.resolve();
   let problem: string | undefined = fleet === undefined ? undefined : "the store was not asked yet";
 
   function judge(record: NodeRecord): NodeView {
@@ -77,37 +88,7 @@ export function createRoll(options: RollOptions): Roll {
     return [judge(own), ...others];
   }
 
-  async function record(view: NodeView, was: NodeState): Promise<void> {
-    const nowMs = clock.nowMs();
-    const action = describeTurn(view, was, nowMs);
-    const decision = await decisions.begin(action, { scope: "", actor: "automatic" });
-    await decisions.finish(decision, { outcome: "observed", result: `shown as ${view.state}` });
-  }
-
-  function note(view: NodeView, was: NodeState): void {
-    const since = away.get(view.id);
-    if (view.state === "alive") away.delete(view.id);
-    else if (view.state !== "suspect") away.set(view.id, view.state);
-    const isTurn = view.state === "alive" ? since !== undefined : since !== away.get(view.id);
-    if (!isTurn) return;
-    record(view, since ?? was).catch((thrown: unknown) =>
-      logger.error("that a node is gone could not be recorded", {
-        reason: FairleadError.from(thrown).message,
-      }),
-    );
-  }
-
-  /** Looks whether somebody's state has turned. */
-  function settle(): void {
-    for (const view of list()) {
-      const was = states.get(view.id);
-      if (was === view.state) continue;
-      states.set(view.id, view.state);
-      if (was === undefined || view.self) continue;
-      logger.info("a node of the fleet", { name: view.name, was, state: view.state });
-      note(view, was);
-    }
-  }
+  const settle = (): void => turns.settle(list());
 
   function tellPeers(): void {
     membership?.setPeers(
@@ -127,21 +108,40 @@ export function createRoll(options: RollOptions): Roll {
     if (taken.id === own.id) own = { ...own, schedulable, draining };
   }
 
+  function dropRecord(id: string): void {
+    records.delete(id);
+    turns.forget(id);
+  }
+
+  function takeFarewell(value: unknown): void {
+    const farewell = NodeFarewell.safeParse(value).data;
+    if (farewell !== undefined && farewell.at !== own.id) turns.take(farewell);
+  }
+
   function take({ key, value }: Pick<StoreChange, "key" | "value">): void {
+    const id = key.slice(key.indexOf("/") + 1);
     if (key.startsWith(LIVE)) {
-      if (value === undefined) live.delete(key.slice(LIVE.length));
-      else live.add(key.slice(LIVE.length));
+      if (value === undefined) live.delete(id);
+      else live.add(id);
     }
     if (!key.startsWith(NODES)) return;
     const parsed = NodeRecordSchema.safeParse(value);
     if (parsed.success) takeRecord(parsed.data);
-    else if (value === undefined) records.delete(key.slice(NODES.length));
+    else if (value === undefined) dropRecord(id);
     else logger.warn("an entry of the roll cannot be read", { key });
+  }
+
+  /** What is new since the roll was read. */
+  function takeChange({ key, value }: StoreChange): void {
+    const id = key.slice(key.indexOf("/") + 1);
+    if (key.startsWith(FAREWELLS)) takeFarewell(value);
+    if (key.startsWith(NODES) && id !== own.id && !records.has(id)) turns.expect(id);
+    take({ key, value });
   }
 
   /** Puts this node on the roll, in a new life when it has just started. Throws FL0711 `node-name-taken`. */
   async function register(store: Store, { name }: Fleet): Promise<void> {
-    own = await enterRoll(store, own, { fleet: name, nowMs: clock.nowMs() });
+    own = await enterRoll(store, own, { fleet: name, nowMs: clock.nowMs(), welcome: false });
   }
 
   async function keepLease(store: Store, signal: AbortSignal): Promise<void> {
@@ -167,7 +167,10 @@ export function createRoll(options: RollOptions): Roll {
     tellPeers();
     problem = undefined;
     for await (const changes of store.watch("", snapshot.revision, { signal })) {
-      for (const change of changes) take(change);
+      for (const change of changes) takeChange(change);
+      // Removed by others, or with all else that the store had: either way this node has to ask again.
+      if (!records.has(own.id))
+        throw new FairleadError(controlErrors["act-failed"], "this node was taken off the roll");
       tellPeers();
       settle();
     }
@@ -222,8 +225,14 @@ export function createRoll(options: RollOptions): Roll {
     get problem() {
       return problem;
     },
+    async leave() {
+      leaving.abort();
+      await kept;
+    },
     async run(signal) {
-      if (fleet !== undefined) await Promise.all([keep(fleet, signal), look(signal)]);
+      if (fleet === undefined) return;
+      kept = keep(fleet, AbortSignal.any([signal, leaving.signal]));
+      await Promise.all([kept, look(signal)]);
     },
   };
 }

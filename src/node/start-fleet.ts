@@ -17,7 +17,8 @@ import { openStore } from "#store/open.ts";
 import { readNodeId } from "./node-id.ts";
 import { describeStore } from "./open-node-store.ts";
 
-interface FleetParts {
+/** What a fleet is opened with. */
+export interface FleetParts {
   readonly settings: Settings;
   readonly version: string;
   readonly clock: Clock;

@@ -206,8 +206,7 @@ async function openTalk(
   const self = await describeSelf(parts);
   const belongs = describeFleet(parts);
   const roll = createRoll({ self, fleet: belongs, decisions, clock, logger });
-  const node = settings.nodeName;
-  const fleet = openFleetOperations({ fleet: belongs, node, decisions, clock, random });
+  const fleet = openFleetOperations({ fleet: belongs, roll, decisions, clock, random });
   const overlays = startOverlays({ settings, self, fleet: belongs, roll, board, ...hands }, stack);
   const faces = { topologies: wiring, roll, fleet, overlays };
   return { fabric, discovery, dns, faces, watchers: [wiring, observed, roll, overlays] };

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NodeView } from "@fairlead/protocol/node.ts";
+import type { NodeFarewell, NodeView } from "@fairlead/protocol/node.ts";
 import { formatDuration } from "#base/duration.ts";
+import { FairleadError } from "#base/errors.ts";
 import type { Context } from "#cli/context.ts";
+import { cliErrors } from "#cli/errors.ts";
+import { EXIT } from "#cli/exit-codes.ts";
 import type { ListView } from "#cli/output.ts";
+import { readReason } from "#cli/send-action.ts";
 import { showOrWatch } from "#cli/watch.ts";
 
 /** Within this two clocks count as the same; a skew is known to half of a round trip only. */
@@ -71,8 +75,22 @@ const LIST: ListView<NodeView> = {
   ],
 };
 
-/** `fairlead nodes` */
+async function remove(context: Context, node: string | undefined): Promise<number> {
+  const { api, out } = context;
+  if (node === undefined)
+    throw new FairleadError(cliErrors["missing-argument"], "say which node", {
+      remedy: "fairlead nodes rm NAME; `fairlead nodes` shows the names",
+    });
+  const path = `nodes/${encodeURIComponent(node)}`;
+  const { name } = await api.call<NodeFarewell>("DELETE", path, { query: readReason(context) });
+  out.note(`removed ${name} from the fleet; it has to join anew with a token`);
+  return EXIT.ok;
+}
+
+/** `fairlead nodes` and `fairlead nodes rm NAME` */
 export async function run(context: Context): Promise<number> {
+  const [verb, node] = context.parsed.arguments;
+  if (verb === "rm") return remove(context, node);
   return showOrWatch(context, undefined, async () => {
     await context.out.list(await context.api.list<NodeView>("nodes"), LIST);
   });

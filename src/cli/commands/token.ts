@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { CreatedToken, TokenState, TokenView } from "@fairlead/protocol/fleet.ts";
+import type { CreatedToken, TokenState, TokenView } from "@fairlead/protocol/tokens.ts";
 import { formatDuration } from "#base/duration.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Context } from "#cli/context.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What may be asked about a fleet: who may join it, and what becomes of its nodes.
+// Tokens with which hosts join a fleet.
 import { z } from "zod";
 import { Reason } from "./requests.ts";
 

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a host does before its node takes part in a fleet: everything that could go wrong goes wrong here, while nothing of
+// the host has changed yet.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { NodeRecord } from "@fairlead/protocol/node.ts";
+import { FairleadError } from "#base/errors.ts";
+import { locateNodeFiles, findPlaces, makeNodeDirectories } from "#config/node-files.ts";
+import { controlErrors } from "#control/errors.ts";
+import type { Fleet } from "#control/fleet.ts";
+import { planTokenUse, type TokenProof } from "#control/join-tokens.ts";
+import {
+  enterRoll,
+  FAREWELLS,
+  NODES,
+  readFleetKey,
+  readRoll,
+  UNMARKED,
+} from "#control/roll-entries.ts";
+import type { Store } from "#store/store.ts";
+import { describeFleet, describeSelf, type FleetParts } from "./start-fleet.ts";
+
+/** What became of it. */
+export interface Entered {
+  /** Where the others reach this host. */
+  readonly address: string;
+  /** Names of the other nodes that live, and of those that were heard: none where no other one lives. */
+  readonly others: readonly string[];
+  readonly heard: readonly string[];
+}
+
+const ATTEMPTS = 5;
+/** Others learn of a new node by a watch, and ping it within half a second. */
+const HEAR_MS = 5_000;
+const LOOK_MS = 50;
+
+function needFleet(parts: FleetParts): Fleet {
+  const fleet = describeFleet(parts);
+  if (fleet === undefined) throw new Error("the settings name no fleet");
+  return fleet;
+}
+
+/** Begins a fleet. Throws FL0738 `fleet-exists`, and what the store throws. */
+export async function createFleet(parts: FleetParts): Promise<Entered> {
+  const fleet = needFleet(parts);
+  await using store = await fleet.openStore();
+  const { records } = await readRoll(store);
+  if (records.length > 0)
+    throw new FairleadError(controlErrors["fleet-exists"], `there is a fleet ${fleet.name}`, {
+      facts: { nodes: records.map(({ name }) => name).join(", ") },
+    });
+  await readFleetKey(store, fleet.makeKey);
+  makeNodeDirectories(locateNodeFiles(findPlaces(parts.settings)));
+  return { address: (await describeSelf(parts)).address, others: [], heard: [] };
+}
+
+/** Waits until one of the others answers at the address on the roll: then all that is needed works in both directions. */
+async function awaitAnswer(
+  fleet: Fleet,
+  store: Store,
+  own: NodeRecord,
+  others: readonly NodeRecord[],
+): Promise<readonly string[]> {
+  if (others.length === 0) return [];
+  const secret = await readFleetKey(store, fleet.makeKey);
+  const { id, incarnation, port } = own;
+  await using membership = await fleet.startMembership({ id, incarnation, port, secret });
+  membership.setPeers(others);
+  const giveUpMs = performance.now() + HEAR_MS;
+  for (;;) {
+    const answered = membership.list().filter(({ rttMs }) => rttMs !== undefined);
+    if (answered.length > 0 || performance.now() > giveUpMs) {
+      // Without peers nobody is told farewell: the node itself is about to start.
+      membership.setPeers([]);
+      return answered.map((member) => others.find((other) => other.id === member.id)?.name ?? "");
+    }
+    await sleep(LOOK_MS);
+  }
+}
+
+/** Takes one use of the token; whoever was removed before is one of the fleet again. */
+async function useToken(store: Store, proof: TokenProof, own: NodeRecord): Promise<void> {
+  const back = { kind: "delete" as const, key: FAREWELLS + own.id };
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const { operations, conditions } = await planTokenUse(store, proof, own.name);
+    if ((await store.transact([...operations, back], conditions)) !== undefined) return;
+  }
+  throw new FairleadError(controlErrors["act-failed"], "others join with the token all the time");
+}
+
+/**
+ * Puts this host on the roll of the fleet that the settings name, and takes one use of the token: last, once all else has
+ * been found to work. Throws FL0732 to FL0735 for the token, FL0711 `node-name-taken`, FL0737 `address-unreachable`,
+ * FL1001 when the port is taken, and what the store throws; then nothing of it is left.
+ */
+export async function joinFleet(parts: FleetParts, proof: TokenProof): Promise<Entered> {
+  const fleet = needFleet(parts);
+  await using store = await fleet.openStore();
+  await planTokenUse(store, proof, parts.settings.nodeName);
+  makeNodeDirectories(locateNodeFiles(findPlaces(parts.settings)));
+  const self = await describeSelf(parts);
+  const before = await store.get(NODES + self.id);
+  const entering = { fleet: fleet.name, nowMs: parts.clock.nowMs(), welcome: true };
+  const own = await enterRoll(store, { ...self, ...UNMARKED, incarnation: 0 }, entering);
+  try {
+    const { records, live } = await readRoll(store);
+    const others = records.filter(({ id }) => id !== own.id && live.has(id));
+    const heard = await awaitAnswer(fleet, store, own, others);
+    if (others.length > 0 && heard.length === 0)
+      throw new FairleadError(
+        controlErrors["address-unreachable"],
+        `no node of ${fleet.name} answers to ${own.address}:${own.port}`,
+        {
+          facts: {
+            address: own.address,
+            "port (UDP)": own.port,
+            asked: others.map(({ name, address, port }) => `${name} ${address}:${port}`).join(", "),
+          },
+        },
+      );
+    await useToken(store, proof, own);
+    return { address: own.address, others: others.map(({ name }) => name), heard };
+  } catch (thrown) {
+    const key = NODES + own.id;
+    const undo =
+      before === undefined ? undefined : { kind: "put" as const, key, value: before.value };
+    await store.transact([undo ?? { kind: "delete", key }]);
+    throw thrown;
+  }
+}
