@@ -164,9 +164,12 @@ const ENTRIES = [
   "packages/sdk/src/sdk.ts",
   "packages/web/src/main.tsx",
   "packages/web/vite.config.ts",
-  ...globSync("{scripts,lab,lab/fuzz,bench}/{main,demo,test,check,setup,generate,images}.ts", {
-    cwd: ROOT,
-  }),
+  ...globSync(
+    "{scripts,lab,lab/fuzz,bench,tests/simulation}/{main,demo,test,check,setup,generate,images}.ts",
+    {
+      cwd: ROOT,
+    },
+  ),
 ];
 
 test("every file is reached from an entry point or a test", () => {

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// One node's way to the fleet's store: calls take time, do not arrive, or are done and the answer does not arrive.
+import { FairleadError } from "#base/errors.ts";
+import { storeErrors } from "#store/errors.ts";
+import type { Store } from "#store/store.ts";
+import type { Life } from "./life.ts";
+import { STORE, type SimNetwork } from "./sim-network.ts";
+
+/** How the store is, for all nodes. */
+export interface StoreHealth {
+  /** It answers nobody. */
+  away: boolean;
+  /** The longest that one way of a call takes. */
+  delayMsMax: number;
+}
+
+/** How long a client waits before it says that the store does not answer, as the one of etcd does. */
+export const PATIENCE_MS = 5_000;
+/** How often a watch that cannot be heard is looked at. */
+const LOOK_MS = 100;
+
+interface DoorOptions {
+  readonly store: Store;
+  readonly health: StoreHealth;
+  readonly network: SimNetwork;
+  readonly life: Life;
+  readonly node: string;
+  readonly random: () => number;
+}
+
+/** The store as that node reaches it. Disposing it leaves the store as it is. */
+export function createStoreDoor({
+  store,
+  health,
+  network,
+  life,
+  node,
+  random,
+}: DoorOptions): Store {
+  const isCut = (from: string, to: string): boolean => health.away || !network.reaches(from, to);
+  const refuse = (): FairleadError =>
+    new FairleadError(storeErrors["store-unavailable"], "the store does not answer");
+  const travel = (signal: AbortSignal | undefined): Promise<void> =>
+    life.clock.sleep(0.2 + random() * health.delayMsMax, signal);
+
+  /** The write happens whether or not its answer comes back. */
+  async function call<T>(run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const begunMs = life.clock.monotonicMs();
+    const fail = async (): Promise<never> => {
+      const leftMs = PATIENCE_MS - (life.clock.monotonicMs() - begunMs);
+      await life.clock.sleep(Math.max(0, leftMs), signal);
+      throw refuse();
+    };
+    if (isCut(node, STORE)) return fail();
+    await travel(signal);
+    if (isCut(node, STORE)) return fail();
+    const result = await run();
+    await travel(signal);
+    return isCut(STORE, node) ? fail() : result;
+  }
+
+  /** Waits until the store can be heard. Throws when it could not for too long. */
+  async function listen(signal: AbortSignal): Promise<void> {
+    for (let waitedMs = 0; isCut(STORE, node); waitedMs += LOOK_MS) {
+      if (waitedMs >= PATIENCE_MS) throw refuse();
+      await life.clock.sleep(LOOK_MS, signal);
+    }
+  }
+
+  return {
+    kind: "simulated",
+    get: (key, options) => call(() => store.get(key), options?.signal),
+    list: (prefix, options) => call(() => store.list(prefix, options), options?.signal),
+    measure: (prefix, options) => call(() => store.measure(prefix), options?.signal),
+    transact: (operations, conditions, options) =>
+      call(() => store.transact(operations, conditions), options?.signal),
+    grantLease: (ttlMs, options) => call(() => store.grantLease(ttlMs), options?.signal),
+    renewLease: (id, options) => call(() => store.renewLease(id), options?.signal),
+    revokeLease: (id, options) => call(() => store.revokeLease(id), options?.signal),
+    async *watch(prefix, from, { signal }) {
+      const lost = new AbortController();
+      const either = AbortSignal.any([signal, lost.signal]);
+      // A connection that says nothing is asked whether it is there, as keepalives do.
+      const look = (): void => {
+        if (either.aborted) return;
+        listen(either).then(
+          () => life.after(LOOK_MS, look),
+          (thrown: unknown) => lost.abort(thrown),
+        );
+      };
+      look();
+      try {
+        for await (const changes of store.watch(prefix, from, { signal: either })) {
+          await listen(either);
+          await travel(either);
+          yield changes;
+        }
+      } finally {
+        lost.abort(refuse());
+      }
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
