@@ -59,6 +59,8 @@ export const InstanceView = z.strictObject({
   /** Whether it has the configuration that the intent asks for. */
   current: z.boolean(),
   adopted: z.boolean(),
+  /** Name of the node on which it is, where the node that was asked belongs to a fleet. */
+  node: z.string().optional(),
 });
 export type InstanceView = z.infer<typeof InstanceView>;
 

@@ -121,6 +121,12 @@ export const controlErrors = defineErrors({
     cause: "The fleet has no token of that id",
     remedy: "see `fairlead token ls`",
   },
+  "fleet-store-away": {
+    id: "FL0714",
+    code: "unavailable",
+    cause: "What is wanted of a fleet stands in its store, and that does not answer",
+    remedy: "bring the store back; until then each node keeps what it was last assigned",
+  },
   "no-topology": {
     id: "FL0709",
     code: "not_found",

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands in a fleet's store besides its roll. `intent/SCOPE` is written by whom a person asks, `assignments/SCOPE` by
+// the leader alone, `offers/NODE` and `reports/NODE/SCOPE` by each node of itself, under its lease.
+import { z } from "zod";
+import { Intent } from "./intent.ts";
+import { ScopeView } from "./views.ts";
+
+/** What a scope is to be on the whole fleet. The revision that wrote it is its generation. */
+export const FleetIntent = z.strictObject({
+  intent: Intent,
+  /** Present when nothing is wanted any more. */
+  removal: z.strictObject({ volumes: z.boolean() }).optional(),
+  /** Every instance that was made before is replaced; milliseconds since 1970. */
+  recreateAtMs: z.number().optional(),
+  /** Id of the node that was asked: the files of the project lie there. */
+  origin: z.string(),
+  actor: z.string(),
+  plan: z.string().optional(),
+  reason: z.string().optional(),
+});
+export type FleetIntent = z.infer<typeof FleetIntent>;
+
+/** Where one slot of a service stands. */
+export const PlacedSlot = z.strictObject({
+  slot: z.number().int().min(1),
+  /** Id of the node. */
+  node: z.string(),
+  /** Ids of the nodes where it stood before and may still run: until it is well where it stands now. */
+  from: z.array(z.string()).optional(),
+});
+export type PlacedSlot = z.infer<typeof PlacedSlot>;
+
+/** Slots for which no node was found. Those that stood somewhere stay there. */
+export const Unplaced = z.strictObject({
+  service: z.string(),
+  slots: z.array(z.number().int()),
+  /** Which nodes failed which test. */
+  why: z.string(),
+});
+export type Unplaced = z.infer<typeof Unplaced>;
+
+/** Where the instances of a scope stand. Never written without the condition that its writer still leads. */
+export const Assignment = z.strictObject({
+  /** Revision of the intent that it follows from. */
+  generation: z.number().int(),
+  /** The leader's fencing token: the revision at which it became the leader. */
+  fence: z.number().int(),
+  /** Service to its slots, ascending. */
+  services: z.record(z.string(), z.array(PlacedSlot)),
+  missing: z.array(Unplaced),
+});
+export type Assignment = z.infer<typeof Assignment>;
+
+/** What a node has for instances. */
+export const Offer = z.strictObject({
+  hostName: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  labels: z.record(z.string(), z.string()),
+  engineLabels: z.record(z.string(), z.string()),
+  cpuMillis: z.number(),
+  memoryBytes: z.number(),
+  /** Host ports that others than instances of the fleet hold: `tcp/80`. */
+  heldPorts: z.array(z.string()),
+  /** Volumes of Fairlead's that have their data there. */
+  volumes: z.array(z.string()),
+});
+export type Offer = z.infer<typeof Offer>;
+
+/** How a scope stands on one node. */
+export const ScopeReport = z.strictObject({
+  /** Generation of the intent that the node follows. */
+  generation: z.number().int(),
+  /** Absent when the node has nothing of it. */
+  view: ScopeView.optional(),
+});
+export type ScopeReport = z.infer<typeof ScopeReport>;
+
+/** Who leads: writes the assignments. Under the leader's lease. */
+export const Leadership = z.strictObject({ node: z.string() });
+export type Leadership = z.infer<typeof Leadership>;

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fleet's part of the store as this node sees it, kept by one watch, and this node's lease in it. While the store is
+// away the last picture holds, and says so.
+import type { Clock, Random } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import { createId } from "#base/ids.ts";
+import type { Logger } from "#base/logger.ts";
+import { controlErrors } from "#control/errors.ts";
+import type { Entry, Store, StoreCondition, StoreOperation } from "#store/store.ts";
+
+const SESSION_MS = 10_000;
+const RENEWALS_PER_LEASE = 4;
+const RETRY_MS = 1_000;
+const IDENTITY = "identity";
+
+export interface FleetBoardOptions {
+  openStore(): Promise<Store>;
+  /** How long what hangs on this node's lease outlives it. Default 10 s. */
+  readonly sessionMs?: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface FleetBoard {
+  /** Why the picture may be old; undefined while the store answers. */
+  readonly problem: string | undefined;
+  /** Names this content of the store: a store that lost everything gets another. Undefined until it was read. */
+  readonly identity: string | undefined;
+  /** This node's lease; undefined while it may have ended. */
+  readonly lease: string | undefined;
+  get(key: string): Entry | undefined;
+  /** Entries by what follows `room/` in their keys. */
+  list(room: string): ReadonlyMap<string, Entry>;
+  /** Writes, and returns when the picture has it. Undefined when a condition does not hold. Throws FL0712, or the store's. */
+  write(
+    operations: readonly StoreOperation[],
+    conditions?: readonly StoreCondition[],
+  ): Promise<number | undefined>;
+  /** Called after each change of picture, problem or lease. */
+  onChange(listener: () => void): void;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+function splitKey(key: string): readonly [room: string, rest: string] {
+  const at = key.indexOf("/");
+  return at < 0 ? [key, ""] : [key.slice(0, at), key.slice(at + 1)];
+}
+
+/** Makes the board; nothing is opened before `run`. */
+export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
+  const { clock, random, logger, sessionMs = SESSION_MS } = options;
+  const rooms = new Map<string, Map<string, Entry>>();
+  const listeners: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
+  let store: Store | undefined;
+  let problem: string | undefined = "the store was not asked yet";
+  let revision = 0;
+  let lease = "";
+  let leaseEndsMs = 0;
+
+  function tell(): void {
+    for (const resolve of waiting.splice(0)) resolve();
+    for (const listener of listeners) listener();
+  }
+
+  function roomOf(name: string): Map<string, Entry> {
+    let room = rooms.get(name);
+    if (room === undefined) rooms.set(name, (room = new Map()));
+    return room;
+  }
+
+  function take(entry: Entry): void {
+    const [room, rest] = splitKey(entry.key);
+    roomOf(room).set(rest, entry);
+  }
+
+  async function follow(from: Store, signal: AbortSignal): Promise<void> {
+    const value = createId("fleet", clock.nowMs(), random);
+    await from.transact([{ kind: "put", key: IDENTITY, value }], [{ key: IDENTITY, revision: 0 }], {
+      signal,
+    });
+    const snapshot = await from.list("", { signal });
+    rooms.clear();
+    snapshot.entries.forEach(take);
+    revision = snapshot.revision;
+    if (problem !== undefined) logger.info("the fleet's store answers", {});
+    problem = undefined;
+    tell();
+    for await (const changes of from.watch("", snapshot.revision, { signal })) {
+      for (const { kind, key, value: next, revision: at } of changes) {
+        const [room, rest] = splitKey(key);
+        if (kind === "put") take({ key, value: next, revision: at });
+        else roomOf(room).delete(rest);
+        revision = Math.max(revision, at);
+      }
+      tell();
+    }
+  }
+
+  async function keepLease(of: Store, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const askedMs = clock.monotonicMs();
+      const lives = lease !== "" && (await of.renewLease(lease, { signal }));
+      if (!lives) lease = (await of.grantLease(sessionMs, { signal })).id;
+      leaseEndsMs = askedMs + sessionMs;
+      if (!lives) tell();
+      await clock.sleep(sessionMs / RENEWALS_PER_LEASE, signal).catch(() => undefined);
+    }
+  }
+
+  async function attend(one: Store, signal: AbortSignal): Promise<void> {
+    const failing = new AbortController();
+    const either = AbortSignal.any([signal, failing.signal]);
+    try {
+      await Promise.all([keepLease(one, either), follow(one, either)]);
+    } finally {
+      failing.abort();
+    }
+  }
+
+  /** Resolves when the picture has that revision, or is not kept any more. */
+  async function confirm(at: number): Promise<void> {
+    while (revision < at && problem === undefined)
+      await new Promise<void>((resolve) => waiting.push(resolve));
+  }
+
+  return {
+    get problem() {
+      return problem;
+    },
+    get identity() {
+      const entry = rooms.get(IDENTITY)?.get("");
+      return entry === undefined ? undefined : String(entry.value);
+    },
+    get lease() {
+      return problem === undefined && lease !== "" && clock.monotonicMs() < leaseEndsMs
+        ? lease
+        : undefined;
+    },
+    get(key) {
+      const [room, rest] = splitKey(key);
+      return rooms.get(room)?.get(rest);
+    },
+    list: (room) => roomOf(room),
+    async write(operations, conditions = []) {
+      if (store === undefined || problem !== undefined)
+        throw new FairleadError(
+          controlErrors["fleet-store-away"],
+          `the fleet's store: ${problem ?? "is not open"}`,
+        );
+      const at = await store.transact(operations, conditions);
+      if (at !== undefined) await confirm(at);
+      return at;
+    },
+    onChange: (listener) => void listeners.push(listener),
+    async run(signal) {
+      while (!signal.aborted) {
+        try {
+          store ??= await options.openStore();
+          await attend(store, signal);
+        } catch (thrown) {
+          if (signal.aborted) break;
+          const { message } = FairleadError.from(thrown);
+          if (problem !== message)
+            logger.warn("what is known of the fleet is not up to date", { reason: message });
+          problem = message;
+          tell();
+          await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+        }
+      }
+      problem = "this node ends";
+      tell();
+      if (lease !== "") await store?.revokeLease(lease).catch(() => undefined);
+      await store?.[Symbol.asyncDispose]();
+    },
+  };
+}

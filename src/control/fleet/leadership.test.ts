@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  leadershipRules,
+  startCandidate,
+  type LeadershipGround,
+} from "#control/testing/leadership-rules.ts";
+import { openStore } from "#store/open.ts";
+import { createManualClock } from "#store/testing/manual-clock.ts";
+
+const SESSION_MS = 10_000;
+const STEP_MS = 500;
+
+async function createGround(): Promise<LeadershipGround> {
+  const clock = createManualClock();
+  const store = await openStore({ kind: "memory" }, { clock });
+  return {
+    store,
+    clock,
+    sessionMs: SESSION_MS,
+    elapse: () => clock.advance(STEP_MS),
+    async [Symbol.asyncDispose]() {
+      await clock.advance(SESSION_MS);
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+leadershipRules("memory", createGround);
+
+const NAMES = ["a", "b", "c"] as const;
+const LONG_STEPS = 26;
+/** `stop`: it writes, and both the write and the node hang. `go`: they go on. */
+const step = fc.record({
+  kind: fc.constantFrom("stop", "go", "shut", "open", "write", "elapse", "elapse long"),
+  of: fc.constantFrom(0, 1, 2),
+});
+
+test("whatever is cut, held up and mended: each write that took effect was by who led at that revision", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40 }), async (steps) => {
+      await using ground = await createGround();
+      const candidates = NAMES.map((name) => startCandidate(name, ground));
+      const releases: (() => void)[] = candidates.map(() => () => undefined);
+      const writes: Promise<unknown>[] = [];
+      for (const { kind, of } of steps) {
+        const one = candidates[of];
+        if (one === undefined) continue;
+        if (kind === "elapse") await ground.elapse();
+        if (kind === "elapse long") for (let i = 0; i < LONG_STEPS; i++) await ground.elapse();
+        if (kind === "stop") {
+          releases[of]?.();
+          releases[of] = one.door.hold();
+        }
+        if (kind === "stop" || kind === "write") {
+          const value = one.leadership.fence ?? 0;
+          const put = { kind: "put" as const, key: "assignments/shop", value };
+          writes.push(one.leadership.write([put]).catch(() => undefined));
+        }
+        if (kind === "shut" || kind === "stop") one.door.shut();
+        if (kind === "open" || kind === "go") one.door.open();
+        if (kind === "go") releases[of]?.();
+      }
+      for (const release of releases) release();
+      for (let i = 0; i < 4; i++) await ground.elapse();
+      let leads = 0;
+      const reading = AbortSignal.timeout(10_000);
+      const { revision: last } = await ground.store.list("");
+      const history = last === 0 ? [] : ground.store.watch("", 0, { signal: reading });
+      for await (const changes of history) {
+        for (const { kind, key, value, revision } of changes) {
+          if (key === "leader") leads = kind === "put" ? revision : 0;
+          if (key === "assignments/shop") assert.equal(value, leads);
+        }
+        if ((changes.at(-1)?.revision ?? 0) >= last) break;
+      }
+      for (const one of candidates) one.door.open();
+      for (let i = 0; i < 60; i++) await ground.elapse();
+      assert.equal(candidates.filter((one) => one.leadership.fence !== undefined).length, 1);
+      await Promise.all(candidates.map((one) => one[Symbol.asyncDispose]()));
+      await Promise.all(writes);
+    }),
+    { numRuns: Number(process.env["FAIRLEAD_LEADER_RUNS"] ?? 60) },
+  );
+});

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who leads a fleet: whose key `leader` stands in the store, under its lease. The revision that wrote the key is the
+// fencing token: each write of a leader holds only while the key has that revision, so one that was paused over its
+// lease, or that another has followed, writes nothing.
+import { Leadership as LeadershipSchema } from "@fairlead/protocol/assignment.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import type { StoreCondition, StoreOperation } from "#store/store.ts";
+import type { FleetBoard } from "./fleet-board.ts";
+
+const LEADER = "leader";
+
+export interface LeadershipOptions {
+  readonly board: FleetBoard;
+  /** Id of this node. */
+  readonly self: string;
+  readonly logger: Logger;
+}
+
+export interface Leadership {
+  /** Id of the node that leads, as far as this one knows. */
+  readonly leader: string | undefined;
+  /** This node's fencing token; undefined while it does not lead, or cannot know. */
+  readonly fence: number | undefined;
+  /** Writes as the leader; false when it is none any more or a condition does not hold, and nothing was written. */
+  write(
+    operations: readonly StoreOperation[],
+    conditions?: readonly StoreCondition[],
+  ): Promise<boolean>;
+  /** Stands for election whenever nobody leads, until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Makes the campaign of one node. */
+export function createLeadership({ board, self, logger }: LeadershipOptions): Leadership {
+  let won: number | undefined;
+  let standing = false;
+
+  function readLeader(): string | undefined {
+    return LeadershipSchema.safeParse(board.get(LEADER)?.value).data?.node;
+  }
+
+  function readFence(): number | undefined {
+    if (won === undefined || board.lease === undefined) return undefined;
+    return board.get(LEADER)?.revision === won ? won : undefined;
+  }
+
+  async function stand(lease: string): Promise<void> {
+    const value = { node: self };
+    const put = { kind: "put" as const, key: LEADER, value, lease };
+    const at = await board.write([put], [{ key: LEADER, revision: 0 }]);
+    if (at === undefined) return;
+    won = at;
+    logger.info("leads the fleet", { fence: at });
+  }
+
+  function campaign(signal: AbortSignal): void {
+    const { lease } = board;
+    if (standing || signal.aborted || lease === undefined || board.get(LEADER) !== undefined)
+      return;
+    standing = true;
+    stand(lease)
+      .catch((thrown: unknown) =>
+        logger.warn("could not stand for leader", { reason: FairleadError.from(thrown).message }),
+      )
+      .finally(() => (standing = false));
+  }
+
+  return {
+    get leader() {
+      return readLeader();
+    },
+    get fence() {
+      return readFence();
+    },
+    async write(operations, conditions = []) {
+      const fence = readFence();
+      if (fence === undefined) return false;
+      const stillLeads = { key: LEADER, revision: fence };
+      return (await board.write(operations, [stillLeads, ...conditions])) !== undefined;
+    },
+    async run(signal) {
+      board.onChange(() => campaign(signal));
+      campaign(signal);
+      if (signal.aborted) return;
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    },
+  };
+}
