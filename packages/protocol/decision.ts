@@ -28,6 +28,7 @@ export const ActionKind = z.enum([
   "topology.rewire",
   "topology.remove",
   "agent.offline",
+  "service.place",
   "node.gone",
   "node.back",
   "node.join",

@@ -195,6 +195,10 @@ export const ServiceIntent = z.strictObject({
   /** The key in the Compose file. */
   name: ServiceName,
   replicas: z.number().int().min(0).max(10_000),
+  /** Which of the replicas stand on this host. Set by nodes of a fleet alone; absent means all. */
+  slots: z.array(z.number().int().min(1)).optional(),
+  /** `fairlead.failover`, when it is not to move only once its node is gone. */
+  failover: z.enum(["eager", "stay"]).optional(),
   container: ContainerConfig,
   platform: z.string().optional(),
   network: NetworkMode,

@@ -14,6 +14,7 @@ import { listDependencies } from "./dependencies.ts";
 import { describeExit, diagnose } from "./diagnosis.ts";
 import { describeHeal } from "./heal.ts";
 import { hashOf, isHealthy, type ReconcileInput } from "./pass.ts";
+import { listSlots } from "./slots.ts";
 
 /** What a scope is judged by: the input of a pass, its result, and whether `down` was asked for. */
 export interface AssessInput extends ReconcileInput {
@@ -145,9 +146,7 @@ function assessService(input: AssessInput, service: ServiceIntent, share: Share)
   const { instances, waiting, warnings } = share;
   const memory = input.memory.get(service.name) ?? EMPTY_SERVICE_MEMORY;
   const slots = groupBy(instances, (instance) => String(instance.slot));
-  const wantedSlots = Array.from({ length: service.replicas }, (_, i) =>
-    bestOf(slots.get(String(i + 1)) ?? []),
-  );
+  const wantedSlots = listSlots(service).map((slot) => bestOf(slots.get(String(slot)) ?? []));
   const there = wantedSlots.filter((instance) => instance !== undefined);
   const standing: Standing = input.removing
     ? { state: "removing", reason: "down was asked for" }
@@ -164,7 +163,7 @@ function assessService(input: AssessInput, service: ServiceIntent, share: Share)
     mode: "manage",
     ...standing,
     image: service.container.Image,
-    wanted: service.replicas,
+    wanted: wantedSlots.length,
     running: there.filter((instance) => instance.state === "running").length,
     healthy: there.filter(isHealthy).length,
     current: there.filter((instance) => hashOf(instance, memory) === service.hash).length,

@@ -3,6 +3,7 @@
 import type { InstanceFact } from "#model/facts.ts";
 import type { Dependency, ServiceIntent, SharedNamespace } from "#model/intent.ts";
 import { findPauseEnd, isHealthy, type Pass } from "./pass.ts";
+import { listSlots } from "./slots.ts";
 
 /** Services whose namespaces or volumes `service` shares. */
 export function sharedServices(service: ServiceIntent): string[] {
@@ -37,7 +38,7 @@ function findBest(pass: Pass, service: ServiceIntent): readonly (InstanceFact | 
   let found = best.get(service);
   if (found === undefined) {
     const slots = pass.slotsOf(service.name);
-    found = Array.from({ length: service.replicas }, (_, index) => slots.get(index + 1)?.[0]);
+    found = listSlots(service).map((slot) => slots.get(slot)?.[0]);
     best.set(service, found);
   }
   return found;
@@ -55,14 +56,22 @@ function satisfies(dependency: Dependency, instance: InstanceFact | undefined): 
   return instance.state === "running" || isCompleted(instance);
 }
 
-/** True when the dependency holds. At a first start all instances count, later one is enough. */
+/**
+ * True when the dependency holds. At a first start all instances count, later one is enough; of a fleet those of other
+ * nodes too. While nothing is known of those, they are no obstacle.
+ */
 function holds(
+  pass: Pass,
   dependency: Dependency,
   found: readonly (InstanceFact | undefined)[],
   first: boolean,
 ): boolean {
   const test = (instance: InstanceFact | undefined): boolean => satisfies(dependency, instance);
-  return first || dependency.condition === "completed" ? found.every(test) : found.some(test);
+  const away = pass.elsewhere?.get(dependency.service);
+  const there = away?.[dependency.condition] ?? 0;
+  if (first || dependency.condition === "completed")
+    return found.every(test) && there >= (away?.wanted ?? 0);
+  return found.some(test) || there > 0 || (away === undefined && found.length === 0);
 }
 
 function describe(dependency: Dependency, found: readonly (InstanceFact | undefined)[]): string {
@@ -113,7 +122,7 @@ function computeBlock(pass: Pass, service: ServiceIntent, first: boolean): strin
         : `depends on ${dependency.service}, which has 0 replicas`;
     }
     const found = findBest(pass, other);
-    if (holds(dependency, found, first)) continue;
+    if (holds(pass, dependency, found, first)) continue;
     if (dependency.required || isComing(pass, dependency, other))
       return describe(dependency, found);
   }
@@ -124,9 +133,10 @@ function computeBlock(pass: Pass, service: ServiceIntent, first: boolean): strin
 function isComing(pass: Pass, dependency: Dependency, other: ServiceIntent): boolean {
   const memory = pass.memoryOf(other.name);
   if (findPauseEnd(memory, pass.nowMs) !== undefined) return false;
+  const slots = listSlots(other);
   return findBest(pass, other).every((instance, index) => {
     if (satisfies(dependency, instance)) return true;
-    const slot = index + 1;
+    const slot = slots[index] ?? 0;
     if (pass.held.has(`${other.name}/${slot}`)) return false;
     if ((memory.slots[String(slot)]?.consecutive ?? 0) > 0) return false;
     if (instance === undefined) {
@@ -171,7 +181,7 @@ function findOldestStart(pass: Pass, dependency: Dependency, service: ServiceInt
     );
   }
   const startMs = oldestStart.get(service);
-  if (startMs === undefined || !holds(dependency, findBest(pass, service), true)) return 0;
+  if (startMs === undefined || !holds(pass, dependency, findBest(pass, service), true)) return 0;
   return startMs;
 }
 

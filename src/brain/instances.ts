@@ -10,6 +10,7 @@ import { createPace } from "./pace.ts";
 import { findPauseEnd, isManaged, type Pass } from "./pass.ts";
 import { chooseWanted, splitSlot, type SlotParts } from "./rollout.ts";
 import { actOn, type ServicePass } from "./service-pass.ts";
+import { holdsSlot, listSlots } from "./slots.ts";
 
 /** A found container is taken over as it is: its configuration counts as the wanted one from now on. */
 function planAdopt(own: ServicePass, slot: number, instance: InstanceFact): void {
@@ -72,12 +73,12 @@ function planSlot(own: ServicePass, slot: number, parts: SlotParts | undefined):
 /** What goes beyond the number of replicas, unless Fairlead has nothing to do with it. */
 function planScaleDown(own: ServicePass): void {
   const { pass, service, memory } = own;
-  const beyond = [...pass.slotsOf(service.name)].filter(
-    ([slot]) => !(slot >= 1 && slot <= service.replicas),
-  );
+  const beyond = [...pass.slotsOf(service.name)].filter(([slot]) => !holdsSlot(service, slot));
   for (const [slot, instances] of beyond.sort(([a], [b]) => b - a)) {
     const extra = instances.find((one) => one.state !== "removing" && isManaged(one, memory));
-    if (extra !== undefined) planSurplus(own, slot, extra, `${service.replicas} are wanted`);
+    const detail =
+      slot <= service.replicas ? "it stands on another node" : `${service.replicas} are wanted`;
+    if (extra !== undefined) planSurplus(own, slot, extra, detail);
   }
 }
 
@@ -102,6 +103,6 @@ export function planService(pass: Pass, service: ServiceIntent): void {
     const reason = `the change failed: ${memory.rolloutFailed?.reason ?? ""}`;
     pass.wait({ service: service.name, kind: "failed", reason });
   }
-  for (let slot = 1; slot <= service.replicas; slot++) planSlot(own, slot, partsOf(slot));
+  for (const slot of listSlots(service)) planSlot(own, slot, partsOf(slot));
   planScaleDown(own);
 }

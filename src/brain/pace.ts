@@ -6,6 +6,7 @@ import type { ServiceMemory } from "#model/memory.ts";
 import { diagnose } from "./diagnosis.ts";
 import { isReady, type Pass } from "./pass.ts";
 import type { SlotParts } from "./rollout.ts";
+import { listSlots } from "./slots.ts";
 
 /** How many more instances of the service may be taken through a change in this pass. */
 export interface Pace {
@@ -68,7 +69,7 @@ function countMoving(input: PaceInput): Count {
   let lastChangeMs = 0;
   let untilMs: number | undefined;
   let failing = false;
-  for (let slot = 1; slot <= spec.replicas; slot++) {
+  for (const slot of listSlots(spec)) {
     const parts = input.partsOf(slot);
     if (parts === undefined) continue;
     for (const one of parts.current) lastChangeMs = Math.max(lastChangeMs, one.createdAtMs);

@@ -27,6 +27,16 @@ export interface ReconcileInput {
   /** Keys whose action is running now. */
   readonly busy: ReadonlySet<string>;
   readonly held: ReadonlyMap<string, Hold>;
+  /** By service; absent without a fleet, and while it does not answer. */
+  readonly elsewhere?: ReadonlyMap<string, Elsewhere> | undefined;
+}
+
+/** How many instances of a service other nodes of the fleet are to have, and have. */
+export interface Elsewhere {
+  readonly wanted: number;
+  readonly started: number;
+  readonly healthy: number;
+  readonly completed: number;
 }
 
 /** Something an instance needs and the engine lacks. `final`: it will not come by itself. */

@@ -8,7 +8,16 @@ import { listDependencies } from "./dependencies.ts";
 import type { Ground } from "./ground.ts";
 import { createPass, isOwn, listObserved, type Pass, type ReconcileInput } from "./pass.ts";
 
-const RULE: Rule = { text: "fairlead down" };
+const DOWN: Rule = { text: "fairlead down" };
+const PLACED: Rule = { text: "placement" };
+
+/** How a scope goes. */
+export interface Removal {
+  /** Whether the data of its volumes goes too. */
+  readonly volumes: boolean;
+  /** Why, when it is not that somebody asked for it: it stands on other nodes. */
+  readonly because?: string;
+}
 
 interface Leaving {
   readonly service: string;
@@ -65,7 +74,7 @@ function planInstances(pass: Pass, trigger: Trigger, volumes: boolean): number {
       ...(spec === undefined ? {} : { spec }),
       title: `removed ${instance.name}`,
       trigger,
-      rule: RULE,
+      rule: trigger.kind === "person" ? DOWN : PLACED,
       inputs: { state: instance.state, volumes },
       notDone: [],
     });
@@ -78,7 +87,13 @@ function planNetworks(pass: Pass, trigger: Trigger): void {
     if (network.labels[OWN_LABELS.scope] !== pass.intent.scope) continue;
     const title = `removed network ${network.name}`;
     const key = `network/${network.labels[OWN_LABELS.key] ?? network.name}`;
-    const parts = { object: network.name, target: network.id, title, trigger, rule: RULE };
+    const parts = {
+      object: network.name,
+      target: network.id,
+      title,
+      trigger,
+      rule: trigger.kind === "person" ? DOWN : PLACED,
+    };
     pass.act({ key, act: "network.remove", ...parts, inputs: {}, notDone: [] });
   }
 }
@@ -88,7 +103,13 @@ function planVolumes(pass: Pass, trigger: Trigger): void {
     if (volume.labels[OWN_LABELS.scope] !== pass.intent.scope) continue;
     const title = `removed volume ${volume.name}`;
     const key = `volume/${volume.labels[OWN_LABELS.key] ?? volume.name}`;
-    const parts = { object: volume.name, target: volume.name, title, trigger, rule: RULE };
+    const parts = {
+      object: volume.name,
+      target: volume.name,
+      title,
+      trigger,
+      rule: trigger.kind === "person" ? DOWN : PLACED,
+    };
     pass.act({ key, act: "volume.remove", ...parts, inputs: {}, notDone: [] });
   }
 }
@@ -96,11 +117,15 @@ function planVolumes(pass: Pass, trigger: Trigger): void {
 /** One pass of a removal. Nothing decided and nothing awaited means that it is done. */
 export function planRemoval(
   input: ReconcileInput,
-  options: { volumes: boolean },
+  options: Removal,
   ground?: Ground,
 ): Reconciliation {
   const pass = createPass(input, ground);
-  const trigger: Trigger = { kind: "person", detail: "down was asked for", atMs: input.nowMs };
+  const { because } = options;
+  const trigger: Trigger =
+    because === undefined
+      ? { kind: "person", detail: "down was asked for", atMs: input.nowMs }
+      : { kind: "members", detail: because, atMs: input.nowMs };
   if (planInstances(pass, trigger, options.volumes) === 0) {
     planNetworks(pass, trigger);
     if (options.volumes) planVolumes(pass, trigger);

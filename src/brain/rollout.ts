@@ -19,10 +19,16 @@ export interface Wanted {
   readonly previous: ServiceIntent | undefined;
 }
 
+/** What ran before, as often and where it is wanted now. */
+function likeNow(before: ServiceIntent, { replicas, slots }: ServiceIntent): ServiceIntent {
+  const { slots: _slots, ...previous } = before;
+  return { ...previous, replicas, ...(slots === undefined ? {} : { slots }) };
+}
+
 /** The configuration of the intent, unless it has failed: then what ran before, or what runs. */
 export function chooseWanted(service: ServiceIntent, memory: ServiceMemory): Wanted {
   const known = memory.previous === undefined || memory.previous.hash === service.hash;
-  const previous = known ? undefined : { ...memory.previous, replicas: service.replicas };
+  const previous = known ? undefined : likeNow(memory.previous, service);
   const failed = memory.rolloutFailed?.hash === service.hash;
   if (!failed) return { spec: service, hold: false, back: false, previous };
   if (service.update.onFailure === "rollback" && previous !== undefined)

@@ -50,6 +50,22 @@ describe("compileIntent()", () => {
     assert.equal(a.replicas, 2);
   });
 
+  test("fairlead.failover says when to move, and changes no container", async () => {
+    const [usual, move, eager, stay] = await Promise.all(
+      [
+        "{}",
+        "{fairlead.failover: move}",
+        "{fairlead.failover: eager}",
+        "{fairlead.failover: stay}",
+      ].map((labels) => compileOne(`labels: ${labels}`)),
+    );
+    assert.deepEqual(
+      [usual, move, eager, stay].map((one) => one?.failover),
+      [undefined, undefined, "eager", "stay"],
+    );
+    assert.equal(eager?.hash, usual?.hash);
+  });
+
   test("the engine's fields are the ones that Compose means", async () => {
     const a = await compileOne(
       [

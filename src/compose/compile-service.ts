@@ -59,6 +59,7 @@ export function compileService(
     pull: compilePull(service),
     ...(build === undefined ? {} : { build }),
     ...(ttlMs === undefined ? {} : { ttlMs }),
+    ...readFailover(service),
     constraints: [...(service.deploy?.placement?.constraints ?? [])],
     placement: compilePlacement(service),
     at: find() ?? { file: loaded.files[0] ?? loaded.projectDirectory },
@@ -67,12 +68,20 @@ export function compileService(
   return { ...intent, hash: hashService(intent) };
 }
 
+/** Nothing for the usual: it moves once its node is gone. */
+function readFailover(service: ServiceModel): Pick<ServiceIntent, "failover"> {
+  const value = service.labels?.[`${LABEL_PREFIX}failover`];
+  return value === "eager" || value === "stay" ? { failover: value } : {};
+}
+
 function readMs(text: string | undefined): number | undefined {
   return text === undefined ? undefined : readDuration(text);
 }
 
 /** Words whose change acts on running instances without making them anew. */
-const LIVE_LABELS = new Set(["heal", "scale", "ttl", "place"].map((word) => LABEL_PREFIX + word));
+const LIVE_LABELS = new Set(
+  ["heal", "scale", "ttl", "place", "failover"].map((word) => LABEL_PREFIX + word),
+);
 
 function hashService(intent: Omit<ServiceIntent, "hash">): string {
   const { container, platform, network, pid, ipc, volumesFrom, files, fixedName, stopGraceMs } =

@@ -217,6 +217,12 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     check: isTtl,
     common: true,
   },
+  failover: {
+    doc: "When its instances run elsewhere: once their node is gone, when it is suspected, or never.",
+    form: "move, eager or stay",
+    check: (v) => v === "move" || v === "eager" || v === "stay",
+    common: true,
+  },
   owner: {
     doc: "The container or service that it lives for; it is reaped when that is gone.",
     form: "a name of letters, digits, . _ -",

@@ -343,6 +343,7 @@ export function createActor(options: ActorOptions): Actor {
       case "service.resume":
       case "topology.rewire":
       case "topology.remove":
+      case "service.place":
       case "agent.offline":
       case "node.gone":
       case "node.back":

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import type { Assignment, ScopeReport } from "@fairlead/protocol/assignment.ts";
+import { buildIntent, buildService, SCOPE } from "#brain/testing/builders.ts";
+import { buildNode, buildReport, buildScope, type NodeParts } from "#brain/testing/fleet.ts";
+import type { Intent } from "#model/intent.ts";
+import { assignScopes } from "./assign-scopes.ts";
+import { narrowIntent, widenIntent } from "./narrow-intent.ts";
+import type { FleetPicture, FleetScope } from "./picture.ts";
+
+const web = (parts = {}) => buildService({ name: "web", replicas: 3, ...parts });
+
+interface Ground {
+  readonly nodes: readonly NodeParts[];
+  readonly intent: Intent;
+  readonly before?: Assignment | undefined;
+  readonly reports?: Readonly<Record<string, ScopeReport>>;
+  readonly scope?: Partial<FleetScope>;
+}
+
+function picture({ nodes, intent, before, reports = {}, scope }: Ground): FleetPicture {
+  const one = buildScope(intent, {
+    assignment: before,
+    reports: new Map(Object.entries(reports)),
+    ...scope,
+  });
+  return {
+    nodes: new Map(nodes.map((parts) => [parts.id, buildNode(parts)])),
+    scopes: new Map([[SCOPE, one]]),
+  };
+}
+
+/** What is assigned after one look; what was, when nothing is to be written. */
+function assign(ground: Ground): Assignment {
+  const [change] = assignScopes(picture(ground));
+  if (change === undefined) {
+    assert.ok(ground.before !== undefined);
+    return ground.before;
+  }
+  assert.ok(change.draft !== undefined);
+  return { ...change.draft, fence: 1 };
+}
+
+/** `1@a 2@b<c`: slots, where they stand and where they were. */
+function draw({ services }: Assignment, service = "web"): string {
+  return (services[service] ?? [])
+    .map(({ slot, node, from = [] }) => `${slot}@${node}${from.map((id) => `<${id}`).join("")}`)
+    .join(" ");
+}
+
+const abc = [{ id: "a" }, { id: "b" }, { id: "c" }] as const;
+const without = (id: string, standing: NodeParts["standing"] = "gone") =>
+  abc.map((node) => (node.id === id ? { ...node, standing } : node));
+const intent = buildIntent([web()]);
+const spread = assign({ nodes: abc, intent });
+
+describe("assignScopes()", () => {
+  test("spreads, and says nothing when all is as it should be", () => {
+    assert.equal(draw(spread), "1@a 2@b 3@c");
+    assert.deepEqual(assignScopes(picture({ nodes: abc, intent, before: spread })), []);
+  });
+
+  test("a node that is gone gives its slots to others, and nothing else moves", () => {
+    const moved = assign({ nodes: without("c"), intent, before: spread });
+    assert.equal(draw(moved), "1@a 2@b 3@a<c");
+    assert.equal(draw(assign({ nodes: abc, intent, before: moved })), "1@a 2@b 3@a<c");
+  });
+
+  test("once it is well where it is, it is no longer where it was", () => {
+    const moved = assign({ nodes: without("c"), intent, before: spread });
+    const reports = { a: buildReport("web", [3]), c: buildReport("web", [3]) };
+    assert.equal(draw(assign({ nodes: abc, intent, before: moved, reports })), "1@a 2@b 3@a");
+  });
+
+  test("what did not come up elsewhere goes back to where it runs well", () => {
+    const moved = assign({ nodes: without("c"), intent, before: spread });
+    const reports = { c: buildReport("web", [3]) };
+    assert.equal(draw(assign({ nodes: abc, intent, before: moved, reports })), "1@a 2@b 3@c");
+  });
+
+  test("suspicion moves nothing, but what is eager", () => {
+    const nodes = without("b", "suspect");
+    assert.deepEqual(assignScopes(picture({ nodes, intent, before: spread })), []);
+    const eager = buildIntent([web({ failover: "eager" })]);
+    assert.equal(draw(assign({ nodes, intent: eager, before: spread })), "1@a 2@a<b 3@c");
+  });
+
+  test("what is to stay stays, also on a node that is gone", () => {
+    const stay = buildIntent([web({ failover: "stay" })]);
+    assert.deepEqual(
+      assignScopes(picture({ nodes: without("c"), intent: stay, before: spread })),
+      [],
+    );
+  });
+
+  test("a node that drains is left, and left running until it is well elsewhere", () => {
+    const nodes = abc.map((node) => (node.id === "a" ? { ...node, draining: true } : node));
+    assert.equal(draw(assign({ nodes, intent, before: spread })), "1@b<a 2@b 3@c");
+  });
+
+  test("a cordoned node takes nothing new and keeps what it has", () => {
+    const nodes = abc.map((node) => (node.id === "a" ? { ...node, schedulable: false } : node));
+    assert.equal(draw(assign({ nodes, intent })), "1@b 2@c 3@b");
+    assert.deepEqual(assignScopes(picture({ nodes, intent, before: spread })), []);
+  });
+
+  test("fewer replicas let go of the highest slots, more take the lowest free", () => {
+    const fewer = assign({
+      nodes: abc,
+      intent: buildIntent([web({ replicas: 1 })]),
+      before: spread,
+    });
+    assert.equal(draw(fewer), "1@a");
+    const more = assign({ nodes: abc, intent: buildIntent([web({ replicas: 4 })]), before: fewer });
+    assert.equal(draw(more), "1@a 2@b 3@c 4@a");
+  });
+
+  test("what no node takes stays where it was, and it is said why", () => {
+    const picky = buildIntent([web({ constraints: ["node.labels.disk == ssd"] })]);
+    const kept = assign({ nodes: without("c"), intent: picky, before: spread });
+    assert.equal(draw(kept), "1@a 2@b 3@c");
+    assert.deepEqual(kept.missing[0]?.slots, [1, 2, 3]);
+    assert.match(kept.missing[0]?.why ?? "", /constraint node\.labels\.disk == ssd/);
+    const nowhere = assign({ nodes: abc, intent: picky });
+    assert.equal(draw(nowhere), "");
+    assert.deepEqual(nowhere.missing[0]?.slots, [1, 2, 3]);
+  });
+
+  test("what was there before the fleet stays where it is found", () => {
+    const reports = { c: buildReport("web", [1, 2]) };
+    assert.equal(draw(assign({ nodes: abc, intent, reports })), "1@c 2@c 3@a");
+  });
+
+  test("a node that has not said what it has, or does not reach the store, keeps what it has", () => {
+    const nodes = abc.map((node) => (node.id === "b" ? { ...node, silent: true } : node));
+    assert.deepEqual(assignScopes(picture({ nodes, intent, before: spread })), []);
+    assert.equal(draw(assign({ nodes, intent })), "1@a 2@c 3@a");
+  });
+
+  test("who shares a namespace stands beside the other, wherever that goes", () => {
+    const sidecar = web({ name: "log", network: { kind: "service", service: "web" } });
+    const both = buildIntent([web(), sidecar]);
+    const placed = assign({ nodes: abc, intent: both });
+    assert.equal(draw(placed, "log"), draw(placed));
+    const moved = assign({ nodes: without("b"), intent: both, before: placed });
+    assert.equal(draw(moved, "log"), "1@a 2@a<b 3@c");
+  });
+
+  test("a service with a local volume stays with its data", () => {
+    const volume = {
+      key: "data",
+      name: "shop_data",
+      external: false,
+      options: {},
+      labels: {},
+      hash: "data-v1",
+    };
+    const db = web({ name: "db", replicas: 1, volumes: ["data"] });
+    const stateful = buildIntent([db], { volumes: [volume] });
+    const placed = assign({ nodes: abc, intent: stateful });
+    assert.equal(draw(placed, "db"), "1@a");
+    const after = assign({ nodes: without("a"), intent: stateful, before: placed });
+    assert.equal(draw(after, "db"), "1@a");
+    assert.match(after.missing[0]?.why ?? "", /shop_data/);
+  });
+
+  test("a global service stands once on each node, and not on those that are gone", () => {
+    const everywhere = { ...web().placement, everywhere: true };
+    const all = buildIntent([web({ replicas: 1, placement: everywhere })]);
+    const placed = assign({ nodes: abc, intent: all });
+    assert.equal(draw(placed), "1@a 2@b 3@c");
+    const two = assign({ nodes: without("b"), intent: all, before: placed });
+    assert.equal(draw(two), "1@a 3@c");
+    assert.equal(draw(assign({ nodes: abc, intent: all, before: two })), "1@a 2@b 3@c");
+  });
+
+  test("a scope that is down is forgotten once each node that is there has said so", () => {
+    const removal = { volumes: false };
+    const scope = { wanted: { ...buildScope(intent).wanted, removal }, generation: 9 };
+    const down = (reports: Record<string, ScopeReport>, nodes: readonly NodeParts[] = abc) =>
+      assignScopes(picture({ nodes, intent, before: spread, reports, scope }));
+    const done = { generation: 9 };
+    assert.deepEqual(down({ a: done, b: done }), []);
+    assert.deepEqual(down({ a: done, b: done, c: buildReport("web", [3], 9) }), []);
+    const forgotten = [{ scope: SCOPE, draft: undefined }];
+    assert.deepEqual(down({ a: done, b: done, c: done }), forgotten);
+    assert.deepEqual(down({ a: done, b: done }, without("c")), forgotten);
+  });
+});
+
+const standings = fc.constantFrom("up", "up", "up", "suspect", "gone") as fc.Arbitrary<
+  "up" | "suspect" | "gone"
+>;
+
+test("whatever happens to nodes and replicas: each slot stands once, nothing that fits moves, and it comes to rest", () => {
+  const round = fc.record({
+    standings: fc.tuple(standings, standings, standings, standings),
+    replicas: fc.integer({ min: 0, max: 6 }),
+    failover: fc.constantFrom(undefined, "eager" as const, "stay" as const),
+  });
+  fc.assert(
+    fc.property(fc.array(round, { minLength: 1, maxLength: 8 }), (rounds) => {
+      let before: Assignment | undefined;
+      for (const { standings: of, replicas, failover } of rounds) {
+        const nodes = of.map((standing, index) => ({ id: "abcd"[index] ?? "", standing }));
+        const wanted = buildIntent([web({ replicas, ...(failover && { failover }) })]);
+        const next: Assignment = assign({ nodes, intent: wanted, before });
+        const slots = next.services["web"] ?? [];
+        assert.equal(new Set(slots.map(({ slot }) => slot)).size, slots.length);
+        assert.ok(slots.every(({ slot }) => slot <= replicas));
+        const lacking = next.missing.flatMap((one) => one.slots);
+        const up = nodes.some(({ standing }) => standing === "up");
+        if (up && failover !== "stay") assert.deepEqual(lacking, []);
+        for (const was of before?.services["web"] ?? []) {
+          const now = slots.find(({ slot }) => slot === was.slot);
+          const standing = nodes.find(({ id }) => id === was.node)?.standing;
+          if (standing === "up" && now !== undefined) assert.equal(now.node, was.node);
+          if (was.slot <= replicas) assert.ok(now !== undefined, "nothing assigned is lost");
+        }
+        assert.deepEqual(assignScopes(picture({ nodes, intent: wanted, before: next })), []);
+        before = next;
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+describe("narrowIntent()", () => {
+  test("one that has all of it gets the intent as it is", () => {
+    assert.equal(narrowIntent(intent, assign({ nodes: [{ id: "a" }], intent }), "a"), intent);
+  });
+
+  test("each gets its slots, where it stood before those too, and who has none nothing", () => {
+    const moved = assign({ nodes: without("c"), intent, before: spread });
+    const slotsOf = (node: string) => narrowIntent(intent, moved, node)?.services[0]?.slots;
+    assert.deepEqual([slotsOf("a"), slotsOf("b"), slotsOf("c")], [[1, 3], [2], [3]]);
+    assert.equal(narrowIntent(intent, moved, "d"), undefined);
+    assert.deepEqual(widenIntent(narrowIntent(intent, moved, "b") ?? intent), intent);
+  });
+});

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fleet as it is at one moment: who is there, what is wanted, where it stands, what the nodes say of it.
+import type { Assignment, FleetIntent, Offer, ScopeReport } from "@fairlead/protocol/assignment.ts";
+import type { NodeOffer } from "#brain/placement/offer.ts";
+
+/** A node of the fleet. `gone` is surely known; `suspect` may be, or ends on purpose. */
+export interface FleetNode {
+  readonly id: string;
+  readonly name: string;
+  readonly standing: "up" | "suspect" | "gone";
+  readonly schedulable: boolean;
+  readonly draining: boolean;
+  /** What it has; undefined when it has not said it, or does not reach the store. */
+  readonly offer: Offer | undefined;
+}
+
+/** A scope of the fleet. */
+export interface FleetScope {
+  readonly wanted: FleetIntent;
+  /** Revision of the intent. */
+  readonly generation: number;
+  readonly assignment: Assignment | undefined;
+  /** Id of a node to what it says. */
+  readonly reports: ReadonlyMap<string, ScopeReport>;
+}
+
+/** All that placing looks at. */
+export interface FleetPicture {
+  /** By id. */
+  readonly nodes: ReadonlyMap<string, FleetNode>;
+  /** By name. */
+  readonly scopes: ReadonlyMap<string, FleetScope>;
+}
+
+function findClosed({ standing, schedulable, draining }: FleetNode): string {
+  if (draining) return "draining";
+  if (!schedulable) return "cordoned";
+  return standing === "up" ? "" : "suspect";
+}
+
+/** What a node offers to placement; undefined for one that is gone or has not said what it has. */
+export function toOffer(node: FleetNode): NodeOffer | undefined {
+  const { id, standing, draining, offer } = node;
+  if (standing === "gone" || offer === undefined) return undefined;
+  const { volumes: _volumes, ...has } = offer;
+  return { ...has, id, devices: {}, load: 0, closed: findClosed(node), draining };
+}
+
+/** Whether an instance runs well on a node, or has completed there, as far as the node says. */
+export function isWellAt(
+  { reports }: FleetScope,
+  node: string,
+  service: string,
+  slot: number,
+): boolean {
+  const view = reports.get(node)?.view?.services.find(({ name }) => name === service);
+  return (
+    view?.instances.some(
+      (one) =>
+        one.slot === slot &&
+        ((one.state === "running" && (one.health === "none" || one.health === "healthy")) ||
+          (one.state === "exited" && one.exitCode === 0)),
+    ) === true
+  );
+}
