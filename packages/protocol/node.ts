@@ -92,6 +92,8 @@ export const NodeView = NodeRecord.extend({
   rttMs: z.number().optional(),
   /** How far its clock is ahead, milliseconds; known to half of `rttMs`. */
   skewMs: z.number().optional(),
+  /** Whether it leads: places what the fleet wants. Absent without a fleet. */
+  leader: z.boolean().optional(),
   /** Whether its lease in the store lives; absent while the store does not answer. */
   lease: z.boolean().optional(),
 });

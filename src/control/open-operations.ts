@@ -31,8 +31,12 @@ type Reads = Omit<
 function createReads(options: OperationsOptions): Reads {
   const { board, supervisor, decisions, alerts, views, clock, engine } = options;
 
-  const missing = (): readonly string[] =>
-    board.ready ? [] : [`engine: ${board.problem ?? NOT_READ}`];
+  const missing = (): readonly string[] => [
+    ...(board.ready ? [] : [`engine: ${board.problem ?? NOT_READ}`]),
+    ...(options.fleet?.problem === undefined
+      ? []
+      : [`the fleet's store: ${options.fleet.problem}`]),
+  ];
   function answer<T>(items: readonly T[]): Answer<T> {
     return { asOfMs: board.ready ? clock.nowMs() : board.read().asOfMs, missing: missing(), items };
   }
@@ -50,6 +54,7 @@ function createReads(options: OperationsOptions): Reads {
   async function status(caller: Caller): Promise<NodeStatus> {
     const scopes = views.list();
     const services = scopes.flatMap((scope) => scope.services);
+    const managed = scopes.filter(({ mode }) => mode === "manage");
     const info = options.engineInfo();
     const page = options.page();
     const problem = decisions.problem?.message;
@@ -68,7 +73,7 @@ function createReads(options: OperationsOptions): Reads {
         sizeBytes: options.storeSizeBytes(),
         ...(problem === undefined ? {} : { problem }),
       },
-      scopes: { managed: supervisor.loops.size, observed: scopes.length - supervisor.loops.size },
+      scopes: { managed: managed.length, observed: scopes.length - managed.length },
       services: services.length,
       instances: services.reduce((sum, service) => sum + service.running, 0),
       unhealthy: services.reduce((sum, service) => sum + service.running - service.healthy, 0),
@@ -161,6 +166,8 @@ function createReads(options: OperationsOptions): Reads {
           .flatMap((view) => view.instances),
       ),
     async intent(scope) {
+      const wanted = options.fleet?.wanted(scope);
+      if (wanted !== undefined) return hideIntent(wanted.intent);
       const loop = supervisor.loop(scope) ?? failLookup(scope, supervisor.loops.keys());
       return hideIntent(loop.desired.intent);
     },

@@ -7,6 +7,8 @@ import type { AlertBoard } from "./alert-board.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import type { FleetDesk } from "./fleet/fleet-desk.ts";
+import type { Intake } from "./intake.ts";
 import type { MemoryBoard } from "./memory-board.ts";
 import type { ScopeViews } from "./scope-views.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -22,6 +24,9 @@ export interface OperationsOptions {
   readonly alerts: AlertBoard;
   readonly feed: EventFeed;
   readonly views: ScopeViews;
+  readonly intake: Intake;
+  /** Undefined for a node by itself. */
+  readonly fleet: FleetDesk | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly identity: {

@@ -9,7 +9,7 @@ import { GOOD_RUN_MS } from "#brain/diagnosis.ts";
 import type { Hold, ReconcileInput } from "#brain/pass.ts";
 import { planReconcile } from "#brain/reconcile.ts";
 import { rememberAction, tidyMemory } from "#brain/remember.ts";
-import { planRemoval } from "#brain/removal.ts";
+import { planRemoval, type Removal } from "#brain/removal.ts";
 import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import type { Decision } from "#model/decision.ts";
 import type { Intent } from "#model/intent.ts";
@@ -25,7 +25,9 @@ import type { MemoryBoard } from "./memory-board.ts";
 /** What a scope is to be: kept as its intent says, or gone. */
 export interface Desired {
   readonly intent: Intent;
-  readonly removal: { readonly volumes: boolean } | undefined;
+  readonly removal: Removal | undefined;
+  /** Set when the fleet wants it: the content of the store that says so, and the generation of what is wanted. */
+  readonly fleet?: { readonly identity: string; readonly generation: number };
   readonly plan?: string;
   readonly actor: string;
   /** Why, in the words of who asked. */
@@ -36,8 +38,8 @@ export interface Desired {
 export type Asked = Pick<Desired, "actor" | "reason" | "plan">;
 
 /** The same wanted because of somebody else, without the words of who asked before. */
-export function askAnew({ intent, removal }: Desired, asked: Asked): Desired {
-  return { intent, removal, ...asked };
+export function askAnew({ intent, removal, fleet }: Desired, asked: Asked): Desired {
+  return { intent, removal, ...(fleet === undefined ? {} : { fleet }), ...asked };
 }
 
 export interface ScopeLoopOptions {
@@ -57,6 +59,8 @@ export interface ScopeLoopOptions {
   readonly onRemoved: (scope: string) => void;
   /** Called after each pass. */
   readonly onPass: (loop: ScopeLoop) => void;
+  /** What other nodes have of the scope's services; undefined without a fleet, and while that is not known. */
+  readonly elsewhere?: (scope: string) => ReconcileInput["elsewhere"];
 }
 
 export interface ScopeLoop {
@@ -110,6 +114,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
       nowMs: clock.nowMs(),
       busy,
       held,
+      elsewhere: options.elsewhere?.(scope),
     };
   }
 

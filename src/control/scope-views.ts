@@ -5,13 +5,17 @@ import { assessScope, observeScope } from "#brain/assess.ts";
 import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import type { FleetDesk } from "./fleet/fleet-desk.ts";
 import type { ScopeLoop } from "./scope-loop.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 const PUBLISH_INTERVAL_MS = 100;
 
 export interface ScopeViews {
+  /** On all nodes of the fleet, where it is a fleet's. */
   read(scope: string): ScopeView | undefined;
+  /** On this node. */
+  readLocal(scope: string): ScopeView | undefined;
   list(): readonly ScopeView[];
   /** Publishes the services of the scope that stand differently than before, soon. */
   publishSoon(scope: string): void;
@@ -36,6 +40,7 @@ export function createScopeViews(
   board: FactsBoard,
   feed: EventFeed,
   clock: Clock,
+  fleet?: Pick<FleetDesk, "view" | "names">,
 ): ScopeViews {
   const told = new Map<string, string>();
   const due = new Set<string>();
@@ -53,9 +58,28 @@ export function createScopeViews(
     );
   }
 
-  function read(scope: string): ScopeView | undefined {
+  function readLocal(scope: string): ScopeView | undefined {
     const loop = supervisor.loop(scope);
     return loop === undefined ? observed().get(scope) : viewLoop(loop, board.ready);
+  }
+
+  function read(scope: string): ScopeView | undefined {
+    const local = readLocal(scope);
+    return fleet?.view(scope, local) ?? local;
+  }
+
+  function list(): readonly ScopeView[] {
+    const local = [
+      ...[...supervisor.loops.values()].map((loop) => viewLoop(loop, board.ready)),
+      ...observed().values(),
+    ];
+    const here = new Set(local.map(({ scope }) => scope));
+    return [
+      ...local.map((view) => fleet?.view(view.scope, view) ?? view),
+      ...(fleet?.names() ?? [])
+        .filter((name) => !here.has(name))
+        .flatMap((name) => fleet?.view(name, undefined) ?? []),
+    ];
   }
 
   function publish(scope: string): void {
@@ -73,10 +97,8 @@ export function createScopeViews(
 
   return {
     read,
-    list: () => [
-      ...[...supervisor.loops.values()].map((loop) => viewLoop(loop, board.ready)),
-      ...observed().values(),
-    ],
+    readLocal,
+    list,
     publishSoon(scope) {
       due.add(scope);
       timer ??= clock.sleep(PUBLISH_INTERVAL_MS).then(() => {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations that change what is wanted. They write to the store only; the loops act on it.
+import { hashValue } from "#base/canonical-json.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createId } from "#base/ids.ts";
-import { fillsSlot } from "#brain/ground.ts";
-import { noteImages } from "#brain/image-change.ts";
 import { planPause, rememberPause, type PauseRequest } from "#brain/pause.ts";
 import { hashIntent, makePlan, makePlanOf, makeRemovalPlan } from "#brain/plan.ts";
 import type { ReconcileInput } from "#brain/pass.ts";
@@ -11,15 +10,15 @@ import { makeRequest } from "#brain/request.ts";
 import type { Plan } from "#model/decision.ts";
 import type { Intent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
-import type { StoreOperation } from "#store/store.ts";
-import type { ActionRequest } from "@fairlead/protocol/requests.ts";
+import type { FleetIntent } from "@fairlead/protocol/assignment.ts";
+import type { ActionRequest, DownRequest } from "@fairlead/protocol/requests.ts";
 import { controlErrors } from "./errors.ts";
+import type { FleetDesk, Rehearsal } from "./fleet/fleet-desk.ts";
 import { hideInFacts } from "./hide.ts";
 import { failLookup } from "./lookup.ts";
 import type { OperationsOptions } from "./operations-options.ts";
 import type { Caller, Operations } from "./operations.ts";
-import { askAnew, type Asked, type Desired, type ScopeLoop } from "./scope-loop.ts";
-import { scopeKey } from "./supervisor.ts";
+import { askAnew, type Asked, type ScopeLoop } from "./scope-loop.ts";
 
 type Writes = Pick<Operations, "plan" | "apply" | "down" | "act">;
 
@@ -42,6 +41,12 @@ function checkIntent(intent: Intent): void {
         `service ${service.name} uses network ${lost.network}, which is not declared`,
       );
     }
+    if (service.slots !== undefined) {
+      throw new FairleadError(
+        controlErrors["intent-mismatch"],
+        `service ${service.name} names slots, which nodes of a fleet alone do`,
+      );
+    }
     if (service.fixedName !== undefined && service.replicas > 1) {
       throw new FairleadError(
         controlErrors["intent-mismatch"],
@@ -53,7 +58,7 @@ function checkIntent(intent: Intent): void {
 
 /** Makes the writing operations. */
 export function createWrites(options: OperationsOptions): Writes {
-  const { board, supervisor, memory, decisions, clock, random } = options;
+  const { board, supervisor, memory, decisions, clock, random, intake, fleet } = options;
 
   async function needEngine(): Promise<void> {
     await board.settle(ENGINE_PATIENCE_MS);
@@ -87,45 +92,25 @@ export function createWrites(options: OperationsOptions): Writes {
 
   const planId = (): string => createId("pl", clock.nowMs(), random);
 
-  /** What `up` makes of a service's memory: old failures are forgiven, what ran before is kept to go back to. */
-  function refreshed(
-    intent: Intent,
-    recreateAtMs: number | undefined,
-  ): (service: string, memory: ServiceMemory) => ServiceMemory {
-    const before = supervisor.loop(intent.scope)?.desired.intent.services;
-    const facts = board.read();
-    const instances = facts.instances.filter((one) => fillsSlot(one, intent.scope));
-    const byService = Map.groupBy(instances, (one) => one.service);
-    return (name, { rolloutFailed: _failed, previous, resting, ...rest }) => {
-      const old = before?.find((service) => service.name === name);
-      const now = intent.services.find((service) => service.name === name);
-      const resters = instances.filter((one) => resting?.[String(one.slot)] !== undefined);
-      const changed = old !== undefined && now !== undefined && old.hash !== now.hash;
-      const kept = changed ? old : previous;
-      const fresh: ServiceMemory = {
-        ...rest,
-        slots: {},
-        ...(kept === undefined ? {} : { previous: kept }),
-        // What an agent has stopped is wanted again.
-        ...(resting === undefined
-          ? {}
-          : { restartRequested: makeRequest(intent.scope, name, resters, clock.nowMs()) }),
-        ...(recreateAtMs === undefined
-          ? {}
-          : { recreateRequested: makeRequest(intent.scope, name, instances, recreateAtMs) }),
-      };
-      if (now === undefined) return fresh;
-      const look = { service: now, before: old, facts, instances: byService.get(name) ?? [] };
-      return noteImages(fresh, look);
-    };
+  function planHere(intent: Intent, recreateAtMs?: number): Plan {
+    return makePlan(inputFor(intent, intake.refresh(intent, recreateAtMs)), planId());
   }
 
-  function planFor(intent: Intent, recreateAtMs?: number): Plan {
-    return makePlan(inputFor(intent, refreshed(intent, recreateAtMs)), planId());
+  async function planFor(intent: Intent, recreateAtMs?: number): Promise<Plan> {
+    if (fleet === undefined) return planHere(intent, recreateAtMs);
+    await fleet.settle();
+    const { here, ...rest } = fleet.rehearse({ intent, origin: fleet.self, actor: "plan" });
+    const own =
+      here === undefined
+        ? makePlanOf(inputFor(intent), [], planId())
+        : planHere(here, recreateAtMs);
+    return widenPlan(own, intent, rest);
   }
 
   function refuseRemoving(scope: string): void {
-    if (supervisor.loop(scope)?.desired.removal === undefined) return;
+    const wanted = fleet?.wanted(scope);
+    const removal = wanted === undefined ? supervisor.loop(scope)?.desired.removal : wanted.removal;
+    if (removal === undefined || ("because" in removal && wanted === undefined)) return;
     throw new FairleadError(controlErrors["scope-conflict"], `scope ${scope} is being removed`);
   }
 
@@ -143,14 +128,6 @@ export function createWrites(options: OperationsOptions): Writes {
         files: given.intentHash === now.intentHash ? "unchanged" : "changed",
       },
     });
-  }
-
-  async function store(
-    scope: string,
-    desired: Desired,
-    also: readonly StoreOperation[],
-  ): Promise<void> {
-    await options.store.transact([...also, { kind: "put", key: scopeKey(scope), value: desired }]);
   }
 
   async function waitForLoop(scope: string, hash: string): Promise<void> {
@@ -177,38 +154,29 @@ export function createWrites(options: OperationsOptions): Writes {
       // A tag that was moved a moment ago must not be missed for an event that is still on its way.
       await board.refreshImages();
       const recreateAtMs = request.recreate === true ? clock.nowMs() : undefined;
-      const plan = planFor(intent, recreateAtMs);
+      const plan = await planFor(intent, recreateAtMs);
       if (request.plan !== undefined) checkPlan(request.plan, plan);
-      const change = refreshed(intent, recreateAtMs);
-      const also = intent.services
-        .filter(
-          (service) =>
-            recreateAtMs !== undefined ||
-            memory.read(intent.scope).has(service.name) ||
-            change(service.name, EMPTY_SERVICE_MEMORY).previous !== undefined,
-        )
-        .map((service) =>
-          memory.update(intent.scope, service.name, (entry) => change(service.name, entry)),
-        );
-      await store(
-        intent.scope,
-        { intent, removal: undefined, ...toAsked(request, caller, plan) },
-        also,
-      );
+      const asked = toAsked(request, caller, plan);
+      if (fleet !== undefined) {
+        const again = recreateAtMs === undefined ? {} : { recreateAtMs };
+        await fleet.ask({ intent, origin: fleet.self, ...again, ...asked });
+        return plan;
+      }
+      const desired = { intent, removal: undefined, ...asked };
+      await intake.take(desired, recreateAtMs);
       await waitForLoop(intent.scope, plan.intentHash);
       return plan;
     },
     async down(scope, request, caller) {
+      const wanted = fleet?.wanted(scope);
+      if (fleet !== undefined && wanted !== undefined)
+        return downFleet(fleet, wanted, request, caller);
       await needEngine();
       const loop = supervisor.loop(scope) ?? failLookup(scope, supervisor.loops.keys());
       const removal = { volumes: request.volumes === true };
       const plan = makeRemovalPlan(inputFor(loop.desired.intent), removal, planId());
       if (request.dryRun === true) return plan;
-      await store(
-        scope,
-        { intent: loop.desired.intent, removal, ...toAsked(request, caller, plan) },
-        [],
-      );
+      await intake.put({ intent: loop.desired.intent, removal, ...toAsked(request, caller, plan) });
       return plan;
     },
     async act(scope, request, caller) {
@@ -226,6 +194,26 @@ export function createWrites(options: OperationsOptions): Writes {
       return plan;
     },
   };
+
+  /** Nothing is wanted on any node; each removes what it has. */
+  async function downFleet(
+    desk: FleetDesk,
+    wanted: FleetIntent,
+    request: DownRequest,
+    caller: Caller,
+  ): Promise<Plan> {
+    await desk.settle();
+    const removal = { volumes: request.volumes === true };
+    const { intent } = wanted;
+    const none: Intent = { ...intent, services: [] };
+    const { elsewhere } = desk.rehearse({ ...wanted, intent: none });
+    const here = makeRemovalPlan(inputFor(intent), removal, planId());
+    const plan = widenPlan(here, intent, { elsewhere, warnings: [] });
+    if (request.dryRun === true) return plan;
+    const { origin } = wanted;
+    await desk.ask({ intent, origin, removal, ...toAsked(request, caller, plan) });
+    return plan;
+  }
 
   async function restart(
     loop: ScopeLoop,
@@ -272,6 +260,23 @@ export function createWrites(options: OperationsOptions): Writes {
     }
     return plan;
   }
+}
+
+/** A plan of this node with what other nodes will do. */
+function widenPlan(
+  own: Plan,
+  intent: Intent,
+  { elsewhere, warnings }: Omit<Rehearsal, "here">,
+): Plan {
+  const intentHash = hashIntent(intent);
+  if (elsewhere.length === 0 && warnings.length === 0) return { ...own, intentHash };
+  return {
+    ...own,
+    intentHash,
+    basis: hashValue([own.basis, elsewhere]),
+    steps: [...own.steps, ...elsewhere],
+    warnings: [...own.warnings, ...warnings],
+  };
 }
 
 function chooseServices(intent: Intent, request: ActionRequest): string[] {

@@ -20,6 +20,7 @@ import { createEventFeed } from "#control/event-feed.ts";
 import { createEvidence } from "#control/evidence.ts";
 import { createFactsBoard } from "#control/facts-board.ts";
 import { createGating } from "#control/gating.ts";
+import { createIntake } from "#control/intake.ts";
 import { loadTopologies } from "#control/kept-topologies.ts";
 import { loadMemoryBoard } from "#control/memory-board.ts";
 import { openFleetOperations } from "#control/open-fleet-operations.ts";
@@ -29,7 +30,7 @@ import { createScopeViews } from "#control/scope-views.ts";
 import { createNaming } from "#control/naming.ts";
 import { createObservedBoard } from "#control/observed-board.ts";
 import { createSupervisor } from "#control/supervisor.ts";
-import { createRoll } from "#control/roll.ts";
+import { createRoll, type Roll } from "#control/roll.ts";
 import { createWiring } from "#control/wiring.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
 import { openEngine } from "#engine/open.ts";
@@ -43,6 +44,7 @@ import { startDiscovery, type RunningDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { describeFleet, describeSelf } from "./start-fleet.ts";
 import { startOverlays } from "./start-overlays.ts";
+import { openPlacing, type FleetPlacing } from "./start-placing.ts";
 import { readToken } from "./token-file.ts";
 
 /** What a node is made of. */
@@ -208,8 +210,25 @@ async function openTalk(
   const roll = createRoll({ self, fleet: belongs, decisions, clock, logger });
   const fleet = openFleetOperations({ fleet: belongs, roll, decisions, clock, random });
   const overlays = startOverlays({ settings, self, fleet: belongs, roll, board, ...hands }, stack);
-  const faces = { topologies: wiring, roll, fleet, overlays };
-  return { fabric, discovery, dns, faces, watchers: [wiring, observed, roll, overlays] };
+  const placing =
+    belongs === undefined
+      ? undefined
+      : openPlacing({ fleet: belongs, self, roll, decisions, board, clock, random, logger });
+  const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, overlays };
+  return { fabric, discovery, dns, placing, faces, watchers: [wiring, observed, roll, overlays] };
+}
+
+/** The roll as lists show it: with who leads. */
+function withLeader(roll: Roll, placing: FleetPlacing | undefined): Roll {
+  if (placing === undefined) return roll;
+  return {
+    list: () => roll.list().map((view) => ({ ...view, leader: view.id === placing.leader() })),
+    get problem() {
+      return roll.problem;
+    },
+    leave: () => roll.leave(),
+    run: (signal) => roll.run(signal),
+  };
 }
 
 /** The fabric as lists show it: with the agents of other nodes. */
@@ -256,6 +275,50 @@ function createWidths(settings: Settings, clock: Clock) {
   };
 }
 
+/** The loops of all scopes, how they stand, and what keeps them in step with a fleet. */
+function superviseScopes(
+  parts: NodeParts,
+  hands: Awaited<ReturnType<typeof openHands>>,
+  { fabric, dns, placing, faces }: Awaited<ReturnType<typeof openTalk>>,
+  startedAtMs: number,
+) {
+  const { settings, clock, logger } = parts;
+  const { store, engine, loops, memory } = hands;
+  const { decisions, alerts, feed, board } = loops;
+  const supervisor = createSupervisor({
+    store,
+    board,
+    memory,
+    decisions,
+    alerts,
+    actor: createActor({
+      engine,
+      board,
+      clock,
+      prepareNetwork: (network) => faces.overlays.prepare(network),
+      ...(dns === undefined ? {} : { dnsServers: dns.forContainers }),
+      ...(engine.endpoint.startsWith("unix:")
+        ? { grantAccess: (scope, service) => fabric.grantAccess(scope, service) }
+        : {}),
+    }),
+    evidence: createEvidence(engine, board),
+    clock,
+    logger,
+    ...createWidths(settings, clock),
+    elsewhere: (scope) => placing?.desk.elsewhere(scope),
+    onPass(loop) {
+      views.publishSoon(loop.desired.intent.scope);
+      placing?.notePass();
+    },
+    startedAtMs,
+  });
+  const views = createScopeViews(supervisor, board, feed, clock, placing?.desk);
+  const intake = createIntake({ store, board, supervisor, memory, clock });
+  const { readLocal: viewLocal } = views;
+  const together = placing?.attend({ supervisor, intake, viewLocal }) ?? [];
+  return { supervisor, views, intake, together };
+}
+
 /** What a node says of itself. */
 function identify({ settings, version }: NodeParts) {
   const { nodeName } = settings;
@@ -269,34 +332,13 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
   await prepareDirectories(settings);
   const stack = new AsyncDisposableStack();
   try {
-    const { store, engine, loops, memory } = await openHands(parts, stack);
+    const hands = await openHands(parts, stack);
+    const { store, engine, loops, memory } = hands;
     const { decisions, alerts, feed, board } = loops;
     const talk = await openTalk(parts, store, loops, stack);
-    const { fabric, discovery, dns, watchers } = talk;
-    const supervisor = createSupervisor({
-      store,
-      board,
-      memory,
-      decisions,
-      alerts,
-      actor: createActor({
-        engine,
-        board,
-        clock,
-        prepareNetwork: (network) => talk.faces.overlays.prepare(network),
-        ...(dns === undefined ? {} : { dnsServers: dns.forContainers }),
-        ...(engine.endpoint.startsWith("unix:")
-          ? { grantAccess: (scope, service) => fabric.grantAccess(scope, service) }
-          : {}),
-      }),
-      evidence: createEvidence(engine, board),
-      clock,
-      logger,
-      ...createWidths(settings, clock),
-      onPass: (loop) => views.publishSoon(loop.desired.intent.scope),
-      startedAtMs,
-    });
-    const views = createScopeViews(supervisor, board, feed, clock);
+    const { fabric, discovery, dns, placing, watchers } = talk;
+    const scopes = superviseScopes(parts, hands, talk, startedAtMs);
+    const { supervisor, views, intake, together } = scopes;
     const house = keepHouse({ store, engine, board, decisions, alerts, clock, logger, settings });
     let page: string | undefined = undefined;
     const operations = openOperations({
@@ -309,6 +351,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       alerts,
       feed,
       views,
+      intake,
+      fleet: placing?.desk,
       clock,
       random,
       identity: { ...identify(parts), startedAtMs },
@@ -323,7 +367,15 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const naming =
       dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];
     const gating = createGating({ board, fabric });
-    const failed = runLoops(stack, [board, supervisor, house, gating, ...watchers, ...naming]);
+    const failed = runLoops(stack, [
+      board,
+      supervisor,
+      house,
+      gating,
+      ...watchers,
+      ...naming,
+      ...together,
+    ]);
     await api.listenUnix(settings.socket);
     page = await listenForPage(settings.listen, api);
     const owned = stack.move();

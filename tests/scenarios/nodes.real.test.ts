@@ -138,9 +138,12 @@ test("each sees the others alive, with round trips and clocks, and itself first"
   const [, shown = ""] = a.cli("nodes").split("\n");
   assert.match(
     shown,
-    /^node-a \(this\) +alive +- +- +- +127\.\d+\.\d+\.1:17120 +\d+ +[\d.]+GiB +-$/,
+    /^node-a \(this\) +alive +(?:-|leads) +- +- +127\.\d+\.\d+\.1:17120 +\d+ +[\d.]+GiB +-$/,
   );
-  assert.match(a.cli("nodes"), /\nnode-b +alive +- +[\d.]+ms +none +127\.\d+\.\d+\.2:17120 /);
+  assert.match(
+    a.cli("nodes"),
+    /\nnode-b +alive +(?:-|leads) +[\d.]+ms +none +127\.\d+\.\d+\.2:17120 /,
+  );
 });
 
 test("a pause of three seconds makes nobody gone; who is killed is gone, with a decision, and comes back", async () => {

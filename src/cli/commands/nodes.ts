@@ -31,9 +31,13 @@ function formatSkew({ skewMs, rttMs = 0 }: NodeView): string {
   return `${span} ${skewMs > 0 ? "ahead" : "behind"}`;
 }
 
-function formatMark({ schedulable, draining }: NodeView): string {
-  if (draining) return "draining";
-  return schedulable ? "" : "cordoned";
+function formatMark({ schedulable, draining, leader }: NodeView): string {
+  const said = draining ? ["draining"] : schedulable ? [] : ["cordoned"];
+  return [...(leader === true ? ["leads"] : []), ...said].join(", ");
+}
+
+function toneOfMark({ schedulable, draining }: NodeView): "warn" | "dim" {
+  return draining || !schedulable ? "warn" : "dim";
 }
 
 function formatLabels({ labels }: NodeView): string {
@@ -58,7 +62,7 @@ const LIST: ListView<NodeView> = {
       value: (item) => item.state,
       tone: (item) => TONES[item.state],
     },
-    { key: "mark", title: "MARK", value: formatMark, tone: () => "warn" },
+    { key: "mark", title: "MARK", value: formatMark, tone: toneOfMark },
     { key: "rtt", title: "RTT", value: (item) => formatRtt(item.rttMs) },
     { key: "clock", title: "CLOCK", value: formatSkew },
     { key: "address", title: "ADDRESS", value: formatPlace },

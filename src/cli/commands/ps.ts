@@ -5,6 +5,7 @@ import { findScope } from "#cli/find-scope.ts";
 import { formatAge, formatPorts } from "#cli/format.ts";
 import { keepNames } from "#cli/name-cache.ts";
 import type { ListView } from "#cli/output.ts";
+import type { Column } from "#cli/table.ts";
 import { toneOfInstance } from "#cli/style.ts";
 import { makePrintable } from "#cli/printable.ts";
 import { printServiceWarnings } from "#cli/service-warnings.ts";
@@ -18,7 +19,10 @@ function describeState(item: InstanceView): string {
   return item.exitCode === undefined ? item.state : `${item.state} (${item.exitCode})`;
 }
 
-function listInstances(nowMs: number): ListView<InstanceView> {
+/** Where an instance is, once it can be elsewhere. */
+const NODE: Column<InstanceView> = { key: "node", title: "NODE", value: (item) => item.node ?? "" };
+
+function listInstances(nowMs: number, spans: boolean): ListView<InstanceView> {
   return {
     name: (item) => item.name,
     empty: "no instances; `fairlead up` starts a project, -A shows all scopes",
@@ -26,6 +30,7 @@ function listInstances(nowMs: number): ListView<InstanceView> {
       { key: "scope", title: "SCOPE", value: (item) => item.scope, wide: true },
       { key: "name", title: "NAME", value: (item) => item.name },
       { key: "service", title: "SERVICE", value: (item) => item.service },
+      ...(spans ? [NODE] : []),
       { key: "status", title: "STATE", value: describeState, tone },
       {
         key: "health",
@@ -89,7 +94,8 @@ export async function run(context: Context): Promise<number> {
     const items = instances.items.filter(
       (item) => wanted.size === 0 || wanted.has(item.service) || wanted.has(item.name),
     );
-    await context.out.list({ ...instances, items }, listInstances(Date.now()));
+    const spans = instances.items.some((item) => item.node !== undefined);
+    await context.out.list({ ...instances, items }, listInstances(Date.now(), spans));
     if (services !== undefined) keepNames(context, scope, services.items);
     printServiceWarnings(context.out, services?.items ?? []);
     printMissing(context, services?.items ?? [], wanted);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a node has to do about one scope, out of what the fleet wants and what it does already. Pure.
+import type { Assignment, FleetIntent } from "@fairlead/protocol/assignment.ts";
+import { hashValue } from "#base/canonical-json.ts";
+import { narrowIntent } from "#brain/fleet/narrow-intent.ts";
+import type { Asked, Desired } from "#control/scope-loop.ts";
+
+/** What the fleet's store says of a scope, and which content of that store it is. */
+export interface FleetWord {
+  readonly self: string;
+  readonly identity: string;
+  readonly wanted: FleetIntent | undefined;
+  /** 0 when nothing is wanted. */
+  readonly generation: number;
+  readonly assignment: Assignment | undefined;
+}
+
+/**
+ * `keep`: nothing is to be written. `restore`: the fleet's store has lost what it wanted, and this node knows it. `put`: a
+ * new state; `isNews` when somebody has asked for something since.
+ */
+export type Choice =
+  | { readonly kind: "keep" }
+  | { readonly kind: "restore" }
+  | { readonly kind: "put"; readonly desired: Desired; readonly isNews: boolean };
+
+const KEEP: Choice = { kind: "keep" };
+
+function readAsked({ actor, plan, reason }: FleetIntent): Asked {
+  return {
+    actor,
+    ...(plan === undefined ? {} : { plan }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function remove(local: Desired, because: string): Choice {
+  if (local.removal !== undefined) return KEEP;
+  const { intent, fleet } = local;
+  const removal = { volumes: false, because };
+  const desired = { intent, removal, ...(fleet && { fleet }), actor: "automatic" };
+  return { kind: "put", desired, isNews: false };
+}
+
+/** Chooses. A scope that this node has by itself is left alone, unless the fleet places something of it here. */
+export function chooseDesired(local: Desired | undefined, word: FleetWord): Choice {
+  const { wanted, generation, assignment, self, identity } = word;
+  const own = local?.fleet === undefined ? undefined : local;
+  if (wanted === undefined) {
+    if (own === undefined) return KEEP;
+    if (own.fleet?.identity === identity) return remove(own, "the fleet does not want it any more");
+    return own.removal === undefined ? { kind: "restore" } : KEEP;
+  }
+  const fleet = { identity, generation };
+  if (wanted.removal !== undefined) {
+    const { removal } = wanted;
+    if (own === undefined) return KEEP;
+    if (own.removal?.volumes === removal.volumes && own.fleet?.generation === generation)
+      return KEEP;
+    const desired = { intent: own.intent, removal, fleet, ...readAsked(wanted) };
+    return { kind: "put", desired, isNews: false };
+  }
+  if (assignment?.generation !== generation) return KEEP;
+  const intent = narrowIntent(wanted.intent, assignment, self);
+  if (intent === undefined)
+    return own === undefined ? KEEP : remove(own, "its instances stand on other nodes");
+  const isNews = own?.fleet?.generation !== generation || own.fleet.identity !== identity;
+  const isSame =
+    !isNews && own?.removal === undefined && hashValue(own?.intent) === hashValue(intent);
+  if (isSame) return KEEP;
+  return {
+    kind: "put",
+    desired: { intent, removal: undefined, fleet, ...readAsked(wanted) },
+    isNews,
+  };
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// What operations ask of a fleet: how a scope stands on all of it, what asking for something would do, and to ask for it.
+import type { FleetIntent, ScopeReport } from "@fairlead/protocol/assignment.ts";
+import type { PlannedStep } from "@fairlead/protocol/decision.ts";
+import type { ScopeView } from "@fairlead/protocol/views.ts";
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import { assignScopes } from "#brain/fleet/assign-scopes.ts";
+import { countElsewhere, mergeViews } from "#brain/fleet/merge-views.ts";
+import { narrowIntent } from "#brain/fleet/narrow-intent.ts";
+import type { FleetScope } from "#brain/fleet/picture.ts";
+import { planElsewhere } from "#brain/fleet/plan-elsewhere.ts";
+import type { ReconcileInput } from "#brain/pass.ts";
+import { controlErrors } from "#control/errors.ts";
+import type { Intent } from "#model/intent.ts";
+import type { FleetBoard } from "./fleet-board.ts";
+import type { PictureReader } from "./read-picture.ts";
+
+/** How long a store is waited for that a node has not reached since it started. */
+const PATIENCE_MS = 3_000;
+const LOOK_MS = 20;
+
+/** What asking for an intent would do. */
+export interface Rehearsal {
+  /** What this node would have of it; undefined for nothing. */
+  readonly here: Intent | undefined;
+  /** What other nodes would do. */
+  readonly elsewhere: readonly PlannedStep[];
+  /** What would find no node. */
+  readonly warnings: readonly string[];
+}
+
+export interface FleetDesk {
+  /** Id of this node. */
+  readonly self: string;
+  /** Why what is known of other nodes may be old; undefined while the fleet's store answers. */
+  readonly problem: string | undefined;
+  /** Names of the scopes of the fleet. */
+  names(): readonly string[];
+  /** What the fleet wants of a scope; undefined for one that it does not have. */
+  wanted(scope: string): FleetIntent | undefined;
+  /** How a scope stands on all nodes, `local` being how it does on this one; undefined for a scope that is no fleet's. */
+  view(scope: string, local: ScopeView | undefined): ScopeView | undefined;
+  /** What other nodes have of it; undefined while that is not known. */
+  elsewhere(scope: string): ReconcileInput["elsewhere"];
+  /** Resolves while the store answers; waits a little for one that was never asked. Throws FL0714 `fleet-store-away`. */
+  settle(): Promise<void>;
+  rehearse(wanted: FleetIntent): Rehearsal;
+  /** Writes what is wanted; the leader places it. Throws FL0714 `fleet-store-away`. */
+  ask(wanted: FleetIntent): Promise<void>;
+}
+
+export interface DeskParts {
+  readonly self: string;
+  readonly board: FleetBoard;
+  readonly pictures: PictureReader;
+  readonly clock: Clock;
+}
+
+/** Makes the desk of one node. */
+export function createFleetDesk({ self, board, pictures, clock }: DeskParts): FleetDesk {
+  async function settle(): Promise<void> {
+    const untilMs = clock.monotonicMs() + PATIENCE_MS;
+    while (board.identity === undefined && clock.monotonicMs() < untilMs)
+      await clock.sleep(LOOK_MS);
+    if (board.problem === undefined) return;
+    throw new FairleadError(
+      controlErrors["fleet-store-away"],
+      `the fleet's store: ${board.problem}`,
+    );
+  }
+
+  function withLocal(scope: FleetScope, local: ScopeView | undefined): FleetScope {
+    const own = scope.reports.get(self);
+    const generation = own?.generation ?? 0;
+    const report: ScopeReport = local === undefined ? { generation } : { generation, view: local };
+    return { ...scope, reports: new Map([...scope.reports, [self, report]]) };
+  }
+
+  return {
+    self,
+    get problem() {
+      return board.problem;
+    },
+    settle,
+    names: () => pictures.names(),
+    wanted: (scope) => pictures.scope(scope)?.wanted,
+    view(scope, local) {
+      const known = pictures.scope(scope);
+      if (known === undefined) return undefined;
+      const isPlain = local?.mode === "observe" && known.assignment === undefined;
+      return mergeViews(isPlain ? known : withLocal(known, local), pictures.nodes());
+    },
+    elsewhere(scope) {
+      if (board.problem !== undefined) return undefined;
+      const known = pictures.scope(scope);
+      return known === undefined ? undefined : countElsewhere(known, self);
+    },
+    rehearse(wanted) {
+      const { scope } = wanted.intent;
+      const picture = pictures.read();
+      const before = picture.scopes.get(scope);
+      const next: FleetScope = {
+        generation: 0,
+        assignment: undefined,
+        reports: new Map(),
+        ...before,
+        wanted,
+      };
+      const scopes = new Map([...picture.scopes, [scope, next]]);
+      const change = assignScopes({ ...picture, scopes }).find((one) => one.scope === scope);
+      const draft = change?.draft ??
+        next.assignment ?? { generation: 0, services: {}, missing: [] };
+      return {
+        here: narrowIntent(wanted.intent, draft, self),
+        elsewhere: planElsewhere({ before, next, draft, self, nodes: picture.nodes }),
+        warnings: draft.missing.map(({ service, why }) => `${service}: ${why}`),
+      };
+    },
+    async ask(wanted) {
+      await settle();
+      const key = `intent/${wanted.intent.scope}`;
+      await board.write([{ kind: "put", key, value: wanted }]);
+    },
+  };
+}

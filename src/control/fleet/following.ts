@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop of each node: what it is assigned goes into its own store, from where its scopes' loops take it. So a node that
+// is cut off goes on with that copy, also after a restart.
+import type { FleetIntent } from "@fairlead/protocol/assignment.ts";
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import { widenIntent } from "#brain/fleet/narrow-intent.ts";
+import type { Intake } from "#control/intake.ts";
+import type { Desired } from "#control/scope-loop.ts";
+import type { Supervisor } from "#control/supervisor.ts";
+import { chooseDesired } from "./choose-desired.ts";
+import type { FleetBoard } from "./fleet-board.ts";
+import type { PictureReader } from "./read-picture.ts";
+
+const RETRY_MS = 1_000;
+
+export interface FollowingOptions {
+  readonly self: string;
+  readonly board: FleetBoard;
+  readonly pictures: Pick<PictureReader, "scope" | "names">;
+  readonly supervisor: Pick<Supervisor, "loops" | "loop">;
+  readonly intake: Pick<Intake, "take" | "put">;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Following {
+  /** Looks again soon. */
+  wake(): void;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Makes the loop. */
+export function createFollowing(options: FollowingOptions): Following {
+  const { self, board, pictures, supervisor, intake, clock, logger } = options;
+  /** What was looked at last, by scope: while it is the same there is nothing to choose. */
+  const seen = new Map<string, readonly unknown[]>();
+  let wake = (): void => undefined;
+
+  /** Says again what a store that was lost does not know any more. */
+  async function restore({ intent, actor }: Desired): Promise<void> {
+    const key = `intent/${intent.scope}`;
+    const value: FleetIntent = { intent: widenIntent(intent), origin: self, actor };
+    await board.write([{ kind: "put", key, value }], [{ key, revision: 0 }]);
+    logger.warn("the fleet's store was lost; what this node has of it is said again", {
+      scope: intent.scope,
+    });
+  }
+
+  async function settle(scope: string, identity: string): Promise<void> {
+    const local = supervisor.loop(scope)?.desired;
+    const entries = [board.get(`intent/${scope}`), board.get(`assignments/${scope}`)];
+    const look = [identity, local, ...entries];
+    if (seen.get(scope)?.every((one, index) => one === look[index]) === true) return;
+    const known = pictures.scope(scope);
+    const choice = chooseDesired(local, {
+      self,
+      identity,
+      wanted: known?.wanted,
+      generation: known?.generation ?? 0,
+      assignment: known?.assignment,
+    });
+    if (choice.kind === "restore" && local !== undefined) await restore(local);
+    if (choice.kind === "put") {
+      const { desired, isNews } = choice;
+      if (isNews) await intake.take(desired, known?.wanted.recreateAtMs);
+      else await intake.put(desired);
+    }
+    seen.set(scope, look);
+  }
+
+  async function look(): Promise<void> {
+    const { identity } = board;
+    if (board.problem !== undefined || identity === undefined) return;
+    const scopes = new Set([...pictures.names(), ...supervisor.loops.keys()]);
+    for (const scope of seen.keys()) if (!scopes.has(scope)) seen.delete(scope);
+    for (const scope of scopes) await settle(scope, identity);
+  }
+
+  return {
+    wake: () => wake(),
+    async run(signal) {
+      board.onChange(() => wake());
+      const ended = new Promise<void>((resolve) =>
+        signal.addEventListener("abort", () => resolve(), { once: true }),
+      );
+      while (!signal.aborted) {
+        const changed = new Promise<void>((resolve) => (wake = resolve));
+        try {
+          await look();
+          await Promise.race([changed, ended]);
+        } catch (thrown) {
+          logger.warn("could not take over what this node is assigned", {
+            reason: FairleadError.from(thrown).message,
+          });
+          await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop of the leader: looks at the fleet, lets brain say where everything stands, writes that. Who does not lead
+// writes nothing.
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import { assignScopes, type Reassignment } from "#brain/fleet/assign-scopes.ts";
+import { describeMoves } from "#brain/fleet/describe-moves.ts";
+import type { FleetPicture } from "#brain/fleet/picture.ts";
+import type { DecisionLog } from "#control/decision-log.ts";
+import type { Roll } from "#control/roll.ts";
+import type { FleetBoard } from "./fleet-board.ts";
+import type { Leadership } from "./leadership.ts";
+import type { PictureReader } from "./read-picture.ts";
+
+/** How often the leader looks at least, since who lives changes without a word in the store; and at most. */
+const LOOK_MS = 200;
+const PAUSE_MS = 20;
+
+export interface PlacingOptions {
+  readonly board: FleetBoard;
+  readonly roll: Pick<Roll, "problem">;
+  readonly pictures: PictureReader;
+  readonly leadership: Leadership;
+  readonly decisions: Pick<DecisionLog, "begin" | "finish">;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Makes the loop. */
+export function createPlacing(options: PlacingOptions): {
+  run(signal: AbortSignal): Promise<void>;
+} {
+  const { board, roll, pictures, leadership, decisions, clock, logger } = options;
+
+  let stale = true;
+  let seen = "";
+
+  async function write(picture: FleetPicture, { scope, draft }: Reassignment): Promise<void> {
+    const { fence } = leadership;
+    const known = picture.scopes.get(scope);
+    if (fence === undefined || known === undefined) return;
+    const intent = `intent/${scope}`;
+    const unchanged = [{ key: intent, revision: known.generation }];
+    const key = `assignments/${scope}`;
+    if (draft === undefined) {
+      const both = [intent, key].map((one) => ({ kind: "delete" as const, key: one }));
+      await leadership.write(both, unchanged);
+      return;
+    }
+    const { actor, plan, reason } = known.wanted;
+    const isAsked = known.assignment?.generation !== known.generation;
+    const context = {
+      scope,
+      actor: isAsked ? actor : "automatic",
+      ...(isAsked && plan !== undefined ? { plan } : {}),
+      ...(isAsked && reason !== undefined ? { reason } : {}),
+    };
+    const moves = describeMoves(known, draft, picture.nodes, clock.nowMs());
+    const begun = [];
+    for (const move of moves) begun.push(await decisions.begin(move, context));
+    const value = { ...draft, fence };
+    const done = await leadership.write([{ kind: "put", key, value }], unchanged);
+    const end = done
+      ? { outcome: "done" as const, result: "each node was told" }
+      : { outcome: "failed" as const, result: "another node leads, or something else is wanted" };
+    for (const decision of begun) await decisions.finish(decision, end);
+  }
+
+  /** All that placing depends on and the board does not tell. */
+  function sign(fence: number): string {
+    const nodes = [...pictures.nodes().values()];
+    const marks = nodes.map(({ id, standing, schedulable, draining }) =>
+      [id, standing, schedulable, draining].join(),
+    );
+    return [fence, ...marks].join(";");
+  }
+
+  async function look(): Promise<void> {
+    const { fence } = leadership;
+    if (fence === undefined || roll.problem !== undefined) return;
+    const signature = sign(fence);
+    if (!stale && signature === seen) return;
+    stale = false;
+    seen = signature;
+    const picture = pictures.read();
+    for (const change of assignScopes(picture)) await write(picture, change);
+  }
+
+  return {
+    async run(signal) {
+      let wake = (): void => undefined;
+      board.onChange(() => {
+        stale = true;
+        wake();
+      });
+      while (!signal.aborted) {
+        await look().catch((thrown: unknown) => {
+          stale = true;
+          logger.warn("could not place what is wanted", {
+            reason: FairleadError.from(thrown).message,
+          });
+        });
+        const changed = new Promise<void>((resolve) => (wake = resolve));
+        const late = new AbortController();
+        const either = AbortSignal.any([signal, late.signal]);
+        const timer = clock.sleep(LOOK_MS, either).catch(() => undefined);
+        await Promise.race([changed, timer]);
+        late.abort();
+        if (!signal.aborted) await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
+      }
+    },
+  };
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fleet as pure rooms look at it: what stands in its store, and who of its nodes lives.
+import { Assignment, FleetIntent, Offer, ScopeReport } from "@fairlead/protocol/assignment.ts";
+import type { NodeView } from "@fairlead/protocol/node.ts";
+import type { z } from "zod";
+import type { Clock } from "#base/clock.ts";
+import type { FleetNode, FleetPicture, FleetScope } from "#brain/fleet/picture.ts";
+import type { Roll } from "#control/roll.ts";
+import type { Entry } from "#store/store.ts";
+import type { FleetBoard } from "./fleet-board.ts";
+
+/** So long a node may be away that said that it leaves, as for an upgrade, before it counts as gone. */
+const LEFT_MS = 30_000;
+/** So long a node that has just started takes nobody for gone whom it has never heard. */
+const FRESH_MS = 30_000;
+
+/** Reads pictures; what did not change is parsed once. */
+export interface PictureReader {
+  read(): FleetPicture;
+  nodes(): ReadonlyMap<string, FleetNode>;
+  scope(name: string): FleetScope | undefined;
+  /** Names of the scopes that the fleet wants, or of which it has not got rid yet. */
+  names(): readonly string[];
+}
+
+export interface PictureParts {
+  readonly board: FleetBoard;
+  readonly roll: Pick<Roll, "list">;
+  readonly clock: Clock;
+}
+
+function createParser() {
+  const parsed = new WeakMap<Entry, unknown>();
+  return function parse<T extends z.ZodType>(schema: T, entry: Entry | undefined) {
+    if (entry === undefined) return undefined;
+    if (!parsed.has(entry)) parsed.set(entry, schema.safeParse(entry.value).data);
+    return parsed.get(entry) as z.infer<T> | undefined;
+  };
+}
+
+/** Makes the reader over a board and a roll. */
+export function createPictureReader({ board, roll, clock }: PictureParts): PictureReader {
+  const parse = createParser();
+  const startedAtMs = clock.monotonicMs();
+
+  function judge({ state, silentMs }: NodeView): FleetNode["standing"] {
+    if (state === "alive") return "up";
+    if (state === "suspect") return "suspect";
+    if (state === "left") return (silentMs ?? LEFT_MS) < LEFT_MS ? "suspect" : "gone";
+    const fresh = clock.monotonicMs() - startedAtMs < FRESH_MS;
+    return silentMs === undefined && fresh ? "suspect" : "gone";
+  }
+
+  function nodes(): ReadonlyMap<string, FleetNode> {
+    return new Map(
+      roll.list().map((view) => {
+        const { id, name, schedulable, draining } = view;
+        const offer = parse(Offer, board.get(`offers/${id}`));
+        return [id, { id, name, schedulable, draining, standing: judge(view), offer }];
+      }),
+    );
+  }
+
+  function listReports(): ReadonlyMap<string, ReadonlyMap<string, ScopeReport>> {
+    const byScope = new Map<string, Map<string, ScopeReport>>();
+    for (const [key, entry] of board.list("reports")) {
+      const at = key.indexOf("/");
+      const report = parse(ScopeReport, entry);
+      if (report === undefined) continue;
+      const [node, scope] = [key.slice(0, at), key.slice(at + 1)];
+      let own = byScope.get(scope);
+      if (own === undefined) byScope.set(scope, (own = new Map()));
+      own.set(node, report);
+    }
+    return byScope;
+  }
+
+  function readScope(
+    name: string,
+    reports: ReadonlyMap<string, ReadonlyMap<string, ScopeReport>>,
+  ): FleetScope | undefined {
+    const entry = board.get(`intent/${name}`);
+    const wanted = parse(FleetIntent, entry);
+    if (entry === undefined || wanted === undefined) return undefined;
+    const assignment = parse(Assignment, board.get(`assignments/${name}`));
+    const own = reports.get(name) ?? new Map<string, ScopeReport>();
+    return { wanted, generation: entry.revision, assignment, reports: own };
+  }
+
+  const names = (): readonly string[] => [...board.list("intent").keys()].sort();
+
+  return {
+    nodes,
+    names,
+    scope: (name) => readScope(name, listReports()),
+    read() {
+      const reports = listReports();
+      const scopes = names().flatMap((name) => {
+        const scope = readScope(name, reports);
+        return scope === undefined ? [] : [[name, scope] as const];
+      });
+      return { nodes: nodes(), scopes: new Map(scopes) };
+    },
+  };
+}

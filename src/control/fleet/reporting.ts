@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a node says of itself in the fleet's store: what it has, and how its scopes stand. It hangs on the node's lease, so
+// that nothing old is taken for true.
+import type { Offer, ScopeReport } from "@fairlead/protocol/assignment.ts";
+import type { NodeRecord } from "@fairlead/protocol/node.ts";
+import type { ScopeView } from "@fairlead/protocol/views.ts";
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import type { FactsBoard } from "#control/facts-board.ts";
+import type { Supervisor } from "#control/supervisor.ts";
+import { OWN_LABELS } from "#model/facts.ts";
+import type { StoreOperation } from "#store/store.ts";
+import type { FleetBoard } from "./fleet-board.ts";
+import type { PictureReader } from "./read-picture.ts";
+
+const INTERVAL_MS = 150;
+const RETRY_MS = 1_000;
+/** A store takes so many operations in one transaction. */
+const OPERATIONS_MAX = 100;
+
+export interface ReportingOptions {
+  readonly self: Pick<NodeRecord, "id" | "cpuCount" | "memoryBytes">;
+  readonly board: FleetBoard;
+  readonly pictures: Pick<PictureReader, "scope">;
+  readonly facts: Pick<FactsBoard, "read" | "ready">;
+  readonly supervisor: Pick<Supervisor, "loops" | "loop">;
+  /** How a scope stands on this node. */
+  readonly view: (scope: string) => ScopeView | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Reporting {
+  /** Says soon what has changed. */
+  wake(): void;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Makes the loop. */
+export function createReporting(options: ReportingOptions): Reporting {
+  const { self, board, pictures, facts, supervisor, clock, logger } = options;
+  const told = new Map<string, string>();
+  let toldUnder = "";
+  let wake = (): void => undefined;
+
+  function describeOffer(): Offer | undefined {
+    const { node, instances, volumes } = facts.read();
+    if (node === undefined) return undefined;
+    const { id: _id, ...traits } = node;
+    const isPlaced = (scope: string): boolean =>
+      supervisor.loop(scope)?.desired.fleet !== undefined;
+    const held = instances
+      .filter(({ scope, state }) => state === "running" && !isPlaced(scope))
+      .flatMap(({ ports }) => ports.map(({ protocol, hostPort }) => `${protocol}/${hostPort}`));
+    return {
+      ...traits,
+      cpuMillis: self.cpuCount * 1_000,
+      memoryBytes: self.memoryBytes,
+      heldPorts: [...new Set(held)].sort(),
+      volumes: volumes
+        .filter(({ labels }) => labels[OWN_LABELS.scope] !== undefined)
+        .map(({ name }) => name)
+        .sort(),
+    };
+  }
+
+  /** Of a scope that this node was to have and has not, or not yet, it says which intent it knows. */
+  function describeScope(scope: string): ScopeReport | undefined {
+    const loop = supervisor.loop(scope);
+    if (loop !== undefined) {
+      const view = options.view(scope);
+      const generation = loop.desired.fleet?.generation ?? 0;
+      return view === undefined ? undefined : { generation, view };
+    }
+    const known = pictures.scope(scope);
+    const placed = Object.values(known?.assignment?.services ?? {}).flat();
+    const isHolder = placed.some(
+      ({ node, from }) => node === self.id || from?.includes(self.id) === true,
+    );
+    return isHolder ? { generation: known?.generation ?? 0 } : undefined;
+  }
+
+  /** Keys and values as they should stand. */
+  function describeAll(): ReadonlyMap<string, unknown> {
+    const all = new Map<string, unknown>();
+    if (!facts.ready) return all;
+    const offer = describeOffer();
+    if (offer !== undefined) all.set(`offers/${self.id}`, offer);
+    for (const scope of new Set([
+      ...supervisor.loops.keys(),
+      ...board.list("assignments").keys(),
+    ])) {
+      const report = describeScope(scope);
+      if (report !== undefined) all.set(`reports/${self.id}/${scope}`, report);
+    }
+    return all;
+  }
+
+  async function tell(): Promise<void> {
+    const { lease } = board;
+    if (lease === undefined || !facts.ready) return;
+    if (lease !== toldUnder) told.clear();
+    toldUnder = lease;
+    const all = describeAll();
+    const operations: StoreOperation[] = [];
+    const texts = new Map<string, string>();
+    for (const [key, value] of all) {
+      const text = JSON.stringify(value);
+      if (told.get(key) === text) continue;
+      texts.set(key, text);
+      operations.push({ kind: "put", key, value, lease });
+    }
+    for (const key of told.keys()) if (!all.has(key)) operations.push({ kind: "delete", key });
+    for (let from = 0; from < operations.length; from += OPERATIONS_MAX)
+      await board.write(operations.slice(from, from + OPERATIONS_MAX));
+    for (const [key, text] of texts) told.set(key, text);
+    for (const key of told.keys()) if (!all.has(key)) told.delete(key);
+  }
+
+  return {
+    wake: () => wake(),
+    async run(signal) {
+      board.onChange(() => wake());
+      const ended = new Promise<void>((resolve) =>
+        signal.addEventListener("abort", () => resolve(), { once: true }),
+      );
+      while (!signal.aborted) {
+        const changed = new Promise<void>((resolve) => (wake = resolve));
+        try {
+          await tell();
+          await Promise.race([changed, ended]);
+          await clock.sleep(INTERVAL_MS, signal).catch(() => undefined);
+        } catch (thrown) {
+          if (board.problem === undefined)
+            logger.warn("could not say how this node stands", {
+              reason: FairleadError.from(thrown).message,
+            });
+          await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+        }
+      }
+    },
+  };
+}

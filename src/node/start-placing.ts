@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// All by which the nodes of a fleet run services together: one of them leads and places, each follows and reports.
+import type { NodeRecord } from "@fairlead/protocol/node.ts";
+import type { ScopeView } from "@fairlead/protocol/views.ts";
+import type { Clock, Random } from "#base/clock.ts";
+import type { Logger } from "#base/logger.ts";
+import type { DecisionLog } from "#control/decision-log.ts";
+import type { FactsBoard } from "#control/facts-board.ts";
+import type { Fleet } from "#control/fleet.ts";
+import { createFleetBoard } from "#control/fleet/fleet-board.ts";
+import { createFleetDesk, type FleetDesk } from "#control/fleet/fleet-desk.ts";
+import { createFollowing } from "#control/fleet/following.ts";
+import { createLeadership } from "#control/fleet/leadership.ts";
+import { createPlacing } from "#control/fleet/placing.ts";
+import { createPictureReader } from "#control/fleet/read-picture.ts";
+import { createReporting } from "#control/fleet/reporting.ts";
+import type { Intake } from "#control/intake.ts";
+import type { Roll } from "#control/roll.ts";
+import type { Supervisor } from "#control/supervisor.ts";
+
+export interface PlacingParts {
+  readonly fleet: Fleet;
+  readonly self: Pick<NodeRecord, "id" | "cpuCount" | "memoryBytes">;
+  readonly roll: Roll;
+  readonly decisions: DecisionLog;
+  readonly board: FactsBoard;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** What follows needs the supervisor, which needs the desk: so it is given later. */
+export interface LocalParts {
+  readonly supervisor: Supervisor;
+  readonly intake: Intake;
+  readonly viewLocal: (scope: string) => ScopeView | undefined;
+}
+
+type Loop = { run(signal: AbortSignal): Promise<void> };
+
+export interface FleetPlacing {
+  readonly desk: FleetDesk;
+  /** Id of the node that leads. */
+  leader(): string | undefined;
+  /** The loops, to be run. */
+  attend(local: LocalParts): readonly Loop[];
+  /** To be called after each pass of a scope's loop. */
+  notePass(): void;
+}
+
+/** Opens it; nothing happens before the loops run. */
+export function openPlacing(parts: PlacingParts): FleetPlacing {
+  const { fleet, self, roll, decisions, clock, random, logger } = parts;
+  const board = createFleetBoard({ openStore: () => fleet.openStore(), clock, random, logger });
+  const pictures = createPictureReader({ board, roll, clock });
+  const leadership = createLeadership({ board, self: self.id, logger });
+  const wakers: (() => void)[] = [];
+  return {
+    desk: createFleetDesk({ self: self.id, board, pictures, clock }),
+    leader: () => leadership.leader,
+    notePass() {
+      for (const wake of wakers) wake();
+    },
+    attend({ supervisor, intake, viewLocal }) {
+      const common = { board, pictures, supervisor, clock, logger };
+      const following = createFollowing({ ...common, self: self.id, intake });
+      const reporting = createReporting({ ...common, self, facts: parts.board, view: viewLocal });
+      wakers.push(
+        () => following.wake(),
+        () => reporting.wake(),
+      );
+      // What waits may wait for another node.
+      board.onChange(() => {
+        for (const loop of supervisor.loops.values()) if (loop.last.waiting.length > 0) loop.wake();
+      });
+      const placing = createPlacing({
+        board,
+        roll,
+        pictures,
+        leadership,
+        decisions,
+        clock,
+        logger,
+      });
+      return [board, leadership, placing, following, reporting];
+    },
+  };
+}

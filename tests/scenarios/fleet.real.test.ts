@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// Three hosts with real engines as one fleet on a real etcd: services are spread, run elsewhere when a host dies, and what
+// is there twice when it is back is folded. Nothing that fits moves.
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Decision } from "@fairlead/protocol/decision.ts";
+import type { NodeView } from "@fairlead/protocol/node.ts";
+import type { ScopeView } from "@fairlead/protocol/views.ts";
+import type { InstanceFact } from "#model/facts.ts";
+import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
+import { openRig, until, type Rig } from "#lab/rig.ts";
+
+const PATIENCE_MS = 30_000;
+/** Addresses on loopback that are this run's own, so that all nodes have the same port, as on real hosts. */
+const NETWORK = `127.${64 + randomInt(128)}.${randomInt(256)}`;
+const NAMES = ["node-a", "node-b", "node-c"] as const;
+const FILE = `
+name: shop
+services:
+  web:
+    image: busybox:lab
+    command: ["sleep", "1000"]
+    init: true
+    stop_grace_period: 1s
+    deploy: { replicas: 3 }
+`;
+
+let cluster: EtcdCluster;
+let rigs: readonly Rig[] = [];
+
+function rigOf(name: (typeof NAMES)[number]): Rig {
+  const rig = rigs[NAMES.indexOf(name)];
+  assert.ok(rig !== undefined);
+  return rig;
+}
+
+/** The containers of the scope that a host's engine has. */
+async function listOn(rig: Rig): Promise<readonly InstanceFact[]> {
+  return (await rig.engine.listInstances()).filter(({ scope }) => scope === "shop");
+}
+
+async function readScope(rig: Rig): Promise<ScopeView | undefined> {
+  const { status, body } = await rig.ask<ScopeView>("scopes/shop");
+  return status === 200 ? body : undefined;
+}
+
+/** `web-1@node-a …` as one node shows it. */
+async function drawScope(rig: Rig): Promise<string> {
+  const instances = (await readScope(rig))?.services.flatMap((service) => service.instances) ?? [];
+  return instances.map(({ service, slot, node = "-" }) => `${service}-${slot}@${node}`).join(" ");
+}
+
+async function settled(rig: Rig): Promise<void> {
+  await until(
+    "shop is as wanted",
+    PATIENCE_MS,
+    async () => (await readScope(rig))?.settled === true,
+  );
+}
+
+async function stateOf(by: Rig, name: string): Promise<string | undefined> {
+  const { body } = await by.ask<{ items: readonly NodeView[] }>("nodes");
+  return body.items.find((item) => item.name === name)?.state;
+}
+
+async function listDecisions(rig: Rig): Promise<readonly Decision[]> {
+  return (await rig.ask<{ items: Decision[] }>("decisions?scope=shop&limit=200")).body.items;
+}
+
+before(async () => {
+  cluster = await startEtcd();
+  rigs = await Promise.all(
+    NAMES.map((name, index) =>
+      openRig({
+        env: {
+          FAIRLEAD_NODE_NAME: name,
+          FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(","),
+          FAIRLEAD_FLEET_NAME: "harbour",
+          FAIRLEAD_FLEET_LISTEN: `${NETWORK}.${index + 1}:17120`,
+        },
+      }),
+    ),
+  );
+  await Promise.all(rigs.map((rig) => rig.startNode()));
+  for (const rig of rigs)
+    for (const name of NAMES)
+      await until(
+        `${name} is alive`,
+        PATIENCE_MS,
+        async () => (await stateOf(rig, name)) === "alive",
+      );
+});
+after(async () => {
+  await Promise.all(rigs.map((rig) => rig[Symbol.asyncDispose]()));
+  await cluster?.[Symbol.asyncDispose]();
+});
+
+test("a service is spread over the hosts, moves from one that dies, and is folded when it is back", async () => {
+  const [a, b, c] = [rigOf("node-a"), rigOf("node-b"), rigOf("node-c")];
+  const folder = join(a.directory, "project");
+  mkdirSync(folder);
+  const file = join(folder, "compose.yaml");
+  writeFileSync(file, FILE);
+  const up = await a.cli(["up", "-f", file, "--timeout", "60s"]);
+  assert.equal(up.code, 0, up.stdout + up.stderr);
+  for (const rig of rigs) assert.equal((await listOn(rig)).length, 1);
+  const ps = await b.cli(["ps", "--scope", "shop"]);
+  for (const name of NAMES) assert.match(ps.stdout, new RegExp(` ${name} +running `));
+  assert.match((await b.cli(["nodes"])).stdout, / leads /);
+  const kept = [...(await listOn(a)), ...(await listOn(b))].map(({ id }) => id);
+
+  await c.endNode("SIGKILL");
+  await c.lab.kill();
+  await until("its instance runs elsewhere", PATIENCE_MS, async () =>
+    /^web-1@node-[ab] web-2@node-[ab] web-3@node-[ab]$/.test(await drawScope(a)),
+  );
+  await settled(b);
+  assert.equal((await listOn(a)).length + (await listOn(b)).length, 3);
+  const moves = (await Promise.all([a, b].map(listDecisions)))
+    .flat()
+    .filter(({ act, trigger }) => act === "service.place" && trigger.kind === "members");
+  assert.deepEqual(
+    moves.map(({ trigger }) => trigger.detail),
+    ["node-c is gone"],
+  );
+
+  await c.lab.start();
+  await c.startNode();
+  await until("the double is folded", PATIENCE_MS, async () => (await listOn(c)).length === 0);
+  await settled(a);
+  const folds = (await listDecisions(c)).filter(({ act }) => act === "instance.remove");
+  assert.deepEqual(
+    folds.map(({ trigger }) => trigger.detail),
+    ["its instances stand on other nodes"],
+  );
+  const now = [...(await listOn(a)), ...(await listOn(b))].map(({ id }) => id);
+  assert.ok(
+    kept.every((id) => now.includes(id)),
+    "nothing that fitted was made anew",
+  );
+  assert.equal(now.length, 3);
+});
+
+test("while the store is away each goes on with what it has, also after a restart, and nothing else is taken in", async () => {
+  const a = rigOf("node-a");
+  await cluster.members[0]?.signal("SIGKILL");
+  await a.endNode("SIGKILL");
+  const [victim] = await listOn(a);
+  assert.ok(victim !== undefined);
+  await a.engine.killInstance(victim.id, { decision: "test" });
+  await a.startNode();
+  await until("it is healed", PATIENCE_MS, async () =>
+    (await listOn(a)).every(({ state }) => state === "running"),
+  );
+  const file = join(a.directory, "project/compose.yaml");
+  const refused = await a.cli(["up", "-f", file]);
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stderr, /FL0714/);
+  await cluster.members[0]?.start();
+  for (const rig of rigs)
+    await until("the fleet is known again", PATIENCE_MS, async () => {
+      const { body } = await rig.ask<{ missing: readonly string[] }>("services");
+      return body.missing.length === 0;
+    });
+});
+
+test("down, asked of any node, removes it from all", async () => {
+  const down = await rigOf("node-b").cli(["down", "--scope", "shop"]);
+  assert.equal(down.code, 0, down.stdout + down.stderr);
+  for (const rig of rigs) assert.deepEqual(await listOn(rig), []);
+  assert.equal(await readScope(rigOf("node-a")), undefined);
+});
