@@ -42,8 +42,15 @@ function refuseSecondFleet({ settings, origins }: LoadedSettings): void {
 }
 
 /** The node's own state may be in one etcd only, and that is the one that the settings name. */
-function refuseOtherStore({ settings: { store } }: LoadedSettings, entry: FleetEntry): void {
+function refuseOtherStore(context: Context, loaded: LoadedSettings, entry: FleetEntry): void {
+  const { store, nodeName } = loaded.settings;
   if (store.kind !== "etcd") return;
+  const name = context.parsed.text("name") ?? nodeName;
+  if (name !== nodeName && store.prefix === "")
+    throw new FairleadError(cliErrors["store-in-use"], "this node's state is kept under its name", {
+      facts: { name: nodeName },
+      remedy: `say store.prefix: /fairlead/${nodeName}/ in the settings first, so that it is found under another name`,
+    });
   const [own, wanted] = [new Set(store.endpoints.split(",")), new Set(entry.endpoints)];
   if (own.isSubsetOf(wanted) || wanted.isSubsetOf(own)) return;
   throw new FairleadError(cliErrors["store-in-use"], "this node keeps its state in another etcd", {
@@ -114,7 +121,7 @@ async function awaitTakingPart(context: Context): Promise<void> {
 export async function enterFleet(context: Context, entry: FleetEntry): Promise<FleetEntered> {
   const loaded = loadNodeSettings(context, {});
   refuseSecondFleet(loaded);
-  refuseOtherStore(loaded, entry);
+  refuseOtherStore(context, loaded, entry);
   const changes = listChanges(context, entry, loaded);
   const edit = prepareEdit(context, loaded, changes);
   const { settings } = loadNodeSettings(context, changes);
@@ -133,7 +140,7 @@ export async function enterFleet(context: Context, entry: FleetEntry): Promise<F
   }
   edit.write();
   context.out.note(`wrote ${Object.keys(changes).join(", ")} to ${edit.path}`);
-  await reloadNode(context);
+  await reloadNode(context, { start: true });
   await awaitTakingPart(context);
   return entered;
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node as a process of its own: started by `up`, seen by `status`, ended by `node stop`; no engine is needed for that.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { until } from "#lab/rig.ts";
 import { listOwnFiles, removeOwnFiles } from "./own-files.ts";
 import { runFairlead } from "./testing/run-fairlead.ts";
+
+const PATIENCE_MS = 30_000;
 
 describe("a node in the background", () => {
   let directory: string;
@@ -83,6 +86,31 @@ describe("a node in the background", () => {
     assert.equal(code, 3);
     assert.match(stderr, /^error FL0614 node-died[^]*said +[^]*error FL0502 port-in-use/m);
     assert.equal(existsSync(join(directory, "run/node.sock")), false);
+  });
+
+  test("SIGHUP lets it read its settings again, in its own process; with bad ones it goes on", async () => {
+    const file = join(directory, "fairlead.yaml");
+    env["FAIRLEAD_CONFIG"] = file;
+    const read = async () => JSON.parse((await run("status -o json")).stdout).items[0];
+    await writeFile(file, "nodeName: one\n");
+    await run("up");
+    const { pid, startedAtMs, node } = await read();
+    assert.equal(node, "one");
+
+    await writeFile(file, "nodeName: [\n");
+    process.kill(pid, "SIGHUP");
+    await until("it says no", PATIENCE_MS, async () =>
+      readFileSync(join(directory, "state/node.log"), "utf8").includes(
+        "the settings are not read again: ",
+      ),
+    );
+    await writeFile(file, "nodeName: one\n");
+    assert.equal((await read()).startedAtMs, startedAtMs);
+
+    await writeFile(file, "nodeName: two\n");
+    process.kill(pid, "SIGHUP");
+    await until("it has the new name", PATIENCE_MS, async () => (await read())?.node === "two");
+    assert.equal((await read()).pid, pid);
   });
 
   test("everything it has made is on the list of what uninstall removes, and nothing else is", async () => {

@@ -21,10 +21,13 @@ async function ask(context: Context): Promise<NodeStatus | undefined> {
   }
 }
 
-/** Resolves when the node answers with the settings that it read last; starts one when none runs. Throws FL0611, FL0614. */
-export async function reloadNode(context: Context): Promise<void> {
+/** Resolves when the node answers with the settings that it read last; `start`: one is started when none runs. Throws FL0611, FL0614. */
+export async function reloadNode(
+  context: Context,
+  { start }: { readonly start: boolean },
+): Promise<void> {
   const before = await ask(context);
-  if (before === undefined) return ensureNode(context);
+  if (before === undefined) return start ? ensureNode(context) : undefined;
   process.kill(before.pid, "SIGHUP");
   const giveUpMs = performance.now() + PATIENCE_MS;
   while (performance.now() < giveUpMs) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Changes the settings file that a node started from here reads. What can be refused is refused before anything is written.
 import { accessSync, constants, mkdirSync, readFileSync, realpathSync, renameSync } from "node:fs";
-import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { FairleadError } from "#base/errors.ts";
 import { defaultSettingsFile } from "#config/default-paths.ts";
@@ -13,6 +13,8 @@ import { cliErrors } from "./errors.ts";
 /** A change that is prepared and not written. */
 export interface SettingsEdit {
   readonly path: string;
+  /** Whether writing it changes the file. */
+  readonly isChange: boolean;
   write(): void;
 }
 
@@ -48,6 +50,13 @@ function replaceFile(path: string, text: string): void {
   renameSync(draft, path);
 }
 
+/** With the directory that was made for it, when nothing else is in it. */
+function removeFile(path: string): void {
+  rmSync(path, { force: true });
+  const directory = dirname(path);
+  if (readdirSync(directory).length === 0) rmdirSync(directory);
+}
+
 function findFile(world: World, { file }: LoadedSettings): { path: string; text: string } {
   const path = file ?? defaultSettingsFile(world);
   if (!existsSync(path)) return { path, text: "" };
@@ -74,7 +83,7 @@ export function prepareEdit(
   const { path, text } = findFile(world, loaded);
   checkWritable(path);
   const edited = editSettings(text, changes);
-  return { path, write: () => replaceFile(path, edited) };
+  return { path, isChange: edited !== text, write: () => replaceFile(path, edited) };
 }
 
 /** Prepares to take back what was set by a join. Throws FL0608 when the file cannot be written. */
@@ -84,8 +93,9 @@ export function prepareRestore(world: World, loaded: LoadedSettings): SettingsEd
   const restored = restoreSettings(text);
   return {
     path,
+    isChange: restored !== text,
     write() {
-      if (restored === undefined) rmSync(path, { force: true });
+      if (restored === undefined) removeFile(path);
       else if (restored !== text) replaceFile(path, restored);
     },
   };

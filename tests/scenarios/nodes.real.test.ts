@@ -102,9 +102,11 @@ async function awaitState(by: readonly TestNode[], of: TestNode, state: string):
     );
 }
 
+/** Who went and came back, as a node has noted; that all have joined, it notes too. */
 async function listTurns(node: TestNode): Promise<readonly string[]> {
   const { items } = await node.ask<Decision>("decisions");
-  return items.map(({ act, object }) => `${act} ${object}`).toReversed();
+  const turns = items.filter(({ act }) => act !== "node.join");
+  return turns.map(({ act, object }) => `${act} ${object}`).toReversed();
 }
 
 before(async () => {

@@ -21,6 +21,10 @@ export async function run(context: Context): Promise<number> {
     endpoints: (parsed.text("store") ?? settings.store.endpoints).split(","),
     ...(caFile === "" ? {} : { ca: readNamedFile(context, caFile) }),
   });
+  if (/^127\.|^::1$/.test(address))
+    out.warn(
+      `warning: ${address} is reached from this host only; --address says where other hosts reach it`,
+    );
   out.note(`began the fleet ${fleet} at ${address}; other hosts join with a token:`);
   out.note("  fairlead token create");
   return EXIT.ok;

@@ -10,6 +10,7 @@ import { EXIT } from "#cli/exit-codes.ts";
 import { followScope, watchScope } from "#cli/follow-scope.ts";
 import { formatCount } from "#cli/format.ts";
 import { ensureNode } from "#cli/launch-node.ts";
+import { prepareLeaving, tryToTell } from "#cli/leave-fleet.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { wrapItems } from "#cli/output.ts";
 import { listOwnFiles, removeOwnFiles } from "#cli/own-files.ts";
@@ -64,6 +65,9 @@ async function listLeftovers(
     for (const step of plan.steps)
       leftovers.push({ kind: "step", scope, what: `${step.act} ${step.object}` });
   }
+  const leaving = prepareLeaving(context);
+  if (leaving !== undefined)
+    leftovers.push({ kind: "step", scope: "", what: `leave the fleet ${leaving.fleet}` });
   leftovers.push({ kind: "process", scope: "", what: `node with pid ${status.pid}` });
   const { files, directories } = listOwnFiles(context, findNodePlaces(context, status));
   for (const path of [...files, ...directories])
@@ -103,6 +107,14 @@ async function removeScope(context: Context, scope: string): Promise<void> {
   });
 }
 
+async function leaveFleet(context: Context): Promise<void> {
+  const leaving = prepareLeaving(context);
+  if (leaving === undefined) return;
+  await tryToTell(context, leaving);
+  leaving.putBack();
+  context.out.note(`left the fleet ${leaving.fleet}`);
+}
+
 /** `fairlead uninstall` */
 export async function run(context: Context): Promise<number> {
   const { out, parsed } = context;
@@ -122,6 +134,7 @@ export async function run(context: Context): Promise<number> {
   if (!(await confirm(context))) return EXIT.no;
   for (const scope of managed) await removeScope(context, scope);
   const rest = await listManaged(context);
+  await leaveFleet(context);
   await stopNode(context);
   // Listed anew: a node writes until it has ended.
   const { left, kept } = removeOwnFiles(listOwnFiles(context, findNodePlaces(context, status)));
