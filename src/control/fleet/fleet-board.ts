@@ -90,6 +90,8 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     for await (const changes of from.watch("", snapshot.revision, { signal })) {
       for (const { kind, key, value: next, revision: at } of changes) {
         const [room, rest] = splitKey(key);
+        if (kind === "delete" && key === IDENTITY)
+          throw new FairleadError(controlErrors["fleet-store-away"], "it has lost what it had");
         if (kind === "put") take({ key, value: next, revision: at });
         else roomOf(room).delete(rest);
         revision = Math.max(revision, at);

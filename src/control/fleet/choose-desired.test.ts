@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Assignment } from "@fairlead/protocol/assignment.ts";
+import { buildIntent, buildService } from "#brain/testing/builders.ts";
+import type { Desired } from "#control/scope-loop.ts";
+import { chooseDesired, type FleetWord } from "./choose-desired.ts";
+
+const intent = buildIntent([buildService({ name: "web", replicas: 2 })]);
+const wanted = { intent, origin: "a", actor: "somebody", reason: "because" };
+const assignment: Assignment = {
+  generation: 5,
+  fence: 1,
+  services: {
+    web: [
+      { slot: 1, node: "a" },
+      { slot: 2, node: "b" },
+    ],
+  },
+  missing: [],
+};
+const word: FleetWord = { self: "a", identity: "fleet_1", wanted, generation: 5, assignment };
+const fleet = { identity: "fleet_1", generation: 5 };
+
+function put(local: Desired | undefined, more: Partial<FleetWord> = {}) {
+  const choice = chooseDesired(local, { ...word, ...more });
+  assert.equal(choice.kind, "put");
+  return choice.kind === "put" ? choice : assert.fail();
+}
+
+const first = put(undefined);
+const { desired } = first;
+
+describe("chooseDesired()", () => {
+  test("takes the slots that are its own, for who asked, and then keeps them", () => {
+    assert.deepEqual(desired.intent.services[0]?.slots, [1]);
+    assert.deepEqual(
+      [desired.actor, desired.reason, desired.fleet],
+      ["somebody", "because", fleet],
+    );
+    assert.equal(first.isNews, true);
+    assert.equal(chooseDesired(desired, word).kind, "keep");
+  });
+
+  test("slots that come or go are no news; asking again is", () => {
+    const services = {
+      web: [
+        { slot: 1, node: "a" },
+        { slot: 2, node: "a" },
+      ],
+    };
+    const more = put(desired, { assignment: { ...assignment, services } });
+    assert.equal(more.desired.intent, intent);
+    assert.equal(more.isNews, false);
+    const again = { generation: 6, assignment: { ...assignment, generation: 6 } };
+    assert.equal(put(desired, again).isNews, true);
+  });
+
+  test("waits for an assignment that follows from what is wanted now", () => {
+    assert.equal(chooseDesired(desired, { ...word, generation: 6 }).kind, "keep");
+    assert.equal(chooseDesired(undefined, { ...word, assignment: undefined }).kind, "keep");
+  });
+
+  test("removes what stands on other nodes now, and keeps the data of its volumes", () => {
+    const services = {
+      web: [
+        { slot: 1, node: "c" },
+        { slot: 2, node: "b" },
+      ],
+    };
+    const gone = put(desired, { assignment: { ...assignment, services } });
+    const removal = { volumes: false, because: "its instances stand on other nodes" };
+    assert.deepEqual(gone.desired.removal, removal);
+    const left = { ...word, assignment: { ...assignment, services } };
+    assert.equal(chooseDesired(gone.desired, left).kind, "keep");
+  });
+
+  test("follows down with what it says of volumes", () => {
+    const removal = { volumes: true };
+    const down = put(desired, { wanted: { ...wanted, removal }, generation: 7 });
+    assert.deepEqual(down.desired.removal, removal);
+    const told = { ...word, wanted: { ...wanted, removal }, generation: 7 };
+    assert.equal(chooseDesired(down.desired, told).kind, "keep");
+    assert.equal(chooseDesired(undefined, told).kind, "keep");
+  });
+
+  test("what was taken back while it was away is removed; a store that was lost is told what this node has", () => {
+    const nothing = { wanted: undefined, generation: 0, assignment: undefined };
+    assert.deepEqual(put(desired, nothing).desired.removal?.volumes, false);
+    const lost = { ...word, ...nothing, identity: "fleet_2" };
+    assert.equal(chooseDesired(desired, lost).kind, "restore");
+    assert.equal(chooseDesired({ ...desired, removal: { volumes: false } }, lost).kind, "keep");
+  });
+
+  test("leaves alone what is this node's own", () => {
+    const own: Desired = { intent, removal: undefined, actor: "somebody" };
+    const nothing = { wanted: undefined, generation: 0, assignment: undefined };
+    assert.equal(chooseDesired(own, { ...word, ...nothing }).kind, "keep");
+    const elsewhere = { web: [{ slot: 1, node: "b" }] };
+    const placed = { ...word, assignment: { ...assignment, services: elsewhere } };
+    assert.equal(chooseDesired(own, placed).kind, "keep");
+    assert.equal(put(own).isNews, true);
+  });
+});

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes of a fleet over one store in memory and a clock of the test's: who leads places, each follows. Only the engines
+// are missing: what a node would run is what it has put into its own store.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { NodeState, NodeView } from "@fairlead/protocol/node.ts";
+import { silentLogger } from "#base/logger.ts";
+import { buildIntent, buildService, SCOPE } from "#brain/testing/builders.ts";
+import { buildNode, buildReport } from "#brain/testing/fleet.ts";
+import { createDecisionLog, type DecisionLog } from "#control/decision-log.ts";
+import type { Desired, ScopeLoop } from "#control/scope-loop.ts";
+import { createStoreDoor, type StoreDoor } from "#control/testing/store-door.ts";
+import { openStore } from "#store/open.ts";
+import type { Store } from "#store/store.ts";
+import { createManualClock, type ManualClock } from "#store/testing/manual-clock.ts";
+import { createFleetBoard, type FleetBoard } from "./fleet-board.ts";
+import { createFollowing } from "./following.ts";
+import { createLeadership, type Leadership } from "./leadership.ts";
+import { createPlacing } from "./placing.ts";
+import { createPictureReader } from "./read-picture.ts";
+
+interface Host {
+  readonly id: string;
+  readonly door: StoreDoor;
+  readonly board: FleetBoard;
+  readonly leadership: Leadership;
+  readonly decisions: DecisionLog;
+  /** What it has taken into its own store. */
+  readonly desired: Map<string, Desired>;
+}
+
+interface Ground extends AsyncDisposable {
+  readonly clock: ManualClock;
+  readonly hosts: readonly Host[];
+  /** How each node is seen. */
+  readonly states: Map<string, NodeState>;
+  /** Lets time pass until something holds. */
+  until(what: string, holds: () => boolean): Promise<void>;
+  /** `1@a 2@b`, as the nodes have taken it. */
+  draw(): string;
+}
+
+const intent = buildIntent([buildService({ name: "web", replicas: 3 })]);
+
+function view(id: string, state: NodeState, self: boolean): NodeView {
+  const { name, schedulable, draining } = buildNode({ id });
+  const host = { version: "1", os: "linux", arch: "x86_64", cpuCount: 2, memoryBytes: 1 };
+  const seen = { incarnation: 1, labels: {}, state, reason: "", self, silentMs: 0 };
+  return { id, name, schedulable, draining, ...host, ...seen };
+}
+
+async function startHost(
+  id: string,
+  ground: Pick<Ground, "clock" | "states">,
+  shared: Store,
+  signal: AbortSignal,
+) {
+  const { clock, states } = ground;
+  const door = createStoreDoor(shared);
+  const common = { clock, random: Math.random, logger: silentLogger };
+  const board = createFleetBoard({ ...common, openStore: () => Promise.resolve(door.store) });
+  const roll = {
+    list: () =>
+      [...states].map(([one, state]) => view(one, one === id ? "alive" : state, one === id)),
+    problem: undefined,
+  };
+  const pictures = createPictureReader({ board, roll, clock });
+  const leadership = createLeadership({ board, self: id, logger: silentLogger });
+  const own = await openStore({ kind: "memory" }, { clock });
+  const decisions = createDecisionLog({ ...common, store: own });
+  const desired = new Map<string, Desired>();
+  const put = (one: Desired): Promise<void> => {
+    desired.set(one.intent.scope, one);
+    return Promise.resolve();
+  };
+  const loopOf = (scope: string): ScopeLoop | undefined => {
+    const one = desired.get(scope);
+    return one === undefined ? undefined : ({ desired: one } as ScopeLoop);
+  };
+  const supervisor = {
+    loop: loopOf,
+    get loops() {
+      return new Map(
+        [...desired.keys()].flatMap((scope) => {
+          const loop = loopOf(scope);
+          return loop === undefined ? [] : [[scope, loop] as const];
+        }),
+      );
+    },
+  };
+  const placing = createPlacing({ ...common, board, roll, pictures, leadership, decisions });
+  const intake = { put, take: put };
+  const following = createFollowing({ ...common, self: id, board, pictures, supervisor, intake });
+  const loops = [board, leadership, placing, following].map((loop) => loop.run(signal));
+  return { host: { id, door, board, leadership, decisions, desired }, running: Promise.all(loops) };
+}
+
+async function openGround(): Promise<Ground> {
+  const clock = createManualClock();
+  const shared = await openStore({ kind: "memory" }, { clock });
+  const stopping = new AbortController();
+  const states = new Map<string, NodeState>(["a", "b", "c"].map((id) => [id, "alive"]));
+  const started: Awaited<ReturnType<typeof startHost>>[] = [];
+  for (const id of states.keys())
+    started.push(await startHost(id, { clock, states }, shared, stopping.signal));
+  const hosts = started.map(({ host }) => host);
+  for (const { id } of hosts)
+    await shared.transact([{ kind: "put", key: `offers/${id}`, value: buildNode({ id }).offer }]);
+  return {
+    clock,
+    hosts,
+    states,
+    async until(what, holds) {
+      for (let step = 0; step < 400 && !holds(); step++) await clock.advance(100);
+      assert.ok(holds(), what);
+    },
+    draw: () =>
+      hosts
+        .flatMap(({ id, desired }) => {
+          const one = desired.get(SCOPE);
+          if (one === undefined || one.removal !== undefined) return [];
+          const { slots = [1, 2, 3] } = one.intent.services[0] ?? {};
+          return slots.map((slot) => `${slot}@${id}`);
+        })
+        .sort()
+        .join(" "),
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await Promise.all(started.map(({ running }) => running));
+      await shared[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function hostOf({ hosts }: Ground, id: string): Host {
+  return hosts.find((host) => host.id === id) ?? assert.fail();
+}
+
+/** Asks for three of `web`, and waits until each node has its own. */
+async function ask(ground: Ground): Promise<void> {
+  const [any] = ground.hosts;
+  await ground.until("somebody leads", () => any?.leadership.leader !== undefined);
+  const value = { intent, origin: "a", actor: "test" };
+  await any?.board.write([{ kind: "put", key: `intent/${SCOPE}`, value }]);
+  await ground.until("each has its own", () => ground.draw() === "1@a 2@b 3@c");
+}
+
+test("a node that is gone gives its slots to others, with a decision of the leader; back again it has none", async () => {
+  await using ground = await openGround();
+  await ask(ground);
+  const leader = hostOf(ground, hostOf(ground, "a").leadership.leader ?? "");
+  const lost = leader.id === "c" ? "b" : "c";
+  const host = hostOf(ground, lost);
+  host.door.shut();
+  ground.states.set(lost, "suspect");
+  await ground.clock.advance(5_000);
+  assert.equal(ground.draw(), "1@a 2@b 3@c");
+  ground.states.set(lost, "gone");
+  const slot = lost === "c" ? 3 : 2;
+  await ground.until("it runs elsewhere", () => ground.draw().split(" ").length === 4);
+  // The one that is cut off goes on with what it has.
+  assert.ok(ground.draw().includes(`${slot}@${lost}`));
+  const made = await leader.decisions.list({ scope: SCOPE, limit: 10 });
+  assert.deepEqual(
+    made.map(({ act, outcome, trigger }) => [act, outcome, trigger.detail]),
+    [
+      ["service.place", "done", `node-${lost} is gone`],
+      ["service.place", "done", "nobody was to have it yet"],
+    ],
+  );
+  host.door.open();
+  ground.states.set(lost, "alive");
+  const [key] = [...leader.board.list("assignments").keys()];
+  assert.equal(key, SCOPE);
+  const target =
+    /(\d)@(\w)/.exec(
+      ground
+        .draw()
+        .split(" ")
+        .find((one) => one.startsWith(`${slot}@`) && !one.endsWith(lost)) ?? "",
+    )?.[2] ?? "";
+  const value = buildReport("web", [slot]);
+  await leader.board.write([{ kind: "put", key: `reports/${target}/${SCOPE}`, value }]);
+  await ground.until("the double is folded", () => host.desired.get(SCOPE)?.removal !== undefined);
+  assert.equal(ground.draw().split(" ").length, 3);
+});
+
+test("another leads when the leader is lost, and what was placed stays", async () => {
+  await using ground = await openGround();
+  await ask(ground);
+  const first = hostOf(ground, hostOf(ground, "a").leadership.leader ?? "");
+  const others = ground.hosts.filter(({ id }) => id !== first.id);
+  first.door.shut();
+  await ground.until("another leads", () =>
+    others.some(({ leadership }) => leadership.fence !== undefined),
+  );
+  assert.equal(first.leadership.fence, undefined);
+  assert.equal(ground.draw(), "1@a 2@b 3@c");
+  ground.states.set(first.id, "gone");
+  await ground.until("it runs elsewhere", () => ground.draw().split(" ").length === 4);
+});
+
+test("a store that lost everything is told again what is wanted, and nothing is removed", async () => {
+  await using ground = await openGround();
+  await ask(ground);
+  const { store } = hostOf(ground, "a").door;
+  const { entries } = await store.list("");
+  await store.transact(entries.map(({ key }) => ({ kind: "delete", key })));
+  const offers = ground.hosts.map(({ id }) => ({
+    kind: "put" as const,
+    key: `offers/${id}`,
+    value: buildNode({ id }).offer,
+  }));
+  const reports = [
+    ["a", 1],
+    ["b", 2],
+    ["c", 3],
+  ].map(([id, slot]) => ({
+    kind: "put" as const,
+    key: `reports/${id}/${SCOPE}`,
+    value: buildReport("web", [Number(slot)]),
+  }));
+  await store.transact([...offers, ...reports]);
+  const asked = (): boolean => hostOf(ground, "b").board.get(`assignments/${SCOPE}`) !== undefined;
+  await ground.until("it is placed again", asked);
+  for (let step = 0; step < 50; step++) {
+    await ground.clock.advance(100);
+    assert.equal(ground.draw(), "1@a 2@b 3@c");
+  }
+});
