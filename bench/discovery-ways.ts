@@ -13,6 +13,7 @@ import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { join } from "@fairlead/sdk";
 import { silentLogger } from "#base/logger.ts";
 import { joinMulticast } from "#discovery/multicast/join-multicast.ts";
+import { buildRecord } from "#discovery/testing/build-record.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 
@@ -39,24 +40,12 @@ export interface WayFigures {
 }
 
 function makeRecord(index: number, load = 0): AgentRecord {
-  return {
-    id: `id-${index}`,
+  return buildRecord(`id-${index}`, {
     name: `agent-${index}`,
     scope: "default",
-    kind: "agent",
-    addresses: ["10.0.0.5:7000"],
-    contracts: [{ name: "plan", version: "1.0.0", methods: ["make"] }],
-    skills: ["planning"],
-    subscriptions: [],
-    version: "1.0.0",
     tags: {},
-    locality: { zone: "a" },
     load,
-    draining: false,
-    healthy: true,
-    ttlMs: 10_000,
-    joinedAtMs: 0,
-  };
+  });
 }
 
 /** Passes bytes on to another unix socket and counts them. */

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { silentLogger } from "#base/logger.ts";
 import { joinMulticast } from "#discovery/multicast/join-multicast.ts";
 import type { MulticastDiscovery } from "#discovery/multicast/start-member.ts";
+import { buildRecord } from "#discovery/testing/build-record.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { followOrders, monotonicMs } from "./worker-process.ts";
@@ -37,24 +38,8 @@ const delaysMs: number[] = [];
 let onSeen: () => void = () => undefined;
 
 function makeRecord(index: number, atMs: number): AgentRecord {
-  return {
-    id: `id-${index}`,
-    name: `agent-${index}`,
-    scope: "default",
-    kind: "agent",
-    addresses: ["10.0.0.5:7000"],
-    contracts: [{ name: "plan", version: "1.0.0", methods: ["make"] }],
-    skills: ["planning"],
-    subscriptions: [],
-    version: "1.0.0",
-    tags: atMs === 0 ? {} : { at: String(atMs) },
-    locality: { zone: "a" },
-    load: 0,
-    draining: false,
-    healthy: true,
-    ttlMs: 10_000,
-    joinedAtMs: 0,
-  };
+  const tags = atMs === 0 ? {} : { at: String(atMs) };
+  return buildRecord(`id-${index}`, { name: `agent-${index}`, scope: "default", tags });
 }
 
 /** Changes records at an even pace; each says when it was changed. */

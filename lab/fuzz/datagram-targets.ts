@@ -3,7 +3,7 @@
 import { answerQuery, type AnswerContext } from "#discovery/dns/answer-query.ts";
 import { findAddresses } from "#discovery/dns/find-addresses.ts";
 import { readQuery } from "#discovery/dns/read-query.ts";
-import { createZone } from "#discovery/dns/zone.ts";
+import { buildAnswerContext } from "#discovery/testing/answer-context.ts";
 import { decodeHeader } from "#datagram/envelope.ts";
 import { createGate } from "#datagram/gate.ts";
 import { createSealer } from "#datagram/seal.ts";
@@ -102,18 +102,6 @@ export const datagrams: FuzzTarget = {
   },
 };
 
-function buildContext(): AnswerContext {
-  const zone = createZone();
-  const ports = [{ name: "http", port: 80, protocol: "tcp" as const }];
-  const members = Array.from({ length: 40 }, (_, i) => ({
-    label: `${i}`,
-    addresses: [`10.0.0.${i}`],
-    ports,
-  }));
-  zone.put({ scope: "shop", name: "web", members });
-  return { zone, transport: "udp", recursion: true, ttlSeconds: 2, negativeTtlSeconds: 1, turn: 0 };
-}
-
 const QUESTIONS = [
   encodeQuestion("web.shop.fairlead.internal"),
   encodeQuestion("WEB.shop.fairlead.internal", { edns: 1_232 }),
@@ -153,7 +141,7 @@ export const dns: FuzzTarget = {
   open(seed) {
     const below = createBelow(createSeededRandom(seed));
     const mutate = createMutator(seed + 1);
-    const context = buildContext();
+    const context = buildAnswerContext();
     return {
       attempt(index) {
         const sample = QUESTIONS[index % QUESTIONS.length] ?? NOBODY;
@@ -174,7 +162,7 @@ export const dnsAnswers: FuzzTarget = {
   about: "changed answers from upstream: read to their end or not at all",
   open(seed) {
     const mutate = createMutator(seed);
-    const context = buildContext();
+    const context = buildAnswerContext();
     const answers = QUESTIONS.flatMap((sample) => checkAnswer(sample, context) ?? []);
     return {
       attempt: (index) =>

@@ -7,27 +7,13 @@ import { after, before, test } from "node:test";
 import { dial } from "@fairlead/fabric/grpc/dial.ts";
 import { encodeJson } from "@fairlead/fabric/json.ts";
 import { Link } from "@fairlead/fabric/link.ts";
+import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
 import { contract, join, rpc, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
 import { openRig, until, type Rig } from "#lab/rig.ts";
 
 const echo = contract("echo", "1.0.0", { say: rpc({ in: z.string(), out: z.string() }) });
 const NAMES = ["a", "b", "c", "d", "e"];
-
-const MUTE = {
-  kind: "agent",
-  version: "1.0.0",
-  addresses: [],
-  contracts: [],
-  skills: [],
-  subscriptions: [],
-  tags: {},
-  locality: {},
-  load: 0,
-  draining: false,
-  healthy: true,
-  ttlMs: 5_000,
-};
 
 const method = (name: string, streams: boolean) => ({
   target: "",
@@ -155,7 +141,7 @@ test("links that nobody uses, and tries that were refused, are drift", async () 
     accept: () => undefined,
   });
   await link.ready;
-  link.open(method("$node/join", true), { payload: encodeJson(MUTE) });
+  link.open(method("$node/join", true), { payload: encodeJson(JOINING) });
   const view = async () => (await rig.ask<View>("scopes/ring/topology")).body;
   await until("it is a member", 10_000, async () => (await readLinks()).length === 6);
   const links = await readLinks();
