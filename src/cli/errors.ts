@@ -51,6 +51,12 @@ export const cliErrors = defineErrors({
     cause: "A file that was named cannot be read or is not what it should be",
     remedy: "check the path and its permissions",
   },
+  "no-such-name": {
+    id: "FL0622",
+    code: "not_found",
+    cause: "Nothing that this node knows has that name",
+    remedy: "`fairlead ps -A` lists what there is",
+  },
   "no-scope": {
     id: "FL0609",
     code: "invalid_argument",

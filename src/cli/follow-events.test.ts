@@ -100,7 +100,8 @@ describe("events across a restart of the node", () => {
     const api = await startApi();
     let shown = 0;
     const server = createServer((request, response) => {
-      if (request.url?.startsWith("/v1/events") === true) return void response.end();
+      const isEvents = request.url?.startsWith("/v1/events") === true;
+      if (isEvents) return void response.end(engineEvent("e-1", "object-1"));
       shown++;
       if (shown === 2) return void response.destroy();
       void api.unix(request.url ?? "/").then((reply) => response.end(reply.text));

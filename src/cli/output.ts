@@ -97,6 +97,18 @@ function tellNoMatch({ kind, items }: Envelope<unknown>, filters: readonly strin
   return `none of ${formatCount(items.length, noun)} matches ${asked}`;
 }
 
+function chooseColumns<T>(
+  items: readonly T[],
+  columns: readonly Column<T>[],
+  form: Form,
+): readonly Column<T>[] {
+  return columns.filter(({ hidden, wide, tellsApart, value }) => {
+    if (hidden === true) return false;
+    if (wide !== true || form === "wide") return true;
+    return tellsApart === true && new Set(items.map(value)).size > 1;
+  });
+}
+
 /** Makes the output of one run. */
 export function createOutput(options: OutputOptions): Output {
   const { form, quiet, terminal, stdout, stderr } = options;
@@ -138,9 +150,7 @@ export function createOutput(options: OutputOptions): Output {
         const isFiltered = answer.items.length > 0;
         return note(isFiltered ? tellNoMatch(answer, options.filters) : view.empty);
       }
-      const columns = view.columns.filter(
-        (c) => c.hidden !== true && (form === "wide" || c.wide !== true),
-      );
+      const columns = chooseColumns(kept.items, view.columns, form);
       stdout(`${renderTable(kept.items, columns, style).join("\n")}\n`);
     },
     async document(item, view) {

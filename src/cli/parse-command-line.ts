@@ -71,10 +71,24 @@ export function listFlags(command: Command): readonly Flag[] {
   return [...command.flags, ...COMMON_FLAGS];
 }
 
+/** What Commander says, in our words: `needs OBJECT`, `takes 1 word, not 2: web db`. */
+function rewordFault(said: string, { name }: Command): string {
+  const [, argument] = /^missing required argument '(.*)'$/.exec(said) ?? [];
+  if (argument !== undefined) return `${name} needs <${argument}>`;
+  const [, option, value] =
+    /^option '(?:-\w, )?(--[\w-]+) (<.*>)' argument missing$/.exec(said) ?? [];
+  if (option !== undefined) return `${option} needs ${value}`;
+  const [, most, given, list] =
+    /^too many arguments.* Expected (\d+) arguments? but got (\d+): (.*)\.$/.exec(said) ?? [];
+  if (most === undefined) return said;
+  return `too many arguments: ${name} takes ${most === "0" ? "none" : most}, not ${given} (${list})`;
+}
+
 function refuseWord(thrown: CommanderError, command: Command): FairleadError {
   const quoted = /'([^']*)'/.exec(thrown.message)?.[1] ?? "";
   const [word = ""] = quoted.split(/[ =]/);
-  const [first = thrown.message] = thrown.message.replace(/^error: /, "").split("\n");
+  const [said = thrown.message] = thrown.message.replace(/^error: /, "").split("\n");
+  const first = rewordFault(said, command);
   const help = `see \`fairlead ${command.name} --help\``;
   if (thrown.code === "commander.unknownOption") {
     const nearest = findNearest(

@@ -10,6 +10,8 @@ export interface Column<T> {
   readonly tone?: (item: T) => Tone;
   /** Only with `-o wide`. */
   readonly wide?: boolean;
+  /** Of a wide one: also where the rows differ in it. */
+  readonly tellsApart?: boolean;
   /** Only for --filter. */
   readonly hidden?: boolean;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `-w`: shows a list again when something happened; redraws on a terminal, appends when piped.
+// `-w`: shows a list again when something happened. On a terminal it is redrawn, also because ages go on; a pipe gets
+// another one below the last, after an empty line.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -8,32 +9,40 @@ import { followEvents, isAway } from "./follow-events.ts";
 const CALM_MS = 500;
 /** Ages go on without events. */
 const REDRAW_MS = 5_000;
+/** In a pipe only what changed is worth another list; but not all that changes has an event. */
+const REPEAT_MS = 60_000;
 
-/** Waits until something happens, at most REDRAW_MS. */
-async function awaitEvent(
-  events: AsyncIterator<unknown>,
-  pending: { next?: Promise<unknown> },
-  signal: AbortSignal,
-): Promise<void> {
-  if (pending.next === undefined) {
-    pending.next = events.next();
+/** Tells, each time it is asked, when something has happened since the last time. */
+function hearEvents(events: AsyncIterator<unknown>) {
+  let next: Promise<unknown> | undefined;
+  function listen(): Promise<unknown> {
+    next ??= events.next();
     // It may fail while a list is being shown; the next wait gets the failure.
-    pending.next.catch(() => undefined);
+    next.catch(() => undefined);
+    return next;
   }
-  const late = new AbortController();
-  const ending = AbortSignal.any([signal, late.signal]);
-  const timer = sleep(REDRAW_MS, "late", { signal: ending }).catch(() => "late");
-  const first = await Promise.race([pending.next, timer]);
-  late.abort();
-  if (first !== "late") delete pending.next;
+  return {
+    listen,
+    /** Waits for it, at most `maxMs`. */
+    async await(maxMs: number, signal: AbortSignal): Promise<void> {
+      const late = new AbortController();
+      const ending = AbortSignal.any([signal, late.signal]);
+      const timer = sleep(maxMs, "late", { signal: ending }).catch(() => "late");
+      const first = await Promise.race([listen(), timer]);
+      late.abort();
+      if (first !== "late") next = undefined;
+    },
+  };
 }
 
-/** A node that restarts is no reason to end: whoever follows its events says so. */
-async function showUnlessAway(show: () => Promise<void>): Promise<void> {
+/** False when the node is away. That it restarts is no reason to end: whoever follows its events says so. */
+async function showUnlessAway(show: () => Promise<void>): Promise<boolean> {
   try {
     await show();
+    return true;
   } catch (thrown) {
     if (!isAway(thrown)) throw thrown;
+    return false;
   }
 }
 
@@ -48,19 +57,20 @@ export async function showOrWatch(
     await show();
     return EXIT.ok;
   }
-  const clear = () => {
-    if (out.terminal.live && out.forPeople) process.stdout.write("\u001b[H\u001b[2J");
-  };
-  clear();
+  const isLive = out.terminal.live && out.forPeople;
+  const clear = () => void process.stdout.write("\u001b[H\u001b[2J");
+  const events = hearEvents(followEvents(context, scope));
+  void events.listen();
+  if (isLive) clear();
   await show();
-  const events = followEvents(context, scope);
-  const pending: { next?: Promise<unknown> } = {};
+  let isShown = true;
   while (!signal.aborted) {
-    await awaitEvent(events, pending, signal);
+    await events.await(isLive || !isShown ? REDRAW_MS : REPEAT_MS, signal);
     await sleep(CALM_MS, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) break;
-    clear();
-    await showUnlessAway(show);
+    if (isLive) clear();
+    else if (out.forPeople) out.line("");
+    isShown = await showUnlessAway(show);
   }
   return EXIT.ok;
 }

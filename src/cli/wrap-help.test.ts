@@ -56,7 +56,7 @@ describe("help", () => {
     );
     assert.match(
       await read("ps --help", { isTTY: true, columns: 60 }),
-      /^ {2}-o, --output <table\|wide\|json\|jsonl\|yaml\|name>\n {8}form of the answer$/m,
+      /^ {2}-A, --all\n {8}all scopes\n {2}-o, --output <table\|wide\|json\|jsonl\|yaml\|name>\n {8}form of the answer$/m,
     );
   });
 

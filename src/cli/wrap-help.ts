@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pages of help in a terminal that is narrower than they are.
 
-/** So wide a last column has to stay; else it goes below its first one. */
+/** So wide a last column has to stay; else it goes below the first one, in all lines of its table. */
 const COLUMN_MIN = 24;
 const BELOW = " ".repeat(8);
 const WIDTH_MIN = 20;
@@ -9,10 +9,35 @@ const WIDTH_MIN = 20;
 /** The part of a line before its last column: `  up            ` of `  up            make a scope`. */
 const HEAD = /^ *\S+(?: \S+)* {2,}(?=\S)/;
 
-function wrapLine(line: string, width: number): string[] {
-  if (line.length <= width) return [line];
-  const [head = ""] = HEAD.exec(line) ?? [];
-  const isBelow = head !== "" && width - head.length < COLUMN_MIN;
+function headOf(line: string): string {
+  return HEAD.exec(line)?.[0] ?? "";
+}
+
+/** Consecutive lines whose last columns stand below each other. */
+function groupLines(lines: readonly string[]): string[][] {
+  const groups: string[][] = [];
+  let before = 0;
+  for (const line of lines) {
+    const { length } = headOf(line);
+    const group = groups.at(-1);
+    if (group !== undefined && length > 0 && length === before) group.push(line);
+    else groups.push([line]);
+    before = length;
+  }
+  return groups;
+}
+
+function wrapGroup(group: readonly string[], width: number): string[] {
+  const isBelow = group.some((line) => {
+    const { length } = headOf(line);
+    return length > 0 && line.length > width && width - length < COLUMN_MIN;
+  });
+  return group.flatMap((line) => wrapLine(line, width, isBelow));
+}
+
+function wrapLine(line: string, width: number, isBelow: boolean): string[] {
+  if (line.length <= width && !isBelow) return [line];
+  const head = headOf(line);
   const indent = head === "" ? "  " : isBelow ? BELOW : " ".repeat(head.length);
   const lines = isBelow ? [head.trimEnd()] : [];
   let open = isBelow ? indent : head;
@@ -32,8 +57,7 @@ function wrapLine(line: string, width: number): string[] {
 /** Lines of at most `columns` signs, broken between words below where their text begins; a longer word stays whole. */
 export function wrapHelp(text: string, columns: number): string {
   const width = Math.max(WIDTH_MIN, columns);
-  return text
-    .split("\n")
-    .flatMap((line) => wrapLine(line, width))
+  return groupLines(text.split("\n"))
+    .flatMap((group) => wrapGroup(group, width))
     .join("\n");
 }

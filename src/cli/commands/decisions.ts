@@ -15,7 +15,7 @@ function listDecisions(nowMs: number): ListView<Decision> {
     columns: [
       { key: "time", title: "TIME", value: (item) => formatTime(item.startedAtMs, nowMs) },
       { key: "id", title: "DECISION", value: (item) => item.id },
-      { key: "scope", title: "SCOPE", value: (item) => item.scope, wide: true },
+      { key: "scope", title: "SCOPE", value: (item) => item.scope, wide: true, tellsApart: true },
       { key: "service", title: "SERVICE", value: (item) => item.service ?? "", wide: true },
       { key: "title", title: "WHAT", value: (item) => item.title },
       {

@@ -22,7 +22,9 @@ async function find(word: string): Promise<Topic> {
   const slow = await listSlowTopics();
   const late = match(slow, word);
   if (late !== undefined) return late;
-  const nearest = findNearest(word, [...quick, ...slow].flatMap(namesOf));
+  const names = [...quick, ...slow].flatMap(namesOf);
+  const nearest =
+    names.find((name) => name.endsWith(`.${word.toLowerCase()}`)) ?? findNearest(word, names);
   const hint = nearest === undefined ? {} : { remedy: `did you mean ${nearest}?` };
   throw new FairleadError(cliErrors["no-topic"], `nothing is known of "${word}"`, hint);
 }

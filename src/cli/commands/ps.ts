@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { InstanceView, ServiceView } from "@fairlead/protocol/views.ts";
+import { FairleadError } from "#base/errors.ts";
+import { findNearest } from "#base/nearest.ts";
 import type { Context } from "#cli/context.ts";
+import { cliErrors } from "#cli/errors.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatAge, formatPorts } from "#cli/format.ts";
 import { keepNames } from "#cli/name-cache.ts";
@@ -82,21 +85,47 @@ function printMissing(
   }
 }
 
+/** Throws FL0622 for a name that neither an instance nor a service has. */
+function checkNames(
+  wanted: ReadonlySet<string>,
+  instances: readonly InstanceView[],
+  services: readonly ServiceView[],
+): void {
+  const known = new Set([
+    ...instances.flatMap(({ service, name }) => [service, name]),
+    ...services.map(({ name }) => name),
+  ]);
+  for (const name of wanted) {
+    if (known.has(name)) continue;
+    const nearest = findNearest(name, known);
+    throw new FairleadError(
+      cliErrors["no-such-name"],
+      `there is no instance or service called "${name}"`,
+      nearest === undefined ? {} : { remedy: `did you mean "${nearest}"?` },
+    );
+  }
+}
+
 /** `fairlead ps` */
 export async function run(context: Context): Promise<number> {
   const scope = findScope(context);
   const wanted = new Set(context.parsed.arguments);
+  const { forPeople } = context.out;
   return showOrWatch(context, scope, async () => {
     const [instances, services] = await Promise.all([
       listInScope<InstanceView>(context, "instances", scope),
-      context.out.forPeople ? listInScope<ServiceView>(context, "services", scope) : undefined,
+      forPeople || wanted.size > 0
+        ? listInScope<ServiceView>(context, "services", scope)
+        : undefined,
     ]);
+    checkNames(wanted, instances.items, services?.items ?? []);
     const items = instances.items.filter(
       (item) => wanted.size === 0 || wanted.has(item.service) || wanted.has(item.name),
     );
     const spans = instances.items.some((item) => item.node !== undefined);
     await context.out.list({ ...instances, items }, listInstances(Date.now(), spans));
     if (services !== undefined) keepNames(context, scope, services.items);
+    if (!forPeople) return;
     printServiceWarnings(context.out, services?.items ?? []);
     printMissing(context, services?.items ?? [], wanted);
   });

@@ -15,7 +15,7 @@ const LIST: ListView<ServiceView> = {
   name: (item) => item.name,
   empty: "no services; `fairlead up` starts a project, -A shows all scopes",
   columns: [
-    { key: "scope", title: "SCOPE", value: (item) => item.scope, wide: true },
+    { key: "scope", title: "SCOPE", value: (item) => item.scope, wide: true, tellsApart: true },
     { key: "name", title: "NAME", value: (item) => item.name },
     {
       key: "state",
