@@ -60,6 +60,21 @@ export function createServiceMask(service: ServiceIntent | undefined): (text: st
 }
 
 /**
+ * The same for what many containers say line by line: the mask of a service is made once, as long as its intent stays.
+ */
+export function createMaskCache(): (
+  service: ServiceIntent | undefined,
+) => (text: string) => string {
+  const known = new WeakMap<ServiceIntent, (text: string) => string>();
+  return (service) => {
+    if (service === undefined) return createServiceMask(undefined);
+    const mask = known.get(service) ?? createServiceMask(service);
+    known.set(service, mask);
+    return mask;
+  };
+}
+
+/**
  * Facts in which the engine's words quote no secret: of a command that it could not run it tells every word, and brain
  * says them again in its reasons.
  */

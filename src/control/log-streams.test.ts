@@ -12,6 +12,8 @@ import { createLogStreams } from "./log-streams.ts";
 
 const INSTANCES = 120;
 const LINES = 100;
+/** Its line "7" is a secret. */
+const SECRETIVE = "shop-web-3";
 const REQUEST = { scope: "shop", names: [], follow: false, tail: LINES };
 
 /** Logs whose lines are made when they are asked for. `drawn` counts them, `open` those that are read now. */
@@ -48,6 +50,7 @@ function createLogs(broken?: string) {
     clock: createManualClock(),
     choose: ({ names }) =>
       names.length === 0 ? instances : instances.filter(({ name }) => names.includes(name)),
+    hide: ({ name }, text) => (name === SECRETIVE && text === "7" ? "[hidden]" : text),
   });
   return { streams, counts };
 }
@@ -75,6 +78,16 @@ describe("logs of 120 instances with 100 lines each", () => {
     for await (const { text } of streams.read(REQUEST, signal)) if (text === "1") break;
     assert.equal(counts.open, 0);
     assert.ok(counts.drawn <= 3 * INSTANCES, `${counts.drawn} lines were drawn`);
+  });
+
+  test("show a secret in none of the lines of the one that has it", async () => {
+    const { streams } = createLogs();
+    const lines: string[] = [];
+    const names = [SECRETIVE, "shop-web-4"];
+    for await (const { text } of streams.read({ ...REQUEST, names }, new AbortController().signal))
+      lines.push(text);
+    assert.equal(lines.filter((text) => text === "[hidden]").length, 1);
+    assert.equal(lines.filter((text) => text === "7").length, 1);
   });
 
   test("one that cannot be read says so and hides no other; alone it is an error", async () => {

@@ -17,6 +17,8 @@ export interface LogStreamsOptions {
   readonly clock: Clock;
   /** The instances that a request means now. */
   readonly choose: (request: LogRequest) => readonly InstanceFact[];
+  /** Hides in a line what its reader must not see. */
+  readonly hide: (instance: InstanceFact, text: string) => string;
 }
 
 export interface LogStreams {
@@ -57,10 +59,12 @@ function stampOf({ state, startedAtMs, finishedAtMs }: InstanceFact): string {
 
 /** Makes the streams over an engine and what is known of its containers. */
 export function createLogStreams(options: LogStreamsOptions): LogStreams {
-  const { engine, board, clock, choose } = options;
+  const { engine, board, clock, choose, hide } = options;
 
-  function toEntry({ id, scope, service, name }: InstanceFact, line: Line): LogEntry {
-    const { stream, text, atMs = clock.nowMs() } = line;
+  function toEntry(from: InstanceFact, line: Line): LogEntry {
+    const { id, scope, service, name } = from;
+    const { stream, atMs = clock.nowMs() } = line;
+    const text = hide(from, line.text);
     // A newer container gets the name of the one that it replaces while it is read.
     return { scope, service, instance: board.find(id)?.name ?? name, stream, atMs, text };
   }

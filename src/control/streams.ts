@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations that go on: logs, usage, events.
 import type { InstanceFact } from "#model/facts.ts";
+import { createMaskCache } from "./hide.ts";
 import { failLookup } from "./lookup.ts";
 import { createLogStreams } from "./log-streams.ts";
 import type { OperationsOptions } from "./operations-options.ts";
@@ -24,7 +25,15 @@ export function createStreams(options: OperationsOptions): Streams {
     return all.filter(wanted);
   }
 
-  const logs = createLogStreams({ engine, board, clock, choose: chooseInstances });
+  const maskOf = createMaskCache();
+
+  /** A program may write its secrets to its log; who may read the log need not know them. */
+  function hide({ scope, service }: InstanceFact, text: string): string {
+    const { services = [] } = options.supervisor.loop(scope)?.desired.intent ?? {};
+    return maskOf(services.find(({ name }) => name === service))(text);
+  }
+
+  const logs = createLogStreams({ engine, board, clock, choose: chooseInstances, hide });
 
   function checkNames(request: LogRequest): void {
     const all = board.read().instances.filter((instance) => instance.scope === request.scope);

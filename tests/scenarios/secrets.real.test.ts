@@ -124,8 +124,10 @@ describe("secrets", () => {
       ["services", "-A", "-o", "wide"],
       ["decisions", "-A", "-o", "json"],
       ["plan", "-f", file, "-o", "json"],
-      // Not waited for: at the end of a wait that failed stand the last lines of what the programs wrote themselves.
-      ["up", "-f", file, "-d"],
+      // At the end of a wait that failed stand the last lines of what the programs wrote themselves.
+      ["up", "-f", file, "--timeout", "5s"],
+      ["logs", ...scope],
+      ["logs", "app", ...scope, "-o", "json"],
       ["restart", "app", ...scope, "--dry-run"],
       ["down", ...scope, "--dry-run", "-o", "json"],
     ])
