@@ -2,10 +2,12 @@
 // Where planning stops: at what is another's, at what is not there yet, at what is nobody's failure.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { OWN_LABELS } from "#model/facts.ts";
+import { OWN_LABELS, type InstanceFact } from "#model/facts.ts";
 import type { VolumeIntent } from "#model/intent.ts";
+import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
 import { planObserved } from "./observe.ts";
 import { planReconcile } from "./reconcile.ts";
+import { rememberAction } from "./remember.ts";
 import { planRemoval } from "./removal.ts";
 import {
   buildDependency,
@@ -67,6 +69,27 @@ describe("planRemoval()", () => {
     const going = buildInstance({ state: "removing" });
     const last = planRemoval(buildInput([], [going]), { volumes: false });
     assert.deepEqual([last.actions, last.waiting[0]?.kind], [[], "blocked"]);
+  });
+
+  test("finds what a container had without a name when it is gone, and spares what another has", () => {
+    const anonymousVolumes = ["own", "shared", "gone"].map((name) => ({ name, target: "/data" }));
+    const going = buildInstance({ anonymousVolumes });
+    const lender = { name: "shared", target: "/x" };
+    const other = buildInstance({ id: "o", scope: "elsewhere", anonymousVolumes: [lender] });
+    const volumes = ["own", "shared", "found"].map((name) => ({ name, labels: {} }));
+    const plan = (instances: readonly InstanceFact[], memories: Record<string, ServiceMemory>) => {
+      const left = buildFacts(instances, { volumes });
+      return planRemoval(buildInput([], [], { facts: left, memories }), { volumes: true }).actions;
+    };
+    const [removal] = plan([going, other], {});
+    assert.deepEqual(removal?.leaves, ["own", "shared", "gone"]);
+    const web = rememberAction(removal, NOW_MS)?.(EMPTY_SERVICE_MEMORY);
+    assert.ok(web !== undefined);
+    const left = plan([other], { web }).filter(({ act }) => act === "volume.remove");
+    assert.deepEqual(
+      left.map(({ target }) => target),
+      ["own"],
+    );
   });
 
   test("leaves data where it is unless it is asked for", () => {

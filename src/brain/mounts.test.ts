@@ -27,8 +27,10 @@ describe("listNamedTargets()", () => {
 
 describe("findSharedWrites()", () => {
   test("counts what the next one takes over, and nothing that it has otherwise", () => {
-    const at = (...anonymousVolumes: string[]) =>
-      findSharedWrites(service, buildInstance({ anonymousVolumes }));
+    const at = (...targets: string[]) => {
+      const anonymousVolumes = targets.map((target) => ({ name: `volume of ${target}`, target }));
+      return findSharedWrites(service, buildInstance({ anonymousVolumes }));
+    };
     assert.equal(at(), undefined);
     assert.equal(at("/named", "/memory", "/host", "/tmp"), undefined);
     assert.equal(at("/anonymous"), "the volume at /anonymous");

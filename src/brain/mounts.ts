@@ -41,6 +41,6 @@ export function findSharedWrites(
   if (lender !== undefined)
     return `the volumes of ${lender.kind === "service" ? lender.service : lender.container}`;
   const named = listNamedTargets(service);
-  const target = old?.anonymousVolumes.find((one) => !named.has(one));
-  return target === undefined ? undefined : `the volume at ${target}`;
+  const kept = old?.anonymousVolumes.find(({ target }) => !named.has(target));
+  return kept === undefined ? undefined : `the volume at ${kept.target}`;
 }

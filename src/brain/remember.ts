@@ -50,6 +50,12 @@ export function rememberAction(
   }
   if (act === "instance.adopt" && target !== undefined)
     return (memory) => adopt(memory, target, hash, action.inputs["countsAs"]);
+  const { leaves = [] } = action;
+  if (leaves.length > 0)
+    return (memory) => {
+      const leavingVolumes = [...new Set([...(memory.leavingVolumes ?? []), ...leaves])];
+      return { ...memory, leavingVolumes };
+    };
   const made = act === "instance.create" || act === "instance.replace";
   const changed = made ? action.trigger.kind === "change" : undefined;
   if (budget === undefined) {

@@ -10,6 +10,8 @@ import { createPass, isOwn, listObserved, type Pass, type ReconcileInput } from 
 
 const DOWN: Rule = { text: "fairlead down" };
 const PLACED: Rule = { text: "placement" };
+/** So much of a name that the engine made up is told. */
+const ID_LENGTH = 12;
 
 /** How a scope goes. */
 export interface Removal {
@@ -64,6 +66,7 @@ function planInstances(pass: Pass, trigger: Trigger, volumes: boolean): number {
       continue;
     }
     const spec = pass.services.get(service);
+    const leaves = volumes ? instance.anonymousVolumes.map(({ name }) => name) : [];
     pass.act({
       key: `${service}/${slot}`,
       act: "instance.remove",
@@ -75,6 +78,7 @@ function planInstances(pass: Pass, trigger: Trigger, volumes: boolean): number {
       title: `removed ${instance.name}`,
       trigger,
       rule: trigger.kind === "person" ? DOWN : PLACED,
+      ...(leaves.length === 0 ? {} : { leaves }),
       inputs: { state: instance.state, volumes },
       notDone: [],
     });
@@ -114,6 +118,33 @@ function planVolumes(pass: Pass, trigger: Trigger): void {
   }
 }
 
+/**
+ * Volumes that nobody named bear no label: which of them the removed containers had is known from the memory. One that a
+ * container has that stays is not touched.
+ */
+function planLeftVolumes(pass: Pass, trigger: Trigger): void {
+  const kept = new Set(
+    pass.facts.instances.flatMap((one) => one.anonymousVolumes.map(({ name }) => name)),
+  );
+  for (const [service, { leavingVolumes = [] }] of pass.memory) {
+    for (const name of leavingVolumes) {
+      if (kept.has(name) || !pass.volumes.has(name)) continue;
+      pass.act({
+        key: `volume/${name}`,
+        act: "volume.remove",
+        service,
+        object: name,
+        target: name,
+        title: `removed volume ${name.slice(0, ID_LENGTH)}, which ${service} had without a name`,
+        trigger,
+        rule: DOWN,
+        inputs: {},
+        notDone: [],
+      });
+    }
+  }
+}
+
 /** One pass of a removal. Nothing decided and nothing awaited means that it is done. */
 export function planRemoval(
   input: ReconcileInput,
@@ -128,7 +159,10 @@ export function planRemoval(
       : { kind: "members", detail: because, atMs: input.nowMs };
   if (planInstances(pass, trigger, options.volumes) === 0) {
     planNetworks(pass, trigger);
-    if (options.volumes) planVolumes(pass, trigger);
+    if (options.volumes) {
+      planVolumes(pass, trigger);
+      planLeftVolumes(pass, trigger);
+    }
   }
   return pass.take();
 }

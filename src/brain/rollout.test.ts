@@ -72,7 +72,7 @@ describe("findStopFirstReason()", () => {
   });
 
   test("minds the volumes that the next one takes over from the one that is there", () => {
-    const old = buildInstance({ anonymousVolumes: ["/data"] });
+    const old = buildInstance({ anonymousVolumes: [{ name: "v1", target: "/data" }] });
     assert.match(findStopFirstReason(buildService(), old) ?? "", /the volume at \/data/);
     const named = buildService(mount(true));
     assert.equal(findStopFirstReason(named, old), undefined, "it has another volume there");

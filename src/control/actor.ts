@@ -11,8 +11,7 @@ import type { PlannedAction } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Intent, Mount, NetworkIntent, ServiceIntent } from "#model/intent.ts";
 import {
-  findAnonymousVolumes,
-  listAnonymousVolumes,
+  keepAnonymousVolumes,
   makeCreateRequest,
   makeResourceLabels,
   type FabricAccess,
@@ -129,9 +128,9 @@ export function createActor(options: ActorOptions): Actor {
   async function createAndStart(act: Act): Promise<ActResult> {
     const service = need(act.action.spec, "a configuration");
     const beganMs = clock.monotonicMs();
-    const old =
-      act.action.target === undefined ? undefined : await engine.inspectRaw(act.action.target);
-    const id = await createHushed(act, service, findAnonymousVolumes(old, service));
+    const { target } = act.action;
+    const old = target === undefined ? undefined : await engine.inspectInstance(target);
+    const id = await createHushed(act, service, keepAnonymousVolumes(old, service));
     await board.refresh(id);
     return {
       result: `running after ${formatDuration(clock.monotonicMs() - beganMs)}`,
@@ -172,9 +171,8 @@ export function createActor(options: ActorOptions): Actor {
     const service = need(act.action.spec, "a configuration");
     const beganMs = clock.monotonicMs();
     const old = await engine.inspectInstance(need(act.action.target, "a container"));
-    const raw = old === undefined ? undefined : await engine.inspectRaw(old.id);
     const id =
-      act.action.successor ?? (await create(act, service, findAnonymousVolumes(raw, service)));
+      act.action.successor ?? (await create(act, service, keepAnonymousVolumes(old, service)));
     try {
       if (old !== undefined) await stop(act, old, graceOf(act));
       await startOrRestore(act, id, old);
@@ -225,16 +223,15 @@ export function createActor(options: ActorOptions): Actor {
 
   async function remove(act: Act): Promise<ActResult> {
     const id = need(act.action.target, "a container");
-    const { successor, spec } = act.action;
+    const { successor, spec, leaves = [] } = act.action;
     try {
       const old = await engine.inspectInstance(id);
       if (old !== undefined) await stop(act, old, spec?.stopGraceMs ?? (await readGrace(id)));
-      const withVolumes = act.action.inputs["volumes"] === true;
-      const raw = withVolumes ? await engine.inspectRaw(id) : undefined;
       // One that was never finished has put nothing into its own.
-      const anonymousVolumes = withVolumes || (old !== undefined && isUnfinished(old));
+      const anonymousVolumes = old !== undefined && isUnfinished(old);
       await engine.removeInstance(id, { ...act.write, force: true, anonymousVolumes });
-      for (const { name } of listAnonymousVolumes(raw)) await removeUnused(act, name);
+      // The next pass looks for them.
+      if (leaves.length > 0) await board.refreshVolumes();
     } finally {
       await board.refresh(id);
     }
@@ -242,16 +239,6 @@ export function createActor(options: ActorOptions): Actor {
     await takeName(act, successor, spec);
     await board.refresh(successor);
     return { result: "removed", containerId: successor };
-  }
-
-  /** The engine keeps the volumes that a container took over from the one before it: it was given them by name. */
-  async function removeUnused(act: Act, volume: string): Promise<void> {
-    try {
-      await engine.removeVolume(volume, act.write);
-    } catch (error) {
-      // Another container has it still, and takes it along when it goes.
-      if (!(error instanceof FairleadError && error.kind.slug === "still-in-use")) throw error;
-    }
   }
 
   async function rename(act: Act): Promise<ActResult> {

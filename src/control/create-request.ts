@@ -3,7 +3,7 @@
 import { FairleadError } from "#base/errors.ts";
 import { listNamedTargets } from "#brain/mounts.ts";
 import type { CreateRequest } from "#engine/engine.ts";
-import { COMPOSE_LABELS, OWN_LABELS } from "#model/facts.ts";
+import { COMPOSE_LABELS, OWN_LABELS, type InstanceFact } from "#model/facts.ts";
 import type { Intent, Mount, ServiceIntent, SharedNamespace } from "#model/intent.ts";
 import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";
@@ -206,35 +206,13 @@ export function makeCreateRequest(
   };
 }
 
-/** A volume that nobody named, and where the container has it. */
-interface AnonymousVolume {
-  readonly name: string;
-  readonly target: string;
-}
-
-/** Those in an inspect document of the engine. */
-export function listAnonymousVolumes(
-  document: Record<string, unknown> | undefined,
-): readonly AnonymousVolume[] {
-  const mounts = document?.["Mounts"];
-  if (!Array.isArray(mounts)) return [];
-  return mounts.flatMap((mount: unknown): AnonymousVolume[] => {
-    if (typeof mount !== "object" || mount === null) return [];
-    const { Type, Name, Destination } = mount as Record<string, unknown>;
-    const anonymous = Type === "volume" && typeof Name === "string" && /^[0-9a-f]{64}$/.test(Name);
-    return anonymous && typeof Destination === "string"
-      ? [{ name: Name, target: Destination }]
-      : [];
-  });
-}
-
 /** Anonymous volumes of a container, as mounts, so that a recreation does not lose their data. */
-export function findAnonymousVolumes(
-  document: Record<string, unknown> | undefined,
+export function keepAnonymousVolumes(
+  old: InstanceFact | undefined,
   service: ServiceIntent,
 ): readonly Mount[] {
   const taken = listNamedTargets(service);
-  return listAnonymousVolumes(document)
+  return (old?.anonymousVolumes ?? [])
     .filter(({ target }) => !taken.has(target))
     .map(({ name, target }) => ({ Type: "volume", Source: name, Target: target }));
 }

@@ -19,6 +19,8 @@ export interface PlannedAction {
   readonly spec?: ServiceIntent;
   readonly network?: NetworkIntent;
   readonly volume?: VolumeIntent;
+  /** Volumes without a name that the container leaves behind, and that go after it. */
+  readonly leaves?: readonly string[];
   /** `restarted worker-2`: past tense, for a decision that is done. */
   readonly title: string;
   readonly trigger: Trigger;

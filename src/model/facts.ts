@@ -76,8 +76,8 @@ export interface InstanceFact {
   readonly networkFrom: string | undefined;
   readonly pidFrom: string | undefined;
   readonly ipcFrom: string | undefined;
-  /** Where it has volumes that nobody named; whoever takes its place gets them. */
-  readonly anonymousVolumes: readonly string[];
+  /** Its volumes that nobody named; whoever takes its place gets them. */
+  readonly anonymousVolumes: readonly AnonymousVolume[];
   readonly labels: Readonly<Record<string, string>>;
   /** Network name to IPv4 address (empty while not running). */
   readonly addresses: Readonly<Record<string, string>>;
@@ -91,6 +91,12 @@ export interface InstanceFact {
     readonly containerPort: number;
     readonly protocol: string;
   }[];
+}
+
+/** A volume that nobody named: the name that the engine gave it, and where its container has it. */
+export interface AnonymousVolume {
+  readonly name: string;
+  readonly target: string;
 }
 
 /** A network as the engine lists it. */

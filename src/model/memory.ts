@@ -60,6 +60,8 @@ export interface ServiceMemory {
   readonly adoptedImages?: Readonly<Record<string, string>>;
   /** Container id to the hash it counts as having since the last `up` looked what its image's reference means. */
   readonly countsAs?: Readonly<Record<string, string>>;
+  /** Volumes that nobody named, of containers that `down -v` removes: they go after them. */
+  readonly leavingVolumes?: readonly string[];
   /** Container id to when a person stopped it (matters to unless-stopped only). */
   readonly stoppedByHand: Readonly<Record<string, number>>;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making a container takes several writes. The node is killed before the first and after each of them (what the engine has
-// before a write is what it had after the one before): what comes up afterwards is whole, and nothing else is there.
+// before a write is what it had after the one before): what comes up afterwards is whole, and nothing else is there. So is
+// the removal.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { IMAGE, until } from "#lab/rig.ts";
@@ -32,22 +33,31 @@ describe("killed at each write of making a container, the node makes it whole", 
   });
   after(() => scenario?.[Symbol.asyncDispose]());
 
-  /** Asks for a version, kills the node at that write, and starts it again. */
-  async function killAt(write: string, when: "before" | "after"): Promise<void> {
+  /** Asks for something, kills the node at that write, and starts it again. */
+  async function killWhile(
+    args: readonly string[],
+    write: string,
+    when: "before" | "after",
+  ): Promise<void> {
     const { proxy, rig } = scenario;
     proxy.forget();
     const isMeant = ({ path, method }: { path: string; method: string }): boolean =>
       method !== "GET" && path.includes(write);
     if (when === "before") proxy.hang(isMeant);
     else proxy.mute(isMeant);
-    const up = rig.cli(["up", "-f", scenario.file(compose(++version)), "-d"]);
+    const asking = rig.cli(args);
     await until(`the write ${write}`, 30_000, () =>
       proxy.requests.some((seen) => isMeant(seen) && (when === "before" || seen.status !== 0)),
     );
     await rig.endNode("SIGKILL");
-    await up;
+    await asking;
     proxy.release();
     await rig.startNode();
+  }
+
+  /** The same for a new version. */
+  function killAt(write: string, when: "before" | "after"): Promise<void> {
+    return killWhile(["up", "-f", scenario.file(compose(++version)), "-d"], write, when);
   }
 
   async function expectWhole(): Promise<void> {
@@ -69,7 +79,6 @@ describe("killed at each write of making a container, the node makes it whole", 
   }
 
   async function expectNothing(): Promise<void> {
-    assert.equal((await scenario.rig.cli(["down", "--scope", "point", "-v"])).code, 0);
     const { engine } = scenario.rig;
     assert.deepEqual(await engine.listInstances(), []);
     assert.deepEqual(await engine.listVolumes(), []);
@@ -85,6 +94,7 @@ describe("killed at each write of making a container, the node makes it whole", 
     for (const [write, when] of [["/containers/create?", "before"] as const, ...points]) {
       await killAt(write, when);
       await expectWhole();
+      assert.equal((await scenario.rig.cli(["down", "--scope", "point", "-v"])).code, 0);
       await expectNothing();
     }
   });
@@ -104,6 +114,14 @@ describe("killed at each write of making a container, the node makes it whole", 
       });
       assert.equal(list.stdout, "kept\n");
     }
+  });
+
+  it("when it is removed, and nothing is left of a volume that it had taken over", async () => {
+    const { rig } = scenario;
+    await killWhile(["down", "--scope", "point", "-v", "-d"], "?force=true&v=", "after");
+    await until("the scope is gone", 30_000, async () => {
+      return (await rig.ask("scopes/point")).status === 404;
+    });
     await expectNothing();
   });
 });

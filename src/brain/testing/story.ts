@@ -101,7 +101,9 @@ function addInstance(session: Session, words: Words): string {
     exitCode: Number(words.named.get("code") ?? "0"),
     ...(holder === undefined ? {} : { networkFrom: `id-${holder}` }),
     oneoff: words.flags.has("oneoff"),
-    ...(words.flags.has("anonymous") ? { anonymousVolumes: ["/data"] } : {}),
+    ...(words.flags.has("anonymous")
+      ? { anonymousVolumes: [{ name: "v1", target: "/data" }] }
+      : {}),
     ...(words.named.has("scope") ? { scope: words.named.get("scope") ?? "" } : {}),
   };
   const made = words.flags.has("unfinished") ? buildUnfinished(parts) : buildInstance(parts);

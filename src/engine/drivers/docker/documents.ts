@@ -135,7 +135,9 @@ export function toInstance(document: ContainerDocument): InstanceFact {
     pidFrom: readShare(host.PidMode),
     ipcFrom: readShare(host.IpcMode),
     anonymousVolumes: (document.Mounts ?? []).flatMap(({ Type, Name = "", Destination }) =>
-      Type === "volume" && ANONYMOUS.test(Name) && Destination !== undefined ? [Destination] : [],
+      Type === "volume" && ANONYMOUS.test(Name) && Destination !== undefined
+        ? [{ name: Name, target: Destination }]
+        : [],
     ),
     labels,
     addresses: Object.fromEntries(
