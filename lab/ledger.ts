@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a lab has made, on disk, so that whoever comes next can remove it even when its owner was killed. One directory a
-// lab: `owner` names the process that made it, `processes` those it started.
+// lab: `owner` names the process that made it, `processes` those it started. Labs are in a directory of this user's;
+// the demo, which is no lab but leaves as much behind, has one of its own.
 import { spawnSync } from "node:child_process";
 import {
   appendFileSync,
@@ -11,6 +12,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -87,16 +89,27 @@ export interface Ledger {
   clear(): void;
 }
 
+/** What somebody else put there is none of ours: it would say what to kill and what to remove. */
+function isOurs(root: string): boolean {
+  return statSync(root, { throwIfNoEntry: false })?.uid === process.getuid?.();
+}
+
 /** Opens a ledger for this process or another, after sweeping those whose owner is gone. */
 export function openLedger(ownerPid = process.pid): Ledger {
   sweepLab();
+  return createLedger(LEDGERS, ownerPid);
+}
+
+/** A ledger in another directory than that of the labs; what was left there before stays. */
+export function createLedger(root: string, ownerPid = process.pid): Ledger {
   const tag = `fl${Math.floor(Math.random() * 36 ** 5)
     .toString(36)
     .padStart(5, "0")}`;
-  const directory = join(LEDGERS, tag);
-  mkdirSync(LEDGERS, { recursive: true, mode: 0o700 });
+  const directory = join(root, tag);
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  if (!isOurs(root)) throw new Error(`${root} belongs to another user`);
   // Renamed into place, so that no lab is ever without an owner.
-  const unnamed = mkdtempSync(join(LEDGERS, ".new-"));
+  const unnamed = mkdtempSync(join(root, ".new-"));
   writeFileSync(join(unnamed, "owner"), JSON.stringify(markOf(ownerPid)));
   renameSync(unnamed, directory);
   return {
@@ -122,15 +135,13 @@ function readLines(path: string): string[] {
   }
 }
 
-/** Processes whose command line names the directory: the engine's containerd and shims, which outlive it. */
-function findByDirectory(directory: string): ProcessMark[] {
+/** Processes whose command line names the path. */
+function findNaming(path: string): ProcessMark[] {
   return readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8");
-      return command.includes(`${directory}/`) && Number(name) !== process.pid
-        ? [markOf(Number(name))]
-        : [];
+      return command.includes(path) && Number(name) !== process.pid ? [markOf(Number(name))] : [];
     } catch {
       return [];
     }
@@ -181,6 +192,11 @@ function killAll(find: () => readonly ProcessMark[]): void {
   }
 }
 
+/** Kills the processes whose command line names the path, and returns once they are gone. */
+export function killNaming(path: string): void {
+  killAll(() => findNaming(path));
+}
+
 function unmountUnder(directory: string): void {
   const mounts = readFileSync("/proc/self/mounts", "utf8")
     .split("\n")
@@ -204,7 +220,8 @@ function removeLab(directory: string, tag: string): void {
     (line) => JSON.parse(line) as ProcessMark,
   );
   const namespaces = readLines(join(directory, "namespaces"));
-  killAll(() => [...marks, ...findByDirectory(directory), ...findByCgroup(tag)]);
+  // Those that name the directory: the engine's containerd and shims, which outlive it.
+  killAll(() => [...marks, ...findNaming(`${directory}/`), ...findByCgroup(tag)]);
   for (const name of namespaces) killAll(() => findByNamespace(name));
   for (const name of namespaces) spawnSync("ip", ["netns", "del", name]);
   unmountUnder(directory);
@@ -214,18 +231,9 @@ function removeLab(directory: string, tag: string): void {
 
 /** Removes every lab whose owner is gone; returns their tags. */
 export function sweepLab(): readonly string[] {
-  let tags: string[];
-  try {
-    tags = readdirSync(LEDGERS);
-  } catch {
-    return [];
-  }
-  return tags.filter((tag) => {
-    const [owner] = readLines(join(LEDGERS, tag, "owner"));
-    if (owner === undefined || isAlive(JSON.parse(owner) as ProcessMark)) return false;
-    removeLab(join(LEDGERS, tag), tag);
-    return true;
-  });
+  const left = listLabs().filter(({ alive }) => !alive);
+  for (const { clear } of left) clear();
+  return left.map(({ tag }) => tag);
 }
 
 /** Where the lab of that tag keeps its things. */
@@ -239,16 +247,23 @@ export function signalOwner(tag: string, signal: NodeJS.Signals): boolean {
   return owner !== undefined && signalProcess(JSON.parse(owner) as ProcessMark, signal);
 }
 
-/** Tags of the labs that are there, with whether their owner lives. */
-export function listLabs(): readonly { tag: string; pid: number; alive: boolean }[] {
-  try {
-    return readdirSync(LEDGERS).flatMap((tag) => {
-      const [owner] = readLines(join(LEDGERS, tag, "owner"));
-      if (owner === undefined || tag.startsWith(".")) return [];
-      const mark = JSON.parse(owner) as ProcessMark;
-      return [{ tag, pid: mark.pid, alive: isAlive(mark) }];
-    });
-  } catch {
-    return [];
-  }
+/** A lab that is there, or that was left. */
+export interface FoundLab extends Pick<Ledger, "tag" | "directory" | "clear"> {
+  /** Of its owner. */
+  readonly pid: number;
+  /** Whether the owner is. */
+  readonly alive: boolean;
+}
+
+/** The labs that are there; those of `root`, where that is given. */
+export function listLabs(root = LEDGERS): readonly FoundLab[] {
+  if (!isOurs(root)) return [];
+  return readdirSync(root).flatMap((tag): FoundLab[] => {
+    const directory = join(root, tag);
+    const [owner] = readLines(join(directory, "owner"));
+    if (owner === undefined || tag.startsWith(".")) return [];
+    const mark = JSON.parse(owner) as ProcessMark;
+    const clear = (): void => removeLab(directory, tag);
+    return [{ tag, directory, pid: mark.pid, alive: isAlive(mark), clear }];
+  });
 }

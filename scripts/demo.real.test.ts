@@ -37,11 +37,12 @@ function listAll(): readonly string[] {
   ].sort();
 }
 
-/** Runs the demo; interrupts it once it has said what `interruptAt` looks for. */
+/** Runs the demo; sends it a signal once it has said what `at` looks for. */
 function runDemo(
   args: readonly string[],
-  interruptAt?: RegExp,
+  at?: RegExp,
   host: string = rig.lab.endpoint,
+  signal: NodeJS.Signals = "SIGINT",
 ): Promise<{ code: number | null; said: string }> {
   return new Promise((resolve, reject) => {
     const env = {
@@ -52,23 +53,26 @@ function runDemo(
     const child = spawn(process.execPath, [DEMO, ...args], { env, timeout: PATIENCE_MS });
     demo = child;
     let said = "";
-    let interrupted = false;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    let signalled = false;
+    const hear = (text: string): void => {
       said += text;
-      if (interrupted || interruptAt === undefined || !interruptAt.test(said)) return;
-      interrupted = true;
-      child.kill("SIGINT");
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+      if (signalled || at === undefined || !at.test(said)) return;
+      signalled = true;
+      child.kill(signal);
+    };
+    child.stdout.setEncoding("utf8").on("data", hear);
+    child.stderr.setEncoding("utf8").on("data", hear);
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, said }));
   });
 }
 
-test("--once heals every fault, removes what it made and nothing else", async () => {
+test("--once heals every fault, removes what it made and what a killed one left, and nothing else", async () => {
   const before = listAll();
+  await runDemo([], /created publisher/, rig.lab.endpoint, "SIGKILL");
   const { code, said } = await runDemo(["--once"]);
   assert.equal(code, 0, said);
+  assert.match(said, /^removed .* killed \(pid \d+\): [1-9] containers, 1 networks, .* 2 images$/m);
   assert.match(said, /^summary {3}3 of 3 faults healed, nothing left/m);
   assert.match(said, new RegExp(`^engine .* at ${rig.lab.endpoint}$`, "m"));
   assert.deepEqual(listAll(), before);
@@ -105,14 +109,16 @@ function listProcesses(text: string): readonly string[] {
 
 const listLinks = (): readonly string[] => readdirSync("/sys/class/net").sort();
 
-test("where no engine answers it starts one of its own, and leaves neither process, file nor bridge", async () => {
+test("where no engine answers it starts one of its own, and leaves neither process, file nor bridge, nor one of a killed one", async () => {
   const links = listLinks();
   const nobody = `unix://${rig.directory}/nobody.sock`;
+  await runDemo([], /created publisher/, nobody, "SIGKILL");
   const { code, said } = await runDemo([], /^next {6}a fault in/m, nobody);
   assert.equal(code, 0, said);
   const [, directory = ""] =
     /^engine .* at unix:\/\/(\S+)\/engine\/docker\.sock \(private/m.exec(said) ?? [];
   assert.notEqual(directory, "", said);
+  assert.match(said, /^removed .* killed \(pid \d+\): [1-9] containers.*, its private engine$/m);
   assert.match(said, /^proof {5}0 containers.* 0 images left; the private engine is gone$/m);
   assert.equal(existsSync(directory), false);
   assert.deepEqual(listProcesses(directory), []);

@@ -2,22 +2,30 @@
 // `npm run demo`: an engine, images made here, the pipeline of examples/, one fault every 40 s, each heal with its
 // reason; then everything is removed and that is proved. `--once` runs about a minute and exits 0 only if all healed.
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatDuration } from "#base/duration.ts";
+import { createLedger, type Ledger } from "#lab/ledger.ts";
 import { createSystemClock } from "#node/system-clock.ts";
-import { OWN_LABELS } from "#model/facts.ts";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import { FAULTS, type Fault } from "./demo/faults.ts";
 import { findEngine, type DemoEngine } from "./demo/find-engine.ts";
+import {
+  DEMOS,
+  engineDirectory,
+  type Left,
+  listLeft,
+  SCOPE,
+  socketOf,
+  sweepDemos,
+  tellLeft,
+  writeRecord,
+} from "./demo/leftovers.ts";
 import { BASE_IMAGE, packNodeRoot } from "./demo/node-root.ts";
 import { ENGINE_NEEDS, ensurePackages, ensureWeb, ROOT } from "./setup.ts";
 
-const SCOPE = "fairlead-demo";
 const AGENT_IMAGE = "fairlead-example/agent:1";
 const EVERY_MS = 40_000;
 const ONCE_MS = 4_000;
@@ -30,7 +38,8 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 /** What the demo has made, in the order of making. */
 interface Stage {
   readonly demo: DemoEngine;
-  readonly directory: string;
+  /** By which the next demo finds what this one made, if it is killed. */
+  readonly ledger: Ledger;
   readonly socket: string;
   readonly env: NodeJS.ProcessEnv;
   readonly madeImages: readonly string[];
@@ -64,20 +73,16 @@ function ask<T>(socketPath: string, path: string): Promise<T> {
   });
 }
 
-async function prepareImages(demo: DemoEngine): Promise<readonly string[]> {
-  const before = new Set((await demo.engine.listImages()).flatMap((image) => image.tags));
-  if (!before.has(BASE_IMAGE)) {
-    const beganMs = clock.monotonicMs();
-    await demo.engine.importImage(packNodeRoot(), {
-      decision: "demo-setup",
-      reference: BASE_IMAGE,
-      changes: ['CMD ["/usr/local/bin/node"]', "ENV PATH=/usr/local/bin"],
-    });
-    say(
-      `made      image ${BASE_IMAGE} from this Node, without a registry (${formatDuration(clock.monotonicMs() - beganMs)})`,
-    );
-  }
-  return [AGENT_IMAGE, BASE_IMAGE].filter((image) => !before.has(image));
+async function makeBaseImage({ engine }: DemoEngine): Promise<void> {
+  const beganMs = clock.monotonicMs();
+  await engine.importImage(packNodeRoot(), {
+    decision: "demo-setup",
+    reference: BASE_IMAGE,
+    changes: ['CMD ["/usr/local/bin/node"]', "ENV PATH=/usr/local/bin"],
+  });
+  say(
+    `made      image ${BASE_IMAGE} from this Node, without a registry (${formatDuration(clock.monotonicMs() - beganMs)})`,
+  );
 }
 
 const readScope = (stage: Stage): Promise<ScopeView> =>
@@ -138,68 +143,57 @@ async function playFault(stage: Stage, fault: Fault, signal: AbortSignal): Promi
   return healed;
 }
 
-/** What of the demo the engine still has. */
-async function countLeft({ demo: { engine }, madeImages }: Stage): Promise<readonly number[]> {
-  const isOwn = ({ labels }: { readonly labels: Readonly<Record<string, string>> }): boolean =>
-    labels[OWN_LABELS.scope] === SCOPE;
-  const tags = new Set((await engine.listImages()).flatMap((image) => image.tags));
-  return [
-    (await engine.listInstances()).filter((instance) => instance.scope === SCOPE).length,
-    (await engine.listNetworks()).filter(isOwn).length,
-    (await engine.listVolumes()).filter(isOwn).length,
-    madeImages.filter((image) => tags.has(image)).length,
-  ];
-}
-
 /** Removes everything and looks at what is left, which has to be nothing. What fails does not keep the rest from going. */
 async function tidyUp(stage: Stage): Promise<boolean> {
   say("\nremoving  everything that the demo made");
   const { demo, madeImages } = stage;
   const never = new AbortController().signal;
-  let left: readonly number[] | undefined;
+  let left: Left | undefined;
   try {
     await runCli(stage, ["down", "--scope", SCOPE, "-v", "--progress", "quiet"], never);
     await runCli(stage, ["node", "stop"], never);
     for (const image of madeImages)
       await demo.engine.removeImage(image, { decision: "demo-removal", force: true });
-    left = await countLeft(stage);
+    left = await listLeft(demo.engine, madeImages);
   } finally {
     await demo[Symbol.asyncDispose]();
-    rmSync(stage.directory, { recursive: true, force: true, maxRetries: 5 });
+    stage.ledger.clear();
   }
-  const [containers, networks, volumes, images] = left;
-  say(
-    `proof     ${containers} containers, ${networks} networks, ${volumes} volumes, ${images} images left${demo.isPrivate ? "; the private engine is gone" : ""}`,
-  );
-  return left.every((count) => count === 0);
+  say(`proof     ${tellLeft(left)} left${demo.isPrivate ? "; the private engine is gone" : ""}`);
+  return Object.values(left).every((names) => names.length === 0);
 }
 
 /** What fails here takes with it what was made before. */
-async function openStage(directory: string): Promise<Stage> {
+async function openStage(ledger: Ledger): Promise<Stage> {
   let demo: DemoEngine | undefined;
   try {
-    demo = await findEngine({ clock, random: Math.random, directory: join(directory, "engine") });
-    return await furnish(demo, directory);
+    const directory = engineDirectory(ledger.directory);
+    demo = await findEngine({ clock, random: Math.random, directory });
+    return await furnish(demo, ledger);
   } catch (error) {
     await demo?.[Symbol.asyncDispose]();
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    ledger.clear();
     throw error;
   }
 }
 
-async function furnish(demo: DemoEngine, directory: string): Promise<Stage> {
+async function furnish(demo: DemoEngine, ledger: Ledger): Promise<Stage> {
   const info = await demo.engine.info();
   say(
     `engine    Docker Engine ${info.version} at ${demo.endpoint}${demo.isPrivate ? " (private, started for this demo)" : ""}`,
   );
-  const socket = join(directory, "fairlead.sock");
+  const socket = socketOf(ledger.directory);
   const env = {
     ...process.env,
-    FAIRLEAD_STATE_DIR: join(directory, "state"),
+    FAIRLEAD_STATE_DIR: join(ledger.directory, "state"),
     FAIRLEAD_SOCKET: socket,
     FAIRLEAD_ENGINE_ENDPOINT: demo.endpoint,
   };
-  return { demo, directory, socket, env, madeImages: await prepareImages(demo) };
+  const there = new Set((await demo.engine.listImages()).flatMap((image) => image.tags));
+  const madeImages = [AGENT_IMAGE, BASE_IMAGE].filter((image) => !there.has(image));
+  writeRecord(ledger.directory, { ...demo, images: madeImages });
+  if (madeImages.includes(BASE_IMAGE)) await makeBaseImage(demo);
+  return { demo, ledger, socket, env, madeImages };
 }
 
 interface Score {
@@ -244,8 +238,8 @@ async function main(): Promise<number> {
   const beganMs = clock.monotonicMs();
   ensurePackages(ENGINE_NEEDS);
   ensureWeb();
-  const directory = mkdtempSync(join(tmpdir(), "fairlead-demo-"));
-  const stage = await openStage(directory);
+  await sweepDemos({ clock, random: Math.random, say });
+  const stage = await openStage(createLedger(DEMOS));
   const score: Score = { played: 0, healed: 0 };
   let problem: string | undefined;
   try {

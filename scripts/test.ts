@@ -5,6 +5,8 @@ import { globSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ALONE } from "./alone.ts";
 import { CHECKS } from "./check.ts";
+import { createSystemClock } from "#node/system-clock.ts";
+import { sweepDemos } from "./demo/leftovers.ts";
 import { runFiles, type Tally } from "./run-files.ts";
 import { ensurePackages, ensureWeb, ROOT, TEST_NEEDS } from "./setup.ts";
 
@@ -88,6 +90,7 @@ async function main(): Promise<void> {
   if (directory === undefined) {
     ensurePackages(TEST_NEEDS);
     ensureWeb();
+    await sweepDemos({ clock: createSystemClock(), random: Math.random, say: console.log });
   }
   const tally: Tally = { passed: 0, failed: 0 };
   const ending = new AbortController();

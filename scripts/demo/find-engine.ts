@@ -33,11 +33,11 @@ async function isAnswering(engine: Engine): Promise<boolean> {
   }
 }
 
-async function findOwn(parts: Parts): Promise<Engine | undefined> {
-  const engine = openEngine({ endpoint: "", env: process.env }, parts);
-  if (await isAnswering(engine)) return engine;
-  await engine[Symbol.asyncDispose]();
-  return undefined;
+/** An engine that is not the demo's stays when the demo goes. */
+function leaveAlone(engine: Engine): DemoEngine {
+  const { endpoint } = engine;
+  const close = (): PromiseLike<void> => engine[Symbol.asyncDispose]();
+  return { engine, endpoint, isPrivate: false, [Symbol.asyncDispose]: close };
 }
 
 function endOf(child: ChildProcess): Promise<void> {
@@ -92,11 +92,15 @@ async function endPrivate(engine: Engine, child: ChildProcess, directory: string
   }
 }
 
+function endpointIn(directory: string): string {
+  return `unix://${join(directory, "docker.sock")}`;
+}
+
 async function startPrivate(parts: Parts): Promise<DemoEngine> {
   const { directory, clock } = parts;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const child = launch(directory);
-  const endpoint = `unix://${join(directory, "docker.sock")}`;
+  const endpoint = endpointIn(directory);
   const engine = openEngine({ endpoint, env: {} }, parts);
   const giveUpMs = clock.monotonicMs() + READY_MS;
   while (!(await isAnswering(engine))) {
@@ -116,14 +120,41 @@ async function startPrivate(parts: Parts): Promise<DemoEngine> {
   };
 }
 
-/** Finds or starts it. */
-export async function findEngine(parts: Parts): Promise<DemoEngine> {
-  const engine = await findOwn(parts);
-  if (engine === undefined) return startPrivate(parts);
+/**
+ * The private engine of a demo that was killed: the one that still runs, or one that is started over what it left, since
+ * only an engine can take its networks away. One that still runs is left to whoever clears the demo's ledger.
+ */
+export async function resumePrivate(parts: Parts): Promise<DemoEngine> {
+  const endpoint = endpointIn(parts.directory);
+  const engine = openEngine({ endpoint, env: {} }, parts);
+  if (!(await isAnswering(engine))) {
+    await engine[Symbol.asyncDispose]();
+    return startPrivate(parts);
+  }
   return {
     engine,
-    endpoint: engine.endpoint,
-    isPrivate: false,
-    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+    endpoint,
+    isPrivate: true,
+    async [Symbol.asyncDispose]() {
+      await removeInstances(engine);
+      await removeNetworks(engine);
+      await engine[Symbol.asyncDispose]();
+    },
   };
+}
+
+/** Opens an engine that is somebody's; undefined when it does not answer. */
+export async function reopenEngine(
+  endpoint: string,
+  parts: Pick<Parts, "clock" | "random">,
+): Promise<DemoEngine | undefined> {
+  const engine = openEngine({ endpoint, env: process.env }, parts);
+  if (await isAnswering(engine)) return leaveAlone(engine);
+  await engine[Symbol.asyncDispose]();
+  return undefined;
+}
+
+/** Finds or starts it. */
+export async function findEngine(parts: Parts): Promise<DemoEngine> {
+  return (await reopenEngine("", parts)) ?? startPrivate(parts);
 }
