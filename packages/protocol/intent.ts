@@ -199,6 +199,8 @@ export const ServiceIntent = z.strictObject({
   slots: z.array(z.number().int().min(1)).optional(),
   /** `fairlead.failover`, when it is not to move only once its node is gone. */
   failover: z.enum(["eager", "stay"]).optional(),
+  /** `fairlead.singleton`: of each slot one instance runs on the whole fleet at most, even if none does for a while. */
+  singleton: z.boolean().optional(),
   container: ContainerConfig,
   platform: z.string().optional(),
   network: NetworkMode,

@@ -7,7 +7,7 @@ import { planHandover } from "./handover.ts";
 import { findImageId } from "./image-change.ts";
 import { planKeep } from "./keep.ts";
 import { createPace } from "./pace.ts";
-import { findPauseEnd, isManaged, type Pass } from "./pass.ts";
+import { findPauseEnd, isManaged, isOwn, type Pass } from "./pass.ts";
 import { chooseWanted, splitSlot, type SlotParts } from "./rollout.ts";
 import { actOn, type ServicePass } from "./service-pass.ts";
 import { holdsSlot, listSlots } from "./slots.ts";
@@ -82,8 +82,39 @@ function planScaleDown(own: ServicePass): void {
   }
 }
 
+/** What must not run twice does not run here while another node may start it. */
+function planFenced(pass: Pass, service: ServiceIntent): void {
+  const reason = "a singleton runs only while the fleet's store answers";
+  pass.wait({ service: service.name, kind: "blocked", reason });
+  if (pass.fence !== "shut") return;
+  for (const [slot, instances] of pass.slotsOf(service.name)) {
+    const instance = instances.find((one) => one.state !== "removing" && isOwn(one));
+    if (instance === undefined) continue;
+    pass.act({
+      key: `${service.name}/${slot}`,
+      act: "instance.remove",
+      service: service.name,
+      slot,
+      object: instance.name,
+      target: instance.id,
+      spec: service,
+      title: `removed ${instance.name}`,
+      trigger: {
+        kind: "members",
+        detail: "the fleet's store does not answer, and another node may start it",
+        atMs: pass.nowMs,
+      },
+      rule: { text: "fairlead.singleton", at: service.at },
+      inputs: { state: instance.state },
+      notDone: [],
+    });
+  }
+}
+
 /** Decides on every instance of one service. */
 export function planService(pass: Pass, service: ServiceIntent): void {
+  if (service.singleton === true && (pass.fence ?? "open") !== "open")
+    return planFenced(pass, service);
   const memory = pass.memoryOf(service.name);
   const untilMs = findPauseEnd(memory, pass.nowMs);
   if (untilMs !== undefined) {

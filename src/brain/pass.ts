@@ -29,6 +29,8 @@ export interface ReconcileInput {
   readonly held: ReadonlyMap<string, Hold>;
   /** By service; absent without a fleet, and while it does not answer. */
   readonly elsewhere?: ReadonlyMap<string, Elsewhere> | undefined;
+  /** Whether singletons may run here; absent without a fleet, where they may. */
+  readonly fence?: Fence | undefined;
 }
 
 /** How many instances of a service other nodes of the fleet are to have, and have. */
@@ -38,6 +40,12 @@ export interface Elsewhere {
   readonly healthy: number;
   readonly completed: number;
 }
+
+/**
+ * `open`: this node's lease in the fleet's store lives. `unsure`: it has just started and asks for one. `shut`: it has
+ * none, so that another node may start what must not run twice.
+ */
+export type Fence = "open" | "unsure" | "shut";
 
 /** Something an instance needs and the engine lacks. `final`: it will not come by itself. */
 export interface Gap {

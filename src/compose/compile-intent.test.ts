@@ -64,6 +64,8 @@ describe("compileIntent()", () => {
       [undefined, undefined, "eager", "stay"],
     );
     assert.equal(eager?.hash, usual?.hash);
+    const singleton = await compileOne("labels: {fairlead.singleton: 'true'}");
+    assert.deepEqual([singleton.singleton, singleton.hash], [true, usual?.hash]);
   });
 
   test("the engine's fields are the ones that Compose means", async () => {

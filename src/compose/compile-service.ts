@@ -60,6 +60,7 @@ export function compileService(
     ...(build === undefined ? {} : { build }),
     ...(ttlMs === undefined ? {} : { ttlMs }),
     ...readFailover(service),
+    ...(service.labels?.[`${LABEL_PREFIX}singleton`] === "true" ? { singleton: true } : {}),
     constraints: [...(service.deploy?.placement?.constraints ?? [])],
     placement: compilePlacement(service),
     at: find() ?? { file: loaded.files[0] ?? loaded.projectDirectory },
@@ -80,7 +81,7 @@ function readMs(text: string | undefined): number | undefined {
 
 /** Words whose change acts on running instances without making them anew. */
 const LIVE_LABELS = new Set(
-  ["heal", "scale", "ttl", "place", "failover"].map((word) => LABEL_PREFIX + word),
+  ["heal", "scale", "ttl", "place", "failover", "singleton"].map((word) => LABEL_PREFIX + word),
 );
 
 function hashService(intent: Omit<ServiceIntent, "hash">): string {

@@ -223,6 +223,12 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     check: (v) => v === "move" || v === "eager" || v === "stay",
     common: true,
   },
+  singleton: {
+    doc: "Whether of each instance never two run on a fleet: it waits until the lost one has surely stopped.",
+    form: "true or false",
+    check: isFlag,
+    common: false,
+  },
   owner: {
     doc: "The container or service that it lives for; it is reaped when that is gone.",
     form: "a name of letters, digits, . _ -",

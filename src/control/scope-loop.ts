@@ -61,6 +61,8 @@ export interface ScopeLoopOptions {
   readonly onPass: (loop: ScopeLoop) => void;
   /** What other nodes have of the scope's services; undefined without a fleet, and while that is not known. */
   readonly elsewhere?: (scope: string) => ReconcileInput["elsewhere"];
+  /** Whether singletons may run here. */
+  readonly fence?: () => ReconcileInput["fence"];
 }
 
 export interface ScopeLoop {
@@ -115,6 +117,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
       busy,
       held,
       elsewhere: options.elsewhere?.(scope),
+      fence: desired.fleet === undefined ? undefined : options.fence?.(),
     };
   }
 

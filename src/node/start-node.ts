@@ -306,6 +306,7 @@ function superviseScopes(
     logger,
     ...createWidths(settings, clock),
     elsewhere: (scope) => placing?.desk.elsewhere(scope),
+    fence: () => placing?.fence(),
     onPass(loop) {
       views.publishSoon(loop.desired.intent.scope);
       placing?.notePass();

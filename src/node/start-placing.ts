@@ -4,6 +4,7 @@ import type { NodeRecord } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
+import type { Fence } from "#brain/pass.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { Fleet } from "#control/fleet.ts";
@@ -29,6 +30,10 @@ export interface PlacingParts {
   readonly logger: Logger;
 }
 
+/** How long a node that has just started waits for the store before it stops what must not run twice. */
+const UNSURE_MS = 3_000;
+const FENCE_WATCH_MS = 200;
+
 /** What follows needs the supervisor, which needs the desk: so it is given later. */
 export interface LocalParts {
   readonly supervisor: Supervisor;
@@ -40,6 +45,8 @@ type Loop = { run(signal: AbortSignal): Promise<void> };
 
 export interface FleetPlacing {
   readonly desk: FleetDesk;
+  /** Whether singletons may run here. */
+  fence(): Fence;
   /** Id of the node that leads. */
   leader(): string | undefined;
   /** The loops, to be run. */
@@ -55,8 +62,29 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
   const pictures = createPictureReader({ board, roll, clock });
   const leadership = createLeadership({ board, self: self.id, logger });
   const wakers: (() => void)[] = [];
+  const startedAtMs = clock.monotonicMs();
+
+  function readFence(): Fence {
+    if (board.lease !== undefined) return "open";
+    return clock.monotonicMs() - startedAtMs < UNSURE_MS ? "unsure" : "shut";
+  }
+
+  /** A lease ends without a word: whoever has singletons looks again. */
+  async function watchFence(supervisor: Supervisor, signal: AbortSignal): Promise<void> {
+    let was = readFence();
+    while (!signal.aborted) {
+      await clock.sleep(FENCE_WATCH_MS, signal).catch(() => undefined);
+      const now = readFence();
+      if (now === was) continue;
+      was = now;
+      for (const loop of supervisor.loops.values())
+        if (loop.desired.intent.services.some(({ singleton }) => singleton === true)) loop.wake();
+    }
+  }
+
   return {
     desk: createFleetDesk({ self: self.id, board, pictures, clock }),
+    fence: readFence,
     leader: () => leadership.leader,
     notePass() {
       for (const wake of wakers) wake();
@@ -82,7 +110,8 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
         clock,
         logger,
       });
-      return [board, leadership, placing, following, reporting];
+      const watching = { run: (signal: AbortSignal) => watchFence(supervisor, signal) };
+      return [board, leadership, placing, following, reporting, watching];
     },
   };
 }

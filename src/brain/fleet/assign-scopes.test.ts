@@ -166,6 +166,38 @@ describe("assignScopes()", () => {
     assert.match(after.missing[0]?.why ?? "", /shop_data/);
   });
 
+  test("a singleton waits until its node has surely stopped it, and then for nobody", () => {
+    const one = web({ name: "web", replicas: 1, singleton: true, failover: "eager" });
+    const single = buildIntent([one]);
+    const placed = assign({ nodes: abc, intent: single });
+    const lost = (standing: "suspect" | "gone", awayMs: number) =>
+      abc.map((node) => (node.id === "a" ? { ...node, standing, awayMs } : node));
+    const after = (standing: "suspect" | "gone", awayMs: number) =>
+      assign({ nodes: lost(standing, awayMs), intent: single, before: placed });
+    assert.equal(draw(after("suspect", 60_000)), "1@a");
+    assert.equal(draw(after("gone", 14_999)), "1@a");
+    const moved = after("gone", 15_000);
+    const settled = assign({ nodes: lost("gone", 16_000), intent: single, before: moved });
+    assert.equal(draw(settled), "1@b");
+    assert.deepEqual(narrowIntent(single, settled, "b"), single);
+    assert.equal(narrowIntent(single, settled, "a"), undefined);
+  });
+
+  test("a singleton that drains stops before it starts elsewhere", () => {
+    const one = web({ name: "web", replicas: 1, singleton: true });
+    const single = buildIntent([one]);
+    const placed = assign({ nodes: abc, intent: single });
+    const nodes = abc.map((node) => (node.id === "a" ? { ...node, draining: true } : node));
+    const reports = { a: buildReport("web", [1]) };
+    const moving = assign({ nodes, intent: single, before: placed, reports });
+    assert.equal(draw(moving), "1@b<a");
+    assert.equal(narrowIntent(single, moving, "a"), undefined);
+    assert.equal(narrowIntent(single, moving, "b"), undefined);
+    assert.equal(draw(assign({ nodes, intent: single, before: moving, reports })), "1@b<a");
+    const stopped = { a: { generation: 7 } };
+    assert.equal(draw(assign({ nodes, intent: single, before: moving, reports: stopped })), "1@b");
+  });
+
   test("a global service stands once on each node, and not on those that are gone", () => {
     const everywhere = { ...web().placement, everywhere: true };
     const all = buildIntent([web({ replicas: 1, placement: everywhere })]);

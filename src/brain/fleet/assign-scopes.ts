@@ -8,7 +8,7 @@ import { placeServices } from "#brain/placement/place-services.ts";
 import { describeMissing } from "#brain/placement/refusals.ts";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
 import { findAnchors } from "./find-anchor.ts";
-import { isWellAt, toOffer, type FleetPicture, type FleetScope } from "./picture.ts";
+import { isFenced, isWellAt, toOffer, type FleetPicture, type FleetScope } from "./picture.ts";
 
 /** An assignment without the leader's token. */
 export type Draft = Omit<Assignment, "fence">;
@@ -43,7 +43,8 @@ function readCurrent(
   const { assignment, reports } = scope;
   if (assignment !== undefined) {
     const placed = assignment.services[service.name] ?? [];
-    return new Map(placed.map((one) => [one.slot, settle(picture, scope, service.name, one)]));
+    const settleOne = service.singleton === true ? settleSingleton : settle;
+    return new Map(placed.map((one) => [one.slot, settleOne(picture, scope, service, one)]));
   }
   const found = new Map<number, PlacedSlot>();
   for (const [node, { view }] of [...reports].sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -57,7 +58,7 @@ function readCurrent(
 function settle(
   { nodes }: FleetPicture,
   scope: FleetScope,
-  service: string,
+  { name: service }: ServiceIntent,
   placed: PlacedSlot,
 ): PlacedSlot {
   const { slot, node, from = [] } = placed;
@@ -71,13 +72,34 @@ function settle(
   return back === undefined ? { slot, node, from: known } : { slot, node: back };
 }
 
+/** A singleton starts only once each node where it was says that it has it no more, or has surely stopped it. */
+function settleSingleton(
+  { nodes }: FleetPicture,
+  { reports }: FleetScope,
+  service: ServiceIntent,
+  { slot, node, from = [] }: PlacedSlot,
+): PlacedSlot {
+  const waiting = from.filter((id) => {
+    const at = nodes.get(id);
+    if (at === undefined || isFenced(at, service)) return false;
+    const report = reports.get(id);
+    if (report === undefined) return true;
+    const view = report.view?.services.find(({ name }) => name === service.name);
+    return view?.instances.some((one) => one.slot === slot) === true;
+  });
+  return waiting.length === 0 ? { slot, node } : { slot, node, from: waiting };
+}
+
 function judgeSlot(
   { nodes }: FleetPicture,
-  { failover }: ServiceIntent,
+  service: ServiceIntent,
   { node }: PlacedSlot,
 ): "held" | "standing" | "open" {
+  const { failover, singleton } = service;
   const at = nodes.get(node);
   if (at === undefined) return "open";
+  if (singleton === true && at.standing !== "up")
+    return failover !== "stay" && isFenced(at, service) ? "open" : "held";
   if (at.standing === "gone") return failover === "stay" ? "held" : "open";
   if (at.standing === "suspect" && failover === "eager") return "open";
   return at.offer === undefined ? "held" : "standing";

@@ -14,7 +14,11 @@ export function narrowIntent(
   const narrowed = intent.services.map((service) => {
     const placed = services[service.name] ?? [];
     const slots = placed
-      .filter((one) => one.node === node || one.from?.includes(node) === true)
+      .filter(({ node: at, from = [] }) =>
+        service.singleton === true
+          ? at === node && from.length === 0
+          : at === node || from.includes(node),
+      )
       .map(({ slot }) => slot);
     has ||= slots.length > 0;
     const { replicas } = service;

@@ -2,6 +2,7 @@
 // A fleet as it is at one moment: who is there, what is wanted, where it stands, what the nodes say of it.
 import type { Assignment, FleetIntent, Offer, ScopeReport } from "@fairlead/protocol/assignment.ts";
 import type { NodeOffer } from "#brain/placement/offer.ts";
+import type { ServiceIntent } from "#model/intent.ts";
 
 /** A node of the fleet. `gone` is surely known; `suspect` may be, or ends on purpose. */
 export interface FleetNode {
@@ -10,6 +11,8 @@ export interface FleetNode {
   readonly standing: "up" | "suspect" | "gone";
   readonly schedulable: boolean;
   readonly draining: boolean;
+  /** For how long its lease in the store is known to have ended, milliseconds; 0 while it lives. */
+  readonly awayMs: number;
   /** What it has; undefined when it has not said it, or does not reach the store. */
   readonly offer: Offer | undefined;
 }
@@ -44,6 +47,17 @@ export function toOffer(node: FleetNode): NodeOffer | undefined {
   if (standing === "gone" || offer === undefined) return undefined;
   const { volumes: _volumes, ...has } = offer;
   return { ...has, id, devices: {}, load: 0, closed: findClosed(node), draining };
+}
+
+/** Besides its grace, how long a node may take from the end of its lease until its singletons have stopped. */
+const FENCE_MS = 5_000;
+
+/** Whether a node that is gone has surely stopped a singleton: it does so when its lease ends. */
+export function isFenced(
+  { standing, awayMs }: FleetNode,
+  { stopGraceMs }: Pick<ServiceIntent, "stopGraceMs">,
+): boolean {
+  return standing === "gone" && awayMs >= stopGraceMs + FENCE_MS;
 }
 
 /** Whether an instance runs well on a node, or has completed there, as far as the node says. */

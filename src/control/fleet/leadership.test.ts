@@ -30,6 +30,24 @@ async function createGround(): Promise<LeadershipGround> {
 
 leadershipRules("memory", createGround);
 
+test("a leader that starts again follows its own former life before that lease ends, and what that one wrote late has no effect", async () => {
+  await using ground = await createGround();
+  const former = startCandidate("a", ground);
+  for (let i = 0; i < 4; i++) await ground.elapse();
+  const before = former.leadership.fence;
+  assert.ok(before !== undefined);
+  const release = former.door.hold();
+  const late = former.leadership.write([{ kind: "put", key: "x", value: "late" }]);
+  former.door.shut();
+  await former[Symbol.asyncDispose]();
+  await using next = startCandidate("a", ground);
+  for (let ms = 0; ms < SESSION_MS / 2; ms += STEP_MS) await ground.elapse();
+  assert.ok((next.leadership.fence ?? 0) > before);
+  release();
+  assert.equal(await late, false);
+  assert.equal(await ground.store.get("x"), undefined);
+});
+
 const NAMES = ["a", "b", "c"] as const;
 const LONG_STEPS = 26;
 /** `stop`: it writes, and both the write and the node hang. `go`: they go on. */

@@ -45,10 +45,11 @@ export function createLeadership({ board, self, logger }: LeadershipOptions): Le
     return board.get(LEADER)?.revision === won ? won : undefined;
   }
 
-  async function stand(lease: string): Promise<void> {
+  /** Nobody may lead, or this node in a life that has ended: what that one has still on its way has no effect then. */
+  async function stand(lease: string, revision: number): Promise<void> {
     const value = { node: self };
     const put = { kind: "put" as const, key: LEADER, value, lease };
-    const at = await board.write([put], [{ key: LEADER, revision: 0 }]);
+    const at = await board.write([put], [{ key: LEADER, revision }]);
     if (at === undefined) return;
     won = at;
     logger.info("leads the fleet", { fence: at });
@@ -56,10 +57,11 @@ export function createLeadership({ board, self, logger }: LeadershipOptions): Le
 
   function campaign(signal: AbortSignal): void {
     const { lease } = board;
-    if (standing || signal.aborted || lease === undefined || board.get(LEADER) !== undefined)
-      return;
+    const revision = board.get(LEADER)?.revision ?? 0;
+    const isFree = revision === 0 || (readLeader() === self && revision !== won);
+    if (standing || signal.aborted || lease === undefined || !isFree) return;
     standing = true;
-    stand(lease)
+    stand(lease, revision)
       .catch((thrown: unknown) =>
         logger.warn("could not stand for leader", { reason: FairleadError.from(thrown).message }),
       )

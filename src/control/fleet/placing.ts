@@ -16,6 +16,8 @@ import type { PictureReader } from "./read-picture.ts";
 /** How often the leader looks at least, since who lives changes without a word in the store; and at most. */
 const LOOK_MS = 200;
 const PAUSE_MS = 20;
+/** So long after its end the age of a lease can still change something. */
+const AWAY_MAX_MS = 600_000;
 
 export interface PlacingOptions {
   readonly board: FleetBoard;
@@ -70,8 +72,14 @@ export function createPlacing(options: PlacingOptions): {
   /** All that placing depends on and the board does not tell. */
   function sign(fence: number): string {
     const nodes = [...pictures.nodes().values()];
-    const marks = nodes.map(({ id, standing, schedulable, draining }) =>
-      [id, standing, schedulable, draining].join(),
+    const marks = nodes.map(({ id, standing, schedulable, draining, awayMs }) =>
+      [
+        id,
+        standing,
+        schedulable,
+        draining,
+        Math.floor(Math.min(awayMs, AWAY_MAX_MS) / 1_000),
+      ].join(),
     );
     return [fence, ...marks].join(";");
   }

@@ -42,6 +42,7 @@ function createParser() {
 export function createPictureReader({ board, roll, clock }: PictureParts): PictureReader {
   const parse = createParser();
   const startedAtMs = clock.monotonicMs();
+  const awaySinceMs = new Map<string, number>();
 
   function judge({ state, silentMs }: NodeView): FleetNode["standing"] {
     if (state === "alive") return "up";
@@ -51,12 +52,27 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     return silentMs === undefined && fresh ? "suspect" : "gone";
   }
 
+  // What came and went while the store was away was not seen: then it is counted anew.
+  board.onChange(() => {
+    if (board.problem !== undefined) awaySinceMs.clear();
+    else for (const id of board.list("offers").keys()) awaySinceMs.delete(id);
+  });
+
+  /** Counted from when this node first saw it, so never too long. */
+  function countAway(id: string, isHere: boolean): number {
+    const nowMs = clock.monotonicMs();
+    if (isHere || board.problem !== undefined) awaySinceMs.delete(id);
+    else if (!awaySinceMs.has(id)) awaySinceMs.set(id, nowMs);
+    return nowMs - (awaySinceMs.get(id) ?? nowMs);
+  }
+
   function nodes(): ReadonlyMap<string, FleetNode> {
     return new Map(
       roll.list().map((view) => {
         const { id, name, schedulable, draining } = view;
         const offer = parse(Offer, board.get(`offers/${id}`));
-        return [id, { id, name, schedulable, draining, standing: judge(view), offer }];
+        const awayMs = countAway(id, offer !== undefined);
+        return [id, { id, name, schedulable, draining, standing: judge(view), awayMs, offer }];
       }),
     );
   }
