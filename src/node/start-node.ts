@@ -30,7 +30,7 @@ import { createScopeViews } from "#control/scope-views.ts";
 import { createNaming } from "#control/naming.ts";
 import { createObservedBoard } from "#control/observed-board.ts";
 import { createSupervisor } from "#control/supervisor.ts";
-import { createRoll, type Roll } from "#control/roll.ts";
+import { createRoll } from "#control/roll.ts";
 import { createWiring } from "#control/wiring.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
 import { openEngine } from "#engine/open.ts";
@@ -44,7 +44,7 @@ import { startDiscovery, type RunningDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { describeFleet, describeSelf } from "./start-fleet.ts";
 import { startOverlays } from "./start-overlays.ts";
-import { openPlacing, type FleetPlacing } from "./start-placing.ts";
+import { openPlacing, withLeader } from "./start-placing.ts";
 import { readToken } from "./token-file.ts";
 
 /** What a node is made of. */
@@ -218,19 +218,6 @@ async function openTalk(
   return { fabric, discovery, dns, placing, faces, watchers: [wiring, observed, roll, overlays] };
 }
 
-/** The roll as lists show it: with who leads. */
-function withLeader(roll: Roll, placing: FleetPlacing | undefined): Roll {
-  if (placing === undefined) return roll;
-  return {
-    list: () => roll.list().map((view) => ({ ...view, leader: view.id === placing.leader() })),
-    get problem() {
-      return roll.problem;
-    },
-    leave: () => roll.leave(),
-    run: (signal) => roll.run(signal),
-  };
-}
-
 /** The fabric as lists show it: with the agents of other nodes. */
 function withNeighbours(
   fabric: Fabric,
@@ -315,8 +302,9 @@ function superviseScopes(
   });
   const views = createScopeViews(supervisor, board, feed, clock, placing?.desk);
   const intake = createIntake({ store, board, supervisor, memory, clock });
-  const { readLocal: viewLocal } = views;
-  const together = placing?.attend({ supervisor, intake, viewLocal }) ?? [];
+  const { readLocal: viewLocal, publishSoon } = views;
+  const local = { supervisor, intake, viewLocal, publishSoon };
+  const together = placing?.attend(local) ?? [];
   return { supervisor, views, intake, together };
 }
 

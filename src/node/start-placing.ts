@@ -33,12 +33,16 @@ export interface PlacingParts {
 /** How long a node that has just started waits for the store before it stops what must not run twice. */
 const UNSURE_MS = 3_000;
 const FENCE_WATCH_MS = 200;
+/** Keys that say something of a scope. */
+const SCOPE_KEY = /^(?:intent|assignments|reports\/[^/]+)\/(.+)$/;
 
 /** What follows needs the supervisor, which needs the desk: so it is given later. */
 export interface LocalParts {
   readonly supervisor: Supervisor;
   readonly intake: Intake;
   readonly viewLocal: (scope: string) => ScopeView | undefined;
+  /** Tells who watches how a scope stands. */
+  readonly publishSoon: (scope: string) => void;
 }
 
 type Loop = { run(signal: AbortSignal): Promise<void> };
@@ -53,6 +57,19 @@ export interface FleetPlacing {
   attend(local: LocalParts): readonly Loop[];
   /** To be called after each pass of a scope's loop. */
   notePass(): void;
+}
+
+/** The roll as lists show it: with who leads. */
+export function withLeader(roll: Roll, placing: FleetPlacing | undefined): Roll {
+  if (placing === undefined) return roll;
+  return {
+    list: () => roll.list().map((view) => ({ ...view, leader: view.id === placing.leader() })),
+    get problem() {
+      return roll.problem;
+    },
+    leave: () => roll.leave(),
+    run: (signal) => roll.run(signal),
+  };
 }
 
 /** Opens it; nothing happens before the loops run. */
@@ -89,7 +106,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
     notePass() {
       for (const wake of wakers) wake();
     },
-    attend({ supervisor, intake, viewLocal }) {
+    attend({ supervisor, intake, viewLocal, publishSoon }) {
       const common = { board, pictures, supervisor, clock, logger };
       const following = createFollowing({ ...common, self: self.id, intake });
       const reporting = createReporting({ ...common, self, facts: parts.board, view: viewLocal });
@@ -97,8 +114,12 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
         () => following.wake(),
         () => reporting.wake(),
       );
-      // What waits may wait for another node.
-      board.onChange(() => {
+      board.onChange((keys) => {
+        for (const key of keys) {
+          const scope = SCOPE_KEY.exec(key)?.[1];
+          if (scope !== undefined) publishSoon(scope);
+        }
+        // What waits may wait for another node.
         for (const loop of supervisor.loops.values()) if (loop.last.waiting.length > 0) loop.wake();
       });
       const placing = createPlacing({

@@ -37,8 +37,8 @@ export interface FleetBoard {
     operations: readonly StoreOperation[],
     conditions?: readonly StoreCondition[],
   ): Promise<number | undefined>;
-  /** Called after each change of picture, problem or lease. */
-  onChange(listener: () => void): void;
+  /** Called after each change of picture, problem or lease; with the keys that a change of the store named. */
+  onChange(listener: (keys: readonly string[]) => void): void;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ function splitKey(key: string): readonly [room: string, rest: string] {
 export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
   const { clock, random, logger, sessionMs = SESSION_MS } = options;
   const rooms = new Map<string, Map<string, Entry>>();
-  const listeners: (() => void)[] = [];
+  const listeners: ((keys: readonly string[]) => void)[] = [];
   const waiting: (() => void)[] = [];
   let store: Store | undefined;
   let problem: string | undefined = "the store was not asked yet";
@@ -59,9 +59,9 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
   let lease = "";
   let leaseEndsMs = 0;
 
-  function tell(): void {
+  function tell(keys: readonly string[] = []): void {
     for (const resolve of waiting.splice(0)) resolve();
-    for (const listener of listeners) listener();
+    for (const listener of listeners) listener(keys);
   }
 
   function roomOf(name: string): Map<string, Entry> {
@@ -96,7 +96,7 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
         else roomOf(room).delete(rest);
         revision = Math.max(revision, at);
       }
-      tell();
+      tell(changes.map(({ key }) => key));
     }
   }
 

@@ -77,6 +77,10 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     );
   }
 
+  let reports: ReadonlyMap<string, ReadonlyMap<string, ScopeReport>> | undefined;
+  board.onChange(() => (reports = undefined));
+  const needReports = () => (reports ??= listReports());
+
   function listReports(): ReadonlyMap<string, ReadonlyMap<string, ScopeReport>> {
     const byScope = new Map<string, Map<string, ScopeReport>>();
     for (const [key, entry] of board.list("reports")) {
@@ -91,15 +95,12 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     return byScope;
   }
 
-  function readScope(
-    name: string,
-    reports: ReadonlyMap<string, ReadonlyMap<string, ScopeReport>>,
-  ): FleetScope | undefined {
+  function readScope(name: string): FleetScope | undefined {
     const entry = board.get(`intent/${name}`);
     const wanted = parse(FleetIntent, entry);
     if (entry === undefined || wanted === undefined) return undefined;
     const assignment = parse(Assignment, board.get(`assignments/${name}`));
-    const own = reports.get(name) ?? new Map<string, ScopeReport>();
+    const own = needReports().get(name) ?? new Map<string, ScopeReport>();
     return { wanted, generation: entry.revision, assignment, reports: own };
   }
 
@@ -108,11 +109,10 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
   return {
     nodes,
     names,
-    scope: (name) => readScope(name, listReports()),
+    scope: readScope,
     read() {
-      const reports = listReports();
       const scopes = names().flatMap((name) => {
-        const scope = readScope(name, reports);
+        const scope = readScope(name);
         return scope === undefined ? [] : [[name, scope] as const];
       });
       return { nodes: nodes(), scopes: new Map(scopes) };
