@@ -26,8 +26,12 @@ import type { MemoryBoard } from "./memory-board.ts";
 export interface Desired {
   readonly intent: Intent;
   readonly removal: Removal | undefined;
-  /** Set when the fleet wants it: the content of the store that says so, and the generation of what is wanted. */
-  readonly fleet?: { readonly identity: string; readonly generation: number };
+  /** Set when a fleet wants it: which, the content of its store that says so, and the generation of what is wanted. */
+  readonly fleet?: {
+    readonly name: string;
+    readonly identity: string;
+    readonly generation: number;
+  };
   readonly plan?: string;
   readonly actor: string;
   /** Why, in the words of who asked. */

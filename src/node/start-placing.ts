@@ -108,7 +108,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
     },
     attend({ supervisor, intake, viewLocal, publishSoon }) {
       const common = { board, pictures, supervisor, clock, logger };
-      const following = createFollowing({ ...common, self: self.id, intake });
+      const following = createFollowing({ ...common, self: self.id, name: fleet.name, intake });
       const reporting = createReporting({ ...common, self, facts: parts.board, view: viewLocal });
       wakers.push(
         () => following.wake(),

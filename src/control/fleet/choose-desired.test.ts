@@ -19,8 +19,15 @@ const assignment: Assignment = {
   },
   missing: [],
 };
-const word: FleetWord = { self: "a", identity: "fleet_1", wanted, generation: 5, assignment };
-const fleet = { identity: "fleet_1", generation: 5 };
+const word: FleetWord = {
+  self: "a",
+  name: "harbour",
+  identity: "fleet_1",
+  wanted,
+  generation: 5,
+  assignment,
+};
+const fleet = { name: "harbour", identity: "fleet_1", generation: 5 };
 
 function put(local: Desired | undefined, more: Partial<FleetWord> = {}) {
   const choice = chooseDesired(local, { ...word, ...more });
@@ -90,6 +97,11 @@ describe("chooseDesired()", () => {
     const lost = { ...word, ...nothing, identity: "fleet_2" };
     assert.equal(chooseDesired(desired, lost).kind, "restore");
     assert.equal(chooseDesired({ ...desired, removal: { volumes: false } }, lost).kind, "keep");
+  });
+
+  test("what another fleet wanted is this node's own once it has left that one", () => {
+    const nothing = { wanted: undefined, generation: 0, assignment: undefined };
+    assert.equal(chooseDesired(desired, { ...word, ...nothing, name: "other" }).kind, "keep");
   });
 
   test("leaves alone what is this node's own", () => {

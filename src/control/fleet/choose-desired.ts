@@ -8,6 +8,8 @@ import type { Asked, Desired } from "#control/scope-loop.ts";
 /** What the fleet's store says of a scope, and which content of that store it is. */
 export interface FleetWord {
   readonly self: string;
+  /** Of the fleet. */
+  readonly name: string;
   readonly identity: string;
   readonly wanted: FleetIntent | undefined;
   /** 0 when nothing is wanted. */
@@ -44,14 +46,15 @@ function remove(local: Desired, because: string): Choice {
 
 /** Chooses. A scope that this node has by itself is left alone, unless the fleet places something of it here. */
 export function chooseDesired(local: Desired | undefined, word: FleetWord): Choice {
-  const { wanted, generation, assignment, self, identity } = word;
-  const own = local?.fleet === undefined ? undefined : local;
+  const { wanted, generation, assignment, self, name, identity } = word;
+  // What another fleet wanted, to which this node belonged, is its own now.
+  const own = local?.fleet?.name === name ? local : undefined;
   if (wanted === undefined) {
     if (own === undefined) return KEEP;
     if (own.fleet?.identity === identity) return remove(own, "the fleet does not want it any more");
     return own.removal === undefined ? { kind: "restore" } : KEEP;
   }
-  const fleet = { identity, generation };
+  const fleet = { name, identity, generation };
   if (wanted.removal !== undefined) {
     const { removal } = wanted;
     if (own === undefined) return KEEP;

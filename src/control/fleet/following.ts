@@ -17,6 +17,8 @@ const RETRY_MS = 1_000;
 
 export interface FollowingOptions {
   readonly self: string;
+  /** Name of the fleet. */
+  readonly name: string;
   readonly board: FleetBoard;
   readonly pictures: Pick<PictureReader, "scope" | "names">;
   readonly supervisor: Pick<Supervisor, "loops" | "loop">;
@@ -33,7 +35,7 @@ export interface Following {
 
 /** Makes the loop. */
 export function createFollowing(options: FollowingOptions): Following {
-  const { self, board, pictures, supervisor, intake, clock, logger } = options;
+  const { self, name, board, pictures, supervisor, intake, clock, logger } = options;
   /** What was looked at last, by scope: while it is the same there is nothing to choose. */
   const seen = new Map<string, readonly unknown[]>();
   let wake = (): void => undefined;
@@ -56,6 +58,7 @@ export function createFollowing(options: FollowingOptions): Following {
     const known = pictures.scope(scope);
     const choice = chooseDesired(local, {
       self,
+      name,
       identity,
       wanted: known?.wanted,
       generation: known?.generation ?? 0,

@@ -90,7 +90,15 @@ async function startHost(
   };
   const placing = createPlacing({ ...common, board, roll, pictures, leadership, decisions });
   const intake = { put, take: put };
-  const following = createFollowing({ ...common, self: id, board, pictures, supervisor, intake });
+  const following = createFollowing({
+    ...common,
+    self: id,
+    name: "harbour",
+    board,
+    pictures,
+    supervisor,
+    intake,
+  });
   const loops = [board, leadership, placing, following].map((loop) => loop.run(signal));
   return { host: { id, door, board, leadership, decisions, desired }, running: Promise.all(loops) };
 }
