@@ -5,6 +5,7 @@ import type { Logger } from "#base/logger.ts";
 import type { Caller, Operations } from "#control/operations.ts";
 import type { FleetOperations } from "#control/fleet-operations.ts";
 import type { Overlays } from "#control/overlays.ts";
+import type { PlacementDesk } from "#control/placement.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Topologies } from "#control/topologies.ts";
 import type { Fabric } from "#fabric/fabric.ts";
@@ -20,6 +21,7 @@ export interface ApiOptions {
   readonly topologies: Topologies;
   readonly fleet: FleetOperations;
   readonly roll: Pick<Roll, "list" | "problem">;
+  readonly placement: PlacementDesk;
   readonly overlays: Pick<Overlays, "list" | "problem">;
   readonly settings: ApiSettings;
   readonly logger: Logger;

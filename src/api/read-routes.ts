@@ -3,6 +3,7 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { Decision, DecisionOutcome } from "@fairlead/protocol/decision.ts";
 import { Intent } from "@fairlead/protocol/intent.ts";
+import { PlacementView } from "@fairlead/protocol/placement.ts";
 import {
   AgentList,
   AlertList,
@@ -96,6 +97,10 @@ const nodesRoute = createRoute(
 const networksRoute = createRoute(
   get("/v1/networks", "Networks that span hosts, as this node sees them", NetworkList),
 );
+const placementRoute = createRoute({
+  ...get("/v1/placement", "Why a service stands where it stands, node by node", PlacementView),
+  request: { query: scopeQuery.extend({ service: name }) },
+});
 const queuesRoute = createRoute({
   ...get("/v1/queues", "Messages that are kept and not acknowledged, and dead letters", QueueList),
   request: { query: scopeQuery },
@@ -196,6 +201,10 @@ function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     const missing = problem === undefined ? [] : [problem];
     const answer = { items: parts.overlays.list(), asOfMs: parts.clock.nowMs(), missing };
     return c.json(wrapList("NetworkList", answer), 200);
+  });
+  app.openapi(placementRoute, (c) => {
+    const { service, scope } = c.req.valid("query");
+    return c.json(parts.placement.explain(service, scope), 200);
   });
   app.openapi(queuesRoute, (c) => {
     const { scope } = c.req.valid("query");

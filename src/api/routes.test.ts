@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { Decision, Plan } from "@fairlead/protocol/decision.ts";
 import { Intent } from "@fairlead/protocol/intent.ts";
+import { PlacementView } from "@fairlead/protocol/placement.ts";
 import {
   AlertList,
   Capabilities,
@@ -34,6 +35,7 @@ const READS: readonly [path: string, schema: z.ZodType, operation: string | unde
   ["/v1/decisions/dec_0000000000000E", Decision, "decision"],
   ["/v1/alerts", AlertList, "alerts"],
   ["/v1/why?object=service/worker", WhyAnswer, "why"],
+  ["/v1/placement?service=web", PlacementView, undefined],
   ["/v1/capabilities", Capabilities, undefined],
 ];
 

@@ -52,6 +52,18 @@ export const SEE_COMMANDS: readonly Command[] = [
     load: () => import("./commands/nodes.ts"),
   },
   {
+    name: "placement",
+    group: "Ask",
+    summary: "why a service stands where it stands, node by node: explain SERVICE",
+    arguments: [
+      { name: "explain", required: true, many: false, value: ["explain"] },
+      { name: "service", required: true, many: false, value: "service" },
+    ],
+    flags: SCOPE_FLAGS.slice(0, 1),
+    writes: false,
+    load: () => import("./commands/placement.ts"),
+  },
+  {
     name: "agents",
     group: "See",
     summary: "programs that joined the fabric, and what they serve",

@@ -30,6 +30,7 @@ import { createScopeViews } from "#control/scope-views.ts";
 import { createNaming } from "#control/naming.ts";
 import { createObservedBoard } from "#control/observed-board.ts";
 import { createSupervisor } from "#control/supervisor.ts";
+import { createPlacementDesk } from "#control/placement.ts";
 import { createRoll } from "#control/roll.ts";
 import { createWiring } from "#control/wiring.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
@@ -44,6 +45,7 @@ import { startDiscovery, type RunningDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { describeFleet, describeSelf } from "./start-fleet.ts";
 import { startOverlays } from "./start-overlays.ts";
+import { listenForPage } from "./listen-for-page.ts";
 import { openPlacing, withLeader } from "./start-placing.ts";
 import { readToken } from "./token-file.ts";
 
@@ -231,7 +233,7 @@ function withNeighbours(
 
 async function openApi(
   parts: NodeParts,
-  behind: Pick<ApiOptions, "operations" | "fabric" | "topologies" | "roll" | "fleet" | "overlays">,
+  behind: Omit<ApiOptions, "settings" | "logger" | "clock">,
 ): Promise<Api> {
   const { version, pageDirectory, logger, clock } = parts;
   const token = await readToken(locateNodeFiles(findPlaces(parts.settings)).token);
@@ -305,7 +307,13 @@ function superviseScopes(
   const { readLocal: viewLocal, publishSoon } = views;
   const local = { supervisor, intake, viewLocal, publishSoon };
   const together = placing?.attend(local) ?? [];
-  return { supervisor, views, intake, together };
+  const placement = createPlacementDesk({
+    roll: faces.roll,
+    intents: () => [...supervisor.loops.values()].map(({ desired }) => desired.intent),
+    board,
+    ...(placing === undefined ? {} : { picture: () => placing.picture() }),
+  });
+  return { supervisor, views, intake, together, placement };
 }
 
 /** What a node says of itself. */
@@ -351,7 +359,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       page: () => page,
     });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
-    const behind = { operations, fabric: withNeighbours(fabric, discovery), ...talk.faces };
+    const lists = withNeighbours(fabric, discovery);
+    const behind = { operations, placement: scopes.placement, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const naming =
       dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];
@@ -373,15 +382,4 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     await stack.disposeAsync();
     throw error;
   }
-}
-
-async function listenForPage(
-  listen: string,
-  api: { listenTcp(host: string, port: number): Promise<{ port: number }> },
-): Promise<string | undefined> {
-  if (listen === "off") return undefined;
-  const at = listen.lastIndexOf(":");
-  const host = listen.slice(0, at).replace(/^\[|\]$/g, "");
-  const { port } = await api.listenTcp(host, Number(listen.slice(at + 1)));
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -4,6 +4,7 @@ import type { NodeRecord } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
+import type { FleetPicture } from "#brain/fleet/picture.ts";
 import type { Fence } from "#brain/pass.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
@@ -49,6 +50,8 @@ type Loop = { run(signal: AbortSignal): Promise<void> };
 
 export interface FleetPlacing {
   readonly desk: FleetDesk;
+  /** The fleet as placing looks at it. */
+  picture(): FleetPicture;
   /** Whether singletons may run here. */
   fence(): Fence;
   /** Id of the node that leads. */
@@ -101,6 +104,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
 
   return {
     desk: createFleetDesk({ self: self.id, board, pictures, clock }),
+    picture: () => pictures.read(),
     fence: readFence,
     leader: () => leadership.leader,
     notePass() {

@@ -40,6 +40,17 @@ services:
       const { stdout } = await scenario.rig.cli(args);
       assert.ok(stdout.includes(reason), `${args.join(" ")}\n${stdout}`);
     }
+    const explain = ["placement", "explain", "--scope", "placed"];
+    const there = await scenario.rig.cli([...explain, "there"]);
+    assert.equal(there.code, 1, there.stderr);
+    assert.match(
+      there.stdout,
+      /^there \(placed\) {2}1 of 1 has no node: constraint node.labels.zone/,
+    );
+    assert.match(there.stdout, /by itself/);
+    const here = await scenario.rig.cli([...explain, "here"]);
+    assert.equal(here.code, 0, here.stderr);
+    assert.match(here.stdout, /^\S+ +1 +0 % +yes$/m);
     await scenario.up(scenario.file(`name: placed\nservices:\n  there: ${service()}\n`));
     assert.deepEqual(
       (await scenario.instances("placed")).map(({ name }) => name),

@@ -124,6 +124,18 @@ export async function startApi(
     fabric: { list: () => [], queues: () => ({ sizeBytes: 0, groups: [], dead: [] }) },
     topologies: createFakeTopologies(note),
     fleet: createFakeFleet(note),
+    placement: {
+      explain: (service, scope = "shop") => ({
+        scope,
+        service,
+        wanted: 0,
+        missing: 0,
+        summary: "",
+        asks: [],
+        nodes: [],
+        notes: [],
+      }),
+    },
     roll: { list: () => [], problem: undefined },
     overlays: { list: () => [], problem: undefined },
     settings: {

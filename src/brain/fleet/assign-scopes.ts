@@ -20,7 +20,7 @@ export interface Reassignment {
 }
 
 /** How the slots of one service are dealt with. */
-interface Stand {
+export interface Stand {
   readonly service: ServiceIntent;
   /** Slot to where it is now. */
   readonly current: ReadonlyMap<number, PlacedSlot>;
@@ -262,8 +262,16 @@ function differs(draft: Draft, assignment: Assignment | undefined): boolean {
   return order(draft) !== order(before);
 }
 
-/** All that has to be written so that each scope stands as it should. Nothing, when it does. */
-export function assignScopes(picture: FleetPicture): readonly Reassignment[] {
+/** What placement is asked for a whole fleet: the nodes, and the services of all scopes that are wanted. */
+export interface PlaceQuestion {
+  readonly offers: readonly NodeOffer[];
+  readonly requests: readonly PlaceRequest[];
+  /** Scope to service to where its slots stand now. */
+  readonly stands: ReadonlyMap<string, ReadonlyMap<string, Stand>>;
+}
+
+/** Makes the question. Services that can only stand beside another's are not in it: they follow. */
+export function askPlacement(picture: FleetPicture): PlaceQuestion {
   const offers: NodeOffer[] = [...picture.nodes.values()].flatMap((node) => toOffer(node) ?? []);
   const requests: PlaceRequest[] = [];
   const stands = new Map<string, Map<string, Stand>>();
@@ -277,6 +285,12 @@ export function assignScopes(picture: FleetPicture): readonly Reassignment[] {
     for (const stand of own.values())
       if (!anchors.has(stand.service.name)) requests.push(toRequest(scope, stand, data));
   }
+  return { offers, requests, stands };
+}
+
+/** All that has to be written so that each scope stands as it should. Nothing, when it does. */
+export function assignScopes(picture: FleetPicture): readonly Reassignment[] {
+  const { offers, requests, stands } = askPlacement(picture);
   const placed = new Map(placeServices(offers, requests).map((one) => [one.service, one]));
   const changes: Reassignment[] = [];
   for (const [name, scope] of picture.scopes) {

@@ -14,6 +14,22 @@ export function listSpreadKeys({ strategy, spreadOver }: PlaceRequest): readonly
   return [ZONE_KEY];
 }
 
+/**
+ * How good a node is for one more instance: smaller is better. Only grows as instances are put; for `pack` the fullest is the
+ * best and stays it. `near`: instances by node of those near which it would stand.
+ */
+export function rankNode(
+  ground: Ground,
+  { counts, request }: Demand,
+  near: readonly ReadonlyMap<number, number>[],
+  number: number,
+): number {
+  const use = ground.use[number] ?? 0;
+  const close = near.some((others) => others.has(number)) ? NEAR_BONUS : 0;
+  if (request.strategy === "pack") return -use - close;
+  return (counts.get(number) ?? 0) * COUNT_WEIGHT + use - close;
+}
+
 /** Nodes that have the same under all keys so far: either groups of the next key, or the nodes themselves. */
 interface Group {
   /** Instances of the service in it, also on nodes that take no more. */
@@ -37,7 +53,8 @@ export class Field {
     this.#ranks = ranks;
     this.#near = demand.request.near.map((other) => ground.countsOf(other));
     const fit = ground.listFit(demand);
-    for (const number of fit) ranks[number] = this.#rank(number);
+    for (const number of fit)
+      ranks[number] = rankNode(this.#ground, this.#demand, this.#near, number);
     const keys = listSpreadKeys(demand.request).map((key) => ground.groupsOf(key));
     this.#root = this.#grow(fit, [...demand.counts], keys);
   }
@@ -83,7 +100,7 @@ export class Field {
     }
     this.#ground.put(number, this.#demand);
     if (this.#ground.findShortage(number, this.#demand) === undefined) {
-      this.#ranks[number] = this.#rank(number);
+      this.#ranks[number] = rankNode(this.#ground, this.#demand, this.#near, number);
       nodes?.settleTop();
     } else nodes?.removeTop();
     return number;
@@ -105,14 +122,5 @@ export class Field {
     const first = this.#ranks[a] ?? 0;
     const second = this.#ranks[b] ?? 0;
     return first < second || (first === second && a < b);
-  }
-
-  /** Smaller is better. Only grows as instances are put; for `pack` the fullest is the best and stays it. */
-  #rank(number: number): number {
-    const { counts, request } = this.#demand;
-    const use = this.#ground.use[number] ?? 0;
-    const close = this.#near.some((others) => others.has(number)) ? NEAR_BONUS : 0;
-    if (request.strategy === "pack") return -use - close;
-    return (counts.get(number) ?? 0) * COUNT_WEIGHT + use - close;
   }
 }
