@@ -7,6 +7,7 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openLedger } from "./ledger.ts";
+import { fetchFrom, type Reachable } from "./reach.ts";
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -22,6 +23,8 @@ export interface EtcdClusterOptions {
   /** How many members; 1 unless said. */
   readonly members?: number;
   readonly tls?: EtcdTlsFiles;
+  /** The host on which all members run, and are reached by the other hosts; default this machine's loopback. */
+  readonly host?: { readonly netns: string; readonly ip: string };
   /** Further flags, for example `--quota-backend-bytes=…`. A flag said here counts before ours. */
   readonly flags?: readonly string[];
 }
@@ -52,16 +55,18 @@ async function findPorts(count: number): Promise<readonly number[]> {
 
 /** Starts members on free ports. The limits are those that Fairlead's transactions need. Throws what etcd said. */
 export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
-  const { members: count = 1, tls, flags = [] } = options;
+  const { members: count = 1, tls, host, flags = [] } = options;
+  const ip = host?.ip ?? "127.0.0.1";
+  const way = host === undefined ? [] : ["nsenter", `--net=/run/netns/${host.netns}`];
   const ledger = openLedger();
   const ports = await findPorts(2 * count);
   const names = Array.from({ length: count }, (_, index) => `m${index}`);
-  const peerOf = (index: number): string => `http://127.0.0.1:${ports[2 * index + 1]}`;
+  const peerOf = (index: number): string => `http://${ip}:${ports[2 * index + 1]}`;
   const cluster = names.map((name, index) => `${name}=${peerOf(index)}`).join(",");
   const running = new Map<string, ChildProcess>();
 
   function makeFlags(name: string, index: number): string[] {
-    const client = `${tls === undefined ? "http" : "https"}://127.0.0.1:${ports[2 * index]}`;
+    const client = `${tls === undefined ? "http" : "https"}://${ip}:${ports[2 * index]}`;
     const trust = tls === undefined ? [] : [`--cert-file=${tls.cert}`, `--key-file=${tls.key}`];
     if (tls?.clientCa === true) trust.push("--client-cert-auth", `--trusted-ca-file=${tls.ca}`);
     return [
@@ -86,7 +91,8 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
     const log = join(ledger.directory, `${name}.log`);
     rmSync(log, { force: true });
     const output = openSync(log, "a");
-    const child = spawn("etcd", makeFlags(name, index), { stdio: ["ignore", output, output] });
+    const [program = "etcd", ...args] = [...way, "etcd", ...makeFlags(name, index)];
+    const child = spawn(program, args, { stdio: ["ignore", output, output] });
     closeSync(output);
     if (child.pid !== undefined) ledger.noteProcess(child.pid);
     running.set(name, child);
@@ -95,9 +101,8 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
       if (child.exitCode !== null || performance.now() > endMs)
         throw new Error(`etcd ${name} does not start:\n${readFileSync(log, "utf8").slice(-2_000)}`);
       // Its port alone says nothing: it listens before it is of the cluster.
-      if (
-        tls !== undefined ? await isListening(ports[2 * index]) : await isHealthy(ports[2 * index])
-      )
+      const url = `http://${ip}:${ports[2 * index]}/health`;
+      if (tls !== undefined ? await isListening(ports[2 * index]) : await isHealthy(url, host))
         return;
       await sleep(50);
     }
@@ -112,7 +117,7 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
   }
 
   const members = names.map((name, index) => ({
-    endpoint: `127.0.0.1:${ports[2 * index]}`,
+    endpoint: `${ip}:${ports[2 * index]}`,
     signal: (sent: NodeJS.Signals) => signal(name, sent),
     start: () => start(name, index),
   }));
@@ -133,10 +138,12 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
   };
 }
 
-async function isHealthy(port: number | undefined): Promise<boolean> {
+async function isHealthy(url: string, host: Reachable | undefined): Promise<boolean> {
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}/health`);
-    return answer.ok && (await answer.text()).includes("true");
+    const text = await (host === undefined
+      ? fetch(url).then((answer) => answer.text())
+      : fetchFrom(host, url).then((answer) => answer.text));
+    return text.includes("true");
   } catch {
     return false;
   }

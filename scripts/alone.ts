@@ -8,6 +8,8 @@ export const ALONE: Readonly<Record<string, string>> = {
     "a host that gets no turn for seconds is taken for gone",
   "tests/scenarios/crash-loop.real.test.ts": "it compares the pauses of a back-off",
   "tests/scenarios/nodes.real.test.ts": "a node that gets no turn for seconds is taken for gone",
+  "tests/scenarios/overlay.real.test.ts":
+    "a host that gets no turn looks like one on the way to which large packets vanish",
   "tests/scenarios/strain.real.test.ts":
     "it compares what a busy fabric does with what an idle one does",
   "tests/scenarios/traffic.real.test.ts":

@@ -46,3 +46,22 @@ export const NetworkView = z.strictObject({
   refused: z.array(RefusedAddress),
 });
 export type NetworkView = z.infer<typeof NetworkView>;
+
+/** What was measured of the way to another node. */
+export const PathView = z.strictObject({
+  /** Name of the node that was asked, and of the other. */
+  from: z.string(),
+  to: z.string(),
+  /** Id of the other. */
+  node: z.string(),
+  address: z.string(),
+  /** The largest packet that arrives, bytes, headers included; absent until the other has answered. */
+  mtu: z.number().int().optional(),
+  /** The largest that the kernel sends in one piece. */
+  ceiling: z.number().int().optional(),
+  /** Packets between the two vanish, and no router says so. */
+  blackHole: z.boolean(),
+  /** When it was measured. */
+  atMs: z.number().optional(),
+});
+export type PathView = z.infer<typeof PathView>;

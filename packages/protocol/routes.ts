@@ -4,7 +4,7 @@ import { z } from "zod";
 import { Decision } from "./decision.ts";
 import { TokenView } from "./tokens.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
-import { NetworkView } from "./network.ts";
+import { NetworkView, PathView } from "./network.ts";
 import { NodeView } from "./node.ts";
 import {
   AgentView,
@@ -42,6 +42,10 @@ export type NodeList = z.infer<typeof NodeList>;
 /** Answer of `GET /v1/networks`: networks that span hosts. */
 export const NetworkList = listOf("NetworkList", NetworkView);
 export type NetworkList = z.infer<typeof NetworkList>;
+
+/** Answer of `GET /v1/paths`: how large packets may be on the way to other nodes. */
+export const PathList = listOf("PathList", PathView);
+export type PathList = z.infer<typeof PathList>;
 
 /** Answer of `GET /v1/tokens`, newest first. */
 export const TokenList = listOf("TokenList", TokenView);

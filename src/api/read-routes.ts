@@ -14,6 +14,7 @@ import {
   InstanceList,
   NetworkList,
   NodeList,
+  PathList,
   QueueList,
   ScopeList,
   ServiceList,
@@ -101,6 +102,9 @@ const placementRoute = createRoute({
   ...get("/v1/placement", "Why a service stands where it stands, node by node", PlacementView),
   request: { query: scopeQuery.extend({ service: name }) },
 });
+const pathsRoute = createRoute(
+  get("/v1/paths", "How large packets may be on the way to other nodes, as measured", PathList),
+);
 const queuesRoute = createRoute({
   ...get("/v1/queues", "Messages that are kept and not acknowledged, and dead letters", QueueList),
   request: { query: scopeQuery },
@@ -205,6 +209,10 @@ function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   app.openapi(placementRoute, (c) => {
     const { service, scope } = c.req.valid("query");
     return c.json(parts.placement.explain(service, scope), 200);
+  });
+  app.openapi(pathsRoute, (c) => {
+    const answer = { items: parts.paths.list(), asOfMs: parts.clock.nowMs(), missing: [] };
+    return c.json(wrapList("PathList", answer), 200);
   });
   app.openapi(queuesRoute, (c) => {
     const { scope } = c.req.valid("query");

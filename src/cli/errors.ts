@@ -329,4 +329,35 @@ export const doctorErrors = defineErrors({
     remedy:
       "let UDP to the group pass (nft list ruleset, ip maddress show), or name the other nodes in discovery.seeds",
   },
+  "path-black-hole": {
+    id: "FL0870",
+    code: "unavailable",
+    cause:
+      "Large packets between two hosts vanish, and no router says so: connections open and then hang as soon as they carry much",
+    remedy:
+      "let ICMP (type 3 code 4; ICMPv6 type 2) pass between the hosts, or set the MTU of the host's device to what passes: ip link set DEVICE mtu BYTES",
+  },
+  "path-unanswered": {
+    id: "FL0871",
+    code: "unavailable",
+    cause:
+      "A node of the fleet does not answer packets of any size, so nothing is known of the way to it",
+    remedy: "see `fairlead nodes`, and let UDP to fleet.listen pass between the hosts",
+  },
+  "network-broken": {
+    id: "FL0872",
+    code: "failed_precondition",
+    cause:
+      "A network that spans hosts is not on this host as it should be, or its packets do not fit a path",
+    remedy:
+      "see `fairlead net inspect NAME`; for a network that is too large for a path: down on all hosts, wait half a minute, and up again",
+  },
+  "network-disbelieved": {
+    id: "FL0873",
+    code: "failed_precondition",
+    cause:
+      "Another host says that it has addresses that are not its own; they are not reached from here",
+    remedy:
+      "see `fairlead net inspect NAME`, and which containers of that host have fixed addresses",
+  },
 });

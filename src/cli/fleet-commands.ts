@@ -27,9 +27,14 @@ export const FLEET_COMMANDS: readonly Command[] = [
   {
     name: "net",
     group: "See",
-    summary: "networks that span hosts: ls, or inspect NAME",
+    summary: "networks that span hosts: ls, inspect NAME, or doctor",
     arguments: [
-      { name: "ls|inspect", required: true, many: false, value: ["ls", "inspect"] },
+      {
+        name: "ls|inspect|doctor",
+        required: true,
+        many: false,
+        value: ["ls", "inspect", "doctor"],
+      },
       { name: "name", required: false, many: false },
     ],
     flags: [],

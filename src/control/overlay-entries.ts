@@ -4,6 +4,7 @@
 //   networks/turn                     who allocates writes it under the condition that nobody did since it looked
 //   networks/def/NAME                 what is the same on all hosts
 //   networks/range/NAME/NODE          which of its addresses a host gives away
+//   networks/path/NODE                the largest packet that reaches each other node from there
 //   networks/at/NAME/NODE/INSTANCE    where an instance is; kept without a lease, since a host that is cut off goes on
 import { z } from "zod";
 import { hasAddress, parseBlock, type Block } from "#network/addresses.ts";
@@ -28,8 +29,13 @@ export type OverlayRange = z.infer<typeof OverlayRange>;
 
 const Endpoint = z.object({ host: z.string(), mac: z.string(), addresses: z.array(z.string()) });
 
+/** The largest packet that reaches each other node, by id, bytes. */
+export const OverlayPaths = z.record(z.string(), z.number().int().min(68).max(65_535));
+export type OverlayPaths = z.infer<typeof OverlayPaths>;
+
 export const OVERLAY_PREFIX = "networks/";
 export const TURN_KEY = "networks/turn";
+export const pathKey = (node: string): string => `networks/path/${node}`;
 export const definitionKey = (name: string): string => `networks/def/${name}`;
 export const rangeKey = (name: string, node: string): string => `networks/range/${name}/${node}`;
 export const endpointKey = (name: string, node: string, instance: string): string =>
@@ -56,6 +62,8 @@ export interface OverlayPicture {
   clear(): void;
   get(name: string): OverlayEntries | undefined;
   names(): readonly string[];
+  /** What nodes have measured, by their ids. */
+  readonly paths: ReadonlyMap<string, OverlayPaths>;
 }
 
 const isEmpty = ({ definition, ranges, endpoints }: Kept): boolean =>
@@ -69,9 +77,16 @@ function setOrDelete<T>(map: Map<string, T>, key: string, value: T | undefined):
 /** Makes an empty picture. */
 export function createOverlayPicture(): OverlayPicture {
   const networks = new Map<string, Kept>();
+  const paths = new Map<string, OverlayPaths>();
   return {
+    paths,
     take({ key, value }) {
       const [, kind, name = "", node = "", instance = ""] = key.split("/");
+      if (kind === "path") {
+        const parsed = OverlayPaths.safeParse(value);
+        setOrDelete(paths, name, parsed.data);
+        return value === undefined || parsed.success;
+      }
       if (kind !== "def" && kind !== "range" && kind !== "at") return true;
       const kept = networks.get(name) ?? {
         definition: undefined,
@@ -87,7 +102,10 @@ export function createOverlayPicture(): OverlayPicture {
       if (isEmpty(kept)) networks.delete(name);
       return isReadable;
     },
-    clear: () => networks.clear(),
+    clear() {
+      networks.clear();
+      paths.clear();
+    },
     get: (name) => networks.get(name),
     names: () => [...networks.keys()].toSorted(),
   };

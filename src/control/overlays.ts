@@ -14,6 +14,7 @@ import type {
   OverlayChange,
   OverlayEndpoint,
 } from "#network/overlay.ts";
+import { chooseNetworkMtu, familyOf } from "#network/measure-path.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
 import type { OverlayClaim } from "./claim-overlay.ts";
@@ -21,6 +22,7 @@ import type { DecisionLog } from "./decision-log.ts";
 import { describeOverlayTurn } from "./describe-overlay-change.ts";
 import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import type { Paths } from "./paths.ts";
 import {
   planEndpoints,
   releaseClaim,
@@ -28,8 +30,14 @@ import {
   writeAll,
   writeClaim,
 } from "./keep-overlay-entries.ts";
-import { createOverlayPicture, judgeEndpoints, OVERLAY_PREFIX } from "./overlay-entries.ts";
-import { showOverlay } from "./show-overlay.ts";
+import {
+  createOverlayPicture,
+  judgeEndpoints,
+  OVERLAY_PREFIX,
+  pathKey,
+  type OverlayPaths,
+} from "./overlay-entries.ts";
+import { findTightPath, showOverlay } from "./show-overlay.ts";
 import { translateNetwork } from "./translate-network.ts";
 
 export interface OverlaysOptions {
@@ -44,8 +52,8 @@ export interface OverlaysOptions {
   readonly pools: readonly string[];
   /** UDP port between the hosts. */
   readonly port: number;
-  /** The largest packet inside of a network that is made now, bytes. */
-  readonly chooseMtu: () => number;
+  /** What was measured of the ways to other nodes. */
+  readonly paths: Pick<Paths, "list" | "settle" | "onChange">;
   /** How a node is called; undefined for one that nobody knows. */
   readonly nameNode: (id: string) => string | undefined;
   readonly clock: Clock;
@@ -69,6 +77,10 @@ const RETRY_MS = 1_000;
 const RESYNC_MS = 5_000;
 /** A network that the engine has no more keeps its range this long: it may be on its way back in another form. */
 const RELEASE_MS = 30_000;
+/** How long a new network waits for paths that are being measured. */
+const SETTLE_MS = 5_000;
+/** Where nothing was measured. */
+const ETHERNET_MTU = 1_500;
 
 const isOverlay = ({ labels }: NetworkFact): boolean => labels[OWN_LABELS.overlay] !== undefined;
 
@@ -168,8 +180,25 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     }
   }
 
+  function listPathMtus(): OverlayPaths {
+    const measured = options.paths.list();
+    return Object.fromEntries(
+      measured.flatMap(({ node, mtu }) => (mtu === undefined ? [] : [[node, mtu]])),
+    );
+  }
+
+  /** For a network that is new: what the smallest way between any two nodes carries. */
+  async function chooseMtu(): Promise<number> {
+    await options.paths.settle(SETTLE_MS);
+    const all = [listPathMtus(), ...picture.paths.values()].flatMap((one) => Object.values(one));
+    return chooseNetworkMtu(familyOf(self.address), all, ETHERNET_MTU);
+  }
+
   async function publish(to: Store): Promise<void> {
     const operations: StoreOperation[] = [];
+    const measured = listPathMtus();
+    if (!isDeepStrictEqual(picture.paths.get(self.id) ?? {}, measured))
+      operations.push({ kind: "put", key: pathKey(self.id), value: measured });
     const local = listLocal();
     for (const { name } of local) {
       const place = { name, node: self.id };
@@ -274,7 +303,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
         ipv6: network.enableIpv6,
         pools: options.pools,
         port: options.port,
-        mtu: options.chooseMtu(),
+        mtu: picture.get(name)?.definition?.mtu ?? (await chooseMtu()),
       };
       absentSince.delete(name);
       const claim = await writeClaim(store, request);
@@ -286,7 +315,8 @@ export function createOverlays(options: OverlaysOptions): Overlays {
         const entries = picture.get(name);
         if (entries === undefined) return [];
         const isHere = applied.has(name) || listLocal().some((one) => one.name === name);
-        const view = { name, self: self.id, isHere, problem: hostProblem };
+        const problem = hostProblem ?? findTightPath(entries, picture.paths, options.nameNode);
+        const view = { name, self: self.id, isHere, problem };
         return showOverlay(view, entries, options.nameNode) ?? [];
       }),
     get problem() {
@@ -296,13 +326,13 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     },
     async run(signal) {
       if (options.openStore === undefined) return;
-      const stop = board.onChange(ring);
+      const stops = [board.onChange(ring), options.paths.onChange(ring)];
       const keeping = keepUp(options.openStore, signal);
       while (!signal.aborted) {
         await wait(signal);
         if (!signal.aborted) await pass();
       }
-      stop();
+      for (const stop of stops) stop();
       await keeping;
     },
   };

@@ -39,6 +39,8 @@ export interface Roll {
   readonly problem: string | undefined;
   /** Says farewell, and takes part no more; resolves when the others have been told. The entry stays. */
   leave(): Promise<void>;
+  /** Whether a packet of so many bytes reaches a node and is answered; false while it cannot be asked. */
+  probe(id: string, sizeBytes: number): Promise<boolean>;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -229,6 +231,7 @@ export function createRoll(options: RollOptions): Roll {
       leaving.abort();
       await kept;
     },
+    probe: async (id, sizeBytes) => (await membership?.probe(id, sizeBytes)) ?? false,
     async run(signal) {
       if (fleet === undefined) return;
       kept = keep(fleet, AbortSignal.any([signal, leaving.signal]));

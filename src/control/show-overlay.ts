@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network that spans hosts, as people see it.
 import type { NetworkHost, NetworkView } from "@fairlead/protocol/network.ts";
+import { familyOf, OVERHEAD_BYTES } from "#network/measure-path.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
-import { judgeEndpoints, type OverlayEntries } from "./overlay-entries.ts";
+import { judgeEndpoints, type OverlayEntries, type OverlayPaths } from "./overlay-entries.ts";
 
 export interface OverlaySight {
   readonly name: string;
@@ -29,6 +30,26 @@ function showHost(
     ranges: [...(entries.ranges.get(node)?.blocks ?? [])],
     instances,
   };
+}
+
+/** Two hosts of a network between which its largest packets do not pass, as a sentence; the first by name. */
+export function findTightPath(
+  { definition, ranges, endpoints }: OverlayEntries,
+  paths: ReadonlyMap<string, OverlayPaths>,
+  nameNode: (id: string) => string | undefined,
+): string | undefined {
+  const [first] = endpoints.values();
+  if (definition === undefined || first === undefined) return undefined;
+  const needed = definition.mtu + OVERHEAD_BYTES[familyOf(first.host)];
+  const tight = [...ranges.keys()].flatMap((from) =>
+    Object.entries(paths.get(from) ?? {})
+      .filter(([to, mtu]) => ranges.has(to) && mtu < needed)
+      .map(([to, mtu]) => {
+        const [a, b] = [nameNode(from) ?? from, nameNode(to) ?? to];
+        return `from ${a} to ${b} packets of ${mtu} bytes pass, and the network needs ${needed}`;
+      }),
+  );
+  return tight.toSorted()[0];
 }
 
 /** The view of one network; undefined for one of which only entries are left. */

@@ -22,6 +22,8 @@ export interface Protocol {
   readonly magic: number;
   /** Makes its HMACs differ from those of others. */
   readonly purpose: string;
+  /** The largest datagram; `DATAGRAM_BYTES_MAX` unless said. */
+  readonly bytesMax?: number;
 }
 
 export interface Header {
@@ -56,8 +58,11 @@ export function encodeEnvelope(
 }
 
 /** Reads only the header, which is cheap; undefined for what is no datagram of this protocol. */
-export function decodeHeader({ magic }: Protocol, bytes: Buffer): Header | undefined {
-  if (bytes.length < HEADER_BYTES || bytes.length > DATAGRAM_BYTES_MAX) return undefined;
+export function decodeHeader(
+  { magic, bytesMax = DATAGRAM_BYTES_MAX }: Protocol,
+  bytes: Buffer,
+): Header | undefined {
+  if (bytes.length < HEADER_BYTES || bytes.length > bytesMax) return undefined;
   if (bytes.readUInt32BE(0) !== magic) return undefined;
   const end = HEADER_BYTES + bytes.readUInt8(5);
   if (end === HEADER_BYTES || end > HEADER_BYTES + SENDER_BYTES_MAX || end > bytes.length)
@@ -68,6 +73,11 @@ export function decodeHeader({ magic }: Protocol, bytes: Buffer): Header | undef
     sequence: bytes.readUIntBE(12, 6),
     stampMs: bytes.readUIntBE(18, 6),
   };
+}
+
+/** Of which protocol a datagram is, where several share a socket; undefined for what is too short to be one. */
+export function readMagic(bytes: Buffer): number | undefined {
+  return bytes.length < HEADER_BYTES ? undefined : bytes.readUInt32BE(0);
 }
 
 /** What follows the header of a datagram whose header could be read. */

@@ -50,6 +50,11 @@ export interface Membership extends AsyncDisposable {
   readonly isolated: boolean;
   /** Returns the function that ends it. */
   onChange(listener: (change: MemberChange) => void): () => void;
+  /**
+   * Whether a packet of so many bytes, all headers included, is answered by a peer. The kernel sends it in one piece when
+   * it is not larger than the path it knows of. False for a peer that is not watched.
+   */
+  probe(id: string, sizeBytes: number): Promise<boolean>;
   /** Datagrams by what became of them. */
   readCounters(): Readonly<Record<string, number>>;
 }

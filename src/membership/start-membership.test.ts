@@ -45,6 +45,19 @@ async function awaitAnswer(membership: Membership, id: string): Promise<void> {
   while (!isMeasured()) await sleep(5);
 }
 
+test("a packet of a size is answered by who has the key, and by nobody else", async () => {
+  await using a = await start("a");
+  await using b = await start("b");
+  await using stranger = await start("stranger", 1, Buffer.alloc(32, 8));
+  a.setPeers([peer("b", b), peer("stranger", stranger)]);
+  for (const sizeBytes of [28, 1_280, 1_500, 9_216])
+    assert.equal(await a.probe("b", sizeBytes), true, `${sizeBytes} bytes`);
+  assert.equal(await a.probe("stranger", 1_280), false);
+  assert.equal(await a.probe("nobody", 1_280), false);
+  // Larger datagrams than those of membership are taken for questions of this kind alone.
+  assert.equal(b.readCounters()["malformed"], 0);
+});
+
 test("members hear each other; who leaves has left at once, who dies is suspected, then gone, and may come back", async () => {
   await using a = await start("a");
   const b = await start("b");

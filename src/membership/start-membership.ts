@@ -12,6 +12,7 @@ import { createSealer } from "#datagram/seal.ts";
 import { createDetector, TICK_MS, TIMING, type Step } from "./detector.ts";
 import { membershipErrors } from "./errors.ts";
 import type { MemberChange, Membership, Peer } from "./membership.ts";
+import { createPathProber } from "./path-prober.ts";
 import { decodeMessage, encodeMessage, MEMBERSHIP, type Message } from "./messages.ts";
 
 export interface MembershipOptions {
@@ -36,6 +37,8 @@ const PER_SECOND_MAX = 2_000;
 /** A farewell is said more than once, as nobody answers it. */
 const FAREWELLS = 3;
 const FAREWELL_PAUSE_MS = 15;
+/** How long an answer about the size of a packet may take at least. */
+const PROBE_PATIENCE_MS = 300;
 
 async function openSocket({ address, port }: MembershipOptions) {
   const socket = createSocket({ type: isIPv6(address) ? "udp6" : "udp4" });
@@ -92,7 +95,15 @@ export async function startMembership(
     for (const change of changes) for (const listener of listeners) listener(change);
   }
 
-  socket.on("message", (bytes, { address }) => {
+  const prober = createPathProber({
+    ...options,
+    clock,
+    makeNonce,
+    send: (bytes, { address, port }) => socket.send(bytes, port, address, () => undefined),
+  });
+  socket.on("message", (bytes, from) => {
+    if (prober.take(bytes, from)) return;
+    const { address } = from;
     const [nowMs, wallMs] = [clock.monotonicMs(), clock.nowMs()];
     const header = gate.admit(bytes, address, nowMs, wallMs);
     if (header === undefined) return;
@@ -138,6 +149,12 @@ export async function startMembership(
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
+    },
+    async probe(to, sizeBytes) {
+      const place = places.get(to);
+      if (place === undefined) return false;
+      const rttMs = detector.list().find((member) => member.id === to)?.rttMs ?? 0;
+      return prober.probe(place, sizeBytes, PROBE_PATIENCE_MS + 3 * rttMs);
     },
     readCounters: () => ({ ...gate.counters, sent: sequence }),
     [Symbol.asyncDispose]: leave,

@@ -211,13 +211,14 @@ async function openTalk(
   const belongs = describeFleet(parts);
   const roll = createRoll({ self, fleet: belongs, decisions, clock, logger });
   const fleet = openFleetOperations({ fleet: belongs, roll, decisions, clock, random });
-  const overlays = startOverlays({ settings, self, fleet: belongs, roll, board, ...hands }, stack);
+  const nets = startOverlays({ settings, self, fleet: belongs, roll, board, ...hands }, stack);
   const placing =
     belongs === undefined
       ? undefined
       : openPlacing({ fleet: belongs, self, roll, decisions, board, clock, random, logger });
-  const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, overlays };
-  return { fabric, discovery, dns, placing, faces, watchers: [wiring, observed, roll, overlays] };
+  const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, ...nets };
+  const watchers = [wiring, observed, roll, nets.overlays, nets.paths];
+  return { fabric, discovery, dns, placing, faces, watchers };
 }
 
 /** The fabric as lists show it: with the agents of other nodes. */

@@ -71,6 +71,7 @@ export function withLeader(roll: Roll, placing: FleetPlacing | undefined): Roll 
       return roll.problem;
     },
     leave: () => roll.leave(),
+    probe: (id, sizeBytes) => roll.probe(id, sizeBytes),
     run: (signal) => roll.run(signal),
   };
 }

@@ -64,6 +64,8 @@ export function startSimMembership(options: SimMembershipOptions): Membership {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    // Every path of this network carries all sizes.
+    probe: () => Promise.resolve(!closed),
     readCounters: () => ({ sent: sequence }),
     [Symbol.asyncDispose]: () => {
       closed = true;

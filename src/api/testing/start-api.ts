@@ -137,6 +137,7 @@ export async function startApi(
       }),
     },
     roll: { list: () => [], problem: undefined },
+    paths: { list: () => [] },
     overlays: { list: () => [], problem: undefined },
     settings: {
       version: "0.1.0",

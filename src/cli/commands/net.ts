@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NetworkView } from "@fairlead/protocol/network.ts";
+import type { NetworkView, PathView } from "@fairlead/protocol/network.ts";
 import { FairleadError } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
 import type { Context } from "#cli/context.ts";
+import { checkOverlays } from "#cli/doctor/overlay-checks.ts";
+import { renderDoctor } from "#cli/doctor/render-doctor.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
-import type { ListView } from "#cli/output.ts";
+import { wrapItems, type ListView } from "#cli/output.ts";
 
 const TONES = { joined: "good", elsewhere: "dim", broken: "bad" } as const;
 
@@ -84,10 +86,35 @@ async function inspect(context: Context, name: string | undefined): Promise<void
   });
 }
 
-/** `fairlead net ls` and `fairlead net inspect NAME` */
+/** Exits 0 unless something fails, then 1. */
+async function diagnose(context: Context): Promise<number> {
+  const { api, out } = context;
+  const startedMs = performance.now();
+  const [networks, paths] = await Promise.all([
+    api.list<NetworkView>("networks"),
+    api.list<PathView>("paths"),
+  ]);
+  for (const missing of networks.missing) out.warn(`! partial: ${missing}`);
+  const reports = checkOverlays(networks.items, paths.items);
+  if (out.forPeople) {
+    const tookMs = performance.now() - startedMs;
+    const view = { style: out.style, short: false, tookMs, versions: "", silences: [], nowMs: 0 };
+    for (const line of renderDoctor(reports, view)) out.line(line);
+  } else if (!out.quiet) {
+    await out.list(wrapItems("DoctorReport", reports), {
+      columns: [],
+      name: (item) => item.name,
+      empty: "",
+    });
+  }
+  return reports.some(({ verdict }) => verdict === "fail") ? EXIT.no : EXIT.ok;
+}
+
+/** `fairlead net ls`, `fairlead net doctor` and `fairlead net inspect NAME` */
 export async function run(context: Context): Promise<number> {
   const { api, out, parsed } = context;
   const [verb = "", name] = parsed.arguments;
+  if (verb === "doctor") return diagnose(context);
   if (verb === "inspect") await inspect(context, name);
   else await out.list(await api.list<NetworkView>("networks"), LIST);
   return EXIT.ok;

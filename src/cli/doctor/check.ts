@@ -32,7 +32,7 @@ export interface Evidence {
 
 /** One test that really runs. */
 export interface Check {
-  readonly group: "docker" | "kernel" | "net" | "host" | "node";
+  readonly group: "docker" | "kernel" | "net" | "host" | "node" | "network" | "path";
   /** Short name, for --only and --skip. */
   readonly name: string;
   readonly run: (evidence: Evidence) => Promise<Finding> | Finding;

@@ -72,7 +72,7 @@ export async function startOverlayNode(
     decisions,
     pools: ["10.128.0.0/10", "fd66:6c76::/40"],
     port: 4789,
-    chooseMtu: () => 1450,
+    paths: { list: () => [], settle: () => Promise.resolve(), onChange: () => () => undefined },
     nameNode: (id) => id,
     clock,
     logger: silentLogger,

@@ -6,7 +6,7 @@ import { networkErrors } from "#network/errors.ts";
 import type { Overlay, OverlayAttachment, OverlayChange } from "#network/overlay.ts";
 import { nameDevice, planOverlay } from "#network/plan-overlay.ts";
 import { foreignKey, readState, type KernelState } from "./read-state.ts";
-import { createIpRunner } from "./run-ip.ts";
+import { createIpRunner } from "#network/run-ip.ts";
 import { renderCommands } from "./write-changes.ts";
 
 export interface VxlanOptions {

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { OverlayEntry, OverlayFact } from "#network/overlay.ts";
 import { nameDevice, normalizeAddress } from "#network/plan-overlay.ts";
-import type { IpRunner } from "./run-ip.ts";
+import type { IpRunner } from "#network/run-ip.ts";
 
 /** The mark of a device: this and the network's name, as its alias. */
 export const MARK = "fairlead:";

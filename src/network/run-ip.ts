@@ -2,7 +2,7 @@
 // Debian's iproute2: `ip` and `bridge`, which read a batch of commands from stdin and answer in JSON. No shell.
 import { spawn } from "node:child_process";
 import { FairleadError } from "#base/errors.ts";
-import { networkErrors } from "#network/errors.ts";
+import { networkErrors } from "./errors.ts";
 
 const PATIENCE_MS = 10_000;
 /** Ten thousand entries are two megabytes. */

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is wrong with networks that span hosts, and with the ways between the hosts.
+import type { NetworkView, PathView } from "@fairlead/protocol/network.ts";
+import type { ErrorKind } from "#base/errors.ts";
+import { doctorErrors } from "#cli/errors.ts";
+import { complain, pass, type Finding } from "./check.ts";
+import type { Report } from "./render-doctor.ts";
+
+function checkPath({ from, to, mtu, ceiling = 0, blackHole, address }: PathView): Finding {
+  const way = `${from} -> ${to}`;
+  if (mtu === undefined)
+    return complain("warn", doctorErrors["path-unanswered"], way, [
+      `${address} has not answered yet`,
+    ]);
+  if (!blackHole) return pass(`${way} ${mtu} bytes`);
+  return complain("fail", doctorErrors["path-black-hole"], way, [
+    `packets of up to ${mtu} bytes arrive at ${address}, larger ones vanish`,
+    `the kernel of ${from} sends up to ${ceiling} bytes there, and no router has told it otherwise`,
+  ]);
+}
+
+function checkNetwork(view: NetworkView): Finding {
+  const { name, state, problem, refused, hosts, mtu } = view;
+  if (problem !== undefined || state === "broken")
+    return complain("fail", doctorErrors["network-broken"], name, [problem ?? state]);
+  if (refused.length > 0)
+    return complain(
+      "warn",
+      doctorErrors["network-disbelieved"],
+      name,
+      refused.map(({ host, addresses, why }) => `${addresses.join(" ")} on ${host}: ${why}`),
+    );
+  return pass(`${name} ${state}, ${hosts.length} hosts, ${mtu} bytes`);
+}
+
+function report(group: Report["group"], name: string, finding: Finding): Report {
+  const { kind, factObjects: _, ...rest } = finding;
+  const advise = ({ id, slug, cause, remedy }: ErrorKind) => ({ id, slug, so: cause, try: remedy });
+  return { group, name, ...rest, ...(kind === undefined ? {} : advise(kind)) };
+}
+
+/** One report for each network and each path. */
+export function checkOverlays(
+  networks: readonly NetworkView[],
+  paths: readonly PathView[],
+): readonly Report[] {
+  return [
+    ...networks.map((view) => report("network", view.name, checkNetwork(view))),
+    ...paths.map((path) => report("path", path.to, checkPath(path))),
+  ];
+}
