@@ -27,6 +27,8 @@ export const PlacedSlot = z.strictObject({
   node: z.string(),
   /** Ids of the nodes where it stood before and may still run: until it is well where it stands now. */
   from: z.array(z.string()).optional(),
+  /** Set while it moves though it could stay: to spread. It does not go back for running well where it was. */
+  spreads: z.literal(true).optional(),
 });
 export type PlacedSlot = z.infer<typeof PlacedSlot>;
 

@@ -17,6 +17,8 @@ export type Draft = Omit<Assignment, "fence">;
 export interface Reassignment {
   readonly scope: string;
   readonly draft: Draft | undefined;
+  /** Why something moves that could stay. */
+  readonly because?: string;
 }
 
 /** How the slots of one service are dealt with. */
@@ -61,9 +63,10 @@ function settle(
   { name: service }: ServiceIntent,
   placed: PlacedSlot,
 ): PlacedSlot {
-  const { slot, node, from = [] } = placed;
+  const { slot, node, from = [], spreads } = placed;
   const known = from.filter((id) => nodes.has(id));
   if (known.length === 0 || isWellAt(scope, node, service, slot)) return { slot, node };
+  if (spreads === true) return { slot, node, from: known, spreads };
   const back = known.find((id) => {
     const former = nodes.get(id);
     const open = former?.standing === "up" && former.schedulable && !former.draining;
@@ -163,7 +166,8 @@ function toRequest(
   return { ...request, count: Math.max(0, request.count - held.length) };
 }
 
-function moveTo(slot: number, node: string, before: PlacedSlot | undefined): PlacedSlot {
+/** A slot that goes to a node, and runs on where it was until it is well there. */
+export function moveTo(slot: number, node: string, before: PlacedSlot | undefined): PlacedSlot {
   const from = [before?.node ?? node, ...(before?.from ?? [])].filter((id) => id !== node);
   return from.length === 0 ? { slot, node } : { slot, node, from: [...new Set(from)] };
 }

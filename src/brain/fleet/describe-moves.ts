@@ -4,7 +4,7 @@ import type { PlacedSlot } from "@fairlead/protocol/assignment.ts";
 import { shortName } from "#brain/naming.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { Trigger } from "#model/decision.ts";
-import type { Draft } from "./assign-scopes.ts";
+import type { Draft, Reassignment } from "./assign-scopes.ts";
 import type { FleetNode, FleetScope } from "./picture.ts";
 
 type Nodes = ReadonlyMap<string, FleetNode>;
@@ -22,11 +22,13 @@ function describeLeaving(nodes: Nodes, id: string): string {
 
 function describeTrigger(
   nodes: Nodes,
+  because: string | undefined,
   moved: readonly { readonly now: PlacedSlot; readonly was: PlacedSlot | undefined }[],
   nowMs: number,
 ): Trigger {
   const left = moved.flatMap(({ now, was }) => {
     if (was === undefined) return [];
+    if (because !== undefined) return because;
     return was.from?.includes(now.node) === true
       ? `it runs well on ${nameOf(nodes, now.node)} and not yet on ${nameOf(nodes, was.node)}`
       : describeLeaving(nodes, was.node);
@@ -56,7 +58,7 @@ function describeTargets(
 /** One decision for each service of which slots go elsewhere, or find no node. */
 export function describeMoves(
   scope: FleetScope,
-  draft: Draft,
+  { draft, because }: Pick<Reassignment, "because"> & { readonly draft: Draft },
   nodes: Nodes,
   nowMs: number,
 ): readonly PlannedAction[] {
@@ -90,7 +92,7 @@ export function describeMoves(
         trigger:
           moved.length === 0
             ? { kind: "missing", detail: missing?.why ?? "", atMs: nowMs }
-            : describeTrigger(nodes, moved, nowMs),
+            : describeTrigger(nodes, because, moved, nowMs),
         rule: { text: `replicas: ${service.replicas}`, at },
         inputs: {
           nodes: nodes.size,

@@ -11,6 +11,8 @@ export interface FleetNode {
   readonly standing: "up" | "suspect" | "gone";
   readonly schedulable: boolean;
   readonly draining: boolean;
+  /** For how long it has been up without a break, milliseconds. */
+  readonly upMs: number;
   /** For how long its lease in the store is known to have ended, milliseconds; 0 while it lives. */
   readonly awayMs: number;
   /** What it has; undefined when it has not said it, or does not reach the store. */

@@ -30,6 +30,7 @@ export function buildNode({ silent = false, ...parts }: NodeParts): FleetNode {
     standing: "up",
     schedulable: true,
     draining: false,
+    upMs: 3_600_000,
     awayMs: 0,
     ...parts,
     offer: silent ? undefined : offer,

@@ -7,6 +7,7 @@ import type { Logger } from "#base/logger.ts";
 import { assignScopes, type Reassignment } from "#brain/fleet/assign-scopes.ts";
 import { describeMoves } from "#brain/fleet/describe-moves.ts";
 import type { FleetPicture } from "#brain/fleet/picture.ts";
+import { rebalance } from "#brain/fleet/rebalance.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { Roll } from "#control/roll.ts";
 import type { FleetBoard } from "./fleet-board.ts";
@@ -16,8 +17,8 @@ import type { PictureReader } from "./read-picture.ts";
 /** How often the leader looks at least, since who lives changes without a word in the store; and at most. */
 const LOOK_MS = 200;
 const PAUSE_MS = 20;
-/** So long after its end the age of a lease can still change something. */
-const AWAY_MAX_MS = 600_000;
+/** For so long it can still matter how long a node has been there or away. */
+const AGE_MAX_MS = 60_000;
 
 export interface PlacingOptions {
   readonly board: FleetBoard;
@@ -29,6 +30,10 @@ export interface PlacingOptions {
   readonly logger: Logger;
 }
 
+function countSeconds(ageMs: number): number {
+  return Math.floor(Math.min(ageMs, AGE_MAX_MS) / 1_000);
+}
+
 /** Makes the loop. */
 export function createPlacing(options: PlacingOptions): {
   run(signal: AbortSignal): Promise<void>;
@@ -38,7 +43,8 @@ export function createPlacing(options: PlacingOptions): {
   let stale = true;
   let seen = "";
 
-  async function write(picture: FleetPicture, { scope, draft }: Reassignment): Promise<void> {
+  async function write(picture: FleetPicture, change: Reassignment): Promise<void> {
+    const { scope, draft } = change;
     const { fence } = leadership;
     const known = picture.scopes.get(scope);
     if (fence === undefined || known === undefined) return;
@@ -58,7 +64,7 @@ export function createPlacing(options: PlacingOptions): {
       ...(isAsked && plan !== undefined ? { plan } : {}),
       ...(isAsked && reason !== undefined ? { reason } : {}),
     };
-    const moves = describeMoves(known, draft, picture.nodes, clock.nowMs());
+    const moves = describeMoves(known, { ...change, draft }, picture.nodes, clock.nowMs());
     const begun = [];
     for (const move of moves) begun.push(await decisions.begin(move, context));
     const value = { ...draft, fence };
@@ -72,14 +78,8 @@ export function createPlacing(options: PlacingOptions): {
   /** All that placing depends on and the board does not tell. */
   function sign(fence: number): string {
     const nodes = [...pictures.nodes().values()];
-    const marks = nodes.map(({ id, standing, schedulable, draining, awayMs }) =>
-      [
-        id,
-        standing,
-        schedulable,
-        draining,
-        Math.floor(Math.min(awayMs, AWAY_MAX_MS) / 1_000),
-      ].join(),
+    const marks = nodes.map(({ id, standing, schedulable, draining, awayMs, upMs }) =>
+      [id, standing, schedulable, draining, countSeconds(awayMs), countSeconds(upMs)].join(),
     );
     return [fence, ...marks].join(";");
   }
@@ -92,7 +92,10 @@ export function createPlacing(options: PlacingOptions): {
     stale = false;
     seen = signature;
     const picture = pictures.read();
-    for (const change of assignScopes(picture)) await write(picture, change);
+    const changes = assignScopes(picture);
+    for (const change of changes) await write(picture, change);
+    const spread = changes.length === 0 ? rebalance(picture) : undefined;
+    if (spread !== undefined) await write(picture, spread);
   }
 
   return {

@@ -42,6 +42,7 @@ function createParser() {
 export function createPictureReader({ board, roll, clock }: PictureParts): PictureReader {
   const parse = createParser();
   const startedAtMs = clock.monotonicMs();
+  const upSinceMs = new Map<string, number>();
   const awaySinceMs = new Map<string, number>();
 
   function judge({ state, silentMs }: NodeView): FleetNode["standing"] {
@@ -66,13 +67,22 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     return nowMs - (awaySinceMs.get(id) ?? nowMs);
   }
 
+  function countUp(id: string, isUp: boolean): number {
+    const nowMs = clock.monotonicMs();
+    if (!isUp) upSinceMs.delete(id);
+    else if (!upSinceMs.has(id)) upSinceMs.set(id, nowMs);
+    return nowMs - (upSinceMs.get(id) ?? nowMs);
+  }
+
   function nodes(): ReadonlyMap<string, FleetNode> {
     return new Map(
       roll.list().map((view) => {
         const { id, name, schedulable, draining } = view;
         const offer = parse(Offer, board.get(`offers/${id}`));
         const awayMs = countAway(id, offer !== undefined);
-        return [id, { id, name, schedulable, draining, standing: judge(view), awayMs, offer }];
+        const standing = judge(view);
+        const upMs = countUp(id, standing === "up" && offer !== undefined);
+        return [id, { id, name, schedulable, draining, standing, upMs, awayMs, offer }];
       }),
     );
   }
