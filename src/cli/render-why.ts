@@ -49,7 +49,11 @@ function listFacts(decision: Decision): [string, string][] {
   else if (decision.outcome === "pending")
     facts.push(["result", "not known yet: it is being done"]);
   if (budget !== undefined) {
-    const left = budget.used >= budget.max ? "; at the next one it stops and raises an alert" : "";
+    const spent =
+      decision.act === "service.quarantine"
+        ? "; so it stopped and raised an alert"
+        : "; at the next one it stops and raises an alert";
+    const left = budget.used >= budget.max ? spent : "";
     facts.push([
       "budget",
       `${budget.used} of ${budget.max} acts in ${formatDuration(budget.windowMs)}${left}`,
@@ -73,13 +77,22 @@ function renderService(service: ServiceView, style: Style): string {
   return `${style.paint(service.name, "bold")} (${service.scope})  ${state}  ${formatCount(service.running, "instance")}, wanted ${service.wanted}   ${mode}`;
 }
 
+/** The lines of the summary; of the one that says of a service what its head does, only the reason. */
+function tellSummary({ service, summary }: WhyAnswer): string[] {
+  const lines = summary.split("\n").filter((line) => line !== "");
+  if (service === undefined || service.healthy < service.running) return lines;
+  const counts = `${service.name} (${service.scope})  `;
+  return lines.flatMap((line) => {
+    if (!line.startsWith(counts)) return [line];
+    return service.reason === "" ? [] : [service.reason];
+  });
+}
+
 /** The whole answer. */
 export function renderWhy(answer: WhyAnswer, style: Style, nowMs: number): string[] {
-  const { decisions, next, service, subject, summary } = answer;
+  const { decisions, next, service, subject } = answer;
   const head = service === undefined ? style.paint(subject, "bold") : renderService(service, style);
-  const told = makePrintable(summary)
-    .split("\n")
-    .filter((line) => line !== "");
+  const told = tellSummary(answer).map(makePrintable);
   const lines = [head, ...told.map((line) => `  ${line}`)];
   for (const decision of decisions) lines.push("", ...renderDecision(decision, style, nowMs));
   if (decisions.length === 0) lines.push("", "no decision about it is kept");

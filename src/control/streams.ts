@@ -10,6 +10,8 @@ import type { Caller, LogRequest, Operations, UsageEntry } from "./operations.ts
 type Streams = Pick<Operations, "logs" | "usage" | "events">;
 
 const USAGE_INTERVAL_MS = 1_000;
+/** So many intervals the first reading waits for instances that were not measured twice yet. */
+const USAGE_WAITS_MAX = 3;
 
 /** Makes the streaming operations. */
 export function createStreams(options: OperationsOptions): Streams {
@@ -77,6 +79,7 @@ export function createStreams(options: OperationsOptions): Streams {
         running.delete(instance.id);
       }
     }
+    let waits = 0;
     try {
       while (!signal.aborted) {
         for (const instance of board.read().instances.filter(wanted)) {
@@ -85,6 +88,9 @@ export function createStreams(options: OperationsOptions): Streams {
           void read(instance);
         }
         await clock.sleep(USAGE_INTERVAL_MS, signal).catch(() => undefined);
+        const isWhole = [...running].every((id) => latest.has(id));
+        if (!isWhole && ++waits < USAGE_WAITS_MAX) continue;
+        waits = USAGE_WAITS_MAX;
         if (!signal.aborted) yield [...latest.values()].sort((a, b) => b.cpuPercent - a.cpuPercent);
       }
     } finally {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LogLine } from "@fairlead/protocol/routes.ts";
+import type { InstanceView } from "@fairlead/protocol/views.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import type { Style } from "#cli/style.ts";
@@ -19,12 +20,23 @@ function createPainter(context: Context): (name: string) => string {
   };
 }
 
+/** The longest name of an instance whose lines may come, so that all lines begin at one column. */
+async function measureNames({ api, parsed }: Context, scope: string): Promise<number> {
+  const wanted = new Set(parsed.arguments);
+  const { items } = await api.list<InstanceView>("instances", { scope });
+  const lengths = items.flatMap(({ name, service }) =>
+    wanted.size === 0 || wanted.has(service) || wanted.has(name) ? [name.length] : [],
+  );
+  return Math.max(0, ...lengths);
+}
+
 /** `fairlead logs` */
 export async function run(context: Context): Promise<number> {
   const { api, out, parsed } = context;
   const sinceMs = parsed.timeMs("since");
   const paint = createPainter(context);
-  let width = 0;
+  const scope = await resolveScope(context);
+  let width = context.out.forPeople ? await measureNames(context, scope) : 0;
   const render = (line: LogLine, _style: Style) => {
     width = Math.max(width, line.instance.length);
     const time = parsed.has("timestamps") ? `${new Date(line.atMs).toISOString()} ` : "";
@@ -33,7 +45,7 @@ export async function run(context: Context): Promise<number> {
   };
   const lines = api.lines<LogLine>("GET", "logs", {
     query: {
-      scope: await resolveScope(context),
+      scope,
       name: parsed.arguments,
       follow: parsed.has("follow") ? 1 : 0,
       tail: parsed.count("tail") ?? (sinceMs === undefined ? 100 : 10_000),
