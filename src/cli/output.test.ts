@@ -48,6 +48,24 @@ describe("output", { concurrency: 3 }, () => {
     }
   });
 
+  test("services of several scopes are told apart", async () => {
+    await using other = await startApi();
+    const [first] = other.fake.services;
+    assert.ok(first !== undefined);
+    const env = { FAIRLEAD_SOCKET: other.socketPath };
+    const one = await runFairlead(["services", "-A"], { env });
+    assert.match(one.stdout, /^NAME /);
+    other.fake.services.push({ ...first, scope: "other" });
+    const several = await runFairlead(["services", "-A"], { env });
+    assert.match(several.stdout, /^SCOPE +NAME /);
+  });
+
+  test("a name that nothing has is an error, also in ps", async () => {
+    const { code, stderr } = await run("ps -A wbe");
+    assert.equal(code, 2);
+    assert.match(stderr, /^error FL0622 [^]*did you mean "web"\?$/m);
+  });
+
   test("a filter that nothing passes is named, with how many there are without it", async () => {
     const { stdout, stderr, code } = await run(
       "services -A --filter state=ok --filter name=nobody",
@@ -169,6 +187,24 @@ describe("output", { concurrency: 3 }, () => {
     const document: Record<string, unknown> = JSON.parse(stdout);
     assert.equal(document["partial"], true);
     assert.match(stderr, /partial: no answer from engine: not connected/);
+  });
+
+  test("what is not known is told neither as nothing nor as none", async () => {
+    await using other = await startApi();
+    const { fake } = other;
+    fake.missing = ["engine: not connected"];
+    fake.services.length = 0;
+    fake.status = {
+      ...fake.status,
+      services: 0,
+      engine: { reachable: false, endpoint: "unix:///x", problem: "not connected" },
+    };
+    const env = { FAIRLEAD_SOCKET: other.socketPath };
+    const list = await runFairlead(["services", "-A"], { env });
+    assert.equal(list.stderr, "! partial: no answer from engine: not connected\n");
+    const status = await runFairlead(["status"], { env });
+    assert.match(status.stdout, /^\? services +not known$/m);
+    assert.equal(status.code, 3);
   });
 
   test("a reader that goes away early ends the command quietly", async () => {

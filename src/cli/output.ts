@@ -147,8 +147,10 @@ export function createOutput(options: OutputOptions): Output {
       if (answer.partial) warn(`! partial: no answer from ${answer.missing.join(", ")}`);
       if (await machine(kept, view.name)) return;
       if (kept.items.length === 0) {
-        const isFiltered = answer.items.length > 0;
-        return note(isFiltered ? tellNoMatch(answer, options.filters) : view.empty);
+        if (answer.items.length > 0) note(tellNoMatch(answer, options.filters));
+        // That nothing was told does not mean that there is nothing.
+        else if (!answer.partial) note(view.empty);
+        return;
       }
       const columns = chooseColumns(kept.items, view.columns, form);
       stdout(`${renderTable(kept.items, columns, style).join("\n")}\n`);

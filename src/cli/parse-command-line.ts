@@ -108,6 +108,13 @@ function refuseWord(thrown: CommanderError, command: Command): FairleadError {
   ) {
     return new FairleadError(cliErrors["missing-argument"], first, { remedy: help });
   }
+  const [, given, takes] =
+    /^command-argument value '(.*)' is invalid for .* Allowed choices are (.*)\.$/.exec(said) ?? [];
+  if (takes !== undefined)
+    return new FairleadError(cliErrors["bad-value"], `${command.name} does not take "${given}"`, {
+      facts: { takes },
+      remedy: help,
+    });
   return new FairleadError(cliErrors["bad-value"], first, { remedy: help });
 }
 

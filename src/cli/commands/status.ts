@@ -60,18 +60,23 @@ function describeWay({ kind, where, state, problem, peers, counters }: Discovery
   return ["good", "discovery", `${kind} ${where}: ${heard} heard; ignored ${ignored.join(", ")}`];
 }
 
+/** What is unknown is never told as none. */
+function describeServices({ engine, services, instances, unhealthy }: NodeStatus): Row {
+  const counts = `${formatCount(services, "service")}, ${formatCount(instances, "instance")}, ${unhealthy} unhealthy`;
+  if (!engine.reachable) {
+    const seen = engine.asOfMs === undefined ? "not known" : `${counts} when last seen`;
+    return ["dim", "services", seen];
+  }
+  if (unhealthy > 0) return ["warn", "services", counts, "fairlead services -A"];
+  return ["good", "services", counts];
+}
+
 function renderStatus(status: NodeStatus, style: Style): string[] {
-  const { services, instances, unhealthy, scopes } = status;
-  const fleet = `${formatCount(services, "service")}, ${formatCount(instances, "instance")}, ${unhealthy} unhealthy`;
+  const { scopes } = status;
   const rows: Row[] = [
     describeEngine(status),
     describeStore(status),
-    [
-      unhealthy === 0 ? "good" : "warn",
-      "services",
-      fleet,
-      unhealthy === 0 ? undefined : "fairlead services -A",
-    ] as Row,
+    describeServices(status),
     [
       "good",
       "automation",

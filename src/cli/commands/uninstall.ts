@@ -21,7 +21,7 @@ const TIMEOUT_DEFAULT_MS = 120_000;
 
 /** Something that Fairlead made. */
 interface Leftover {
-  readonly kind: "step" | "file" | "process";
+  readonly kind: "step" | "file" | "directory" | "process";
   readonly scope: string;
   readonly what: string;
 }
@@ -70,8 +70,8 @@ async function listLeftovers(
     leftovers.push({ kind: "step", scope: "", what: `leave the fleet ${leaving.fleet}` });
   leftovers.push({ kind: "process", scope: "", what: `node with pid ${status.pid}` });
   const { files, directories } = listOwnFiles(context, findNodePlaces(context, status));
-  for (const path of [...files, ...directories])
-    leftovers.push({ kind: "file", scope: "", what: path });
+  for (const path of files) leftovers.push({ kind: "file", scope: "", what: path });
+  for (const path of directories) leftovers.push({ kind: "directory", scope: "", what: path });
   return leftovers;
 }
 
