@@ -35,6 +35,7 @@ export function createIdleGroups({ db, clock, onUndo, keepMs }: IdleGroupsParts)
      FROM groups g JOIN idle USING (group_id) WHERE ms >= ?`,
   );
   let countedMs = clock.monotonicMs();
+  let lookedMs = countedMs;
   db.exec("INSERT OR IGNORE INTO idle SELECT group_id, 0 FROM groups");
 
   function catchUp(): void {
@@ -50,6 +51,10 @@ export function createIdleGroups({ db, clock, onUndo, keepMs }: IdleGroupsParts)
     get uncountedMs(): number {
       return clock.monotonicMs() - countedMs;
     },
+    /** Whether it is time to look for groups that are over. */
+    get isDue(): boolean {
+      return clock.monotonicMs() - lookedMs >= LOOK_MS;
+    },
     /** Somebody reads it. */
     use(groupId: number): void {
       end.run(groupId);
@@ -59,9 +64,11 @@ export function createIdleGroups({ db, clock, onUndo, keepMs }: IdleGroupsParts)
       catchUp();
       begin.run(groupId);
     },
-    /** Those that nobody has read for too long, to be removed; looks once a minute. */
+    /** Those that nobody has read for too long, to be removed. */
     listOver(): readonly IdleGroup[] {
-      if (clock.monotonicMs() - countedMs < LOOK_MS) return [];
+      const beforeMs = lookedMs;
+      lookedMs = clock.monotonicMs();
+      onUndo(() => (lookedMs = beforeMs));
       catchUp();
       return listOver.all(keepMs).map((row) => ({
         id: Number(row["group_id"]),

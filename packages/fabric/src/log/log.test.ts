@@ -196,6 +196,33 @@ for (const kind of ["sqlite", "memory"] as const)
     await reading[Symbol.asyncDispose]();
   });
 
+test("a log that is full of what nobody reads has room again when that goes", async () => {
+  const options = { kind: "memory", bytesMax: 1_000, keepGroupsMs: 86_400_000 } as const;
+  await using log = openLog(options, { clock });
+  await (await log.openGroup(OPTIONS))[Symbol.asyncDispose]();
+  const fill = async (): Promise<void> => {
+    for (;;) await publish(log);
+  };
+  await assert.rejects(fill(), { reason: "log-full" });
+  nowMs += 86_400_000 - 60_000;
+  await assert.rejects(publish(log), { reason: "log-full" });
+  nowMs += 60_000;
+  await publish(log);
+});
+
+test("a group goes in its time though others come and leave all the while", async () => {
+  const over: string[] = [];
+  const options = { kind: "memory", keepGroupsMs: 300_000 } as const;
+  await using log = openLog(options, { clock, onGroupOver: ({ name }) => over.push(name) });
+  await (await log.openGroup(OPTIONS))[Symbol.asyncDispose]();
+  for (let minutes = 0; minutes < 6; minutes += 0.5) {
+    nowMs += 30_000;
+    await (await log.openGroup({ ...OPTIONS, name: "other" }))[Symbol.asyncDispose]();
+    await publish(log);
+  }
+  assert.deepEqual(over, ["g"]);
+});
+
 test("time in which the log is not open, or that only the wall clock shows, takes nobody's messages", async (t) => {
   const options = { kind: "sqlite", path: join(withDirectory(t), "log.db") } as const;
   let [wallMs, steadyMs] = [0, 0];

@@ -109,22 +109,21 @@ export function openLog(options: LogOptions, parts: LogParts): MessageLog {
     writer.forgetGroups();
   }
 
-  /** Work: the groups that went. */
-  function removeOver(): readonly IdleGroup[] {
-    const over = idle.listOver();
-    for (const { id } of over) removeGroup(id);
-    return over;
+  /** Work of its own: a message that is refused must not keep them. */
+  async function removeOver(): Promise<void> {
+    const over = await run(() => {
+      const groups = idle.listOver();
+      for (const { id } of groups) removeGroup(id);
+      return groups;
+    }, "disk");
+    for (const group of over) parts.onGroupOver?.(group);
   }
 
   return {
-    async publish(publication) {
-      let over: readonly IdleGroup[] = [];
-      const published = await run(() => {
-        over = removeOver();
-        return writer.publish(publication);
-      }, "disk");
-      for (const group of over) parts.onGroupOver?.(group);
-      return published;
+    publish(publication) {
+      // What fails there is done with the next message.
+      if (idle.isDue) removeOver().catch(() => undefined);
+      return run(() => writer.publish(publication), "disk");
     },
     async openGroup(options: GroupOptions) {
       const name = options.name ?? `(ephemeral ${++ephemeral})`;
