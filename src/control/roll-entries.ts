@@ -6,12 +6,14 @@ import { FairleadError } from "#base/errors.ts";
 import type { Entry, Store, StoreOperation } from "#store/store.ts";
 import { controlErrors } from "./errors.ts";
 
+/** Before all that a roll watches; other things of the fleet stand beside it. */
+export const ROLL = "roll/";
 /** Before a node's id: its record. */
-export const NODES = "nodes/";
+export const NODES = `${ROLL}nodes/`;
 /** Before a node's id: there while the node renews its lease. */
-export const LIVE = "live/";
+export const LIVE = `${ROLL}live/`;
 /** Before a node's id: that it belongs to the fleet no more. */
-export const FAREWELLS = "farewells/";
+export const FAREWELLS = `${ROLL}farewells/`;
 const KEY = "key";
 
 /** What a node knows of itself before it stands on a roll. */

@@ -7,7 +7,7 @@ import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Membership } from "#membership/membership.ts";
-import type { Store, StoreChange } from "#store/store.ts";
+import type { Snapshot, Store, StoreChange } from "#store/store.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { controlErrors } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
@@ -19,6 +19,7 @@ import {
   LIVE,
   NODES,
   readFleetKey,
+  ROLL,
   UNMARKED,
   type OwnRecord,
 } from "./roll-entries.ts";
@@ -121,7 +122,7 @@ export function createRoll(options: RollOptions): Roll {
   }
 
   function take({ key, value }: Pick<StoreChange, "key" | "value">): void {
-    const id = key.slice(key.indexOf("/") + 1);
+    const id = key.slice(key.lastIndexOf("/") + 1);
     if (key.startsWith(LIVE)) {
       if (value === undefined) live.delete(id);
       else live.add(id);
@@ -135,10 +136,20 @@ export function createRoll(options: RollOptions): Roll {
 
   /** What is new since the roll was read. */
   function takeChange({ key, value }: StoreChange): void {
-    const id = key.slice(key.indexOf("/") + 1);
+    const id = key.slice(key.lastIndexOf("/") + 1);
     if (key.startsWith(FAREWELLS)) takeFarewell(value);
     if (key.startsWith(NODES) && id !== own.id && !records.has(id)) turns.expect(id);
     take({ key, value });
+  }
+
+  /** Who came and went while the store was away. */
+  function catchUp(before: ReadonlySet<string>, { entries }: Snapshot): void {
+    for (const id of records.keys()) if (!before.has(id) && id !== own.id) turns.expect(id);
+    for (const id of before) {
+      if (records.has(id)) continue;
+      turns.forget(id);
+      takeFarewell(entries.find(({ key }) => key === FAREWELLS + id)?.value);
+    }
   }
 
   /** Puts this node on the roll, in a new life when it has just started. Throws FL0711 `node-name-taken`. */
@@ -160,15 +171,17 @@ export function createRoll(options: RollOptions): Roll {
   }
 
   async function follow(store: Store, one: Fleet, signal: AbortSignal): Promise<void> {
-    const snapshot = await store.list("", { signal });
+    const snapshot = await store.list(ROLL, { signal });
+    const before = new Set(records.keys());
     records.clear();
     live.clear();
     for (const entry of snapshot.entries) take(entry);
+    if (before.size > 0) catchUp(before, snapshot);
     // A store that lost everything has lost this node too.
     if (records.get(own.id)?.incarnation !== own.incarnation) await register(store, one);
     tellPeers();
     problem = undefined;
-    for await (const changes of store.watch("", snapshot.revision, { signal })) {
+    for await (const changes of store.watch(ROLL, snapshot.revision, { signal })) {
       for (const change of changes) takeChange(change);
       // Removed by others, or with all else that the store had: either way this node has to ask again.
       if (!records.has(own.id))

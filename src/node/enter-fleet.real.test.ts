@@ -62,6 +62,9 @@ interface Seated extends AsyncDisposable {
   readonly operations: FleetOperations;
 }
 
+/** What is still seated when a test has failed. */
+const seats = new Set<AsyncDisposable>();
+
 /** What of a node takes part in a fleet. */
 async function seat(parts: FleetParts): Promise<Seated> {
   const memory = await openStore({ kind: "memory" }, { clock });
@@ -70,16 +73,19 @@ async function seat(parts: FleetParts): Promise<Seated> {
   const roll = createRoll({ self: await describeSelf(parts), fleet, decisions, ...parts });
   const ending = new AbortController();
   const running = roll.run(ending.signal);
-  await until("it stands on the roll", PATIENCE_MS, async () => roll.problem === undefined);
-  return {
+  const seated: Seated = {
     roll,
     decisions,
     operations: openFleetOperations({ fleet, roll, decisions, ...parts }),
     async [Symbol.asyncDispose]() {
+      seats.delete(seated);
       ending.abort();
       await running;
     },
   };
+  seats.add(seated);
+  await until("it stands on the roll", PATIENCE_MS, async () => roll.problem === undefined);
+  return seated;
 }
 
 async function makeToken(uses = 1) {
@@ -123,7 +129,7 @@ before(async () => {
 });
 after(async () => {
   await store?.[Symbol.asyncDispose]();
-  await first?.[Symbol.asyncDispose]();
+  for (const seated of seats) await seated[Symbol.asyncDispose]();
   await cluster?.[Symbol.asyncDispose]();
   if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
 });
@@ -211,7 +217,7 @@ test("a host joins and is noted once it is heard; the token is used up; it leave
   await until("both are there", PATIENCE_MS, async () => first.roll.list().length === 2);
 });
 
-test("a node that is gone is removed, does not come back by itself, and joins anew with a token", async () => {
+test("a node that is gone is removed, does not come back by itself, and joins anew with a token", async (t) => {
   const { proof } = await makeToken(2);
   const parts = makeParts(3, { nodeName: "node-d" });
   await joinFleet(parts, proof);
@@ -233,6 +239,7 @@ test("a node that is gone is removed, does not come back by itself, and joins an
   const roll = createRoll({ self: await describeSelf(parts), fleet, decisions, ...parts });
   const ending = new AbortController();
   const running = roll.run(ending.signal);
+  t.after(() => ending.abort());
   await until("it is told why", PATIENCE_MS, async () =>
     (roll.problem ?? "").includes("node-d was removed from the fleet harbour"),
   );
