@@ -199,7 +199,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
     const by =
       action.trigger.kind === "person" ||
       action.trigger.kind === "agent" ||
-      (plan !== undefined && action.budget === undefined)
+      (plan !== undefined && action.budget === undefined && action.trigger.kind !== "members")
         ? actor
         : "automatic";
     const context = {

@@ -32,7 +32,7 @@ export interface PlacingParts {
 }
 
 /** How long a node that has just started waits for the store before it stops what must not run twice. */
-const UNSURE_MS = 3_000;
+const UNSURE_MS = 5_000;
 const FENCE_WATCH_MS = 200;
 /** Keys that say something of a scope. */
 const SCOPE_KEY = /^(?:intent|assignments|reports\/[^/]+)\/(.+)$/;
@@ -86,7 +86,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
   const startedAtMs = clock.monotonicMs();
 
   function readFence(): Fence {
-    if (board.lease !== undefined) return "open";
+    if (board.holdsLease) return "open";
     return clock.monotonicMs() - startedAtMs < UNSURE_MS ? "unsure" : "shut";
   }
 

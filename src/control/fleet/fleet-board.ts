@@ -29,6 +29,8 @@ export interface FleetBoard {
   readonly identity: string | undefined;
   /** This node's lease; undefined while it may have ended. */
   readonly lease: string | undefined;
+  /** Whether that lease surely lives, also while the store does not answer: no other node counts this one as away yet. */
+  readonly holdsLease: boolean;
   get(key: string): Entry | undefined;
   /** Entries by what follows `room/` in their keys. */
   list(room: string): ReadonlyMap<string, Entry>;
@@ -121,6 +123,8 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     }
   }
 
+  const holdsLease = (): boolean => lease !== "" && clock.monotonicMs() < leaseEndsMs;
+
   /** Resolves when the picture has that revision, or is not kept any more. */
   async function confirm(at: number): Promise<void> {
     while (revision < at && problem === undefined)
@@ -136,9 +140,10 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
       return entry === undefined ? undefined : String(entry.value);
     },
     get lease() {
-      return problem === undefined && lease !== "" && clock.monotonicMs() < leaseEndsMs
-        ? lease
-        : undefined;
+      return problem === undefined && holdsLease() ? lease : undefined;
+    },
+    get holdsLease() {
+      return holdsLease();
     },
     get(key) {
       const [room, rest] = splitKey(key);

@@ -48,6 +48,19 @@ test("a leader that starts again follows its own former life before that lease e
   assert.equal(await ground.store.get("x"), undefined);
 });
 
+test("a lease is held for its whole time when the store is away, and not longer", async () => {
+  await using ground = await createGround();
+  await using a = startCandidate("a", ground);
+  for (let i = 0; i < 4; i++) await ground.elapse();
+  a.door.shut();
+  const endsMs = ground.clock.monotonicMs() + SESSION_MS;
+  await ground.elapse();
+  assert.equal(a.board.lease, undefined);
+  assert.equal(a.board.holdsLease, true);
+  while (ground.clock.monotonicMs() < endsMs) await ground.elapse();
+  assert.equal(a.board.holdsLease, false);
+});
+
 const NAMES = ["a", "b", "c"] as const;
 const LONG_STEPS = 26;
 /** `stop`: it writes, and both the write and the node hang. `go`: they go on. */
