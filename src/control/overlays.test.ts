@@ -100,6 +100,36 @@ describe("createOverlays()", () => {
     );
   });
 
+  test("a network is as large as the smallest way, and broken when a way gets smaller", async () => {
+    await using store = await openMemory();
+    let mtu = 1_400;
+    const path = { from: "node1", to: "node2", node: "node2", address: "", blackHole: false };
+    const listeners: (() => void)[] = [];
+    const paths = {
+      list: () => [{ ...path, mtu }],
+      settle: () => Promise.resolve(),
+      onChange(listener: () => void) {
+        listeners.push(listener);
+        return () => undefined;
+      },
+    };
+    await using a = await startOverlayNode(1, store, { paths });
+    await using b = await startOverlayNode(2, store);
+    await a.join();
+    await b.join();
+    a.run("one", "02:42:0a:80:00:02", "10.128.0.2");
+    await settle("b knows it", () => b.entries().length === 3);
+    assert.equal(b.overlays.list()[0]?.mtu, 1_350);
+    assert.equal(b.overlays.list()[0]?.state, "joined");
+    mtu = 1_300;
+    for (const listener of listeners) listener();
+    await settle("b knows of the way", () => b.overlays.list()[0]?.state === "broken");
+    assert.equal(
+      b.overlays.list()[0]?.problem,
+      "from node1 to node2 packets of 1300 bytes pass, and the network needs 1400",
+    );
+  });
+
   test("what somebody else has changed is repaired, and a decision says so", async () => {
     await using store = await openMemory();
     await using a = await startOverlayNode(1, store);

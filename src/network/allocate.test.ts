@@ -21,9 +21,13 @@ function block(text: string): Block {
   return parsed;
 }
 
-/** Blocks of all sizes somewhere near 10.77.0.0/16 or fd00::/48. */
+/** Blocks of all sizes near each other, in and around 10.77.0.0/16 or fd00::/50. */
 const anyBlock = fc
-  .record({ six: fc.boolean(), prefix: fc.integer({ min: 12, max: 30 }), at: fc.nat() })
+  .record({
+    six: fc.boolean(),
+    prefix: fc.integer({ min: 12, max: 30 }),
+    at: fc.integer({ min: 0, max: 0xf_ffff }),
+  })
   .map(({ six, prefix, at }): Block => {
     const family = six ? 6 : 4;
     const bits = six ? prefix + 34 : prefix;
