@@ -2,6 +2,7 @@
 // What a node writes of itself about networks that span hosts: claims, in turn with other nodes, and where its instances are.
 import { isDeepStrictEqual } from "node:util";
 import { FairleadError } from "#base/errors.ts";
+import { overlaps } from "#network/addresses.ts";
 import type { OverlayEndpoint } from "#network/overlay.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
 import { planClaim, type OverlayClaim, type OverlayRequest } from "./claim-overlay.ts";
@@ -11,6 +12,7 @@ import {
   definitionKey,
   endpointKey,
   OVERLAY_PREFIX,
+  parseBlocks,
   rangeKey,
   TURN_KEY,
   type OverlayEntries,
@@ -63,7 +65,27 @@ export function writeClaim(store: Store, request: OverlayRequest): Promise<Overl
   });
 }
 
-/** Writes a claim again that the store has lost; what others have claimed in between stays. */
+/** Throws FL0720 `overlay-ranges` where another host has got part of a range meanwhile. */
+function checkStillFree(name: string, { range }: OverlayClaim, entries?: OverlayEntries): void {
+  const own = parseBlocks(range.blocks);
+  for (const [other, { blocks }] of entries?.ranges ?? []) {
+    const isTaken = parseBlocks(blocks).some((block) => own.some((one) => overlaps(one, block)));
+    if (isTaken)
+      throw new FairleadError(
+        controlErrors["overlay-ranges"],
+        `the range of this host on ${name} was given to another while it was away`,
+        {
+          facts: { node: other },
+          remedy: "down on this host, and up again: it gets another range",
+        },
+      );
+  }
+}
+
+/**
+ * Writes a claim again that the store has lost; what others have claimed in between stays. Throws FL0720
+ * `overlay-ranges`.
+ */
 export function restoreClaim(
   store: Store,
   { name, node }: { readonly name: string; readonly node: string },
@@ -74,12 +96,15 @@ export function restoreClaim(
     const operations: StoreOperation[] = [];
     if (entries?.definition === undefined)
       operations.push(put(definitionKey(name), claim.definition));
-    if (entries?.ranges.has(node) !== true) operations.push(put(rangeKey(name, node), claim.range));
+    if (entries?.ranges.has(node) !== true) {
+      checkStillFree(name, claim, entries);
+      operations.push(put(rangeKey(name, node), claim.range));
+    }
     return { operations, result: undefined };
   });
 }
 
-/** Gives back what this node has of a network; the last one to do so takes its definition with it. */
+/** Gives back what a node has of a network; the last one to do so takes its definition with it. */
 export function releaseClaim(store: Store, name: string, node: string): Promise<void> {
   return takeTurn(store, node, (picture) => {
     const entries = picture.get(name);

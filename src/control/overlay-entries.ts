@@ -62,6 +62,8 @@ export interface OverlayPicture {
   clear(): void;
   get(name: string): OverlayEntries | undefined;
   names(): readonly string[];
+  /** Ids of all nodes that have written anything. */
+  listNodes(): readonly string[];
   /** What nodes have measured, by their ids. */
   readonly paths: ReadonlyMap<string, OverlayPaths>;
 }
@@ -107,6 +109,13 @@ export function createOverlayPicture(): OverlayPicture {
       paths.clear();
     },
     get: (name) => networks.get(name),
+    listNodes() {
+      const ids = [...networks.values()].flatMap(({ ranges, endpoints }) => [
+        ...ranges.keys(),
+        ...[...endpoints.keys()].map((key) => key.slice(0, key.indexOf("/"))),
+      ]);
+      return [...new Set([...ids, ...paths.keys()])];
+    },
     names: () => [...networks.keys()].toSorted(),
   };
 }

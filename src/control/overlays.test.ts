@@ -191,6 +191,48 @@ describe("createOverlays()", () => {
     assert.ok(!b.acts.includes("network.leave"));
   });
 
+  test("what a node has left that was taken from the fleet is given back", async () => {
+    await using store = await openMemory();
+    const nodes = new Map([["node1", "a"]]);
+    await using a = await startOverlayNode(1, store, { readNodes: () => nodes });
+    await a.join();
+    {
+      await using b = await startOverlayNode(2, store);
+      nodes.set("node2", "b");
+      await b.join();
+      b.run("two", "02:42:0a:80:01:02", "10.128.1.2");
+      await settle("a knows it", () => a.entries().length === 3);
+    }
+    await giveBack(a);
+    assert.equal(a.entries().length, 3, "a node that is away keeps what it has");
+    nodes.delete("node2");
+    await giveBack(a);
+    await settle("its entries are gone", () => a.entries().length === 0);
+    assert.deepEqual(
+      (await keysOf(store)).filter((key) => key.includes("node2")),
+      [],
+    );
+    assert.ok((await keysOf(store)).includes("networks/range/shop_default/node1"));
+  });
+
+  test("a range that another host has got meanwhile is not taken back", async () => {
+    await using store = await openMemory();
+    await using a = await startOverlayNode(1, store);
+    await a.join();
+    await settle("it holds its range", () => a.overlays.list()[0]?.state === "joined");
+    const key = "networks/range/shop_default/node1";
+    await store.transact([
+      { kind: "delete", key },
+      {
+        kind: "put",
+        key: "networks/range/shop_default/node2",
+        value: { blocks: ["10.128.0.0/24"] },
+      },
+    ]);
+    await settle("it says so", () => a.overlays.problem?.includes("given to another") === true);
+    assert.ok(!(await keysOf(store)).includes(key));
+  });
+
   test("subnets that a file names are shared among hosts, and overlap no others", async () => {
     await using store = await openMemory();
     await using a = await startOverlayNode(1, store);

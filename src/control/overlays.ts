@@ -54,8 +54,8 @@ export interface OverlaysOptions {
   readonly port: number;
   /** What was measured of the ways to other nodes. */
   readonly paths: Pick<Paths, "list" | "settle" | "onChange">;
-  /** How a node is called; undefined for one that nobody knows. */
-  readonly nameNode: (id: string) => string | undefined;
+  /** Nodes of the fleet, by id how they are called; undefined while that is not known for certain. */
+  readonly readNodes: () => ReadonlyMap<string, string> | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -92,6 +92,8 @@ export function createOverlays(options: OverlaysOptions): Overlays {
   const held = new Map<string, OverlayClaim>();
   /** Since when the engine does not have a network of which this node has a range. */
   const absentSince = new Map<string, number>();
+  /** Since when a node that has entries is not of the fleet. */
+  const strangeSince = new Map<string, number>();
   const applied = new Map<string, OverlayAttachment>();
   let store: Store | undefined;
   let isKnown = false;
@@ -196,6 +198,8 @@ export function createOverlays(options: OverlaysOptions): Overlays {
 
   async function publish(to: Store): Promise<void> {
     const operations: StoreOperation[] = [];
+    /** Of one network: the others are written all the same. */
+    const failures: unknown[] = [];
     const measured = listPathMtus();
     if (!isDeepStrictEqual(picture.paths.get(self.id) ?? {}, measured))
       operations.push({ kind: "put", key: pathKey(self.id), value: measured });
@@ -207,7 +211,8 @@ export function createOverlays(options: OverlaysOptions): Overlays {
       const claim = held.get(name);
       if (entries?.definition !== undefined && range !== undefined)
         held.set(name, { definition: entries.definition, range });
-      else if (claim !== undefined) await restoreClaim(to, place, claim);
+      else if (claim !== undefined)
+        await restoreClaim(to, place, claim).catch((thrown: unknown) => failures.push(thrown));
       operations.push(...planEndpoints(place, listOwnEndpoints(name), entries));
     }
     const here = new Set(local.map(({ name }) => name));
@@ -215,6 +220,8 @@ export function createOverlays(options: OverlaysOptions): Overlays {
       operations.push(...planEndpoints({ name, node: self.id }, new Map(), picture.get(name)));
     await writeAll(to, operations);
     await release(to, here);
+    await releaseStrangers(to);
+    if (failures.length > 0) throw FairleadError.from(failures[0]);
   }
 
   async function release(to: Store, here: ReadonlySet<string>): Promise<void> {
@@ -229,6 +236,27 @@ export function createOverlays(options: OverlaysOptions): Overlays {
       }
     }
   }
+
+  /** What nodes have left that were taken from the roll; whichever node sees it first gives it back. */
+  async function releaseStrangers(to: Store): Promise<void> {
+    const nodes = options.readNodes();
+    if (nodes === undefined) return;
+    const nowMs = clock.monotonicMs();
+    const strangers = picture.listNodes().filter((id) => id !== self.id && !nodes.has(id));
+    for (const id of strangeSince.keys()) if (!strangers.includes(id)) strangeSince.delete(id);
+    for (const node of strangers) {
+      const sinceMs = strangeSince.get(node) ?? nowMs;
+      strangeSince.set(node, sinceMs);
+      if (nowMs - sinceMs < RELEASE_MS) continue;
+      for (const name of picture.names()) {
+        await writeAll(to, planEndpoints({ name, node }, new Map(), picture.get(name)));
+        await releaseClaim(to, name, node);
+      }
+      await writeAll(to, [{ kind: "delete", key: pathKey(node) }]);
+    }
+  }
+
+  const nameNode = (id: string): string | undefined => options.readNodes()?.get(id);
 
   async function pass(): Promise<void> {
     // Before the store and the engine were heard, nothing is known to be wrong.
@@ -315,9 +343,9 @@ export function createOverlays(options: OverlaysOptions): Overlays {
         const entries = picture.get(name);
         if (entries === undefined) return [];
         const isHere = applied.has(name) || listLocal().some((one) => one.name === name);
-        const problem = hostProblem ?? findTightPath(entries, picture.paths, options.nameNode);
+        const problem = hostProblem ?? findTightPath(entries, picture.paths, nameNode);
         const view = { name, self: self.id, isHere, problem };
-        return showOverlay(view, entries, options.nameNode) ?? [];
+        return showOverlay(view, entries, nameNode) ?? [];
       }),
     get problem() {
       return options.openStore === undefined

@@ -16,7 +16,7 @@ export interface OverlayParts {
   readonly settings: Settings;
   readonly self: { readonly id: string; readonly address: string };
   readonly fleet: Fleet | undefined;
-  readonly roll: Pick<Roll, "list" | "probe">;
+  readonly roll: Pick<Roll, "list" | "probe" | "problem">;
   readonly board: FactsBoard;
   readonly decisions: DecisionLog;
   readonly clock: Clock;
@@ -39,7 +39,10 @@ export function startOverlays(
     overlay: stack.use(openOverlay({ kind: "vxlan" })),
     pools: settings.overlay.addresses.split(","),
     port: settings.overlay.port,
-    nameNode: (id) => roll.list().find((node) => node.id === id)?.name,
+    readNodes: () =>
+      roll.problem === undefined
+        ? new Map(roll.list().map(({ id, name }) => [id, name]))
+        : undefined,
   });
   return { overlays, paths };
 }

@@ -73,7 +73,7 @@ export async function startOverlayNode(
     pools: ["10.128.0.0/10", "fd66:6c76::/40"],
     port: 4789,
     paths: { list: () => [], settle: () => Promise.resolve(), onChange: () => () => undefined },
-    nameNode: (id) => id,
+    readNodes: () => undefined,
     clock,
     logger: silentLogger,
     ...more,
