@@ -5,13 +5,10 @@ import { createMaskCache } from "./hide.ts";
 import { failLookup } from "./lookup.ts";
 import { createLogStreams } from "./log-streams.ts";
 import type { OperationsOptions } from "./operations-options.ts";
-import type { Caller, LogRequest, Operations, UsageEntry } from "./operations.ts";
+import type { LogRequest, Operations } from "./operations.ts";
+import { readUsage } from "./usage-stream.ts";
 
 type Streams = Pick<Operations, "logs" | "usage" | "events">;
-
-const USAGE_INTERVAL_MS = 1_000;
-/** So many intervals the first reading waits for instances that were not measured twice yet. */
-const USAGE_WAITS_MAX = 3;
 
 /** Makes the streaming operations. */
 export function createStreams(options: OperationsOptions): Streams {
@@ -52,52 +49,6 @@ export function createStreams(options: OperationsOptions): Streams {
     for (const name of request.names) if (!known.has(name)) failLookup(name, known);
   }
 
-  async function* usage(
-    filter: { scope?: string },
-    caller: Caller,
-  ): AsyncGenerator<readonly UsageEntry[]> {
-    const ended = new AbortController();
-    const signal = AbortSignal.any([caller.signal, ended.signal]);
-    const latest = new Map<string, UsageEntry>();
-    const running = new Set<string>();
-    const wanted = (i: InstanceFact): boolean =>
-      i.state === "running" && (filter.scope === undefined || i.scope === filter.scope);
-    async function read(instance: InstanceFact): Promise<void> {
-      try {
-        for await (const { atMs: _at, ...stats } of engine.stats(instance.id, { signal })) {
-          latest.set(instance.id, {
-            scope: instance.scope,
-            service: instance.service,
-            instance: instance.name,
-            ...stats,
-          });
-        }
-      } catch {
-        // A container that ends while it is measured is no error.
-      } finally {
-        latest.delete(instance.id);
-        running.delete(instance.id);
-      }
-    }
-    let waits = 0;
-    try {
-      while (!signal.aborted) {
-        for (const instance of board.read().instances.filter(wanted)) {
-          if (running.has(instance.id)) continue;
-          running.add(instance.id);
-          void read(instance);
-        }
-        await clock.sleep(USAGE_INTERVAL_MS, signal).catch(() => undefined);
-        const isWhole = [...running].every((id) => latest.has(id));
-        if (!isWhole && ++waits < USAGE_WAITS_MAX) continue;
-        waits = USAGE_WAITS_MAX;
-        if (!signal.aborted) yield [...latest.values()].sort((a, b) => b.cpuPercent - a.cpuPercent);
-      }
-    } finally {
-      ended.abort();
-    }
-  }
-
   return {
     logs(request, caller) {
       checkNames(request);
@@ -105,7 +56,7 @@ export function createStreams(options: OperationsOptions): Streams {
         ? logs.follow(request, caller.signal)
         : logs.read(request, caller.signal);
     },
-    usage,
+    usage: ({ scope }, caller) => readUsage({ board, engine, clock }, scope, caller.signal),
     events: ({ afterId, scope }, caller) =>
       options.feed.read({
         ...(afterId === undefined ? {} : { afterId }),
