@@ -80,6 +80,11 @@ const FAULTS: readonly Fault[] = [
     return `datagrams: ${world.network.loss} lost, up to ${world.network.delayMsMax} ms`;
   },
   (world, pick) => {
+    const replicas = 1 + pick(6);
+    void world.want(replicas);
+    return `${replicas} of web are wanted`;
+  },
+  (world, pick) => {
     const host = hostOf(world, pick(100));
     const byMs = (pick(2) === 0 ? -1 : 1) * (1_000 + pick(3_600_000));
     host.jumpClock(byMs);

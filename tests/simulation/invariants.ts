@@ -2,6 +2,7 @@
 // What holds in every simulated history.
 import { placeServices } from "#brain/placement/place-services.ts";
 import { buildRequest, offerOf } from "./offers.ts";
+import { listDoubles, listMisplaced } from "./fleet-rules.ts";
 import type { SimHost } from "./sim-host.ts";
 import type { World } from "./world.ts";
 
@@ -26,8 +27,8 @@ function isCalm({ timeline }: World, host: SimHost): boolean {
 
 /** Faults in what the fleet says at any moment, in words. */
 export function listFaults(world: World): readonly string[] {
-  const { hosts, timeline, network } = world;
-  const faults: string[] = [];
+  const { hosts, timeline, network, violations } = world;
+  const faults: string[] = [...violations, ...listDoubles(hosts, timeline.nowMs)];
   for (const { id, failures } of hosts)
     for (const failure of failures) faults.push(`a loop of ${id} ended: ${failure}`);
   for (const { id, incarnations } of hosts)
@@ -70,6 +71,7 @@ export async function listUnsettled(world: World): Promise<readonly string[]> {
     const offers = node.roll.list().map(offerOf);
     placed.set(observer.id, JSON.stringify(placeServices(offers, [buildRequest()])));
   }
+  faults.push(...(await listMisplaced(world)));
   if (new Set(placed.values()).size > 1) faults.push("nodes would place differently");
   return faults;
 }

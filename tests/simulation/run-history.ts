@@ -24,9 +24,9 @@ export interface History {
 }
 
 /** How long peace has to last until all is as it should be: the store's patience, a lease, a silence, and a breath. */
-const PEACE_MS = 40_000;
+const PEACE_MS = 90_000;
 const LOOK_MS = 1_000;
-const START_MS = 5_000;
+const START_MS = 3_500;
 const SIGNS = { alive: "+", suspect: "?", gone: "-", left: "." } as const;
 
 /** What each node sees, a sign for each other: `n0 +++?-`; nothing for one that is down. */
@@ -34,7 +34,8 @@ function describeViews({ hosts }: World): string {
   return hosts
     .map(({ id, node }) => {
       const views = node?.roll.list().toSorted((a, b) => (a.id < b.id ? -1 : 1)) ?? [];
-      return `${id} ${views.map(({ state }) => SIGNS[state]).join("")}`;
+      const running = [...(node?.services?.running ?? [])].toSorted().join(" ");
+      return `${id} ${views.map(({ state }) => SIGNS[state]).join("")} [${running}]`;
     })
     .join("  ");
 }
@@ -60,6 +61,8 @@ export async function runHistory({ seed, steps, nodes }: HistoryOptions): Promis
       virtualMs: timeline.nowMs,
     };
   };
+  await world.pass(START_MS);
+  await world.want(3);
   await world.pass(START_MS);
   note("the fleet has started");
   for (let step = 0; step < steps; step++) {

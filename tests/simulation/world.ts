@@ -5,6 +5,7 @@ import { createMemoryStore } from "#store/drivers/memory/driver.ts";
 import type { Store } from "#store/store.ts";
 import { createSeededRandom } from "#store/testing/seeded-random.ts";
 import { beginLife } from "./life.ts";
+import { describeIntent, listDoubles, SCOPE, watchFences } from "./fleet-rules.ts";
 import { createSimHost, type SimHost } from "./sim-host.ts";
 import { createSimNetwork, QUIET_DELAY_MS, STORE, type SimNetwork } from "./sim-network.ts";
 import type { StoreHealth } from "./sim-store.ts";
@@ -21,6 +22,12 @@ export interface World {
   cut(from: string, to: string, oneWay?: boolean): void;
   /** The last time at which two could not hear each other, in the world's time. */
   cutMs(a: string, b: string): number;
+  /** Wants so many instances of `web`, and of `one` a single one on the whole fleet. */
+  want(replicas: number): Promise<void>;
+  /** What was wanted last. */
+  readonly wanted: number;
+  /** What went wrong between two looks, in words. */
+  readonly violations: readonly string[];
   /** Ends every fault but that hosts are down. */
   mend(): void;
   /** Lets time pass. */
@@ -32,10 +39,16 @@ export function createWorld(seed: number, count: number): World {
   const timeline = createTimeline();
   const random = createSeededRandom(seed);
   const network = createSimNetwork(timeline, random);
-  const store = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock });
+  const violations: string[] = [];
+  const memory = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock });
+  const store = watchFences(memory, (violation) => violations.push(violation));
   const health: StoreHealth = { away: false, delayMsMax: QUIET_DELAY_MS };
-  const around = { timeline, random, network, store, health, mailboxes: new Map() };
-  const hosts = Array.from({ length: count }, (_, index) => createSimHost(index, around));
+  const onStart = (): void => void violations.push(...listDoubles(hosts, timeline.nowMs));
+  const around = { timeline, random, network, store, health, mailboxes: new Map(), onStart };
+  const hosts: readonly SimHost[] = Array.from({ length: count }, (_, index) =>
+    createSimHost(index, around),
+  );
+  let wanted = 0;
   const lastCutMs = new Map<string, number>();
   const pairOf = (a: string, b: string): string => (a < b ? `${a}|${b}` : `${b}|${a}`);
 
@@ -64,6 +77,15 @@ export function createWorld(seed: number, count: number): World {
       network.cut(from, to);
       if (!oneWay) network.cut(to, from);
       look();
+    },
+    violations,
+    get wanted() {
+      return wanted;
+    },
+    async want(replicas) {
+      wanted = replicas;
+      const value = { intent: describeIntent(replicas), origin: "n0", actor: "sim" };
+      await store.transact([{ kind: "put", key: `intent/${SCOPE}`, value }]);
     },
     cutMs: (a, b) => lastCutMs.get(pairOf(a, b)) ?? -Infinity,
     mend() {

@@ -8,6 +8,7 @@ import { assignScopes, type Reassignment } from "#brain/fleet/assign-scopes.ts";
 import { describeMoves } from "#brain/fleet/describe-moves.ts";
 import type { FleetPicture } from "#brain/fleet/picture.ts";
 import { rebalance } from "#brain/fleet/rebalance.ts";
+import type { Decision } from "#model/decision.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { Roll } from "#control/roll.ts";
 import type { FleetBoard } from "./fleet-board.ts";
@@ -29,6 +30,16 @@ export interface PlacingOptions {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+const TOLD = { outcome: "done", result: "each node was told" } as const;
+const REFUSED = {
+  outcome: "failed",
+  result: "another node leads, or something else is wanted",
+} as const;
+const UNKNOWN = {
+  outcome: "failed",
+  result: "the fleet's store did not answer; whether it took it is seen when it does",
+} as const;
 
 function countSeconds(ageMs: number): number {
   return Math.floor(Math.min(ageMs, AGE_MAX_MS) / 1_000);
@@ -68,11 +79,13 @@ export function createPlacing(options: PlacingOptions): {
     const begun = [];
     for (const move of moves) begun.push(await decisions.begin(move, context));
     const value = { ...draft, fence };
-    const done = await leadership.write([{ kind: "put", key, value }], unchanged);
-    const end = done
-      ? { outcome: "done" as const, result: "each node was told" }
-      : { outcome: "failed" as const, result: "another node leads, or something else is wanted" };
-    for (const decision of begun) await decisions.finish(decision, end);
+    let end: Pick<Decision, "outcome"> & { readonly result: string } = UNKNOWN;
+    try {
+      const done = await leadership.write([{ kind: "put", key, value }], unchanged);
+      end = done ? TOLD : REFUSED;
+    } finally {
+      for (const decision of begun) await decisions.finish(decision, end);
+    }
   }
 
   /** All that placing depends on and the board does not tell. */
