@@ -10,6 +10,7 @@ export const ActionKind = z.enum([
   "volume.create",
   "volume.remove",
   "image.pull",
+  "image.fetch",
   "image.build",
   "instance.create",
   "instance.start",

@@ -4,6 +4,8 @@ import { describe, test } from "node:test";
 import { normalizeReference } from "./naming.ts";
 import { planReconcile } from "./reconcile.ts";
 import { OWN_LABELS } from "#model/facts.ts";
+import type { ServiceIntent } from "#model/intent.ts";
+import type { Hold } from "./pass.ts";
 import {
   buildDependency,
   buildFacts,
@@ -132,6 +134,44 @@ describe("resources", () => {
       assert.deepEqual(actions, []);
       assert.equal(waiting[0]?.kind, "failed");
     }
+  });
+
+  describe("where other nodes have images", () => {
+    const decide = (parts: Partial<ServiceIntent>, held: ReadonlyMap<string, Hold> = new Map()) => {
+      const service = buildService({ container: { Image: "own:1" }, ...parts });
+      const { actions, waiting } = planReconcile(
+        buildInput([service], [], { held, fetchesImages: true }),
+      );
+      return { acts: actions.map(({ key, act }) => `${act} ${key}`), waiting };
+    };
+    const hold = (reason: string, final: boolean): Hold => ({ untilMs: NOW_MS + 9, reason, final });
+    const pulled = ["image/own:1", hold("no registry", true)] as const;
+    const fetched = ["fetch/own:1", hold("nobody has it", true)] as const;
+
+    test("the registry is asked first, then they are, then nobody for a while", () => {
+      assert.deepEqual(decide({}).acts, ["image.pull image/own:1"]);
+      assert.deepEqual(decide({}, new Map([pulled])).acts, ["image.fetch fetch/own:1"]);
+      const { acts, waiting } = decide({}, new Map([pulled, fetched]));
+      assert.deepEqual(acts, []);
+      assert.ok(
+        waiting.some(
+          ({ kind, reason }) => kind === "failed" && reason === "no registry; nobody has it",
+        ),
+      );
+    });
+
+    test("they are asked again later, however often nobody had it", () => {
+      const past = ["fetch/own:1", { ...hold("nobody has it", true), untilMs: NOW_MS }] as const;
+      assert.deepEqual(decide({}, new Map([pulled, past])).acts, ["image.fetch fetch/own:1"]);
+    });
+
+    test("what is built is asked of them at once; what may not be pulled, or has a digest, never", () => {
+      assert.deepEqual(decide({ pull: "build" }).acts, ["image.fetch fetch/own:1"]);
+      assert.deepEqual(decide({ pull: "never" }).acts, []);
+      const digest = `own@sha256:${"a".repeat(64)}`;
+      const held = new Map([[`image/${digest}`, hold("no registry", true)]]);
+      assert.deepEqual(decide({ container: { Image: digest } }, held).acts, []);
+    });
   });
 
   test("one image is pulled once for all that need it", () => {

@@ -31,6 +31,8 @@ export interface ReconcileInput {
   readonly elsewhere?: ReadonlyMap<string, Elsewhere> | undefined;
   /** Whether singletons may run here; absent without a fleet, where they may. */
   readonly fence?: Fence | undefined;
+  /** Whether images can be got from other nodes of a fleet. */
+  readonly fetchesImages?: boolean | undefined;
 }
 
 /** How many instances of a service other nodes of the fleet are to have, and have. */
@@ -80,9 +82,10 @@ export interface Pass extends ReconcileInput, Ground {
   take(): Reconciliation;
 }
 
-/** Trying again helps where the ladder goes on to another act, and where an engine comes up slowly. */
+/** Trying again helps where the ladder goes on to another act, an engine comes up slowly, or another node may get the image. */
 function isFinal(hold: Hold, action: PlannedAction): boolean {
-  return hold.final && action.budget === undefined && action.act !== "instance.start";
+  const mends = action.act === "instance.start" || action.act === "image.fetch";
+  return hold.final && action.budget === undefined && !mends;
 }
 
 /** Collects what a pass decides; keeps keys unique. */

@@ -195,29 +195,58 @@ function findVolumeGap(pass: Pass, service: ServiceIntent): Gap | undefined {
 function findImageGap(pass: Pass, service: ServiceIntent): Gap | undefined {
   const reference = service.container.Image;
   if (pass.hasImage(reference)) return undefined;
+  const waits = `waits for image ${reference}`;
+  if (service.pull === "never")
+    return { reason: `${waits}, and pull_policy is never`, final: true };
   if (service.build !== undefined || service.pull === "build") {
-    const reason = `waits for image ${reference}, which has to be built: fairlead up --build`;
-    return { reason, final: true };
-  }
-  if (service.pull === "never") {
-    return { reason: `waits for image ${reference}, and pull_policy is never`, final: true };
+    const gap = { reason: `${waits}, which has to be built: fairlead up --build`, final: true };
+    return findFetchGap(pass, service, gap) ?? gap;
   }
   const key = `image/${normalizeReference(reference)}`;
-  planPull(pass, service, key);
   const hold = pass.held.get(key);
-  return { reason: hold?.reason ?? `waits for image ${reference}`, final: hold?.final ?? false };
+  // What no registry could bring, another node may have.
+  const gap = hold && findFetchGap(pass, service, hold);
+  if (gap === undefined || !gap.fetching) planImage(pass, service, key, "image.pull");
+  return gap ?? { reason: hold?.reason ?? waits, final: hold?.final ?? false };
 }
 
-function planPull(pass: Pass, service: ServiceIntent, key: string): void {
+/** Decides on getting the image from another node, where there are any; `before` is why it was not got otherwise. */
+function findFetchGap(
+  pass: Pass,
+  service: ServiceIntent,
+  before: Gap,
+): (Gap & { readonly fetching: boolean }) | undefined {
+  const reference = service.container.Image;
+  // The engine takes a digest only from a registry.
+  if (pass.fetchesImages !== true || reference.includes("@")) return undefined;
+  const key = `fetch/${normalizeReference(reference)}`;
+  const hold = pass.held.get(key);
+  if (pass.busy.has(key) || hold === undefined || hold.untilMs <= pass.nowMs) {
+    planImage(pass, service, key, "image.fetch", before.reason);
+    const reason = `waits for image ${reference}, which other nodes are asked for`;
+    return { reason, final: false, fetching: true };
+  }
+  pass.wakeAt(hold.untilMs);
+  const reason = `${before.reason}; ${hold.reason}`;
+  return { reason, final: before.final && hold.final, fetching: false };
+}
+
+function planImage(
+  pass: Pass,
+  service: ServiceIntent,
+  key: string,
+  act: "image.pull" | "image.fetch",
+  why = "the engine has no such image",
+): void {
   const reference = service.container.Image;
   pass.act({
     key,
-    act: "image.pull",
+    act,
     service: service.name,
     object: reference,
     spec: service,
-    title: `pulled ${reference}`,
-    trigger: { kind: "missing", detail: "the engine has no such image", atMs: pass.nowMs },
+    title: act === "image.pull" ? `pulled ${reference}` : `fetched ${reference} from another node`,
+    trigger: { kind: "missing", detail: why, atMs: pass.nowMs },
     rule: { text: `image: ${reference}`, at: service.origins["image"] ?? service.at },
     inputs: { pullPolicy: service.pull },
     notDone: [],

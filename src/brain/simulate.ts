@@ -153,7 +153,8 @@ function applyToResource(draft: Draft, action: PlannedAction): boolean {
     const labels = { [OWN_LABELS.scope]: scope, [OWN_LABELS.key]: volume.key };
     draft.volumes.set(volume.name, { name: volume.name, labels });
   } else if (action.act === "volume.remove") draft.volumes.delete(object);
-  else if (action.act === "image.pull") draft.images.set(normalizeReference(object), "");
+  else if (action.act === "image.pull" || action.act === "image.fetch")
+    draft.images.set(normalizeReference(object), "");
   else return false;
   return true;
 }

@@ -93,6 +93,7 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     "fleet.name": "",
     "fleet.listen": "0.0.0.0:7120",
     "fleet.address": "",
+    "fleet.images": "on",
     "overlay.addresses": "10.128.0.0/10,fd66:6c76::/40",
     "overlay.port": 4_789,
     "decisions.keepDays": 30,

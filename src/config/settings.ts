@@ -181,10 +181,17 @@ export const SettingsSchema = z.strictObject({
       ),
     listen: listen
       .refine((text) => text !== "off", { message: "cannot be off" })
-      .describe("IP address and UDP port at which other nodes ask whether this one lives."),
+      .describe(
+        "IP address and port at which other nodes ask whether this one lives (UDP) and for images (TCP).",
+      ),
     address: z
       .string()
       .describe("IP address at which other nodes reach this one; empty: by the way to the store."),
+    images: z
+      .enum(["on", "off"])
+      .describe(
+        "Whether this node gets images that it lacks from other nodes, and gives them its own.",
+      ),
   }),
   overlay: z.strictObject({
     addresses: z
@@ -341,6 +348,10 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "needed where the store is on this host, or other nodes see it at another address",
     cost: "none",
     otherwise: "the address by which this host reaches the first of store.endpoints",
+  },
+  "fleet.images": {
+    effect: "off: each host needs its images from a registry, or loaded",
+    cost: "any node of the fleet can read this engine's images",
   },
   "overlay.addresses": {
     effect: "new networks get others; those that are there keep theirs",

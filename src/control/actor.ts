@@ -18,6 +18,7 @@ import {
 } from "./create-request.ts";
 import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import type { ImageExchange } from "./images/image-exchange.ts";
 
 export interface ActorOptions {
   readonly engine: Engine;
@@ -29,6 +30,8 @@ export interface ActorOptions {
   readonly prepareNetwork?: (network: NetworkIntent) => Promise<NetworkIntent>;
   /** Name servers that containers are told to ask, unless their file names others. */
   readonly dnsServers?: readonly string[];
+  /** Gets images from other nodes; undefined without a fleet. */
+  readonly images?: Pick<ImageExchange, "fetch"> | undefined;
 }
 
 /** What became of an act. */
@@ -39,14 +42,23 @@ export interface ActResult {
 }
 
 export interface Actor {
-  /** Does it and brings the board up to date. Throws FairleadError; the board is up to date then too. */
-  perform(action: PlannedAction, intent: Intent, decision: string): Promise<ActResult>;
+  /**
+   * Does it and brings the board up to date. Throws FairleadError; the board is up to date then too. What takes long says
+   * how far it is.
+   */
+  perform(
+    action: PlannedAction,
+    intent: Intent,
+    decision: string,
+    onProgress?: (text: string) => void,
+  ): Promise<ActResult>;
 }
 
 interface Act {
   readonly action: PlannedAction;
   readonly intent: Intent;
   readonly write: WriteOptions;
+  readonly onProgress: ((text: string) => void) | undefined;
 }
 
 /** Says of a service that its containers are agents. */
@@ -296,6 +308,14 @@ export function createActor(options: ActorOptions): Actor {
     return { result: "pulled" };
   }
 
+  async function fetch({ action, write, onProgress }: Act): Promise<ActResult> {
+    const images = need(options.images, "other nodes");
+    const wanted = { reference: action.object, platform: action.spec?.platform };
+    const result = await images.fetch(wanted, { decision: write.decision, onProgress });
+    await board.refreshImages();
+    return { result };
+  }
+
   function choose(act: Act): Promise<ActResult> {
     switch (act.action.act) {
       case "instance.create":
@@ -323,6 +343,8 @@ export function createActor(options: ActorOptions): Actor {
         return changeVolume(act);
       case "image.pull":
         return pull(act);
+      case "image.fetch":
+        return fetch(act);
       case "image.build":
       case "instance.adopt":
       case "service.quarantine":
@@ -350,6 +372,7 @@ export function createActor(options: ActorOptions): Actor {
   }
 
   return {
-    perform: (action, intent, decision) => choose({ action, intent, write: { decision } }),
+    perform: (action, intent, decision, onProgress) =>
+      choose({ action, intent, write: { decision }, onProgress }),
   };
 }

@@ -18,6 +18,8 @@ export interface DecisionLog {
     context: BeginContext,
     also?: readonly StoreOperation[],
   ): Promise<Decision>;
+  /** Keeps how far a pending one is, as its result; nobody is told. */
+  progress(decision: Decision, result: string): Promise<void>;
   /** Completes it. */
   finish(decision: Decision, end: Pick<Decision, "outcome"> & Partial<Decision>): Promise<Decision>;
   /** Writes to the store what has to be written whatever the store's state, in order with decisions. */
@@ -192,6 +194,8 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
       await queue.write([put, ...mark, ...also]);
       return tell(decision);
     },
+    progress: (decision, result) =>
+      queue.write([{ kind: "put", key: decisionKey(decision.id), value: { ...decision, result } }]),
     async finish(decision, end) {
       const finished: Decision = { ...decision, ...timeEnd(decision), ...end };
       await queue.write([

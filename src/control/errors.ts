@@ -127,6 +127,24 @@ export const controlErrors = defineErrors({
     cause: "What is wanted of a fleet stands in its store, and that does not answer",
     remedy: "bring the store back; until then each node keeps what it was last assigned",
   },
+  "image-nowhere": {
+    id: "FL0741",
+    code: "not_found",
+    cause: "No node of the fleet that was asked has the image",
+    remedy: "build, load or pull it on one of them; Fairlead looks again by itself",
+  },
+  "image-not-fetched": {
+    id: "FL0742",
+    code: "unavailable",
+    cause: "Other nodes have the image, but none of them could bring it here whole",
+    remedy: "read why in the message; Fairlead tries again by itself",
+  },
+  "image-differs": {
+    id: "FL0743",
+    code: "aborted",
+    cause: "A node saves an image in other bytes than those that came before a cut",
+    remedy: "none is needed: the image is fetched from the beginning",
+  },
   "no-topology": {
     id: "FL0709",
     code: "not_found",

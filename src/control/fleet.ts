@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fleet that a node belongs to, as its loops are given it.
 import type { Membership } from "#membership/membership.ts";
+import type { Peering } from "#peering/peering.ts";
 import type { Store } from "#store/store.ts";
 
 /** Its part of the store, and what it takes to hear the others. */
@@ -18,4 +19,14 @@ export interface Fleet {
     readonly port: number;
     readonly secret: Buffer;
   }): Promise<Membership>;
+}
+
+/** A fleet whose nodes can be asked for more than whether they live. */
+export interface PeerFleet extends Fleet {
+  /** Opens the port at which other nodes ask this one. */
+  startPeering(options: {
+    readonly id: string;
+    readonly port: number;
+    readonly secret: Buffer;
+  }): Promise<Peering>;
 }

@@ -63,6 +63,8 @@ export interface ScopeLoopOptions {
   readonly onRemoved: (scope: string) => void;
   /** Called after each pass. */
   readonly onPass: (loop: ScopeLoop) => void;
+  /** Whether images can be got from other nodes. */
+  readonly fetchesImages?: boolean;
   /** What other nodes have of the scope's services; undefined without a fleet, and while that is not known. */
   readonly elsewhere?: (scope: string) => ReconcileInput["elsewhere"];
   /** Whether singletons may run here. */
@@ -122,6 +124,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
       held,
       elsewhere: options.elsewhere?.(scope),
       fence: desired.fleet === undefined ? undefined : options.fence?.(),
+      fetchesImages: options.fetchesImages,
     };
   }
 
@@ -213,7 +216,12 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
     const decision = await decisions.begin(action, context, also);
     const kept = await before;
     try {
-      const { result, containerId } = await options.actor.perform(action, intent, decision.id);
+      const { result, containerId } = await options.actor.perform(
+        action,
+        intent,
+        decision.id,
+        (text) => void decisions.progress(decision, text),
+      );
       held.delete(action.key);
       const evidence = kept === undefined ? undefined : await options.evidence.complete(kept);
       await end(decision, "done", result, evidence, containerId);

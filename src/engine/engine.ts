@@ -105,6 +105,17 @@ export interface ImageFact {
   readonly sizeBytes: number;
 }
 
+/** One image in full. */
+export interface ImageDetails extends ImageFact {
+  /** `linux`. */
+  readonly os: string;
+  /** As images name it: `amd64`, `arm64`. */
+  readonly arch: string;
+  /** `v7`, or empty. */
+  readonly variant: string;
+  readonly createdAtMs: number;
+}
+
 export interface ExecResult {
   readonly exitCode: number;
   readonly stdout: string;
@@ -137,6 +148,13 @@ export interface EngineReader extends AsyncDisposable {
   listNetworks(options?: CallOptions): Promise<readonly NetworkFact[]>;
   listVolumes(options?: CallOptions): Promise<readonly VolumeFact[]>;
   listImages(options?: CallOptions): Promise<readonly ImageFact[]>;
+  /** By reference or id; undefined when the engine has no such image. */
+  inspectImage(reference: string, options?: CallOptions): Promise<ImageDetails | undefined>;
+  /**
+   * `docker save` of one image as it comes; leaving off ends it. By id it has no tags. The engine puts the whole tar on its
+   * disk first; the same image gives the same bytes each time. Throws FL0310 `image-missing`.
+   */
+  exportImage(id: string, options?: CallOptions): Promise<AsyncIterable<Uint8Array>>;
   /** Demultiplexed lines (a TTY's all come as stdout). Ends with the log, or with the container when following. */
   logs(id: string, options?: LogOptions): AsyncIterable<LogLine>;
   /** One stream of readings, about one a second, until aborted or the container ends. */

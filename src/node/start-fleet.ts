@@ -10,9 +10,10 @@ import { isIPv6 } from "node:net";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import { readNodeLabels, type Settings } from "#config/settings.ts";
-import type { Fleet } from "#control/fleet.ts";
+import type { PeerFleet } from "#control/fleet.ts";
 import type { OwnRecord } from "#control/roll-entries.ts";
 import { startMembership } from "#membership/start-membership.ts";
+import { startPeering } from "#peering/start-peering.ts";
 import { openStore } from "#store/open.ts";
 import { readNodeId } from "./node-id.ts";
 import { describeStore } from "./open-node-store.ts";
@@ -79,7 +80,7 @@ export async function describeSelf({ settings, version }: FleetParts): Promise<O
 }
 
 /** The fleet; undefined when the settings name none. */
-export function describeFleet(parts: FleetParts): Fleet | undefined {
+export function describeFleet(parts: FleetParts): PeerFleet | undefined {
   const { settings, clock, logger } = parts;
   const { name, listen } = settings.fleet;
   if (name === "") return undefined;
@@ -97,5 +98,6 @@ export function describeFleet(parts: FleetParts): Fleet | undefined {
     makeKey: () => randomBytes(KEY_BYTES).toString("base64"),
     startMembership: (options) =>
       startMembership({ ...options, address: splitPlace(listen).host }, parts),
+    startPeering: (options) => startPeering({ ...options, address: splitPlace(listen).host }),
   };
 }

@@ -46,6 +46,7 @@ import { startDns } from "./start-dns.ts";
 import { describeFleet, describeSelf } from "./start-fleet.ts";
 import { startOverlays } from "./start-overlays.ts";
 import { listenForPage } from "./listen-for-page.ts";
+import { openImages } from "./start-images.ts";
 import { openPlacing, withLeader } from "./start-placing.ts";
 import { readToken } from "./token-file.ts";
 
@@ -192,8 +193,7 @@ async function startFabric(parts: NodeParts, routes: RouteBoard): Promise<Fabric
 /** All by which agents join, find others and are found, and by which nodes know of each other. */
 async function openTalk(
   parts: NodeParts,
-  store: Store,
-  { board, decisions }: Loops,
+  { store, engine, loops: { board, decisions } }: Awaited<ReturnType<typeof openHands>>,
   stack: AsyncDisposableStack,
 ) {
   const { settings, clock, random, logger } = parts;
@@ -216,9 +216,11 @@ async function openTalk(
     belongs === undefined
       ? undefined
       : openPlacing({ fleet: belongs, self, roll, decisions, board, clock, random, logger });
+  const images = openImages({ settings, fleet: belongs, self, roll, engine, board, clock, logger });
   const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, ...nets };
-  const watchers = [wiring, observed, roll, nets.overlays, nets.paths];
-  return { fabric, discovery, dns, placing, faces, watchers };
+  const loops = [wiring, observed, roll, nets.overlays, nets.paths];
+  const watchers = images === undefined ? loops : [...loops, images];
+  return { fabric, discovery, dns, placing, images, faces, watchers };
 }
 
 /** The fabric as lists show it: with the agents of other nodes. */
@@ -269,7 +271,7 @@ function createWidths(settings: Settings, clock: Clock) {
 function superviseScopes(
   parts: NodeParts,
   hands: Awaited<ReturnType<typeof openHands>>,
-  { fabric, dns, placing, faces }: Awaited<ReturnType<typeof openTalk>>,
+  { fabric, dns, placing, images, faces }: Awaited<ReturnType<typeof openTalk>>,
   startedAtMs: number,
 ) {
   const { settings, clock, logger } = parts;
@@ -285,6 +287,7 @@ function superviseScopes(
       engine,
       board,
       clock,
+      images,
       prepareNetwork: (network) => faces.overlays.prepare(network),
       ...(dns === undefined ? {} : { dnsServers: dns.forContainers }),
       ...(engine.endpoint.startsWith("unix:")
@@ -295,6 +298,7 @@ function superviseScopes(
     clock,
     logger,
     ...createWidths(settings, clock),
+    fetchesImages: images !== undefined,
     elsewhere: (scope) => placing?.desk.elsewhere(scope),
     fence: () => placing?.fence(),
     onPass(loop) {
@@ -333,7 +337,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const hands = await openHands(parts, stack);
     const { store, engine, loops, memory } = hands;
     const { decisions, alerts, feed, board } = loops;
-    const talk = await openTalk(parts, store, loops, stack);
+    const talk = await openTalk(parts, hands, stack);
     const { fabric, discovery, dns, placing, watchers } = talk;
     const scopes = superviseScopes(parts, hands, talk, startedAtMs);
     const { supervisor, views, intake, together } = scopes;

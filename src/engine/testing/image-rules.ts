@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
+import { buffer } from "node:stream/consumers";
 import type { EngineFixture, Rule } from "./rule.ts";
 import { BY, isSlug, toRequest, withContainer } from "./rule.ts";
 import { packImage, packTexts, toStream } from "./image-tar.ts";
@@ -55,6 +56,29 @@ export const imageRules: Readonly<Record<string, Rule>> = {
     await engine.removeImage("loaded:1", BY);
     const broken = engine.loadImage(toStream(Buffer.alloc(3_000, 1)), BY);
     await assert.rejects(broken, isSlug("engine-refused"));
+  },
+  async "an image is described, saved by its id, always in the same bytes, and loaded again"(
+    fixture,
+  ) {
+    const { engine } = fixture;
+    await engine.loadImage(toStream(packImage("saved:1", { "/saved": "a" })), BY);
+    const found = await engine.inspectImage("saved:1");
+    assert.ok(found !== undefined);
+    const { id, tags, os, arch } = found;
+    assert.deepEqual(
+      [tags, os, arch],
+      [["saved:1"], "linux", process.arch === "arm64" ? "arm64" : "amd64"],
+    );
+    assert.deepEqual(await engine.inspectImage(id), found);
+    const [first, second] = [await engine.exportImage(id), await engine.exportImage(id)];
+    const saved = await buffer(first);
+    assert.ok(saved.equals(await buffer(second)));
+    await engine.removeImage("saved:1", BY);
+    assert.equal(await engine.inspectImage(id), undefined);
+    await assert.rejects(engine.exportImage(id), isSlug("image-missing"));
+    await engine.loadImage(toStream(saved), BY);
+    assert.deepEqual((await engine.inspectImage(id))?.tags, []);
+    await engine.removeImage(id, BY);
   },
   async "FROM scratch is built with no registry in reach"(fixture) {
     const { engine } = fixture;

@@ -29,7 +29,7 @@ function chooseKind(status: number, message: string, path: string): ErrorKind {
   if (/client version .* is too new|client is newer than server/i.test(message))
     return engineErrors["engine-too-old"];
   if (
-    /No such image|pull access denied|manifest (for .* not found|unknown)|repository .* not found/i.test(
+    /No such image|reference does not exist|failed to get digest|pull access denied|manifest (for .* not found|unknown)|repository .* not found/i.test(
       message,
     )
   ) {

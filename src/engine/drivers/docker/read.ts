@@ -7,6 +7,7 @@ import type {
   CallOptions,
   EngineInfo,
   EngineReader,
+  ImageDetails,
   InstanceStats,
   LogLine,
   LogOptions,
@@ -22,6 +23,8 @@ import { toStats, type StatsDocument } from "./stats.ts";
 /** Inspections at once when everything is listed. */
 const INSPECT_WIDTH = 24;
 const SLOW_READ_MS = 30_000;
+/** The engine writes a whole image to its disk before it says the first word of it. */
+const EXPORT_HEAD_MS = 600_000;
 
 interface InfoDocument {
   readonly ID?: string;
@@ -44,6 +47,28 @@ interface InfoDocument {
   readonly SystemTime?: string;
 }
 
+interface ImageDocument {
+  readonly Id: string;
+  readonly RepoTags?: readonly string[] | null;
+  readonly Size?: number;
+  readonly Os?: string;
+  readonly Architecture?: string;
+  readonly Variant?: string;
+  readonly Created?: string;
+}
+
+function toDetails(document: ImageDocument): ImageDetails {
+  return {
+    id: document.Id,
+    tags: document.RepoTags ?? [],
+    sizeBytes: document.Size ?? 0,
+    os: document.Os ?? "",
+    arch: document.Architecture ?? "",
+    variant: document.Variant ?? "",
+    createdAtMs: parseTime(document.Created),
+  };
+}
+
 interface Labelled {
   readonly Labels?: Readonly<Record<string, string>> | null;
 }
@@ -61,6 +86,7 @@ async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
     return await answer;
   } catch (error) {
     if (isKind(error, engineErrors["not-there"])) return undefined;
+    if (isKind(error, engineErrors["image-missing"])) return undefined;
     throw error;
   }
 }
@@ -253,6 +279,15 @@ export function createReader(connection: Connection, clock: Clock, random: Rando
         Volumes?: readonly (Labelled & { Name: string })[] | null;
       };
       return (Volumes ?? []).map(({ Name, Labels }) => ({ name: Name, labels: Labels ?? {} }));
+    },
+    async inspectImage(reference, options = {}) {
+      const path = `/images/${encodeURIComponent(reference)}/json`;
+      const document = await orUndefined(connection.call("GET", path, options));
+      return document === undefined ? undefined : toDetails(document as ImageDocument);
+    },
+    async exportImage(id, options = {}) {
+      const parts = { deadlineMs: EXPORT_HEAD_MS, ...options };
+      return connection.stream("GET", `/images/${encodeURIComponent(id)}/get`, parts);
     },
     async listImages(options = {}) {
       const list = (await connection.call("GET", "/images/json", options)) as readonly {

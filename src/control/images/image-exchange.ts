@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes of a fleet give each other images: no registry is needed. While the fleet's store is away, those that have found each
+// other go on.
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import { createLimiter } from "#base/limiter.ts";
+import type { Logger } from "#base/logger.ts";
+import type { Engine } from "#engine/engine.ts";
+import type { NodeTraits } from "#model/constraint.ts";
+import type { Peering } from "#peering/peering.ts";
+import { controlErrors } from "#control/errors.ts";
+import type { PeerFleet } from "#control/fleet.ts";
+import type { Roll } from "#control/roll.ts";
+import { readFleetKey } from "#control/roll-entries.ts";
+import { fetchImage, type FetchOptions } from "./fetch-image.ts";
+import { describePlatform } from "./given-image.ts";
+import { giveImages } from "./give-images.ts";
+
+export interface ImageExchangeOptions {
+  readonly fleet: PeerFleet;
+  readonly self: { readonly id: string; readonly port: number };
+  readonly roll: Pick<Roll, "list">;
+  readonly engine: Engine;
+  /** What the engine's host is; undefined while that is not known. */
+  readonly host: () => NodeTraits | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Gets images from other nodes, and gives them. */
+export interface ImageExchange {
+  /**
+   * Gets an image, for that platform or the engine's own; says what was done. Throws FL0741 `image-nowhere`, FL0742
+   * `image-not-fetched`.
+   */
+  fetch(
+    wanted: { readonly reference: string; readonly platform?: string | undefined },
+    options: Omit<FetchOptions, "signal">,
+  ): Promise<string>;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const FETCHING_MAX = 2;
+const RETRY_MS = 1_000;
+
+/** Makes it; nobody is answered before it runs. */
+export function createImageExchange(options: ImageExchangeOptions): ImageExchange {
+  const { fleet, self, roll, engine, host, clock, logger } = options;
+  const limiter = createLimiter(FETCHING_MAX);
+  const ending = new AbortController();
+  let peering: Peering | undefined;
+  let problem = "it has only just started";
+
+  async function open(): Promise<Peering> {
+    await using store = await fleet.openStore();
+    const secret = await readFleetKey(store, fleet.makeKey);
+    const opened = await fleet.startPeering({ ...self, secret });
+    giveImages(opened, engine);
+    return opened;
+  }
+
+  function needPeering(): Peering {
+    if (peering !== undefined) return peering;
+    throw new FairleadError(
+      controlErrors["image-not-fetched"],
+      `this node does not reach the others yet: ${problem}`,
+    );
+  }
+
+  async function openOnce(signal: AbortSignal): Promise<void> {
+    while (peering === undefined && !signal.aborted) {
+      try {
+        peering = await open();
+      } catch (thrown) {
+        const { message } = FairleadError.from(thrown);
+        if (problem !== message) logger.warn("no images for other nodes yet", { reason: message });
+        problem = message;
+        await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  return {
+    fetch({ reference, platform }, more) {
+      return limiter.run(() => {
+        const traits = host();
+        const own = traits === undefined ? undefined : describePlatform(traits);
+        const parts = { engine, peering: needPeering(), nodes: roll.list(), clock };
+        const signal = ending.signal;
+        return fetchImage(parts, { reference, platform: platform ?? own }, { ...more, signal });
+      });
+    },
+    async run(signal) {
+      await openOnce(signal);
+      if (!signal.aborted)
+        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      ending.abort(new FairleadError(controlErrors["image-not-fetched"], "the node is ending"));
+      await peering?.[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The side that is asked.
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { FairleadError, type Code } from "#base/errors.ts";
+import type { PeerHandler, PeerReply } from "./peering.ts";
+
+/** The trailer that ends a whole stream: the SHA-256 of its bytes, in hexadecimal. */
+export const DIGEST = "fairlead-sha256";
+/** As long as an answer is not there, it is said this often that it comes. */
+const WORKING_MS = 4_000;
+
+const STATUS: Readonly<Partial<Record<Code, number>>> = {
+  invalid_argument: 400,
+  not_found: 404,
+  aborted: 409,
+  resource_exhausted: 429,
+  unavailable: 503,
+};
+
+export interface AnsweringOptions {
+  readonly handlers: ReadonlyMap<string, PeerHandler>;
+  /** Who is at the other end of a socket, as it says. */
+  readonly nameOf: (socket: object) => string;
+  readonly onAnswered: () => void;
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  const text = JSON.stringify(value);
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+    connection: "close",
+  });
+  response.end(text);
+}
+
+function sendRefusal(response: ServerResponse, thrown: unknown): void {
+  const { code, message } = FairleadError.from(thrown);
+  sendJson(response, STATUS[code] ?? 500, { code, message });
+}
+
+async function sendStream(
+  response: ServerResponse,
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  const hash = createHash("sha256");
+  response.writeHead(200, {
+    "content-type": "application/octet-stream",
+    trailer: DIGEST,
+    connection: "close",
+  });
+  response.flushHeaders();
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    if (!response.write(chunk)) await once(response, "drain", { signal });
+    signal.throwIfAborted();
+  }
+  response.addTrailers({ [DIGEST]: hash.digest("hex") });
+  response.end();
+}
+
+async function send(
+  response: ServerResponse,
+  reply: PeerReply,
+  signal: AbortSignal,
+): Promise<void> {
+  if (reply.kind === "value") return sendJson(response, 200, reply.value);
+  try {
+    await sendStream(response, reply.chunks, signal);
+  } catch {
+    // The missing end says that it is not whole.
+    response.destroy();
+  }
+}
+
+async function decide(
+  request: IncomingMessage,
+  signal: AbortSignal,
+  { handlers, nameOf }: AnsweringOptions,
+): Promise<PeerReply | undefined> {
+  const { pathname, searchParams: query } = new URL(request.url ?? "/", "https://peer.invalid");
+  const handler = request.method === "GET" ? handlers.get(pathname) : undefined;
+  return handler?.({ from: nameOf(request.socket), query, signal });
+}
+
+/** Makes the listener of a server. */
+export function createAnswering(
+  options: AnsweringOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const leaving = new AbortController();
+    const working = setInterval(() => response.writeProcessing(), WORKING_MS);
+    response.on("error", () => undefined);
+    response.once("close", () => {
+      clearInterval(working);
+      leaving.abort();
+    });
+    try {
+      const reply = await decide(request, leaving.signal, options);
+      clearInterval(working);
+      options.onAnswered();
+      if (reply === undefined)
+        return sendJson(response, 404, { code: "unimplemented", message: "is not known here" });
+      await send(response, reply, leaving.signal);
+    } catch (thrown) {
+      clearInterval(working);
+      sendRefusal(response, thrown);
+    }
+  }
+  return (request, response) => {
+    request.resume();
+    void answer(request, response);
+  };
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The face of the room: nodes of a fleet ask each other. Who may is the business of a driver; now it is who has the key.
+
+/** Where a node is, and who it has to be. */
+export interface PeerPlace {
+  readonly id: string;
+  readonly address: string;
+  /** TCP port: the number of the UDP port at which it says that it lives. */
+  readonly port: number;
+}
+
+/** A question. `from` is the id that the asker gives itself: it has the key, so it is believed, but not proven to be that one. */
+export interface PeerRequest {
+  readonly from: string;
+  readonly query: URLSearchParams;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}
+
+/** A value as JSON, or bytes as they come; `about` is told before them. */
+export type PeerReply =
+  | { readonly kind: "value"; readonly value: unknown }
+  | { readonly kind: "stream"; readonly chunks: AsyncIterable<Uint8Array> };
+
+/** Answers; what it throws is told to the asker as a refusal with its code and its words. It may take its time. */
+export type PeerHandler = (request: PeerRequest) => Promise<PeerReply>;
+
+export interface AskOptions {
+  readonly query?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** Connections between nodes. Safe for concurrent use. */
+export interface Peering extends AsyncDisposable {
+  /** TCP port on which it answers. */
+  readonly port: number;
+  /** Answers questions of that path (`/images/find`). */
+  answer(path: string, handler: PeerHandler): void;
+  /**
+   * Asks for a value. Throws FL1202 `peer-unreachable`, FL1203 `peer-untrusted`, and FL1204 `peer-refused` whose fact `code` is that
+   * of the other's error.
+   */
+  ask(to: PeerPlace, path: string, options?: AskOptions): Promise<unknown>;
+  /**
+   * Asks for bytes, read no faster than they are taken; leaving off ends the connection. Besides what `ask` throws, reading
+   * throws FL1202 when the stream is cut or stands still, and FL1205 `peer-garbled`: it ends well only when it is whole.
+   */
+  stream(to: PeerPlace, path: string, options?: AskOptions): Promise<AsyncIterable<Uint8Array>>;
+  /** Questions that were `answered`, strangers and connections beyond the limits that were `refused`. */
+  readCounters(): Readonly<Record<string, number>>;
+}
