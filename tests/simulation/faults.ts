@@ -84,6 +84,17 @@ const FAULTS: readonly Fault[] = [
     void world.want(replicas);
     return `${replicas} of web are wanted`;
   },
+  // What a leader writes late is what fencing is for: it stands still for longer than its lease in the middle of it.
+  (world, pick) => {
+    const { timeline, hosts } = world;
+    const leader = hosts.find(({ id, node }) => node?.services?.leader() === id);
+    world.health.delayMsMax = 500;
+    void world.want(1 + pick(6));
+    timeline.at(timeline.nowMs + 100 + pick(900), () => {
+      if (leader?.node !== undefined) leader.node.life.pausedUntilMs = timeline.nowMs + 14_000;
+    });
+    return `${leader?.id ?? "nobody"} leads, and stands still for 14000 ms in the middle of it`;
+  },
   (world, pick) => {
     const host = hostOf(world, pick(100));
     const byMs = (pick(2) === 0 ? -1 : 1) * (1_000 + pick(3_600_000));
