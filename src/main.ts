@@ -7,6 +7,9 @@ import { runCli } from "#cli/run-cli.ts";
 import { growHeapSlowly } from "#config/process-flags.ts";
 import type { Settings } from "#config/settings.ts";
 
+// grpc-js names the host in TLS also where it is an address; whoever types a command cannot mend that.
+process.noDeprecation = true;
+
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 function readVersion(): string {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -14,6 +14,7 @@ import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { NodeStatus } from "@fairlead/protocol/views.ts";
 import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
+import { issueCertificate, makeAuthority } from "#lab/certificates.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
 import { openLedger } from "#lab/ledger.ts";
 import { askSocket, until } from "#lab/rig.ts";
@@ -32,6 +33,8 @@ interface Said {
 interface Host {
   /** Text of its settings file. */
   settings(): string;
+  /** Where it keeps who vouches for the store. */
+  readonly trust: string;
   cli(...args: readonly string[]): Said;
   status(): Promise<NodeStatus>;
   nodes(): Promise<readonly NodeView[]>;
@@ -74,6 +77,7 @@ function createHost(index: number): Host & { readonly env: NodeJS.ProcessEnv } {
     (await askSocket<{ items: readonly T[] }>(socket, path)).body.items;
   return {
     env,
+    trust: join(place, "state/fleet-ca.pem"),
     settings: () => readFileSync(file, "utf8"),
     cli(...args) {
       const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
@@ -95,8 +99,11 @@ function need<T>(value: T | undefined): T {
 }
 
 before(async () => {
-  cluster = await startEtcd();
   directory = mkdtempSync(join(tmpdir(), "fairlead-join-"));
+  const authority = makeAuthority(directory, "authority");
+  const names = ["IP:127.0.0.1"];
+  const member = issueCertificate(directory, "member", { authority, names });
+  cluster = await startEtcd({ tls: { ca: authority.cert, ...member, clientCa: false } });
   const first = createHost(0);
   [a, b] = [first, createHost(1)];
   nodeA = spawn(process.execPath, [...NODE_PROCESS_FLAGS, MAIN, "node"], {
@@ -123,7 +130,8 @@ test("the first host begins a fleet: its node takes part in the process that it 
   assert.match(host.cli("leave").stderr, /^error FL0627 /);
   const before = host.settings();
   const store = cluster.endpoints.join(",");
-  const began = host.cli("fleet", "create", "harbour", "--store", store);
+  const trust = join(directory, "authority.crt");
+  const began = host.cli("fleet", "create", "harbour", "--store", store, "--ca-file", trust);
   assert.equal(began.code, 0, began.stderr);
   assert.match(began.stderr, new RegExp(`began the fleet harbour at ${NETWORK}\\.1;`));
   assert.equal((await host.status()).pid, nodeA.pid);
@@ -156,6 +164,7 @@ test("another host joins with what was printed, and its node is started", async 
   const { pid } = await second.status();
   ledger.noteProcess(pid);
   assert.match(joined.stderr, new RegExp(`joined harbour at ${NETWORK}\\.2: node-a answered`));
+  assert.equal(readFileSync(second.trust, "utf8"), readFileSync(first.trust, "utf8"));
   assert.match(second.cli("join", text).stderr, /^error FL0623 /);
   await until("each sees the other", PATIENCE_MS, async () =>
     [...(await first.nodes()), ...(await second.nodes())].every(({ state }) => state === "alive"),
@@ -184,6 +193,7 @@ test("a host that leaves is gone from the list, and its settings are as they wer
   assert.equal(left.code, 0, left.stderr);
   assert.equal(second.settings().includes("harbour"), false);
   assert.match(second.settings(), /listen: off # no page here\n/);
+  assert.equal(existsSync(second.trust), false);
   assert.equal((await second.status()).pid, pid);
   assert.deepEqual(
     (await second.nodes()).map(({ name, address }) => [name, address]),
