@@ -18,6 +18,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   mtls: async () => (await import("./mtls.ts")).mtls,
   techniques: async () => (await import("./techniques.ts")).techniques,
   discovery: async () => (await import("./discovery.ts")).discovery,
+  overlay: async () => (await import("./overlay.ts")).overlay,
   sdk: async () => (await import("./sdk.ts")).sdk,
 };
 

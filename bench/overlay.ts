@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a network that spans hosts costs: TCP throughput by iperf3, and a question and its answer of 64 bytes, between
+// containers on two hosts of the lab; beside Swarm's overlay on the same engines, one bridge, and the hosts themselves.
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { planClaim } from "#control/claim-overlay.ts";
+import { createOverlayPicture } from "#control/overlay-entries.ts";
+import { translateNetwork } from "#control/translate-network.ts";
+import { callEngine } from "#lab/call-engine.ts";
+import { startHosts, type LabHost } from "#lab/hosts.ts";
+import { importBusybox } from "#lab/images.ts";
+import { openOverlay } from "#network/open.ts";
+import { nameBridge } from "#network/plan-overlay.ts";
+import { ensurePackages } from "../scripts/setup.ts";
+import type { Bench, Sample } from "./bench.ts";
+
+const ROUNDS = 5;
+const SECONDS = "2";
+const ECHO = fileURLToPath(new URL("./overlay-echo.ts", import.meta.url));
+const NAME = "bench";
+/** Of the lab's path of 1,500 bytes, for both overlays. */
+const MTU = 1_450;
+
+/** An end of a path: where to run programs, and its address. */
+interface End {
+  readonly netns: string;
+  readonly address: string;
+}
+
+interface Subject {
+  readonly name: string;
+  readonly from: End;
+  readonly to: End;
+}
+
+const inside = ({ netns }: End, ...command: string[]): string[] => [`--net=${netns}`, ...command];
+
+function run(end: End, ...command: string[]): string {
+  const { status, stdout, stderr } = spawnSync("nsenter", inside(end, ...command), {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`${command.join(" ")}: ${stderr}${stdout}`);
+  return stdout;
+}
+
+function docker(host: LabHost, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync("docker", ["-H", host.endpoint, ...args], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`docker ${args.join(" ")}: ${stderr}`);
+  return stdout.trim();
+}
+
+/** A container that sleeps, as an end on its only network. */
+function startEnd(host: LabHost, name: string, network: string): End {
+  docker(host, "run", "-d", "--name", name, "--network", network, "busybox:lab", "sleep", "100000");
+  const format = "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+  const [pid = "", address = ""] = docker(host, "inspect", "-f", format, name).split(" ");
+  return { netns: `/proc/${pid}/ns/net`, address };
+}
+
+function readMac({ netns }: End): string {
+  const text = run({ netns, address: "" }, "ip", "-o", "link", "show", "eth0");
+  return /link\/ether (\S+)/.exec(text)?.[1] ?? "";
+}
+
+/** Fairlead's overlay, made of its own parts. */
+async function prepareFairlead(hosts: readonly LabHost[]): Promise<readonly End[]> {
+  const picture = createOverlayPicture();
+  const ends: End[] = [];
+  let vni = 0;
+  for (const host of hosts) {
+    const request = { name: NAME, node: host.name, subnets: [], ipv6: false, mtu: MTU, port: 4790 };
+    const claim = planClaim({ ...request, pools: ["10.128.0.0/10"] }, picture);
+    picture.take({ key: `networks/def/${NAME}`, value: claim.definition });
+    picture.take({ key: `networks/range/${NAME}/${host.name}`, value: claim.range });
+    vni = claim.definition.vni;
+    const { options, ipam } = translateNetwork(
+      {
+        key: NAME,
+        name: NAME,
+        external: false,
+        options: {},
+        internal: false,
+        attachable: false,
+        enableIpv6: false,
+        labels: {},
+        hash: "",
+      },
+      claim,
+    );
+    const body = { Name: NAME, Driver: "bridge", Options: options, IPAM: { Config: ipam?.config } };
+    await callEngine(host, "POST", "/networks/create", body);
+    ends.push(startEnd(host, `${NAME}-own`, NAME));
+  }
+  const endpoints = ends.map((end, index) => ({
+    host: hosts[index]?.ip ?? "",
+    mac: readMac(end),
+    addresses: [end.address],
+  }));
+  const network = { name: NAME, vni, port: 4790, mtu: MTU };
+  for (const { netns, ip } of hosts) {
+    await using overlay = openOverlay({ kind: "vxlan", netns: `/run/netns/${netns}` });
+    await overlay.apply([{ network, host: ip, bridge: nameBridge(vni), endpoints }]);
+  }
+  return ends;
+}
+
+function prepareSwarm([first, second]: readonly [LabHost, LabHost]): readonly End[] {
+  docker(first, "swarm", "init", "--advertise-addr", first.ip);
+  const token = docker(first, "swarm", "join-token", "-q", "worker");
+  docker(second, "swarm", "join", "--advertise-addr", second.ip, "--token", token, first.ip);
+  docker(first, "network", "create", "-d", "overlay", "--attachable", "swarm-net");
+  return [first, second].map((host) => startEnd(host, `${NAME}-swarm`, "swarm-net"));
+}
+
+async function prepare(hosts: readonly [LabHost, LabHost]): Promise<readonly Subject[]> {
+  const [first] = hosts;
+  const pair = (name: string, [from, to]: readonly End[]): Subject => {
+    if (from === undefined || to === undefined) throw new Error(`${name} lacks an end`);
+    return { name, from, to };
+  };
+  const host = hosts.map(({ netns, ip }) => ({ netns: `/run/netns/${netns}`, address: ip }));
+  docker(first, "network", "create", "one-host");
+  const bridge = ["a", "b"].map((end) => startEnd(first, `${NAME}-bridge-${end}`, "one-host"));
+  return [
+    pair("fairlead", await prepareFairlead(hosts)),
+    pair("swarm", prepareSwarm(hosts)),
+    pair("bridge", bridge),
+    pair("host", host),
+  ];
+}
+
+function measure(subject: Subject, sample: (sample: Sample) => void): void {
+  const { name, from, to } = subject;
+  const text = run(from, "iperf3", "-J", "-c", to.address, "-t", SECONDS);
+  const parsed = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
+  const value = parsed.end.sum_received.bits_per_second / 1e9;
+  sample({ metric: "tcp_gbit_s", unit: "Gbit/s", subject: name, value });
+  const asked = run(from, process.execPath, ECHO, "ask", to.address);
+  for (const us of JSON.parse(asked) as number[])
+    sample({ metric: "request_reply_us", unit: "µs", subject: name, value: us });
+}
+
+/** Servers at the far end of each subject; a port is free once they listen. */
+function serve({ to }: Subject): readonly ChildProcess[] {
+  const commands = [
+    ["iperf3", "-s"],
+    [process.execPath, ECHO, "serve"],
+  ];
+  return commands.map((command) => spawn("nsenter", inside(to, ...command), { stdio: "ignore" }));
+}
+
+async function waitUntilUp(subject: Subject): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      run(subject.from, process.execPath, ECHO, "ask", subject.to.address);
+      run(subject.from, "iperf3", "-c", subject.to.address, "-n", "1M");
+      return;
+    } catch (error) {
+      if (tries > 20) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
+
+export const overlay: Bench = {
+  name: "overlay",
+  about: "TCP between containers on two hosts, against Swarm's overlay, one bridge and the hosts",
+  async run({ say, sample }) {
+    ensurePackages([{ program: "iperf3", package: "iperf3" }]);
+    await using lab = await startHosts(2);
+    const [first, second] = lab.hosts;
+    if (first === undefined || second === undefined) throw new Error("two hosts are needed");
+    for (const host of lab.hosts) await importBusybox(host, "busybox:lab");
+    const subjects = await prepare([first, second]);
+    const servers = subjects.flatMap(serve);
+    try {
+      for (const subject of subjects) await waitUntilUp(subject);
+      for (let round = 1; round <= ROUNDS; round++) {
+        say(`round ${round} of ${ROUNDS}`);
+        // Each is first once, since the machine is not alike at all times.
+        const turn = round % subjects.length;
+        for (const subject of [...subjects.slice(turn), ...subjects.slice(0, turn)])
+          measure(subject, sample);
+      }
+    } finally {
+      for (const server of servers) server.kill("SIGKILL");
+    }
+  },
+};
