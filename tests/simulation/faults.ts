@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What befalls the simulated fleet: one fault a step, by chance.
+import type { Life } from "./life.ts";
 import { STORE } from "./sim-network.ts";
 import type { SimHost } from "./sim-host.ts";
 import type { World } from "./world.ts";
@@ -12,6 +13,11 @@ const hostOf = ({ hosts }: World, number: number): SimHost => {
   return host;
 };
 
+/** Lets a node stand still, or stand still for longer: what waits for its end is not called back. */
+function stand({ timeline }: World, life: Life, forMs: number): void {
+  life.pausedUntilMs = Math.max(life.pausedUntilMs, timeline.nowMs + forMs);
+}
+
 /** Each says what it did, for the trace. */
 const FAULTS: readonly Fault[] = [
   () => "nothing",
@@ -23,7 +29,7 @@ const FAULTS: readonly Fault[] = [
     const { id, node } = hostOf(world, pick(100));
     const forMs = 500 + pick(8_000);
     if (node === undefined) return `${id} is down and cannot pause`;
-    node.life.pausedUntilMs = world.timeline.nowMs + forMs;
+    stand(world, node.life, forMs);
     return `${id} stands still for ${forMs} ms`;
   },
   (world, pick) => {
@@ -91,7 +97,7 @@ const FAULTS: readonly Fault[] = [
     world.health.delayMsMax = 500;
     void world.want(1 + pick(6));
     timeline.at(timeline.nowMs + 100 + pick(900), () => {
-      if (leader?.node !== undefined) leader.node.life.pausedUntilMs = timeline.nowMs + 14_000;
+      if (leader?.node !== undefined) stand(world, leader.node.life, 14_000);
     });
     return `${leader?.id ?? "nobody"} leads, and stands still for 14000 ms in the middle of it`;
   },

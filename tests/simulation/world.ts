@@ -28,7 +28,7 @@ export interface World {
   readonly wanted: number;
   /** What went wrong between two looks, in words. */
   readonly violations: readonly string[];
-  /** Ends every fault but that hosts are down. */
+  /** Ends every fault but that hosts are down or stand still. */
   mend(): void;
   /** Lets time pass. */
   pass(durationMs: number): Promise<void>;
@@ -95,9 +95,6 @@ export function createWorld(seed: number, count: number): World {
       network.delayMsMax = QUIET_DELAY_MS;
       health.away = false;
       health.delayMsMax = QUIET_DELAY_MS;
-      for (const { node } of hosts)
-        if (node !== undefined)
-          node.life.pausedUntilMs = Math.min(node.life.pausedUntilMs, timeline.nowMs);
     },
     async pass(durationMs) {
       look();
