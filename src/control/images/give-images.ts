@@ -9,6 +9,9 @@ import type { PeerHandler, Peering } from "#peering/peering.ts";
 import { controlErrors } from "#control/errors.ts";
 import { describeImage, FIND_PATH, GIVE_PATH } from "./given-image.ts";
 
+/** What is needed of an engine. */
+export type ImageSource = Pick<EngineReader, "inspectImage" | "exportImage">;
+
 /** Each costs the engine the image's size on its disk. */
 const GIVING_MAX = 2;
 const WAITING_MAX = 32;
@@ -71,7 +74,7 @@ async function skip(
   );
 }
 
-function createGive(engine: EngineReader): PeerHandler {
+function createGive(engine: ImageSource): PeerHandler {
   const limiter = createLimiter(GIVING_MAX);
   return async ({ query, signal }) => {
     const id = query.get("id") ?? "";
@@ -86,7 +89,7 @@ function createGive(engine: EngineReader): PeerHandler {
 }
 
 /** Lets other nodes have the images of this one's engine. */
-export function giveImages(peering: Pick<Peering, "answer">, engine: EngineReader): void {
+export function giveImages(peering: Pick<Peering, "answer">, engine: ImageSource): void {
   peering.answer(FIND_PATH, async ({ query, signal }) => {
     const details = await engine.inspectImage(query.get("reference") ?? "", { signal });
     return { kind: "value", value: details === undefined ? null : describeImage(details) };
