@@ -84,9 +84,11 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
   const leadership = createLeadership({ board, self: self.id, logger });
   const wakers: (() => void)[] = [];
   const startedAtMs = clock.monotonicMs();
+  let settledUnder = (): string | undefined => undefined;
 
   function readFence(): Fence {
-    if (board.holdsLease) return "open";
+    const lease = board.heldLease;
+    if (lease !== undefined) return settledUnder() === lease ? "open" : "unsure";
     return clock.monotonicMs() - startedAtMs < UNSURE_MS ? "unsure" : "shut";
   }
 
@@ -113,8 +115,21 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
     },
     attend({ supervisor, intake, viewLocal, publishSoon }) {
       const common = { board, pictures, supervisor, clock, logger };
-      const following = createFollowing({ ...common, self: self.id, name: fleet.name, intake });
-      const reporting = createReporting({ ...common, self, facts: parts.board, view: viewLocal });
+      const reporting = createReporting({
+        ...common,
+        self,
+        facts: parts.board,
+        view: viewLocal,
+        onPresent: () => following.wake(),
+      });
+      const following = createFollowing({
+        ...common,
+        self: self.id,
+        name: fleet.name,
+        intake,
+        presentUnder: () => reporting.lease,
+      });
+      settledUnder = () => following.settledUnder;
       wakers.push(
         () => following.wake(),
         () => reporting.wake(),

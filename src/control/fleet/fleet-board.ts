@@ -29,8 +29,8 @@ export interface FleetBoard {
   readonly identity: string | undefined;
   /** This node's lease; undefined while it may have ended. */
   readonly lease: string | undefined;
-  /** Whether that lease surely lives, also while the store does not answer: no other node counts this one as away yet. */
-  readonly holdsLease: boolean;
+  /** The same while it surely lives, also while the store does not answer: no other node counts this one as away yet. */
+  readonly heldLease: string | undefined;
   get(key: string): Entry | undefined;
   /** Entries by what follows `room/` in their keys. */
   list(room: string): ReadonlyMap<string, Entry>;
@@ -142,8 +142,8 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     get lease() {
       return problem === undefined && holdsLease() ? lease : undefined;
     },
-    get holdsLease() {
-      return holdsLease();
+    get heldLease() {
+      return holdsLease() ? lease : undefined;
     },
     get(key) {
       const [room, rest] = splitKey(key);

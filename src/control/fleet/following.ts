@@ -23,11 +23,15 @@ export interface FollowingOptions {
   readonly pictures: Pick<PictureReader, "scope" | "names">;
   readonly supervisor: Pick<Supervisor, "loops" | "loop">;
   readonly intake: Pick<Intake, "take" | "put">;
+  /** The lease under which others know that this node is there. */
+  readonly presentUnder: () => string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 export interface Following {
+  /** The lease under which others knew this node to be there when there was last nothing left to take over. */
+  readonly settledUnder: string | undefined;
   /** Looks again soon. */
   wake(): void;
   run(signal: AbortSignal): Promise<void>;
@@ -39,6 +43,7 @@ export function createFollowing(options: FollowingOptions): Following {
   /** What was looked at last, by scope: while it is the same there is nothing to choose. */
   const seen = new Map<string, readonly unknown[]>();
   let wake = (): void => undefined;
+  let settledUnder: string | undefined;
 
   /** Says again what a store that was lost does not know any more. */
   async function restore({ intent, actor }: Desired): Promise<void> {
@@ -50,11 +55,12 @@ export function createFollowing(options: FollowingOptions): Following {
     });
   }
 
-  async function settle(scope: string, identity: string): Promise<void> {
+  /** True when there was nothing to take over. */
+  async function settle(scope: string, identity: string): Promise<boolean> {
     const local = supervisor.loop(scope)?.desired;
     const entries = [board.get(`intent/${scope}`), board.get(`assignments/${scope}`)];
     const look = [identity, local, ...entries];
-    if (seen.get(scope)?.every((one, index) => one === look[index]) === true) return;
+    if (seen.get(scope)?.every((one, index) => one === look[index]) === true) return true;
     const known = pictures.scope(scope);
     const choice = chooseDesired(local, {
       self,
@@ -71,17 +77,24 @@ export function createFollowing(options: FollowingOptions): Following {
       else await intake.put(desired);
     }
     seen.set(scope, look);
+    return choice.kind === "keep";
   }
 
   async function look(): Promise<void> {
     const { identity } = board;
     if (board.problem !== undefined || identity === undefined) return;
+    const under = options.presentUnder();
+    let settled = true;
     const scopes = new Set([...pictures.names(), ...supervisor.loops.keys()]);
     for (const scope of seen.keys()) if (!scopes.has(scope)) seen.delete(scope);
-    for (const scope of scopes) await settle(scope, identity);
+    for (const scope of scopes) settled = (await settle(scope, identity)) && settled;
+    if (settled) settledUnder = under;
   }
 
   return {
+    get settledUnder() {
+      return settledUnder;
+    },
     wake: () => wake(),
     async run(signal) {
       board.onChange(() => wake());

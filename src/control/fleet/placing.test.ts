@@ -3,6 +3,7 @@
 // are missing: what a node would run is what it has put into its own store.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import type { NodeState, NodeView } from "@fairlead/protocol/node.ts";
 import { silentLogger } from "#base/logger.ts";
 import { buildIntent, buildService, SCOPE } from "#brain/testing/builders.ts";
@@ -27,6 +28,8 @@ interface Host {
   readonly decisions: DecisionLog;
   /** What it has taken into its own store. */
   readonly desired: Map<string, Desired>;
+  /** Whether a singleton may start on it. */
+  isOpen(): boolean;
 }
 
 interface Ground extends AsyncDisposable {
@@ -94,13 +97,35 @@ async function startHost(
     ...common,
     self: id,
     name: "harbour",
+    presentUnder: () => present,
     board,
     pictures,
     supervisor,
     intake,
   });
+  // What it has to offer hangs on its lease, as on a node.
+  let offered: string | undefined;
+  let present: string | undefined;
+  board.onChange(() => {
+    const { lease } = board;
+    if (lease === undefined || lease === offered) return;
+    offered = lease;
+    const value = buildNode({ id }).offer;
+    board
+      .write([{ kind: "put", key: `offers/${id}`, value, lease }])
+      .then(() => {
+        present = lease;
+        following.wake();
+      })
+      .catch(() => (offered = undefined));
+  });
   const loops = [board, leadership, placing, following].map((loop) => loop.run(signal));
-  return { host: { id, door, board, leadership, decisions, desired }, running: Promise.all(loops) };
+  const isOpen = (): boolean =>
+    board.heldLease !== undefined && following.settledUnder === board.heldLease;
+  return {
+    host: { id, door, board, leadership, decisions, desired, isOpen },
+    running: Promise.all(loops),
+  };
 }
 
 async function openGround(): Promise<Ground> {
@@ -112,8 +137,6 @@ async function openGround(): Promise<Ground> {
   for (const id of states.keys())
     started.push(await startHost(id, { clock, states }, shared, stopping.signal));
   const hosts = started.map(({ host }) => host);
-  for (const { id } of hosts)
-    await shared.transact([{ kind: "put", key: `offers/${id}`, value: buildNode({ id }).offer }]);
   return {
     clock,
     hosts,
@@ -147,6 +170,7 @@ function hostOf({ hosts }: Ground, id: string): Host {
 /** Asks for three of `web`, and waits until each node has its own. */
 async function ask(ground: Ground): Promise<void> {
   const [any] = ground.hosts;
+  await ground.until("all are there", () => any?.board.list("offers").size === 3);
   await ground.until("somebody leads", () => any?.leadership.leader !== undefined);
   const value = { intent, origin: "a", actor: "test" };
   await any?.board.write([{ kind: "put", key: `intent/${SCOPE}`, value }]);
@@ -214,11 +238,6 @@ test("a store that lost everything is told again what is wanted, and nothing is 
   const { store } = hostOf(ground, "a").door;
   const { entries } = await store.list("");
   await store.transact(entries.map(({ key }) => ({ kind: "delete", key })));
-  const offers = ground.hosts.map(({ id }) => ({
-    kind: "put" as const,
-    key: `offers/${id}`,
-    value: buildNode({ id }).offer,
-  }));
   const reports = [
     ["a", 1],
     ["b", 2],
@@ -228,11 +247,59 @@ test("a store that lost everything is told again what is wanted, and nothing is 
     key: `reports/${id}/${SCOPE}`,
     value: buildReport("web", [Number(slot)]),
   }));
-  await store.transact([...offers, ...reports]);
+  await store.transact(reports);
   const asked = (): boolean => hostOf(ground, "b").board.get(`assignments/${SCOPE}`) !== undefined;
   await ground.until("it is placed again", asked);
   for (let step = 0; step < 50; step++) {
     await ground.clock.advance(100);
     assert.equal(ground.draw(), "1@a 2@b 3@c");
   }
+});
+
+const event = fc.record({
+  kind: fc.constantFrom("cut", "cut", "mend", "gone", "alive", "wait"),
+  of: fc.constantFrom("a", "b", "c"),
+  seconds: fc.integer({ min: 1, max: 15 }),
+});
+
+test("whoever is cut off, and whenever others take it for gone: a singleton never runs twice", async () => {
+  const graceMs = 10_000;
+  const one = buildService({ name: "web", replicas: 1, singleton: true, stopGraceMs: graceMs });
+  let moves = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { minLength: 5, maxLength: 25 }), async (events) => {
+      await using ground = await openGround();
+      const [any] = ground.hosts;
+      await ground.until("all are there", () => any?.board.list("offers").size === 3);
+      const value = { intent: buildIntent([one]), origin: "a", actor: "test" };
+      await any?.board.write([{ kind: "put", key: `intent/${SCOPE}`, value }]);
+      /** When each last had a reason to run it; it may take its grace to stop. */
+      const lastMs = new Map<string, number>();
+      let ran = "";
+      for (const { kind, of, seconds } of events) {
+        const { door } = hostOf(ground, of);
+        if (kind === "cut") door.shut();
+        if (kind === "mend") door.open();
+        if (kind === "gone" || kind === "alive") ground.states.set(of, kind);
+        for (let step = 0; step < seconds * 4; step++) {
+          await ground.clock.advance(250);
+          const nowMs = ground.clock.monotonicMs();
+          for (const { id, isOpen, desired } of ground.hosts) {
+            const scope = desired.get(SCOPE);
+            const slots = scope?.removal === undefined ? scope?.intent.services[0] : undefined;
+            const has = slots !== undefined && (slots.slots ?? [1]).includes(1);
+            if (!has || !isOpen()) continue;
+            lastMs.set(id, nowMs);
+            if (ran !== "" && ran !== id) moves++;
+            ran = id;
+          }
+          const running = [...lastMs].filter(([, ms]) => nowMs - ms < (ms === nowMs ? 1 : graceMs));
+          const starting = running.filter(([, ms]) => ms === nowMs);
+          if (starting.length > 0) assert.equal(running.length, 1, JSON.stringify(running));
+        }
+      }
+    }),
+    { numRuns: Number(process.env["FAIRLEAD_SINGLETON_RUNS"] ?? 25) },
+  );
+  assert.ok(moves > 0, "it moved at all");
 });

@@ -4,9 +4,9 @@
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
-import { assignScopes, type Reassignment } from "#brain/fleet/assign-scopes.ts";
+import { assignScopes, type Draft, type Reassignment } from "#brain/fleet/assign-scopes.ts";
 import { describeMoves } from "#brain/fleet/describe-moves.ts";
-import type { FleetPicture } from "#brain/fleet/picture.ts";
+import type { FleetPicture, FleetScope } from "#brain/fleet/picture.ts";
 import { rebalance } from "#brain/fleet/rebalance.ts";
 import type { Decision } from "#model/decision.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
@@ -41,6 +41,18 @@ const UNKNOWN = {
   result: "the fleet's store did not answer; whether it took it is seen when it does",
 } as const;
 
+/** Nodes that a singleton leaves without their word for it: they must not have come back meanwhile. */
+function listFenced({ assignment, wanted, reports }: FleetScope, draft: Draft | undefined) {
+  const fenced = wanted.intent.services.flatMap(({ name, singleton }) => {
+    if (singleton !== true || draft === undefined) return [];
+    const now = new Map((draft.services[name] ?? []).map((one) => [one.slot, one]));
+    return (assignment?.services[name] ?? []).flatMap(({ slot, from = [] }) =>
+      from.filter((id) => now.get(slot)?.from?.includes(id) !== true && !reports.has(id)),
+    );
+  });
+  return [...new Set(fenced)];
+}
+
 function countSeconds(ageMs: number): number {
   return Math.floor(Math.min(ageMs, AGE_MAX_MS) / 1_000);
 }
@@ -60,7 +72,10 @@ export function createPlacing(options: PlacingOptions): {
     const known = picture.scopes.get(scope);
     if (fence === undefined || known === undefined) return;
     const intent = `intent/${scope}`;
-    const unchanged = [{ key: intent, revision: known.generation }];
+    const unchanged = [
+      { key: intent, revision: known.generation },
+      ...listFenced(known, draft).map((id) => ({ key: `offers/${id}`, revision: 0 })),
+    ];
     const key = `assignments/${scope}`;
     if (draft === undefined) {
       const both = [intent, key].map((one) => ({ kind: "delete" as const, key: one }));

@@ -27,11 +27,15 @@ export interface ReportingOptions {
   readonly supervisor: Pick<Supervisor, "loops" | "loop">;
   /** How a scope stands on this node. */
   readonly view: (scope: string) => ScopeView | undefined;
+  /** Called once this node is known to be there under a new lease. */
+  readonly onPresent?: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 export interface Reporting {
+  /** The lease under which it has said what it has; undefined before it did. */
+  readonly lease: string | undefined;
   /** Says soon what has changed. */
   wake(): void;
   run(signal: AbortSignal): Promise<void>;
@@ -42,6 +46,7 @@ export function createReporting(options: ReportingOptions): Reporting {
   const { self, board, pictures, facts, supervisor, clock, logger } = options;
   const told = new Map<string, string>();
   let toldUnder = "";
+  let present: string | undefined;
   let wake = (): void => undefined;
 
   function describeOffer(): Offer | undefined {
@@ -116,9 +121,15 @@ export function createReporting(options: ReportingOptions): Reporting {
       await board.write(operations.slice(from, from + OPERATIONS_MAX));
     for (const [key, text] of texts) told.set(key, text);
     for (const key of told.keys()) if (!all.has(key)) told.delete(key);
+    if (present === lease) return;
+    present = lease;
+    options.onPresent?.();
   }
 
   return {
+    get lease() {
+      return present;
+    },
     wake: () => wake(),
     async run(signal) {
       board.onChange(() => wake());

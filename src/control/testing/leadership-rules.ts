@@ -106,7 +106,7 @@ export function leadershipRules(name: string, create: () => Promise<LeadershipGr
     a.door.shut();
     await until(ground, "a gives up", () => a.leadership.fence === undefined);
     assert.equal(await a.leadership.write([{ kind: "put", key: "x", value: 1 }]), false);
-    await until(ground, "its lease has ended", () => !a.board.holdsLease);
+    await until(ground, "its lease has ended", () => a.board.heldLease === undefined);
     a.door.open();
     await until(ground, "a leads again", () => a.leadership.fence !== undefined);
     assert.equal(await a.leadership.write([{ kind: "put", key: "x", value: 2 }]), true);
