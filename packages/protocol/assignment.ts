@@ -62,6 +62,8 @@ export const Offer = z.strictObject({
   engineLabels: z.record(z.string(), z.string()),
   cpuMillis: z.number(),
   memoryBytes: z.number(),
+  /** How many of each kind, `gpu` for example. */
+  devices: z.record(z.string(), z.number().nonnegative()).default({}),
   /** Host ports that others than instances of the fleet hold: `tcp/80`. */
   heldPorts: z.array(z.string()),
   /** Volumes of Fairlead's that have their data there. */

@@ -49,6 +49,8 @@ export const NodeRecord = z.strictObject({
   memoryBytes: z.number(),
   /** Of `nodeLabels` in its settings. */
   labels: z.record(z.string(), z.string()).default({}),
+  /** How many of each kind it has: of `nodeDevices` in its settings. */
+  devices: z.record(z.string(), z.number().nonnegative()).default({}),
   ...NodeMarks.shape,
 });
 export type NodeRecord = z.infer<typeof NodeRecord>;

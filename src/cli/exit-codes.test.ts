@@ -61,7 +61,7 @@ describe("exit codes", { concurrency: 3 }, () => {
       const env = { FAIRLEAD_SOCKET: api.socketPath };
       const ended = await runFairlead(["logs", "-f", "--scope", "shop"], {
         env,
-        onOutput: (child) => void child.kill(signal),
+        onOutput: (child) => void (child.killed || child.kill(signal)),
       });
       assert.equal(ended.code, code);
       assert.equal(ended.stderr, "");

@@ -5,7 +5,7 @@ import { FairleadError } from "#base/errors.ts";
 import { type LoadOptions, loadSettings } from "./load-settings.ts";
 import { renderConfigReference } from "./render-reference.ts";
 import { listSettingPaths, nameVariable } from "./setting-paths.ts";
-import { SETTING_NOTES } from "./settings.ts";
+import { readNodeDevices, readNodeLabels, SETTING_NOTES } from "./settings.ts";
 
 function load(changes: Partial<LoadOptions> = {}, yaml?: string) {
   return loadSettings({
@@ -92,6 +92,15 @@ describe("loadSettings", () => {
 
   test("refuses a named file that is not there", () => {
     assert.equal(refusal({ file: "/nowhere.yaml" }).kind.id, "FL0653");
+  });
+
+  test("labels and devices of the node are read by name; what has no number is refused", () => {
+    const env = { FAIRLEAD_NODE_LABELS: "zone=east", FAIRLEAD_NODE_DEVICES: "gpu=2,licence=1" };
+    const { settings } = load({ env });
+    assert.deepEqual(readNodeLabels(settings), { zone: "east" });
+    assert.deepEqual(readNodeDevices(settings), { gpu: 2, licence: 1 });
+    const error = refusal({ env: { FAIRLEAD_NODE_DEVICES: "gpu" } });
+    assert.equal(error.facts["set by"], "FAIRLEAD_NODE_DEVICES");
   });
 
   test("refuses a bad variable with its name and value", () => {

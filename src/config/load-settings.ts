@@ -61,6 +61,7 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     listen: "127.0.0.1:7117",
     logLevel: "info",
     nodeLabels: "",
+    nodeDevices: "",
     resyncIntervalMs: 30_000,
     "store.kind": "sqlite",
     "store.endpoints": "127.0.0.1:2379",

@@ -75,6 +75,15 @@ export const SettingsSchema = z.strictObject({
       "has to be NAME=VALUE, with commas between",
     )
     .describe("What constraints on node.labels look at: labels of this node."),
+  nodeDevices: z
+    .string()
+    .regex(
+      /^([a-z0-9][\w.-]*=\d+(,[a-z0-9][\w.-]*=\d+)*)?$/,
+      "has to be KIND=NUMBER, in small letters, with commas between",
+    )
+    .describe(
+      "What a fleet may place here that asks for devices: how many of each kind there are.",
+    ),
   resyncIntervalMs: duration(1_000, 3_600_000).describe(
     "How often facts are listed anew although no event asked for it.",
   ),
@@ -225,6 +234,19 @@ export function readNodeLabels({
   return Object.fromEntries(pairs.map((pair) => pair.split("=", 2) as [string, string]));
 }
 
+/** How many devices of each kind a node has. */
+export function readNodeDevices({
+  nodeDevices,
+}: Pick<Settings, "nodeDevices">): Record<string, number> {
+  const pairs = nodeDevices === "" ? [] : nodeDevices.split(",");
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [kind = "", amount] = pair.split("=", 2);
+      return [kind, Number(amount)];
+    }),
+  );
+}
+
 /** Notes by dotted path; a test holds it to the schema. */
 export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
   version: { effect: "none", cost: "none" },
@@ -246,6 +268,11 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
   logLevel: { effect: "debug tells every pass", cost: "disk" },
   nodeLabels: {
     effect: "services whose deploy.placement.constraints are not met are not started",
+    cost: "none",
+  },
+  nodeDevices: {
+    effect:
+      "gpu=2 lets services with two GPUs in their reservations be placed here; nothing said: none",
     cost: "none",
   },
   resyncIntervalMs: {

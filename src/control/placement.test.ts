@@ -20,6 +20,7 @@ const SELF: NodeView = {
   cpuCount: 4,
   memoryBytes: 8 * 2 ** 30,
   labels: {},
+  devices: {},
   schedulable: true,
   draining: false,
   state: "alive",

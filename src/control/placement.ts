@@ -46,12 +46,12 @@ function offerOf(
   traits: NodeTraits | undefined,
   heldPorts: readonly string[],
 ): NodeOffer {
-  const { id, name, os, arch, labels, cpuCount, memoryBytes, draining } = view;
+  const { id, name, os, arch, labels, cpuCount, memoryBytes, devices, draining } = view;
   return {
     ...(traits ?? { id, hostName: name, os, arch, labels, engineLabels: {} }),
     cpuMillis: cpuCount * 1_000,
     memoryBytes,
-    devices: {},
+    devices,
     load: 0,
     closed: findClosed(view),
     draining,

@@ -22,6 +22,7 @@ const NODE: NodeRecord = {
   cpuCount: 2,
   memoryBytes: 2 ** 30,
   labels: {},
+  devices: {},
   ...UNMARKED,
 };
 

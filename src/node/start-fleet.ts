@@ -9,7 +9,7 @@ import { cpus, machine, platform, totalmem } from "node:os";
 import { isIPv6 } from "node:net";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
-import { readNodeLabels, type Settings } from "#config/settings.ts";
+import { readNodeDevices, readNodeLabels, type Settings } from "#config/settings.ts";
 import type { PeerFleet } from "#control/fleet.ts";
 import type { OwnRecord } from "#control/roll-entries.ts";
 import { startMembership } from "#membership/start-membership.ts";
@@ -76,6 +76,7 @@ export async function describeSelf({ settings, version }: FleetParts): Promise<O
     cpuCount: cpus().length,
     memoryBytes: totalmem(),
     labels: readNodeLabels(settings),
+    devices: readNodeDevices(settings),
   };
 }
 

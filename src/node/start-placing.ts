@@ -22,7 +22,7 @@ import type { Supervisor } from "#control/supervisor.ts";
 
 export interface PlacingParts {
   readonly fleet: Fleet;
-  readonly self: Pick<NodeRecord, "id" | "cpuCount" | "memoryBytes">;
+  readonly self: Pick<NodeRecord, "id" | "cpuCount" | "memoryBytes" | "devices">;
   readonly roll: Roll;
   readonly decisions: DecisionLog;
   readonly board: FactsBoard;

@@ -182,6 +182,7 @@ function view({ port }: Peering, id: string): NodeView {
     cpuCount: 1,
     memoryBytes: 1,
     labels: {},
+    devices: {},
     schedulable: true,
     draining: false,
     state: "alive",

@@ -78,6 +78,7 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     cpuCount: 4,
     memoryBytes: 8 * 2 ** 30,
     labels: { zone: ZONES[index % ZONES.length] ?? "" },
+    devices: {},
   };
 
   function describeFleet(life: Life, entered: () => void): Fleet {

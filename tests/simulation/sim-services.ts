@@ -67,7 +67,7 @@ export function startServices(parts: ServicesParts): SimServices {
   const facts = buildFacts([], { node: traits });
   const placing = openPlacing({
     fleet,
-    self: { id: traits.id, cpuCount, memoryBytes },
+    self: { id: traits.id, cpuCount, memoryBytes, devices: {} },
     roll,
     decisions,
     board: { ready: true, read: () => facts } as FactsBoard,

@@ -25,6 +25,7 @@ const NODE: NodeRecord = {
   cpuCount: 2,
   memoryBytes: 2 ** 30,
   labels: {},
+  devices: {},
   ...MARKS_OF.uncordon,
 };
 const FAREWELL: NodeFarewell = {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Assignment, ScopeReport } from "@fairlead/protocol/assignment.ts";
+import { PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
 import { buildIntent, buildService, SCOPE } from "#brain/testing/builders.ts";
 import { buildNode, buildReport, buildScope, type NodeParts } from "#brain/testing/fleet.ts";
 import type { Intent } from "#model/intent.ts";
@@ -57,6 +58,13 @@ const intent = buildIntent([web()]);
 const spread = assign({ nodes: abc, intent });
 
 describe("assignScopes()", () => {
+  test("who asks for a device stands where the node says that it has one", () => {
+    const placement = { ...PLACEMENT_DEFAULT, devices: { gpu: 1 } };
+    const wanted = buildIntent([web({ replicas: 2, placement })]);
+    const nodes = [{ id: "a" }, { id: "b", devices: { gpu: 2 } }, { id: "c" }];
+    assert.equal(draw(assign({ nodes, intent: wanted })), "1@b 2@b");
+  });
+
   test("spreads, and says nothing when all is as it should be", () => {
     assert.equal(draw(spread), "1@a 2@b 3@c");
     assert.deepEqual(assignScopes(picture({ nodes: abc, intent, before: spread })), []);

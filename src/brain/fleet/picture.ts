@@ -48,7 +48,7 @@ export function toOffer(node: FleetNode): NodeOffer | undefined {
   const { id, standing, draining, offer } = node;
   if (standing === "gone" || offer === undefined) return undefined;
   const { volumes: _volumes, ...has } = offer;
-  return { ...has, id, devices: {}, load: 0, closed: findClosed(node), draining };
+  return { ...has, id, load: 0, closed: findClosed(node), draining };
 }
 
 /** Besides its grace, how long a node may take from the end of its lease until its singletons have stopped. */

@@ -2,55 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { buildOffer, buildRequest } from "#brain/testing/offers.ts";
-import { chooseMoves, planRebalance } from "./moves.ts";
+import { planRebalance } from "./moves.ts";
 import type { NodeOffer, PlaceRequest } from "./offer.ts";
-import { placeServices } from "./place-services.ts";
 
-const ONE = { movesMax: 1, busy: new Set<string>() };
 const MANY = { movesMax: 10, busy: new Set<string>() };
-
-describe("moves that have to be", () => {
-  const nodes = [buildOffer("a", { draining: true }), buildOffer("b"), buildOffer("c")];
-  const requests = [
-    buildRequest({ service: "s/one", count: 3, standing: ["a", "a", "gone"] }),
-    buildRequest({ service: "s/two", standing: ["a"] }),
-    buildRequest({ service: "s/three", pins: [{ volume: "v", nodes: ["a"] }], standing: ["a"] }),
-  ];
-
-  test("one instance of a service at a time; what is lost needs no move, what has no place stays", () => {
-    const placements = placeServices(nodes, requests);
-    assert.deepEqual(placements[0]?.nodes.toSorted(), ["b", "b", "c"]);
-    const two = placements[1]?.nodes[0];
-    assert.deepEqual(
-      chooseMoves(placements, MANY).map(({ service, from, reason }) => [service, from, reason]),
-      [
-        ["s/one", "a", "draining"],
-        ["s/two", "a", "draining"],
-      ],
-    );
-    assert.deepEqual(chooseMoves(placements, { movesMax: 1, busy: new Set(["s/one"]) }), [
-      { service: "s/two", from: "a", to: two, reason: "draining" },
-    ]);
-  });
-
-  test("a drained node is left within as many passes as it had instances", () => {
-    let now: readonly PlaceRequest[] = requests.slice(0, 2);
-    for (let pass = 0; pass < 3; pass++) {
-      const moves = chooseMoves(placeServices(nodes, now), ONE);
-      assert.equal(moves.length, 1);
-      now = now.map((request) => {
-        const move = moves.find(({ service }) => service === request.service);
-        if (move === undefined) return request;
-        return {
-          ...request,
-          standing: request.standing.with(request.standing.indexOf(move.from), move.to),
-        };
-      });
-    }
-    assert.deepEqual(chooseMoves(placeServices(nodes, now), ONE), []);
-    assert.ok(!now.some(({ standing }) => standing.includes("a")));
-  });
-});
 
 describe("moves for balance", () => {
   const rebalance = (nodes: readonly NodeOffer[], more: Partial<PlaceRequest>) =>

@@ -3,7 +3,7 @@
 // instance first.
 import { COUNT_WEIGHT, listSpreadKeys } from "./field.ts";
 import type { Demand, Ground } from "./ground.ts";
-import type { NodeOffer, Placement, PlaceRequest } from "./offer.ts";
+import type { NodeOffer, PlaceRequest } from "./offer.ts";
 import { placeOnGround, type Placed } from "./place-services.ts";
 import { orderRequests } from "./order.ts";
 
@@ -12,7 +12,7 @@ export interface Move {
   readonly service: string;
   readonly from: string;
   readonly to: string;
-  /** `draining`, `zone-a has 3, zone-b has 1`, … */
+  /** `3 are together there, 1 where it goes`, … */
   readonly reason: string;
 }
 
@@ -26,29 +26,6 @@ export interface MoveOptions {
 
 /** A reserved share has to differ by more than this before an instance moves for it alone. */
 const RESERVED_GAP = 0.25;
-/** Reasons for which nothing is left to be moved. */
-const NO_MOVE = new Set(["gone", "not wanted any more"]);
-
-/**
- * The moves that placements ask for, at most one of a service: instances that have to leave a node that is still there, and
- * have another to go to. What has none stays where it is for now.
- */
-export function chooseMoves(
-  placements: readonly Placement[],
-  { movesMax, busy }: MoveOptions,
-): readonly Move[] {
-  const moves: Move[] = [];
-  for (const { service, nodes, kept, left } of placements) {
-    if (moves.length >= movesMax) break;
-    // Nodes that are gone come first: what was there runs nowhere.
-    const lost = left.filter(({ reason }) => reason === "gone").length;
-    const leaving = left.find(({ reason }) => !NO_MOVE.has(reason));
-    const to = nodes[kept + lost];
-    if (busy.has(service) || leaving === undefined || to === undefined) continue;
-    moves.push({ service, from: leaving.node, to, reason: leaving.reason });
-  }
-  return moves;
-}
 
 interface Candidate {
   readonly from: number;

@@ -10,15 +10,17 @@ export interface NodeParts extends Partial<Omit<FleetNode, "offer">> {
   readonly id: string;
   /** It has not said what it has. */
   readonly silent?: boolean;
+  readonly devices?: Readonly<Record<string, number>>;
 }
 
 /** A node that is up and takes what comes. */
-export function buildNode({ silent = false, ...parts }: NodeParts): FleetNode {
+export function buildNode({ silent = false, devices = {}, ...parts }: NodeParts): FleetNode {
   const offer = {
     hostName: parts.id,
     os: "linux",
     arch: "x86_64",
     labels: {},
+    devices: { ...devices },
     engineLabels: {},
     cpuMillis: 4_000,
     memoryBytes: 8_000,

@@ -68,7 +68,7 @@ const resources = object({
       devices: key(deviceRequests, "Devices that it needs."),
       generic_resources: key(
         generic,
-        "Resources of the owner's own: a fleet places it where the engine says that there are as many.",
+        "Resources of the owner's own: a fleet places it where the setting nodeDevices says that there are as many.",
       ),
     }),
     "What an instance needs.",

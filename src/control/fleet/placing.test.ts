@@ -48,7 +48,7 @@ const intent = buildIntent([buildService({ name: "web", replicas: 3 })]);
 function view(id: string, state: NodeState, self: boolean): NodeView {
   const { name, schedulable, draining } = buildNode({ id });
   const host = { version: "1", os: "linux", arch: "x86_64", cpuCount: 2, memoryBytes: 1 };
-  const seen = { incarnation: 1, labels: {}, state, reason: "", self, silentMs: 0 };
+  const seen = { incarnation: 1, labels: {}, devices: {}, state, reason: "", self, silentMs: 0 };
   return { id, name, schedulable, draining, ...host, ...seen };
 }
 

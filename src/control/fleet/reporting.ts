@@ -20,7 +20,7 @@ const RETRY_MS = 1_000;
 const OPERATIONS_MAX = 100;
 
 export interface ReportingOptions {
-  readonly self: Pick<NodeRecord, "id" | "cpuCount" | "memoryBytes">;
+  readonly self: Pick<NodeRecord, "id" | "cpuCount" | "memoryBytes" | "devices">;
   readonly board: FleetBoard;
   readonly pictures: Pick<PictureReader, "scope">;
   readonly facts: Pick<FactsBoard, "read" | "ready">;
@@ -62,6 +62,7 @@ export function createReporting(options: ReportingOptions): Reporting {
       ...traits,
       cpuMillis: self.cpuCount * 1_000,
       memoryBytes: self.memoryBytes,
+      devices: self.devices,
       heldPorts: [...new Set(held)].sort(),
       volumes: volumes
         .filter(({ labels }) => labels[OWN_LABELS.scope] !== undefined)

@@ -45,6 +45,7 @@ function view(name: string, { port }: Peering, parts: Partial<NodeView> = {}): N
     cpuCount: 1,
     memoryBytes: 1,
     labels: {},
+    devices: {},
   };
   const seen = {
     schedulable: true,
