@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a wait ends: the word, the reason, the health output and the last log lines, the exit code.
+import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { LogLine } from "@fairlead/protocol/routes.ts";
 import type { ScopeView, ServiceView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
@@ -12,6 +13,7 @@ import { formatCount } from "./format.ts";
 import { cleanLogLine, makePrintable } from "./printable.ts";
 
 const LAST_LINES = 10;
+const LEFT_DECISIONS = 50;
 
 /** The tail of a service's log; nothing when it has none or the log cannot be read. */
 async function readTail(context: Context, service: ServiceView): Promise<string[]> {
@@ -50,9 +52,34 @@ export async function tellFailure(context: Context, service: ServiceView): Promi
   out.warn(`    more: fairlead why service/${service.name} --scope ${service.scope}`);
 }
 
+/** What could not be removed, and what the engine said: the newest word on each thing. */
+async function tellLeft(context: Context, { scope }: ScopeView): Promise<readonly string[]> {
+  const { out } = context;
+  const { items } = await context.api.list<Decision>("decisions", { scope, limit: LEFT_DECISIONS });
+  const words = new Map<string, Decision>();
+  for (const decision of items)
+    if (decision.outcome !== "pending" && !words.has(decision.object))
+      words.set(decision.object, decision);
+  const left = [...words.values()].filter(
+    ({ act, outcome }) => outcome === "failed" && act.endsWith(".remove"),
+  );
+  const sign = out.noteStyle.paint(out.noteStyle.mark("bad"), "bad");
+  for (const { object, result = "" } of left)
+    out.warn(`${sign} ${object} is still there: ${makePrintable(result)}`);
+  return left.map(({ object }) => object);
+}
+
 function listUnhappy(view: ScopeView | undefined): ServiceView[] {
   return (
     view?.services.filter((s) => !["ok", "completed", "stopped", "paused"].includes(s.state)) ?? []
+  );
+}
+
+function expire(timeoutMs: number, waiting: readonly string[]): never {
+  throw new FairleadError(
+    cliErrors["wait-expired"],
+    `not as wanted after ${formatDuration(timeoutMs)}`,
+    { facts: { waiting: waiting.join(", ") || "the scope" } },
   );
 }
 
@@ -72,14 +99,15 @@ export async function finishWait(
     );
     return EXIT.ok;
   }
+  if (settlement.kind === "timeout" && settlement.view?.removing === true) {
+    const left = await tellLeft(context, settlement.view);
+    if (left.length > 0) return expire(timeoutMs, left);
+  }
   const unhappy = settlement.kind === "failed" ? settlement.services : listUnhappy(settlement.view);
   for (const service of unhappy) await tellFailure(context, service);
   if (settlement.kind === "failed") return EXIT.no;
-  throw new FairleadError(
-    cliErrors["wait-expired"],
-    `not as wanted after ${formatDuration(timeoutMs)}`,
-    {
-      facts: { waiting: unhappy.map((service) => service.name).join(", ") || "the scope" },
-    },
+  return expire(
+    timeoutMs,
+    unhappy.map((service) => service.name),
   );
 }

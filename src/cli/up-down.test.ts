@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { createDecision } from "#api/testing/fake-data.ts";
 import { startApi, type TestApi } from "#api/testing/start-api.ts";
 import { type Run, runFairlead } from "./testing/run-fairlead.ts";
 
@@ -230,6 +231,27 @@ describe("a project", () => {
     assert.match(stderr, /removed shop\n$/);
     const [down] = api.fake.calls.filter((call) => call.name === "down");
     assert.match(JSON.stringify(down?.args), /"volumes":true/);
+  });
+
+  test("down that cannot end says what is still there, and what the engine said of it", async () => {
+    api.fake.removing = true;
+    const result = "the engine says that the network is in use";
+    const left = {
+      act: "network.remove",
+      object: "shop_default",
+      outcome: "failed",
+      result,
+    } as const;
+    for (const id of ["dec_0000000000000X", "dec_0000000000000Y"])
+      api.fake.decisions.unshift(createDecision(id, Date.now(), left));
+    const { code, stderr } = await run("down --timeout 300ms");
+    assert.equal(code, 5, stderr);
+    assert.match(
+      stderr,
+      /^✗ shop_default is still there: the engine says that the network is in use$/m,
+    );
+    assert.match(stderr, /error FL0615 wait-expired[^]*waiting +shop_default\n/);
+    assert.equal(stderr.match(/is still there/g)?.length, 1);
   });
 
   test("pause and resume say for whom and how long", async () => {

@@ -89,4 +89,11 @@ export const engineErrors = defineErrors({
       "A container still uses the network or volume, or the engine has not let go of one that did",
     remedy: "remove the container that uses it; Fairlead tries again by itself",
   },
+  "endpoints-miscounted": {
+    id: "FL0318",
+    code: "unavailable",
+    cause:
+      "The engine lost count when many containers left the network at once: it holds endpoints for it that it does not have",
+    remedy: "restart the engine, which counts anew; Fairlead removes the network then by itself",
+  },
 });

@@ -67,6 +67,8 @@ export interface FakeWorld {
   missing: string[];
   /** Bytes of the last build's context. */
   builtBytes: number;
+  /** Whether `down` was asked for and has not ended. */
+  removing: boolean;
   /** Puts an event on the feed and, as a node would, into the lists. */
   publish(event: NodeEvent): void;
   /** Counts a call, and meets the obstacle. */
@@ -152,6 +154,7 @@ export function createFakeWorld(nowMs: () => number): FakeWorld {
       return world.feed.readers.size;
     },
     builtBytes: 0,
+    removing: false,
     publish(event) {
       record(world, event);
       world.feed.publish(event);
@@ -168,9 +171,10 @@ export function createFakeWorld(nowMs: () => number): FakeWorld {
       if (services.length === 0) {
         throw new FairleadError(fakeErrors["no-such-object"], `no scope "${scope}"`);
       }
-      const settled = services.every((one) => one.state === "ok");
+      const { removing } = world;
+      const settled = !removing && services.every((one) => one.state === "ok");
       const files = ["compose.yaml"];
-      return { scope, mode: "manage", settled, removing: false, services, files };
+      return { scope, mode: "manage", settled, removing, services, files };
     },
   };
   return world;

@@ -33,12 +33,19 @@ async function unlessGone(answer: Promise<unknown>): Promise<void> {
 /** The engine's key for an endpoint whose container it has lost; a container's own key is its id. */
 const ORPHAN = /^ep-/;
 
-/** Frees a network from endpoints that were left behind by containers removed while they were starting. How many. */
+interface Users {
+  /** Endpoints whose containers are gone, left behind as they were removed while they started. Freed. */
+  readonly orphans: number;
+  /** All that the engine knows of. */
+  readonly all: number;
+}
+
+/** Frees a network from what nobody uses any more, and says what the engine showed. */
 async function releaseOrphans(
   connection: Connection,
   path: string,
   options: WriteOptions,
-): Promise<number> {
+): Promise<Users> {
   const { Containers = {} } = (await connection.call("GET", path)) as {
     Containers?: Readonly<Record<string, { readonly Name: string }>>;
   };
@@ -49,7 +56,7 @@ async function releaseOrphans(
       connection.call("POST", `${path}/disconnect`, parts(options, START_MS, { json })),
     );
   }
-  return orphans.length;
+  return { orphans: orphans.length, all: Object.keys(Containers).length };
 }
 
 /** Makes the writing half over a connection. */
@@ -157,8 +164,17 @@ export function createWriter(connection: Connection): Writes {
         try {
           return await remove();
         } catch (error) {
-          if (!isKind(error, engineErrors["still-in-use"]) || turn > RELEASE_TURNS) throw error;
-          if ((await releaseOrphans(connection, path, options)) === 0)
+          if (!isKind(error, engineErrors["still-in-use"])) throw error;
+          const users = await releaseOrphans(connection, path, options);
+          if (turn > RELEASE_TURNS)
+            throw users.all > 0
+              ? error
+              : new FairleadError(
+                  engineErrors["endpoints-miscounted"],
+                  `the engine says that the network is in use, and by nobody: ${error.message}`,
+                  { cause: error },
+                );
+          if (users.orphans === 0)
             await sleep(RELEASE_PAUSE_MS, undefined, options.signal && { signal: options.signal });
         }
       }
