@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only way to a driver.
 import type { Clock } from "#base/clock.ts";
-import { openEtcdStore, type EtcdStoreOptions } from "./drivers/etcd/driver.ts";
+import type { EtcdStoreOptions } from "./drivers/etcd/driver.ts";
 import { createMemoryStore } from "./drivers/memory/driver.ts";
 import { openSqliteStore } from "./drivers/sqlite/driver.ts";
 import type { SqliteStoreOptions } from "./drivers/sqlite/driver.ts";
@@ -25,8 +25,11 @@ export async function openStore(
   switch (options.kind) {
     case "sqlite":
       return openSqliteStore(options, { clock });
-    case "etcd":
+    case "etcd": {
+      // Its gRPC is ten megabytes that a node without etcd has no use for.
+      const { openEtcdStore } = await import("./drivers/etcd/driver.ts");
       return openEtcdStore(options, { clock });
+    }
     case "memory":
       return createMemoryStore({ clock });
     default:
