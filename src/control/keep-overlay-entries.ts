@@ -2,7 +2,7 @@
 // What a node writes of itself about networks that span hosts: claims, in turn with other nodes, and where its instances are.
 import { isDeepStrictEqual } from "node:util";
 import { FairleadError } from "#base/errors.ts";
-import { overlaps } from "#network/addresses.ts";
+import { overlaps } from "#base/addresses.ts";
 import type { OverlayEndpoint } from "#network/overlay.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
 import { planClaim, type OverlayClaim, type OverlayRequest } from "./claim-overlay.ts";

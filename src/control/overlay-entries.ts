@@ -7,7 +7,7 @@
 //   networks/path/NODE                the largest packet that reaches each other node from there
 //   networks/at/NAME/NODE/INSTANCE    where an instance is; kept without a lease, since a host that is cut off goes on
 import { z } from "zod";
-import { hasAddress, parseBlock, type Block } from "#network/addresses.ts";
+import { hasAddress, parseBlock, type Block } from "#base/addresses.ts";
 import type { OverlayEndpoint } from "#network/overlay.ts";
 import type { RefusedEndpoint } from "#network/plan-overlay.ts";
 

@@ -12,7 +12,7 @@ import {
   parseAddress,
   parseBlock,
   type Block,
-} from "./addresses.ts";
+} from "#base/addresses.ts";
 import { findFreeBlock, findFreeVni, VNI_FIRST } from "./allocate.ts";
 
 function block(text: string): Block {

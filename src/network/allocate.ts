@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Address ranges without overlap and network identifiers without clash. Pure: who writes them down does it under the
 // condition that nobody else has in between.
-import { contains, countAddresses, overlaps, type Block } from "./addresses.ts";
+import { contains, countAddresses, overlaps, type Block } from "#base/addresses.ts";
 
 /** Network identifiers that Fairlead gives: above Swarm's, which begin at 4,096. */
 export const VNI_FIRST = 0x10_0000;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wanted on a host, and how that differs from what is there. Pure. What other nodes have written is looked at
 // before it is believed: an entry that is none, or that takes from another what is his, is refused.
-import { formatAddress, parseAddress } from "./addresses.ts";
+import { formatAddress, parseAddress } from "#base/addresses.ts";
 import type {
   OverlayAttachment,
   OverlayChange,

@@ -1,6 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses as numbers, and blocks of them, for IPv4 and IPv6 alike. Pure.
-import { isIP } from "node:net";
+// Addresses as texts and as numbers, and blocks of them, for IPv4 and IPv6 alike.
+
+/** `10.0.0.1`. */
+export function isIpv4(text: string): boolean {
+  const parts = text.split(".");
+  return (
+    parts.length === 4 &&
+    parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)
+  );
+}
+
+/** `fd00::1`, `::ffff:10.0.0.1`; without a zone. */
+export function isIpv6(text: string): boolean {
+  const [head = "", tail, ...more] = text.split("::");
+  if (more.length > 0) return false;
+  const groups = (side: string): string[] => (side === "" ? [] : side.split(":"));
+  const all = [...groups(head), ...groups(tail ?? "")];
+  // An embedded IPv4 address ends the text: nothing, not even `::`, may follow it.
+  const last = tail === "" ? undefined : all.at(-1);
+  const embedded = last !== undefined && isIpv4(last);
+  const count = all.length + (embedded ? 1 : 0);
+  const good = (embedded ? all.slice(0, -1) : all).every((group) =>
+    /^[0-9a-fA-F]{1,4}$/.test(group),
+  );
+  return good && (tail === undefined ? count === 8 : count < 8);
+}
 
 /** A block of addresses as `10.77.0.0/16` or `fd00::/64` writes it. */
 export interface Block {
@@ -46,9 +70,8 @@ function parseIpv6(text: string): bigint {
 
 /** An address as a number; undefined for what is none, or has a zone. */
 export function parseAddress(text: string): { family: 4 | 6; value: bigint } | undefined {
-  const family = isIP(text);
-  if (family === 4) return { family, value: parseIpv4(text) };
-  if (family === 6 && !text.includes("%")) return { family, value: parseIpv6(text) };
+  if (isIpv4(text)) return { family: 4, value: parseIpv4(text) };
+  if (isIpv6(text)) return { family: 6, value: parseIpv6(text) };
   return undefined;
 }
 
