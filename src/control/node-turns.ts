@@ -15,8 +15,8 @@ export interface NodeTurnsOptions {
 }
 
 export interface NodeTurns {
-  /** Looks whether somebody's state has turned. */
-  settle(views: readonly NodeView[]): void;
+  /** Looks whether somebody's state has turned; true when it has. */
+  settle(views: readonly NodeView[]): boolean;
   /** A node that has not been on the roll before: it has joined once it is heard. */
   expect(id: string): void;
   /** It stands on the roll no more. */
@@ -61,15 +61,18 @@ export function createNodeTurns({ decisions, clock, logger }: NodeTurnsOptions):
 
   return {
     settle(views) {
+      let turned = false;
       for (const view of views) {
         if (!view.self) noteArrival(view);
         const was = states.get(view.id);
         if (was === view.state) continue;
         states.set(view.id, view.state);
+        turned = true;
         if (was === undefined || view.self) continue;
         logger.info("a node of the fleet", { name: view.name, was, state: view.state });
         noteTurn(view, was);
       }
+      return turned;
     },
     expect: (id) => void newcomers.add(id),
     forget(id) {

@@ -42,10 +42,16 @@ export interface Roll {
   leave(): Promise<void>;
   /** Whether a packet of so many bytes reaches a node and is answered; false while it cannot be asked. */
   probe(id: string, sizeBytes: number): Promise<boolean>;
+  /** Called after somebody's state has turned. */
+  onChange(listener: () => void): void;
   run(signal: AbortSignal): Promise<void>;
 }
 
-const LEASE_MS = 10_000;
+/**
+ * The second witness: a node that still reaches the store is not gone. Shorter than the silence after which one is, so that
+ * it does not have to be waited for; etcd itself begins the time of leases anew when its leader changes.
+ */
+const LEASE_MS = 4_000;
 const RENEWALS_PER_LEASE = 4;
 const RETRY_MS = 1_000;
 const WATCH_MS = 200;
@@ -59,6 +65,7 @@ export function createRoll(options: RollOptions): Roll {
   let own: NodeRecord = { ...self, ...UNMARKED, incarnation: 0 };
   let membership: Membership | undefined;
   const leaving = new AbortController();
+  const listeners: (() => void)[] = [];
   let kept: Promise<void> = Promise.resolve();
   let problem: string | undefined = fleet === undefined ? undefined : "the store was not asked yet";
 
@@ -91,7 +98,9 @@ export function createRoll(options: RollOptions): Roll {
     return [judge(own), ...others];
   }
 
-  const settle = (): void => turns.settle(list());
+  function settle(): void {
+    if (turns.settle(list())) for (const listener of listeners) listener();
+  }
 
   function tellPeers(): void {
     membership?.setPeers(
@@ -244,6 +253,7 @@ export function createRoll(options: RollOptions): Roll {
       leaving.abort();
       await kept;
     },
+    onChange: (listener) => void listeners.push(listener),
     probe: async (id, sizeBytes) => (await membership?.probe(id, sizeBytes)) ?? false,
     async run(signal) {
       if (fleet === undefined) return;

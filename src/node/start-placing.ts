@@ -71,6 +71,7 @@ export function withLeader(roll: Roll, placing: FleetPlacing | undefined): Roll 
       return roll.problem;
     },
     leave: () => roll.leave(),
+    onChange: (listener) => roll.onChange(listener),
     probe: (id, sizeBytes) => roll.probe(id, sizeBytes),
     run: (signal) => roll.run(signal),
   };
@@ -81,7 +82,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
   const { fleet, self, roll, decisions, clock, random, logger } = parts;
   const board = createFleetBoard({ openStore: () => fleet.openStore(), clock, random, logger });
   const pictures = createPictureReader({ board, roll, clock });
-  const leadership = createLeadership({ board, self: self.id, logger });
+  const leadership = createLeadership({ board, self: self.id, roll, logger });
   const wakers: (() => void)[] = [];
   const startedAtMs = clock.monotonicMs();
   let settledUnder = (): string | undefined => undefined;

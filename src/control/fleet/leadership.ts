@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who leads a fleet: whose key `leader` stands in the store, under its lease. The revision that wrote the key is the
+// Who leads a fleet: whose key `leader` stands in the store, under its lease, or who takes it from one that the roll counts as
+// gone, which is sooner than its lease ends. The revision that wrote the key is the
 // fencing token: each write of a leader holds only while the key has that revision, so one that was paused over its
 // lease, or that another has followed, writes nothing.
 import { Leadership as LeadershipSchema } from "@fairlead/protocol/assignment.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
+import type { Roll } from "#control/roll.ts";
 import type { StoreCondition, StoreOperation } from "#store/store.ts";
 import type { FleetBoard } from "./fleet-board.ts";
 
@@ -14,6 +16,7 @@ export interface LeadershipOptions {
   readonly board: FleetBoard;
   /** Id of this node. */
   readonly self: string;
+  readonly roll: Pick<Roll, "list" | "onChange">;
   readonly logger: Logger;
 }
 
@@ -32,7 +35,7 @@ export interface Leadership {
 }
 
 /** Makes the campaign of one node. */
-export function createLeadership({ board, self, logger }: LeadershipOptions): Leadership {
+export function createLeadership({ board, self, roll, logger }: LeadershipOptions): Leadership {
   let won: number | undefined;
   let standing = false;
 
@@ -45,7 +48,13 @@ export function createLeadership({ board, self, logger }: LeadershipOptions): Le
     return board.get(LEADER)?.revision === won ? won : undefined;
   }
 
-  /** Nobody may lead, or this node in a life that has ended: what that one has still on its way has no effect then. */
+  /** What it still writes has no effect once the key is another's. */
+  function isAway(leader: string | undefined): boolean {
+    const state = roll.list().find(({ id }) => id === leader)?.state;
+    return state === "gone" || state === "left";
+  }
+
+  /** Nobody may lead, or one that is gone, or this node in a life that has ended: what that one has still on its way has no effect then. */
   async function stand(lease: string, revision: number): Promise<void> {
     const value = { node: self };
     const put = { kind: "put" as const, key: LEADER, value, lease };
@@ -58,7 +67,8 @@ export function createLeadership({ board, self, logger }: LeadershipOptions): Le
   function campaign(signal: AbortSignal): void {
     const { lease } = board;
     const revision = board.get(LEADER)?.revision ?? 0;
-    const isFree = revision === 0 || (readLeader() === self && revision !== won);
+    const leader = readLeader();
+    const isFree = revision === 0 || (leader === self ? revision !== won : isAway(leader));
     if (standing || signal.aborted || lease === undefined || !isFree) return;
     standing = true;
     stand(lease, revision)
@@ -83,6 +93,7 @@ export function createLeadership({ board, self, logger }: LeadershipOptions): Le
     },
     async run(signal) {
       board.onChange(() => campaign(signal));
+      roll.onChange(() => campaign(signal));
       campaign(signal);
       if (signal.aborted) return;
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));

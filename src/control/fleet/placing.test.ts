@@ -66,9 +66,10 @@ async function startHost(
     list: () =>
       [...states].map(([one, state]) => view(one, one === id ? "alive" : state, one === id)),
     problem: undefined,
+    onChange: () => undefined,
   };
   const pictures = createPictureReader({ board, roll, clock });
-  const leadership = createLeadership({ board, self: id, logger: silentLogger });
+  const leadership = createLeadership({ board, self: id, roll, logger: silentLogger });
   const own = await openStore({ kind: "memory" }, { clock });
   const decisions = createDecisionLog({ ...common, store: own });
   const desired = new Map<string, Desired>();

@@ -23,7 +23,7 @@ const AGE_MAX_MS = 60_000;
 
 export interface PlacingOptions {
   readonly board: FleetBoard;
-  readonly roll: Pick<Roll, "problem">;
+  readonly roll: Pick<Roll, "problem" | "onChange">;
   readonly pictures: PictureReader;
   readonly leadership: Leadership;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
@@ -133,6 +133,7 @@ export function createPlacing(options: PlacingOptions): {
         stale = true;
         wake();
       });
+      roll.onChange(() => wake());
       while (!signal.aborted) {
         await look().catch((thrown: unknown) => {
           stale = true;

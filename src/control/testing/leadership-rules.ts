@@ -2,10 +2,15 @@
 // What leading a fleet promises on any store, as tests: at most one leader's writes take effect.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { Clock } from "#base/clock.ts";
 import { silentLogger } from "#base/logger.ts";
 import { createFleetBoard, type FleetBoard } from "#control/fleet/fleet-board.ts";
-import { createLeadership, type Leadership } from "#control/fleet/leadership.ts";
+import {
+  createLeadership,
+  type Leadership,
+  type LeadershipOptions,
+} from "#control/fleet/leadership.ts";
 import type { Store } from "#store/store.ts";
 import { createStoreDoor, type StoreDoor } from "./store-door.ts";
 
@@ -26,8 +31,11 @@ export interface Candidate extends AsyncDisposable {
   readonly leadership: Leadership;
 }
 
+/** A roll on which nobody else stands. */
+const EMPTY: LeadershipOptions["roll"] = { list: () => [], onChange: () => undefined };
+
 /** Starts one; it stands for leader until disposed of. */
-export function startCandidate(name: string, ground: LeadershipGround): Candidate {
+export function startCandidate(name: string, ground: LeadershipGround, roll = EMPTY): Candidate {
   const { store, clock, sessionMs } = ground;
   const logger = silentLogger;
   const door = createStoreDoor(store);
@@ -38,7 +46,7 @@ export function startCandidate(name: string, ground: LeadershipGround): Candidat
     random: Math.random,
     logger,
   });
-  const leadership = createLeadership({ board, self: name, logger });
+  const leadership = createLeadership({ board, self: name, roll, logger });
   const stopping = new AbortController();
   const running = Promise.all([board.run(stopping.signal), leadership.run(stopping.signal)]);
   return {
@@ -97,6 +105,29 @@ export function leadershipRules(name: string, create: () => Promise<LeadershipGr
     await until(ground, "a knows", () => a.leadership.leader === "b");
     assert.equal(await a.leadership.write([{ kind: "delete", key: "assignments/shop" }]), false);
     assert.equal((await ground.store.get("assignments/shop"))?.value, "by b");
+  });
+
+  test(`${name}: who is gone by the roll is followed before its lease ends, and writes nothing then`, async () => {
+    await using ground = await create();
+    await using a = startCandidate("a", ground);
+    await until(ground, "a leads", () => a.leadership.fence !== undefined);
+    const lost = { id: "a", state: "suspect" } as NodeView;
+    let turn = (): void => undefined;
+    const onChange = (listener: () => void): void => void (turn = listener);
+    let seen = lost;
+    await using b = startCandidate("b", ground, { list: () => [seen], onChange });
+    await until(ground, "b knows", () => b.leadership.leader === "a");
+    turn();
+    await ground.elapse();
+    assert.equal(b.leadership.fence, undefined);
+    const beganMs = ground.clock.monotonicMs();
+    seen = { ...lost, state: "gone" };
+    turn();
+    await until(ground, "b follows", () => b.leadership.fence !== undefined);
+    assert.ok(ground.clock.monotonicMs() - beganMs < ground.sessionMs);
+    await until(ground, "a knows", () => a.leadership.leader === "b");
+    assert.ok(a.board.lease !== undefined);
+    assert.equal(await a.leadership.write([{ kind: "put", key: "x", value: 1 }]), false);
   });
 
   test(`${name}: leadership is given up at once when the store is away, and another write needs it`, async () => {
