@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Grants to a table: overlapping blocks become disjoint ones, each with all that those which cover it allow.
+import { countAddresses, parseAddress, parseBlock, type Block } from "#base/addresses.ts";
+import { createClasses, type PortSet } from "./port-sets.ts";
+import type { AddressRange, DirectionTable } from "./verdict-table.ts";
+
+/** One thing that is allowed, to hosts or to a range of addresses. */
+export type Grant =
+  | { readonly hosts: readonly string[]; readonly ports: PortSet }
+  | { readonly ranges: readonly Span[]; readonly ports: PortSet };
+
+/** Addresses from one to another, both included. */
+export interface Span {
+  readonly family: 4 | 6;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** All addresses there are. */
+export const ANYWHERE: readonly Span[] = [
+  { family: 4, first: 0n, last: (1n << 32n) - 1n },
+  { family: 6, first: 0n, last: (1n << 128n) - 1n },
+];
+
+function toSpan(block: Block): Span {
+  return {
+    family: block.family,
+    first: block.first,
+    last: block.first + countAddresses(block) - 1n,
+  };
+}
+
+/** A block without its exceptions, as spans. What is no block gives none. */
+export function cutBlock(text: string, except: readonly string[]): readonly Span[] {
+  const block = parseBlock(text);
+  if (block === undefined) return [];
+  const holes = except
+    .flatMap((one) => parseBlock(one) ?? [])
+    .map(toSpan)
+    .toSorted((a, b) => (a.first < b.first ? -1 : 1));
+  const whole = toSpan(block);
+  const spans: Span[] = [];
+  let next = whole.first;
+  for (const hole of holes) {
+    if (hole.first > next) spans.push({ ...whole, first: next, last: hole.first - 1n });
+    if (hole.last >= next) next = hole.last + 1n;
+  }
+  if (next <= whole.last) spans.push({ ...whole, first: next });
+  return spans;
+}
+
+interface Edge {
+  readonly at: bigint;
+  readonly grant: number;
+  readonly opens: boolean;
+}
+
+type SpanGrant = Extract<Grant, { ranges: readonly Span[] }>;
+
+/** Goes over the addresses of a family from the lowest, noting which grants cover each stretch. */
+function sweep(
+  family: 4 | 6,
+  grants: readonly SpanGrant[],
+  number: (sets: Iterable<PortSet>) => number | undefined,
+): AddressRange[] {
+  const edges: Edge[] = [];
+  for (const [grant, { ranges }] of grants.entries())
+    for (const span of ranges)
+      if (span.family === family)
+        edges.push(
+          { at: span.first, grant, opens: true },
+          { at: span.last + 1n, grant, opens: false },
+        );
+  edges.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  const open = new Map<number, number>();
+  const found: AddressRange[] = [];
+  for (const [index, { at, grant, opens }] of edges.entries()) {
+    const depth = (open.get(grant) ?? 0) + (opens ? 1 : -1);
+    if (depth === 0) open.delete(grant);
+    else open.set(grant, depth);
+    const next = edges[index + 1]?.at;
+    if (next === undefined || next === at || open.size === 0) continue;
+    const one = number([...open.keys()].map((key) => grants[key]?.ports ?? []));
+    const before = found.at(-1);
+    if (one === undefined) continue;
+    if (before?.class === one && before.last + 1n === at)
+      found[found.length - 1] = { ...before, last: next - 1n };
+    else found.push({ family, first: at, last: next - 1n, class: one });
+  }
+  return found;
+}
+
+function findRange(ranges: readonly AddressRange[], address: string): AddressRange | undefined {
+  const parsed = parseAddress(address);
+  if (parsed === undefined) return undefined;
+  let [low, high] = [0, ranges.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const range = ranges[middle];
+    if (range === undefined) return undefined;
+    const isBelow =
+      parsed.family < range.family ||
+      (parsed.family === range.family && parsed.value < range.first);
+    const isAbove =
+      parsed.family > range.family || (parsed.family === range.family && parsed.value > range.last);
+    if (isBelow) high = middle - 1;
+    else if (isAbove) low = middle + 1;
+    else return range;
+  }
+  return undefined;
+}
+
+/** The class of an address; undefined when nothing is allowed to it. */
+export function findClass(table: DirectionTable, address: string): number | undefined {
+  return table.hosts.get(address) ?? findRange(table.blocks, address)?.class;
+}
+
+/** The table of what is granted. */
+export function buildTable(grants: readonly Grant[]): DirectionTable {
+  const classes = createClasses();
+  const spans = grants.filter((grant): grant is SpanGrant => "ranges" in grant);
+  const blocks = [...sweep(4, spans, classes.number), ...sweep(6, spans, classes.number)];
+  /** Which grants each host has by name, as a text; what its block allows comes on top. */
+  const byHost = new Map<string, string>();
+  for (const [number, grant] of grants.entries()) {
+    if (!("hosts" in grant)) continue;
+    for (const host of grant.hosts) byHost.set(host, `${byHost.get(host) ?? ""}${number},`);
+  }
+  /** Most hosts have the same grants as many others. */
+  const known = new Map<string, number | undefined>();
+  const hosts = new Map<string, number>();
+  for (const [host, list] of byHost) {
+    const covering = findRange(blocks, host)?.class;
+    const key = `${covering ?? ""} ${list}`;
+    const one = known.has(key) ? known.get(key) : classes.number(collect(list, covering));
+    known.set(key, one);
+    if (one !== undefined && one !== covering) hosts.set(host, one);
+  }
+  return { classes: classes.list, hosts, blocks };
+
+  function collect(list: string, covering: number | undefined): readonly PortSet[] {
+    const above = covering === undefined ? undefined : classes.list[covering];
+    const sets = list
+      .slice(0, -1)
+      .split(",")
+      .map((number) => grants[Number(number)]?.ports ?? []);
+    return above === undefined ? sets : [...sets, above.everything ? "everything" : above.ranges];
+  }
+}
