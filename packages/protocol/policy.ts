@@ -45,7 +45,7 @@ export const PolicyPort = z.strictObject({
 });
 export type PolicyPort = z.infer<typeof PolicyPort>;
 
-/** What is allowed: any of the peers on any of the ports; none given means all. */
+/** One of the peers on one of the ports is allowed; none given means all of them. */
 export const PolicyRule = z.strictObject({
   peers: z.array(PolicyPeer),
   ports: z.array(PolicyPort),
