@@ -9,6 +9,7 @@ import type { EngineEvent } from "#engine/engine.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Bench, Sample } from "./bench.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
+import { watchStarts, type StartTimes } from "./watch-starts.ts";
 import { spawnSync } from "node:child_process";
 
 const ROUNDS = 30;
@@ -33,37 +34,6 @@ async function inspect(rig: Rig, id: string): Promise<Running | undefined> {
   const state = document?.["State"] as { Running?: boolean; Pid?: number } | undefined;
   if (document === undefined || state?.Running !== true || !state.Pid) return undefined;
   return { pid: state.Pid, id: String(document["Id"]) };
-}
-
-/** Times of the engine's `start` events: asking over and over would take from those who are measured. */
-interface StartTimes extends AsyncDisposable {
-  /** Wall clock in milliseconds of the first start after `afterMs` that `isIt` accepts. */
-  next(afterMs: number, isIt: (event: EngineEvent) => boolean): Promise<number>;
-}
-
-function watchStarts(rig: Rig): StartTimes {
-  const stop = new AbortController();
-  const starts: EngineEvent[] = [];
-  const watching = (async () => {
-    for await (const signal of rig.engine.watch({ signal: stop.signal })) {
-      if (signal.kind === "event" && signal.event.action === "start") starts.push(signal.event);
-    }
-  })();
-  const timeOf = (event: EngineEvent): number => Number(event.timeNs / 1_000n) / 1_000;
-  return {
-    async next(afterMs, isIt) {
-      let found: EngineEvent | undefined;
-      await until("started again", 60_000, () => {
-        found = starts.find((event) => timeOf(event) > afterMs && isIt(event));
-        return found !== undefined;
-      });
-      return found === undefined ? Number.NaN : timeOf(found);
-    },
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await watching;
-    },
-  };
 }
 
 /** Kills the process from the host's side and waits until the engine says that one was started. */
@@ -183,7 +153,7 @@ export const heal: Bench = {
     say(`preparing ${ROUNDS} containers for each`);
     await prepareFairlead(rig);
     prepareDocker(rig);
-    await using starts = watchStarts(rig);
+    await using starts = watchStarts(rig.engine);
     await sleep(GOOD_RUN_MS);
     const put = (subject: string, value: number): void =>
       sample({ metric: "kill_to_running_ms", unit: "ms", subject, value });

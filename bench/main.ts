@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   techniques: async () => (await import("./techniques.ts")).techniques,
   discovery: async () => (await import("./discovery.ts")).discovery,
   overlay: async () => (await import("./overlay.ts")).overlay,
+  failover: async () => (await import("./failover.ts")).failover,
   sdk: async () => (await import("./sdk.ts")).sdk,
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clusters of real etcd on the loopback, noted in a ledger, so that they are gone with their owner.
+// Clusters of real etcd, on the loopback or on hosts of a lab, noted in a ledger, so that they are gone with their owner.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
@@ -23,8 +23,10 @@ export interface EtcdClusterOptions {
   /** How many members; 1 unless said. */
   readonly members?: number;
   readonly tls?: EtcdTlsFiles;
-  /** The host on which all members run, and are reached by the other hosts; default this machine's loopback. */
-  readonly host?: { readonly netns: string; readonly ip: string };
+  /**
+   * Hosts on which the members run, in turn, and are reached by the other hosts; default this machine's loopback.
+   */
+  readonly hosts?: readonly { readonly netns: string; readonly ip: string }[];
   /** Further flags, for example `--quota-backend-bytes=…`. A flag said here counts before ours. */
   readonly flags?: readonly string[];
 }
@@ -55,18 +57,19 @@ async function findPorts(count: number): Promise<readonly number[]> {
 
 /** Starts members on free ports. The limits are those that Fairlead's transactions need. Throws what etcd said. */
 export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
-  const { members: count = 1, tls, host, flags = [] } = options;
-  const ip = host?.ip ?? "127.0.0.1";
-  const way = host === undefined ? [] : ["nsenter", `--net=/run/netns/${host.netns}`];
+  const { members: count = 1, tls, hosts = [], flags = [] } = options;
+  const hostOf = (index: number) => hosts[index % hosts.length];
+  const ipOf = (index: number): string => hostOf(index)?.ip ?? "127.0.0.1";
   const ledger = openLedger();
   const ports = await findPorts(2 * count);
   const names = Array.from({ length: count }, (_, index) => `m${index}`);
-  const peerOf = (index: number): string => `http://${ip}:${ports[2 * index + 1]}`;
+  const clientOf = (index: number): string => `${ipOf(index)}:${ports[2 * index]}`;
+  const peerOf = (index: number): string => `http://${ipOf(index)}:${ports[2 * index + 1]}`;
   const cluster = names.map((name, index) => `${name}=${peerOf(index)}`).join(",");
   const running = new Map<string, ChildProcess>();
 
   function makeFlags(name: string, index: number): string[] {
-    const client = `${tls === undefined ? "http" : "https"}://${ip}:${ports[2 * index]}`;
+    const client = `${tls === undefined ? "http" : "https"}://${clientOf(index)}`;
     const trust = tls === undefined ? [] : [`--cert-file=${tls.cert}`, `--key-file=${tls.key}`];
     if (tls?.clientCa === true) trust.push("--client-cert-auth", `--trusted-ca-file=${tls.ca}`);
     return [
@@ -91,6 +94,8 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
     const log = join(ledger.directory, `${name}.log`);
     rmSync(log, { force: true });
     const output = openSync(log, "a");
+    const host = hostOf(index);
+    const way = host === undefined ? [] : ["nsenter", `--net=/run/netns/${host.netns}`];
     const [program = "etcd", ...args] = [...way, "etcd", ...makeFlags(name, index)];
     const child = spawn(program, args, { stdio: ["ignore", output, output] });
     closeSync(output);
@@ -101,7 +106,7 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
       if (child.exitCode !== null || performance.now() > endMs)
         throw new Error(`etcd ${name} does not start:\n${readFileSync(log, "utf8").slice(-2_000)}`);
       // Its port alone says nothing: it listens before it is of the cluster.
-      const url = `http://${ip}:${ports[2 * index]}/health`;
+      const url = `http://${clientOf(index)}/health`;
       if (tls !== undefined ? await isListening(ports[2 * index]) : await isHealthy(url, host))
         return;
       await sleep(50);
@@ -117,7 +122,7 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
   }
 
   const members = names.map((name, index) => ({
-    endpoint: `${ip}:${ports[2 * index]}`,
+    endpoint: clientOf(index),
     signal: (sent: NodeJS.Signals) => signal(name, sent),
     start: () => start(name, index),
   }));

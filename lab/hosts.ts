@@ -20,17 +20,23 @@ export interface LabHost extends LabEngine {
 export interface LabHosts extends AsyncDisposable {
   readonly tag: string;
   readonly hosts: readonly LabHost[];
+  /** Namespace of the switch that joins them. It has an address among the hosts, for clients that are on none of them. */
+  readonly switchNetns: string;
+  /** Drops what goes from the first host of each pair to the second; replaces what was dropped before. */
+  block(ways: readonly (readonly [from: LabHost, to: LabHost])[]): void;
 }
 
 const BRIDGE = "br0";
 /** A range for documentation, so that no network of the machine is meant. */
 const NETWORK = "198.51.100";
 const HOSTS_MAX = 200;
+const SWITCH_IP = `${NETWORK}.254`;
 
 function createSwitch(ledger: Ledger): string {
   const name = `${ledger.tag}-sw`;
   createNamespace(ledger, name);
   runProgram("ip", ["-n", name, "link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"]);
+  runProgram("ip", ["-n", name, "address", "add", `${SWITCH_IP}/24`, "dev", BRIDGE]);
   runProgram("ip", ["-n", name, "link", "set", BRIDGE, "up"]);
   return name;
 }
@@ -60,6 +66,23 @@ function setLoss(switchName: string, port: string, percent: number): void {
       `add rule bridge ${table} forward oifname "${port}" ${drop}`,
     );
   }
+  runInNamespace(switchName, "nft", [script.join("; ")]);
+}
+
+function setBlocks(
+  switchName: string,
+  ways: readonly (readonly [from: { name: string }, to: { name: string }])[],
+): void {
+  const script = [
+    "add table bridge blocks",
+    "delete table bridge blocks",
+    "add table bridge blocks",
+    "add chain bridge blocks forward { type filter hook forward priority 0; }",
+    ...ways.map(
+      ([from, to]) =>
+        `add rule bridge blocks forward iifname "${from.name}" oifname "${to.name}" drop`,
+    ),
+  ];
   runInNamespace(switchName, "nft", [script.join("; ")]);
 }
 
@@ -104,6 +127,8 @@ export async function startHosts(
     return {
       tag: ledger.tag,
       hosts,
+      switchNetns: switchName,
+      block: (ways) => setBlocks(switchName, ways),
       async [Symbol.asyncDispose]() {
         await Promise.all(hosts.map((host) => host[Symbol.asyncDispose]()));
         ledger.clear();

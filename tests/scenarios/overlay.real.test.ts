@@ -13,7 +13,7 @@ import { importBusybox } from "#lab/images.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { runInNamespace } from "#lab/run-program.ts";
 import { createSystemClock } from "#node/system-clock.ts";
-import { startHostNode, type HostNode } from "./host-node.ts";
+import { startHostNode, type HostNode } from "#lab/host-node.ts";
 
 const PATIENCE_MS = 30_000;
 const NETWORK = "shop_default";
@@ -92,7 +92,7 @@ before(async () => {
   lab = stack.use(await startHosts(3));
   const [first] = lab.hosts;
   assert.ok(first !== undefined);
-  const etcd = stack.use(await startEtcd({ host: first }));
+  const etcd = stack.use(await startEtcd({ hosts: [first] }));
   const rules =
     "add table bridge watch; add chain bridge watch to { type filter hook forward priority 0; }; " +
     `add rule bridge watch to oifname "h3" ip protocol udp ip length > ${PATH_MTU} drop; ` +

@@ -7,14 +7,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
-import type { LabHost } from "#lab/hosts.ts";
-import { askSocket, type CliResult } from "#lab/rig.ts";
+import type { LabHost } from "./hosts.ts";
+import { askSocket, type CliResult } from "./rig.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MAIN = join(ROOT, "src/main.ts");
 
 export interface HostNode extends AsyncDisposable {
   readonly host: LabHost;
+  /** Asks the API. */
   ask<T>(path: string): Promise<{ readonly status: number; readonly body: T }>;
   /** Runs a command in a directory of the host's own. */
   cli(...args: readonly string[]): Promise<CliResult>;
@@ -22,12 +23,22 @@ export interface HostNode extends AsyncDisposable {
   file(text: string): string;
   /** The last that the node has logged. */
   readLog(): string;
+  /** Sends a signal; returns once the process has ended, if that ends it. */
+  signal(signal: "SIGSTOP" | "SIGCONT" | "SIGKILL" | "SIGTERM"): Promise<void>;
+  /** Starts it again on its state, with settings besides those it had, and with programs that run it; resolves when it answers. */
+  start(more?: Readonly<Record<string, string>>, prefix?: readonly string[]): Promise<void>;
+}
+
+export interface HostNodeOptions {
+  /** A directory for its state, for example a small disk; default one of its own. */
+  readonly stateDir?: string;
 }
 
 /** Starts the node of a host; it answers once this resolves. */
 export async function startHostNode(
   host: LabHost,
   settings: Readonly<Record<string, string>>,
+  options: HostNodeOptions = {},
 ): Promise<HostNode> {
   const directory = mkdtempSync(join(tmpdir(), "fairlead-host-"));
   const project = join(directory, "project");
@@ -35,7 +46,7 @@ export async function startHostNode(
   const socket = join(directory, "fairlead.sock");
   const env: NodeJS.ProcessEnv = {
     ...withCompileCache(process.env, ROOT),
-    FAIRLEAD_STATE_DIR: join(directory, "state"),
+    FAIRLEAD_STATE_DIR: options.stateDir ?? join(directory, "state"),
     FAIRLEAD_SOCKET: socket,
     FAIRLEAD_LISTEN: "off",
     FAIRLEAD_NODE_NAME: host.name,
@@ -43,25 +54,38 @@ export async function startHostNode(
     NO_COLOR: "1",
     ...settings,
   };
-  const inside = [`--net=/run/netns/${host.netns}`, process.execPath];
-  const args = [...inside, ...NODE_PROCESS_FLAGS, MAIN, "node"];
-  const child = spawn("nsenter", args, { env, stdio: ["ignore", "ignore", "pipe", "ipc"] });
   let log = "";
-  child.stderr
-    ?.setEncoding("utf8")
-    .on("data", (text: string) => (log = (log + text).slice(-20_000)));
-  async function end(): Promise<void> {
-    if (child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
-    }
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  let child: ChildProcess | undefined;
+
+  async function start(
+    more: Readonly<Record<string, string>> = {},
+    prefix: readonly string[] = [],
+  ): Promise<void> {
+    const inside = [`--net=/run/netns/${host.netns}`, ...prefix, process.execPath];
+    const args = [...inside, ...NODE_PROCESS_FLAGS, MAIN, "node"];
+    const started = spawn("nsenter", args, {
+      env: { ...env, ...more },
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    child = started;
+    started.stderr
+      ?.setEncoding("utf8")
+      .on("data", (text: string) => (log = (log + text).slice(-20_000)));
+    await new Promise<void>((resolve, reject) => {
+      started.once("message", () => resolve());
+      started.once("exit", (code) => reject(new Error(`${host.name} ended with ${code}: ${log}`)));
+    });
   }
-  await new Promise<void>((resolve, reject) => {
-    child.once("message", () => resolve());
-    child.once("exit", (code) => reject(new Error(`${host.name} ended with ${code}: ${log}`)));
-  });
+
+  async function signal(sent: NodeJS.Signals): Promise<void> {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const isEnd = sent === "SIGKILL" || sent === "SIGTERM";
+    const ended = isEnd ? once(child, "exit") : undefined;
+    child.kill(sent);
+    await ended;
+  }
+
+  await start();
   return {
     host,
     ask: (path) => askSocket(socket, path),
@@ -71,7 +95,12 @@ export async function startHostNode(
       return join(project, "compose.yaml");
     },
     readLog: () => log,
-    [Symbol.asyncDispose]: end,
+    signal,
+    start,
+    async [Symbol.asyncDispose]() {
+      await signal("SIGKILL");
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    },
   };
 }
 
