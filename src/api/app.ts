@@ -4,6 +4,8 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { baseErrors, FairleadError } from "#base/errors.ts";
 import type { ApiContext, ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
+import { addAuditRoutes } from "./audit-routes.ts";
+import { createRefusalNotes, createWriteLog } from "./auditing.ts";
 import { createGuard, secureAnswers } from "./guard.ts";
 import { addImageRoutes } from "./image-routes.ts";
 import { describeApi } from "./openapi.ts";
@@ -68,6 +70,7 @@ export function addRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addStreamRoutes(app, parts);
   addImageRoutes(app, parts);
   addSessionRoutes(app, parts);
+  addAuditRoutes(app, parts);
 }
 
 /** The app that answers requests of every listener. */
@@ -80,7 +83,9 @@ export function createApp(parts: ApiParts): OpenAPIHono<ApiEnv> {
   });
   const page = createPageFiles(parts.settings.pageDirectory);
   app.use(secureAnswers);
+  app.use(createRefusalNotes(parts));
   app.use(createGuard(parts));
+  app.use(createWriteLog(parts));
   addRoutes(app, parts);
   let document: string | undefined;
   app.get("/v1/openapi.json", (c) => {

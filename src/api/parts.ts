@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every route is given.
+import type { AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Caller, Operations } from "#control/operations.ts";
@@ -25,6 +26,7 @@ export interface ApiOptions {
   readonly placement: PlacementDesk;
   readonly paths: Pick<Paths, "list">;
   readonly overlays: Pick<Overlays, "list" | "problem">;
+  readonly audit: AuditLog;
   readonly settings: ApiSettings;
   readonly logger: Logger;
   readonly clock: Clock;

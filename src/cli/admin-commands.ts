@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from "./command.ts";
-import { PROJECT_FLAGS, WRITE_FLAGS } from "./flags.ts";
+import { LIST_FLAGS, PROJECT_FLAGS, TIME_FLAGS, WRITE_FLAGS } from "./flags.ts";
 
 /** Commands for setting up and for the host. */
 export const ADMIN_COMMANDS: readonly Command[] = [
@@ -89,6 +89,25 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     ],
     writes: true,
     load: () => import("./commands/store.ts"),
+  },
+  {
+    name: "audit",
+    group: "Dig",
+    summary: "ls: what was done and by whom; verify: whether that record is as it was written",
+    arguments: [{ name: "ls|verify", required: true, many: false, value: ["ls", "verify"] }],
+    flags: [
+      { name: "limit", short: "n", value: "count", text: "how many lines (50)" },
+      {
+        name: "kind",
+        value: ["api", "login", "refused", "decision", "verdict", "docker", "audit"],
+        text: "only lines of this kind",
+      },
+      { name: "actor", value: "text", text: "only what this one did, as `audit ls` writes it" },
+      ...TIME_FLAGS,
+      ...LIST_FLAGS.slice(1),
+    ],
+    writes: false,
+    load: () => import("./commands/audit.ts"),
   },
   {
     name: "completion",

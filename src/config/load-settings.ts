@@ -97,6 +97,7 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     "fleet.images": "on",
     "overlay.addresses": "10.128.0.0/10,fd66:6c76::/40",
     "overlay.port": 4_789,
+    "audit.headFile": "",
     "decisions.keepDays": 30,
     "decisions.sizeMaxBytes": 268_435_456,
   };

@@ -19,6 +19,9 @@ export interface NodeFiles extends NodePlaces {
   readonly messageLog: string;
   readonly token: string;
   readonly fabricSecret: string;
+  /** Directory of the audit log, and the key that signs its heads. */
+  readonly audit: string;
+  readonly auditKey: string;
   /** Who vouches for the fleet's store, as the join token said. */
   readonly fleetCa: string;
   /** What a node in the background writes. */
@@ -47,6 +50,8 @@ export function locateNodeFiles(places: NodePlaces): NodeFiles {
     messageLog: join(messages, "log.db"),
     token: join(stateDir, "token"),
     fabricSecret: join(stateDir, "fabric-secret"),
+    audit: join(stateDir, "audit"),
+    auditKey: join(stateDir, "audit-key.pem"),
     fleetCa: join(stateDir, "fleet-ca.pem"),
     log: join(stateDir, "node.log"),
     made: join(stateDir, "made"),
@@ -56,6 +61,7 @@ export function locateNodeFiles(places: NodePlaces): NodeFiles {
 
 /** What SQLite and the store put beside their databases: logs, marks, damaged ones that were moved aside. */
 const STORE_NAMES = /^store\.(db|mark|pid)(-(wal|shm|journal))?(\.corrupt-.*)?$/;
+const AUDIT_NAMES = /^audit-\d{12}\.jsonl$/;
 const MESSAGES_NAMES = /^log\.db(-(wal|shm|journal))?$/;
 
 function listNames(directory: string, names: RegExp): string[] {
@@ -70,6 +76,7 @@ export function listNodeFiles(files: NodeFiles): readonly string[] {
   const single = [
     files.token,
     files.fabricSecret,
+    files.auditKey,
     files.fleetCa,
     files.log,
     files.made,
@@ -80,6 +87,7 @@ export function listNodeFiles(files: NodeFiles): readonly string[] {
   return [
     ...listNames(files.store, STORE_NAMES),
     ...listNames(files.messages, MESSAGES_NAMES),
+    ...listNames(files.audit, AUDIT_NAMES),
     ...single,
   ];
 }
@@ -107,6 +115,7 @@ export function makeNodeDirectories(files: NodeFiles): void {
   make(files.stateDir, 0o700);
   make(files.store, 0o700);
   make(files.messages, 0o700);
+  make(files.audit, 0o700);
   for (const socket of [files.socket, files.fabricSocket, files.containersSocket])
     make(dirname(socket), 0o755);
   if (made.length === 0) return;

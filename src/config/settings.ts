@@ -216,6 +216,11 @@ export const SettingsSchema = z.strictObject({
       "UDP port between the hosts of such a network; alike on all nodes.",
     ),
   }),
+  audit: z.strictObject({
+    headFile: filePath.describe(
+      "File in which the newest signed head of the audit log is kept too; best on another disk.",
+    ),
+  }),
   decisions: z.strictObject({
     keepDays: count(1, 3_650).describe("Days that decisions are kept."),
     sizeMaxBytes: size(1_048_576, 1_099_511_627_776).describe(
@@ -387,6 +392,10 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
   "overlay.port": {
     effect: "new networks use it; those that are there keep theirs",
     cost: "the firewalls between the hosts have to let it through, and nobody else to it",
+  },
+  "audit.headFile": {
+    effect: "a log that was cut or put back to an older copy is told by this file too",
+    cost: "a small write with each line of the log",
   },
   "decisions.keepDays": {
     effect: "a longer past for why",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node does besides its loops: forget old decisions, watch the store's size, know who the engine is.
+import type { AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
 import { isKind } from "#base/errors.ts";
 import { formatSize } from "#base/size.ts";
@@ -20,6 +21,7 @@ export interface HouseParts {
   readonly board: FactsBoard;
   readonly decisions: DecisionLog;
   readonly alerts: AlertBoard;
+  readonly audit: AuditLog;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: Settings;
@@ -43,7 +45,7 @@ export interface House {
 
 /** Makes the housekeeper. */
 export function keepHouse(parts: HouseParts): House {
-  const { store, engine, board, decisions, alerts, clock, logger, settings } = parts;
+  const { store, engine, board, decisions, alerts, audit, clock, logger, settings } = parts;
   let info: EngineInfo | undefined;
   let sizeBytes = 0;
 
@@ -107,6 +109,7 @@ export function keepHouse(parts: HouseParts): House {
       "EngineUnreachable",
       away === undefined ? undefined : `the engine does not answer: ${away}`,
     );
+    alerts.set("AuditProblem", audit.problem);
     const [unreadable] = board.unreadable;
     alerts.set(
       "ContainerUnreadable",

@@ -45,6 +45,7 @@ import { startDiscovery, type RunningDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { describeFleet, describeSelf } from "./start-fleet.ts";
 import { startOverlays } from "./start-overlays.ts";
+import { logDecision, startAudit } from "./start-audit.ts";
 import { listenForPage } from "./listen-for-page.ts";
 import { openImages } from "./start-images.ts";
 import { openPlacing, withLeader } from "./start-placing.ts";
@@ -151,7 +152,9 @@ async function openHands(parts: NodeParts, stack: AsyncDisposableStack) {
     );
   }
   publishChanges(loops, clock);
-  return { store, engine, loops, memory: await loadMemoryBoard(store) };
+  const audit = await startAudit({ ...parts, store, fleet: describeFleet(parts) }, stack);
+  loops.decisions.onDecision((decision) => logDecision(audit, decision));
+  return { store, engine, loops, audit, memory: await loadMemoryBoard(store) };
 }
 
 /** Runs loops until the stack is disposed of; the promise rejects when one of them fails for good. */
@@ -335,13 +338,13 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
   const stack = new AsyncDisposableStack();
   try {
     const hands = await openHands(parts, stack);
-    const { store, engine, loops, memory } = hands;
+    const { store, engine, loops, audit, memory } = hands;
     const { decisions, alerts, feed, board } = loops;
     const talk = await openTalk(parts, hands, stack);
     const { fabric, discovery, dns, placing, watchers } = talk;
     const scopes = superviseScopes(parts, hands, talk, startedAtMs);
     const { supervisor, views, intake, together } = scopes;
-    const house = keepHouse({ store, engine, board, decisions, alerts, clock, logger, settings });
+    const house = keepHouse({ ...hands, ...loops, clock, logger, settings });
     let page: string | undefined = undefined;
     const operations = openOperations({
       engine,
@@ -365,7 +368,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const lists = withNeighbours(fabric, discovery);
-    const behind = { operations, placement: scopes.placement, fabric: lists, ...talk.faces };
+    const { placement } = scopes;
+    const behind = { operations, placement, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const naming =
       dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];

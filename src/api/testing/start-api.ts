@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { request as sendRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { silentAudit, type AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger, LogFields } from "#base/logger.ts";
 import { createApi, type Api } from "#api/create-api.ts";
@@ -111,6 +112,7 @@ export function send(
 export async function startApi(
   limits: Partial<ApiLimits> = {},
   pageDirectory?: string,
+  audit: AuditLog = silentAudit,
 ): Promise<TestApi> {
   const directory = await mkdtemp(join(tmpdir(), "fairlead-api-"));
   const socketPath = join(directory, "node.sock");
@@ -139,6 +141,7 @@ export async function startApi(
     roll: { list: () => [], problem: undefined },
     paths: { list: () => [] },
     overlays: { list: () => [], problem: undefined },
+    audit,
     settings: {
       version: "0.1.0",
       token: TOKEN,
