@@ -85,7 +85,7 @@ function listWords(): Topic[] {
 
 async function listSettings(): Promise<Topic[]> {
   const [{ SETTING_NOTES }, { nameVariable }] = await Promise.all([
-    import("#config/settings.ts"),
+    import("#config/setting-notes.ts"),
     import("#config/setting-paths.ts"),
   ]);
   return Object.entries(SETTING_NOTES).map(([path, notes]) => ({

@@ -5,7 +5,8 @@ import { FairleadError } from "#base/errors.ts";
 import { type LoadOptions, loadSettings } from "./load-settings.ts";
 import { renderConfigReference } from "./render-reference.ts";
 import { listSettingPaths, nameVariable } from "./setting-paths.ts";
-import { readNodeDevices, readNodeLabels, SETTING_NOTES } from "./settings.ts";
+import { SETTING_NOTES } from "./setting-notes.ts";
+import { readNodeDevices, readNodeLabels } from "./settings.ts";
 
 function load(changes: Partial<LoadOptions> = {}, yaml?: string) {
   return loadSettings({

@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { loadSettings } from "./load-settings.ts";
 import { listSettingPaths, nameVariable } from "./setting-paths.ts";
-import { SETTING_NOTES, SettingsSchema } from "./settings.ts";
+import { SETTING_NOTES } from "./setting-notes.ts";
+import { SettingsSchema } from "./settings.ts";
 
 function findSchema(path: string): z.ZodType | undefined {
   const [first = "", second] = path.split(".");
