@@ -126,6 +126,8 @@ export const Decision = z.strictObject({
   outcome: DecisionOutcome,
   /** What happened: `running after 231 ms`, `No such image`. */
   result: z.string().optional(),
+  /** Name of the node that decided, where the one that was asked belongs to a fleet with others. */
+  node: z.string().optional(),
 });
 export type Decision = z.infer<typeof Decision>;
 

@@ -82,6 +82,8 @@ export const LogLine = z.strictObject({
   stream: z.enum(["stdout", "stderr"]),
   atMs: z.number(),
   text: z.string(),
+  /** Name of the node whose clock `atMs` is, where the one that was asked belongs to a fleet with others. */
+  node: z.string().optional(),
 });
 export type LogLine = z.infer<typeof LogLine>;
 
@@ -98,11 +100,17 @@ export const UsageView = z.strictObject({
   blockReadBytes: z.number(),
   blockWrittenBytes: z.number(),
   pids: z.number(),
+  /** Name of its node, where the one that was asked belongs to a fleet with others. */
+  node: z.string().optional(),
 });
 export type UsageView = z.infer<typeof UsageView>;
 
 /** One message of `GET /v1/usage`, about one a second. */
-export const UsageReading = z.strictObject({ items: z.array(UsageView) });
+export const UsageReading = z.strictObject({
+  items: z.array(UsageView),
+  /** Nodes of the fleet that did not answer, and why; absent when the reading is whole. */
+  missing: z.array(z.string()).optional(),
+});
 export type UsageReading = z.infer<typeof UsageReading>;
 
 /** One line of `GET /v1/events` as JSON lines; as server-sent events the id is the event's `id:`. */

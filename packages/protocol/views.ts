@@ -100,6 +100,8 @@ export const Alert = z.strictObject({
   message: z.string(),
   decision: z.string().optional(),
   sinceMs: z.number(),
+  /** Name of the node that raised it, where the one that was asked belongs to a fleet with others. */
+  node: z.string().optional(),
 });
 export type Alert = z.infer<typeof Alert>;
 
@@ -212,6 +214,8 @@ export const WhyAnswer = z.strictObject({
   decisions: z.array(Decision),
   /** What it waits for now, and what will happen next. */
   next: z.array(z.string()),
+  /** Nodes of the fleet that did not answer, and why; absent when the answer is whole. */
+  missing: z.array(z.string()).optional(),
 });
 export type WhyAnswer = z.infer<typeof WhyAnswer>;
 
@@ -226,6 +230,8 @@ export const NodeEvent = z.discriminatedUnion("kind", [
     service: z.string().optional(),
     object: z.string(),
     action: z.string(),
+    /** Name of the node whose engine it is, where it is not that of the node that was asked. */
+    node: z.string().optional(),
   }),
   z.strictObject({
     kind: z.literal("alert"),

@@ -56,6 +56,8 @@ const decisionQuery = scopeQuery.extend({
   limit: countBetween(1, 1_000).default(100),
   /** Only decisions older than the one with this id. */
   before: name.optional(),
+  /** Only those that the node of this name made. */
+  node: name.optional(),
 });
 
 function get<P extends string, T extends z.ZodType>(path: P, summary: string, schema: T) {

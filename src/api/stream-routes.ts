@@ -104,7 +104,7 @@ export function addStreamRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void
   app.openapi(usageRoute, (c) => {
     const { caller, stop } = createStreamCaller(c, parts);
     const readings = operations.usage(given(c.req.valid("query")), caller);
-    const source = mapMessages(readings, (items) => ({ data: { items } }));
+    const source = mapMessages(readings, (data) => ({ data }));
     return streams.respond(c, source, { name: "usage", slowClient: "wait", stop });
   });
 }

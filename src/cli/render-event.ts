@@ -5,21 +5,25 @@ import { formatTime } from "./format.ts";
 import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
 import { makePrintable } from "./printable.ts";
 
+function tellNode(node: string | undefined): string {
+  return node === undefined ? "" : ` on ${node}`;
+}
+
 function describe(event: NodeEvent, style: Style): string {
   if (event.kind === "decision") {
-    const { durationMs, id, outcome, title, trigger } = event.decision;
+    const { durationMs, id, node, outcome, title, trigger } = event.decision;
     const took = durationMs === undefined ? "" : ` in ${formatDuration(durationMs)}`;
-    return `${style.paint(outcome, toneOfOutcome(outcome))}  ${title}${took}: ${trigger.detail}  ${id}`;
+    return `${style.paint(outcome, toneOfOutcome(outcome))}  ${title}${tellNode(node)}${took}: ${trigger.detail}  ${id}`;
   }
   if (event.kind === "service") {
     const { name, reason, running, scope, state, wanted } = event.service;
     const why = reason === "" ? "" : `: ${reason}`;
     return `${style.paint(state, toneOfService(state))}  ${scope}/${name} ${running}/${wanted}${why}`;
   }
-  if (event.kind === "engine") return `${event.action}  ${event.object}`;
+  if (event.kind === "engine") return `${event.action}  ${event.object}${tellNode(event.node)}`;
   if (event.kind === "alert") {
     const word = event.resolved ? style.paint("resolved", "good") : style.paint("alert", "bad");
-    return `${word}  ${event.alert.name}: ${event.alert.message}`;
+    return `${word}  ${event.alert.name}: ${event.alert.message}${tellNode(event.alert.node)}`;
   }
   return style.paint("some events were lost here; what follows is whole again", "warn");
 }

@@ -33,7 +33,7 @@ function describeBefore(before: NonNullable<Decision["before"]>): string {
 }
 
 function listFacts(decision: Decision): [string, string][] {
-  const { budget, inputs, notDone, reason, trigger } = decision;
+  const { budget, inputs, node, notDone, reason, trigger } = decision;
   const facts: [string, string][] = [
     ["because", trigger.detail],
     ...(reason === undefined ? [] : [["reason", reason] as [string, string]]),
@@ -59,6 +59,7 @@ function listFacts(decision: Decision): [string, string][] {
       `${budget.used} of ${budget.max} acts in ${formatDuration(budget.windowMs)}${left}`,
     ]);
   }
+  if (node !== undefined) facts.push(["node", node]);
   if (decision.plan !== undefined) facts.push(["plan", decision.plan]);
   return facts;
 }

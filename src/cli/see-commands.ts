@@ -146,6 +146,7 @@ export const SEE_COMMANDS: readonly Command[] = [
     flags: [
       { name: "limit", short: "n", value: "count", text: "how many (50)" },
       { name: "service", value: "service", text: "only of this service" },
+      { name: "node", value: "text", text: "only of this node of the fleet" },
       {
         name: "outcome",
         value: ["pending", "done", "failed", "interrupted", "observed"],

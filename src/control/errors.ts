@@ -145,6 +145,12 @@ export const controlErrors = defineErrors({
     cause: "A node saves an image in other bytes than those that came before a cut",
     remedy: "none is needed: the image is fetched from the beginning",
   },
+  "node-silent": {
+    id: "FL0744",
+    code: "unavailable",
+    cause: "What was asked for is on another node of the fleet, and that does not answer",
+    remedy: "see `fairlead nodes`, or ask on that host",
+  },
   "no-topology": {
     id: "FL0709",
     code: "not_found",

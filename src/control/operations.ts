@@ -38,6 +38,8 @@ export interface DecisionFilter {
   readonly limit: number;
   /** Only decisions older than this id. */
   readonly before?: string;
+  /** Only those of the node of that name; a node by itself has its own alone. */
+  readonly node?: string;
 }
 
 export interface LogRequest {
@@ -56,6 +58,8 @@ export interface LogEntry {
   readonly stream: "stdout" | "stderr";
   readonly atMs: number;
   readonly text: string;
+  /** Name of its node, in a fleet with others. */
+  readonly node?: string | undefined;
 }
 
 export interface UsageEntry {
@@ -70,6 +74,14 @@ export interface UsageEntry {
   readonly blockReadBytes: number;
   readonly blockWrittenBytes: number;
   readonly pids: number;
+  /** Name of its node, in a fleet with others. */
+  readonly node?: string | undefined;
+}
+
+/** What running instances use, and which nodes of a fleet did not say. */
+export interface UsageAnswer {
+  readonly items: readonly UsageEntry[];
+  readonly missing?: readonly string[];
 }
 
 export interface BuildRequest {
@@ -107,7 +119,7 @@ export interface Operations {
   why(object: string, filter: { scope?: string }, caller: Caller): Promise<WhyAnswer>;
   logs(request: LogRequest, caller: Caller): AsyncIterable<LogEntry>;
   /** One reading of every running instance, repeated about once a second until the caller's signal aborts. */
-  usage(filter: { scope?: string }, caller: Caller): AsyncIterable<readonly UsageEntry[]>;
+  usage(filter: { scope?: string }, caller: Caller): AsyncIterable<UsageAnswer>;
   /** Events after `afterId`; ids are opaque, ordered by arrival. */
   events(
     options: { afterId?: string; scope?: string },

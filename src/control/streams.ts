@@ -40,6 +40,10 @@ export function createStreams(options: OperationsOptions): Streams {
     const known = new Set([
       ...all.flatMap((i) => [i.service, i.name, `${i.service}-${i.slot}`]),
       ...(intent?.services.map((service) => service.name) ?? []),
+      ...(options.views.read(request.scope)?.services ?? []).flatMap(({ name, instances }) => [
+        name,
+        ...instances.flatMap((one) => [one.name, `${name}-${one.slot}`]),
+      ]),
     ]);
     if (known.size === 0)
       failLookup(

@@ -40,7 +40,7 @@ async function readFirst(lateBy: number): Promise<{ names: readonly string[]; tu
   };
   const parts = { board: { read: () => buildFacts(instances) }, engine: { stats }, clock };
   for await (const reading of readUsage(parts, undefined, new AbortController().signal))
-    return { names: reading.map(({ instance }) => instance).sort(), turns };
+    return { names: reading.items.map(({ instance }) => instance).sort(), turns };
   return { names: [], turns };
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from "#base/clock.ts";
 import type { EngineReader } from "#engine/engine.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { FactsBoard } from "./facts-board.ts";
-import type { UsageEntry } from "./operations.ts";
+import type { UsageAnswer, UsageEntry } from "./operations.ts";
 
 const INTERVAL_MS = 1_000;
 /** So many intervals the first reading waits for instances that have not been measured yet. */
@@ -21,7 +21,7 @@ export async function* readUsage(
   { board, engine, clock }: UsageParts,
   scope: string | undefined,
   caller: AbortSignal,
-): AsyncGenerator<readonly UsageEntry[]> {
+): AsyncGenerator<UsageAnswer> {
   const ended = new AbortController();
   const signal = AbortSignal.any([caller, ended.signal]);
   const latest = new Map<string, UsageEntry>();
@@ -54,7 +54,8 @@ export async function* readUsage(
       const isWhole = [...measured].every((id) => latest.has(id));
       if (!isWhole && ++waits < WAITS_MAX) continue;
       waits = WAITS_MAX;
-      if (!signal.aborted) yield [...latest.values()].sort((a, b) => b.cpuPercent - a.cpuPercent);
+      const items = [...latest.values()].sort((a, b) => b.cpuPercent - a.cpuPercent);
+      if (!signal.aborted) yield { items };
     }
   } finally {
     ended.abort();

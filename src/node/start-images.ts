@@ -2,16 +2,16 @@
 // Images that the nodes of a fleet give each other.
 import type { Settings } from "#config/settings.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
-import type { PeerFleet } from "#control/fleet.ts";
 import {
   createImageExchange,
   type ImageExchange,
   type ImageExchangeOptions,
 } from "#control/images/image-exchange.ts";
+import type { Peers } from "#control/peers.ts";
 
-export interface ImageParts extends Omit<ImageExchangeOptions, "fleet" | "host"> {
+export interface ImageParts extends Omit<ImageExchangeOptions, "peers" | "host"> {
   readonly settings: Settings;
-  readonly fleet: PeerFleet | undefined;
+  readonly peers: Peers | undefined;
   readonly board: FactsBoard;
 }
 
@@ -19,9 +19,9 @@ export interface ImageParts extends Omit<ImageExchangeOptions, "fleet" | "host">
 export function openImages({
   settings,
   board,
-  fleet,
+  peers,
   ...rest
 }: ImageParts): ImageExchange | undefined {
-  if (fleet === undefined || settings.fleet.images === "off") return undefined;
-  return createImageExchange({ ...rest, fleet, host: () => board.read().node });
+  if (peers === undefined || settings.fleet.images === "off") return undefined;
+  return createImageExchange({ ...rest, peers, host: () => board.read().node });
 }

@@ -48,6 +48,7 @@ import { startOverlays } from "./start-overlays.ts";
 import { logDecision, startAudit } from "./start-audit.ts";
 import { listenForPage } from "./listen-for-page.ts";
 import { openImages } from "./start-images.ts";
+import { openPeers, spreadOut } from "./spread-out.ts";
 import { openPlacing, withLeader } from "./start-placing.ts";
 import { readToken } from "./token-file.ts";
 
@@ -219,11 +220,12 @@ async function openTalk(
     belongs === undefined
       ? undefined
       : openPlacing({ fleet: belongs, self, roll, decisions, board, clock, random, logger });
-  const images = openImages({ settings, fleet: belongs, self, roll, engine, board, clock, logger });
+  const peers = openPeers({ fleet: belongs, self, clock, logger });
+  const images = openImages({ settings, peers, roll, engine, board, clock });
   const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, ...nets };
   const loops = [wiring, observed, roll, nets.overlays, nets.paths];
-  const watchers = images === undefined ? loops : [...loops, images];
-  return { fabric, discovery, dns, placing, images, faces, watchers };
+  const watchers = [...loops, images, peers].filter((loop) => loop !== undefined);
+  return { fabric, discovery, dns, placing, peers, images, faces, watchers };
 }
 
 /** The fabric as lists show it: with the agents of other nodes. */
@@ -346,7 +348,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const { supervisor, views, intake, together } = scopes;
     const house = keepHouse({ ...hands, ...loops, clock, logger, settings });
     let page: string | undefined = undefined;
-    const operations = openOperations({
+    const local = openOperations({
       engine,
       store,
       board,
@@ -366,6 +368,9 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       discovery: () => discovery.readWays(),
       page: () => page,
     });
+    const { roll } = talk.faces;
+    const fleet = { peers: talk.peers, desk: placing?.desk, roll, supervisor };
+    const operations = spreadOut(local, { ...fleet, self: settings.nodeName, clock });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const lists = withNeighbours(fabric, discovery);
     const { placement } = scopes;

@@ -49,7 +49,11 @@ async function listNodes(rig: Rig): Promise<readonly NodeView[]> {
 }
 
 async function listDecisions(rig: Rig): Promise<readonly Decision[]> {
-  return (await rig.ask<{ items: Decision[] }>("decisions?limit=200")).body.items;
+  return (
+    await rig.ask<{ items: Decision[] }>(
+      `decisions?limit=200&node=${NAMES[rigs.indexOf(rig)] ?? ""}`,
+    )
+  ).body.items;
 }
 
 async function idOn(rig: Rig, reference: string): Promise<string | undefined> {

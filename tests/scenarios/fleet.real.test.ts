@@ -22,7 +22,7 @@ name: shop
 services:
   web:
     image: busybox:lab
-    command: ["sleep", "1000"]
+    command: ["sh", "-c", "echo hello; exec sleep 1000"]
     init: true
     stop_grace_period: 1s
     deploy: { replicas: 3 }
@@ -35,6 +35,10 @@ function rigOf(name: (typeof NAMES)[number]): Rig {
   const rig = rigs[NAMES.indexOf(name)];
   assert.ok(rig !== undefined);
   return rig;
+}
+
+function nameOf(rig: Rig): string {
+  return NAMES[rigs.indexOf(rig)] ?? "";
 }
 
 /** The containers of the scope that a host's engine has. */
@@ -66,8 +70,11 @@ async function stateOf(by: Rig, name: string): Promise<string | undefined> {
   return body.items.find((item) => item.name === name)?.state;
 }
 
+/** What that node decided. */
 async function listDecisions(rig: Rig): Promise<readonly Decision[]> {
-  return (await rig.ask<{ items: Decision[] }>("decisions?scope=shop&limit=200")).body.items;
+  return (
+    await rig.ask<{ items: Decision[] }>(`decisions?scope=shop&limit=200&node=${nameOf(rig)}`)
+  ).body.items;
 }
 
 before(async () => {
@@ -98,8 +105,8 @@ after(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
 
-test("a service is spread over the hosts, moves from one that dies, and is folded when it is back", async () => {
-  const [a, b, c] = [rigOf("node-a"), rigOf("node-b"), rigOf("node-c")];
+test("a service is spread over the hosts", async () => {
+  const [a, b] = [rigOf("node-a"), rigOf("node-b")];
   const folder = join(a.directory, "project");
   mkdirSync(folder);
   const file = join(folder, "compose.yaml");
@@ -110,6 +117,42 @@ test("a service is spread over the hosts, moves from one that dies, and is folde
   const ps = await b.cli(["ps", "--scope", "shop"]);
   for (const name of NAMES) assert.match(ps.stdout, new RegExp(` ${name} +running `));
   assert.match((await b.cli(["nodes"])).stdout, / leads /);
+});
+
+test("what is asked of any node is answered for all of them", async () => {
+  const a = rigOf("node-a");
+  const [, , far] = (await readScope(a))?.services.flatMap(({ instances }) => instances) ?? [];
+  assert.ok(far !== undefined);
+  const asker = far.node === "node-a" ? rigOf("node-b") : a;
+  const ask = async (...words: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await asker.cli([...words, "--scope", "shop"]);
+    assert.equal(code, 0, stdout + stderr);
+    assert.doesNotMatch(stderr, /partial|cannot read/);
+    return stdout;
+  };
+  assert.deepEqual((await ask("logs", "--no-prefix")).trim().split("\n"), Array(3).fill("hello"));
+  assert.equal((await ask("logs", far.name)).trim(), `${far.name} | hello`);
+  assert.match(await ask("inspect", far.name), new RegExp(`"Id": "${far.id}"`));
+  assert.match(await ask("why", far.name), new RegExp(`node +${far.node}\\b`));
+  const decisions = await ask("decisions");
+  for (const name of NAMES) assert.match(decisions, new RegExp(` ${name} +created web-`));
+  const top = await ask("top", "--once");
+  for (const name of NAMES) assert.match(top, new RegExp(`shop-web-\\d +${name} `));
+
+  const before = (await Promise.all(rigs.map(listOn))).flat();
+  const restarted = await asker.cli(["restart", "--scope", "shop", "--reason", "a test"]);
+  assert.equal(restarted.code, 0, restarted.stdout + restarted.stderr);
+  assert.match(restarted.stdout, new RegExp(` on ${far.node}\\b`));
+  const now = (await Promise.all(rigs.map(listOn))).flat();
+  assert.equal(now.length, 3);
+  for (const { id, name, startedAtMs } of now) {
+    const old = before.find((one) => one.name === name);
+    assert.ok(old?.id !== id || old.startedAtMs !== startedAtMs, `${name} was restarted`);
+  }
+});
+
+test("a service moves from a host that dies, and is folded when that is back", async () => {
+  const [a, b, c] = [rigOf("node-a"), rigOf("node-b"), rigOf("node-c")];
   const kept = [...(await listOn(a)), ...(await listOn(b))].map(({ id }) => id);
 
   await c.endNode("SIGKILL");

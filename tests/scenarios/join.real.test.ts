@@ -89,7 +89,9 @@ function createHost(index: number): Host & { readonly env: NodeJS.ProcessEnv } {
     status: async () => (await askSocket<NodeStatus>(socket, "status")).body,
     nodes: () => list<NodeView>("nodes"),
     acts: async () =>
-      (await list<Decision>("decisions")).map(({ act, object }) => `${act} ${object}`).toReversed(),
+      (await list<Decision>(`decisions?node=node-${"ab"[index]}`))
+        .map(({ act, object }) => `${act} ${object}`)
+        .toReversed(),
   };
 }
 

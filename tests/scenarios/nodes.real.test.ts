@@ -104,7 +104,7 @@ async function awaitState(by: readonly TestNode[], of: TestNode, state: string):
 
 /** Who went and came back, as a node has noted; that all have joined, it notes too. */
 async function listTurns(node: TestNode): Promise<readonly string[]> {
-  const { items } = await node.ask<Decision>("decisions");
+  const { items } = await node.ask<Decision>(`decisions?node=${node.name}`);
   const turns = items.filter(({ act }) => act !== "node.join");
   return turns.map(({ act, object }) => `${act} ${object}`).toReversed();
 }

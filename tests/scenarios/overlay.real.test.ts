@@ -191,7 +191,9 @@ test("without its entry nothing crosses, and it is put back", async () => {
   await until("the entry is there again", PATIENCE_MS, () => entriesOf(a).includes(`${mac} dst`));
   assert.ok(!entriesOf(a).includes("00:00:00:00:00:00"), "what floods is gone");
   assert.equal(await ping(a, address, 4), 3);
-  const { body } = await a.node.ask<{ items: readonly Decision[] }>("decisions");
+  const { body } = await a.node.ask<{ items: readonly Decision[] }>(
+    `decisions?node=${a.node.host.name}`,
+  );
   const acts = body.items.map(({ act }) => act);
   assert.ok(acts.includes("network.repair") && acts.includes("network.join"), acts.join(" "));
 });

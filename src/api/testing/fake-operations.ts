@@ -126,7 +126,7 @@ function createStreams(world: FakeWorld): Pick<Operations, Streams> {
     },
     async *usage(filter, caller) {
       await world.enter("usage", [filter], caller);
-      yield world.inScope(filter.scope).flatMap((one) =>
+      const items = world.inScope(filter.scope).flatMap((one) =>
         one.instances.map((instance) => ({
           scope: one.scope,
           service: one.name,
@@ -141,6 +141,7 @@ function createStreams(world: FakeWorld): Pick<Operations, Streams> {
           pids: 3,
         })),
       );
+      yield { items };
     },
     async *events({ afterId }, caller) {
       await world.enter("events", [{ afterId }], caller);

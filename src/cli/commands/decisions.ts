@@ -6,9 +6,13 @@ import { EXIT } from "#cli/exit-codes.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatTime } from "#cli/format.ts";
 import type { ListView } from "#cli/output.ts";
+import type { Column } from "#cli/table.ts";
 import { toneOfOutcome } from "#cli/style.ts";
 
-function listDecisions(nowMs: number): ListView<Decision> {
+/** Who decided, once it can be another node. */
+const NODE: Column<Decision> = { key: "node", title: "NODE", value: (item) => item.node ?? "" };
+
+function listDecisions(nowMs: number, spans: boolean): ListView<Decision> {
   return {
     name: (item) => item.id,
     empty: "no decisions",
@@ -17,6 +21,7 @@ function listDecisions(nowMs: number): ListView<Decision> {
       { key: "id", title: "DECISION", value: (item) => item.id },
       { key: "scope", title: "SCOPE", value: (item) => item.scope, wide: true, tellsApart: true },
       { key: "service", title: "SERVICE", value: (item) => item.service ?? "", wide: true },
+      ...(spans ? [NODE] : []),
       { key: "title", title: "WHAT", value: (item) => item.title },
       {
         key: "outcome",
@@ -43,11 +48,13 @@ export async function run(context: Context): Promise<number> {
   const decisions = await api.list<Decision>("decisions", {
     scope: findScope(context),
     service: parsed.text("service"),
+    node: parsed.text("node"),
     outcome: parsed.text("outcome"),
     sinceMs: parsed.timeMs("since"),
     untilMs: parsed.timeMs("until"),
     limit: Math.min(Math.max(parsed.count("limit") ?? 50, 1), 1_000),
   });
-  await out.list(decisions, listDecisions(Date.now()));
+  const spans = decisions.items.some(({ node }) => node !== undefined);
+  await out.list(decisions, listDecisions(Date.now(), spans));
   return EXIT.ok;
 }

@@ -5,14 +5,19 @@ import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { type ListView, wrapItems } from "#cli/output.ts";
+import type { Column } from "#cli/table.ts";
 
-const LIST: ListView<UsageView> = {
+/** Where an instance is, once it can be elsewhere. */
+const NODE: Column<UsageView> = { key: "node", title: "NODE", value: (item) => item.node ?? "" };
+
+const listUsage = (spans: boolean): ListView<UsageView> => ({
   name: (item) => item.instance,
   empty: "no running instances",
   columns: [
     { key: "scope", title: "SCOPE", value: (item) => item.scope, wide: true },
     { key: "instance", title: "INSTANCE", value: (item) => item.instance },
     { key: "service", title: "SERVICE", value: (item) => item.service, wide: true },
+    ...(spans ? [NODE] : []),
     { key: "cpu", title: "CPU", value: (item) => `${item.cpuPercent.toFixed(1)}%` },
     { key: "memory", title: "MEMORY", value: (item) => formatSize(item.memoryBytes) },
     {
@@ -31,7 +36,7 @@ const LIST: ListView<UsageView> = {
     },
     { key: "pids", title: "PIDS", value: (item) => String(item.pids) },
   ],
-};
+});
 
 function sortByCpu(items: readonly UsageView[]): UsageView[] {
   return [...items].sort(
@@ -53,7 +58,9 @@ export async function run(context: Context): Promise<number> {
   })) {
     if (reading.items.length === 0 && ++empty < EMPTY_READINGS_MAX) continue;
     if (endless && out.forPeople) process.stdout.write("\u001b[H\u001b[2J");
-    await out.list(wrapItems("UsageList", sortByCpu(reading.items)), LIST);
+    const spans = reading.items.some(({ node }) => node !== undefined);
+    const list = wrapItems("UsageList", sortByCpu(reading.items), reading.missing);
+    await out.list(list, listUsage(spans));
     if (!endless) break;
   }
   return EXIT.ok;

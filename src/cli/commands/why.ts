@@ -42,6 +42,8 @@ export async function run(context: Context): Promise<number> {
   if (to !== undefined) return explainCalls(context, object, to);
   const scope = object.startsWith("dec_") ? parsed.text("scope") : findScope(context);
   const answer = await api.call<WhyAnswer>("GET", "why", { query: { object, scope } });
+  const { missing = [] } = answer;
+  if (missing.length > 0) out.warn(`! partial: no answer from ${missing.join(", ")}`);
   const sinceMs = parsed.timeMs("since") ?? 0;
   const untilMs = parsed.timeMs("until") ?? Number.POSITIVE_INFINITY;
   const decisions = answer.decisions.filter(

@@ -4,27 +4,23 @@
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createLimiter } from "#base/limiter.ts";
-import type { Logger } from "#base/logger.ts";
 import type { Engine } from "#engine/engine.ts";
 import type { NodeTraits } from "#model/constraint.ts";
 import type { Peering } from "#peering/peering.ts";
 import { controlErrors } from "#control/errors.ts";
-import type { PeerFleet } from "#control/fleet.ts";
+import type { Peers } from "#control/peers.ts";
 import type { Roll } from "#control/roll.ts";
-import { readFleetKey } from "#control/roll-entries.ts";
 import { fetchImage, type FetchOptions } from "./fetch-image.ts";
 import { describePlatform } from "./given-image.ts";
 import { giveImages } from "./give-images.ts";
 
 export interface ImageExchangeOptions {
-  readonly fleet: PeerFleet;
-  readonly self: { readonly id: string; readonly port: number };
+  readonly peers: Peers;
   readonly roll: Pick<Roll, "list">;
   readonly engine: Engine;
   /** What the engine's host is; undefined while that is not known. */
   readonly host: () => NodeTraits | undefined;
   readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** Gets images from other nodes, and gives them. */
@@ -41,43 +37,20 @@ export interface ImageExchange {
 }
 
 const FETCHING_MAX = 2;
-const RETRY_MS = 1_000;
 
-/** Makes it; nobody is answered before it runs. */
+/** Makes it; nobody is answered before the way to others is open. */
 export function createImageExchange(options: ImageExchangeOptions): ImageExchange {
-  const { fleet, self, roll, engine, host, clock, logger } = options;
+  const { peers, roll, engine, host, clock } = options;
   const limiter = createLimiter(FETCHING_MAX);
   const ending = new AbortController();
-  let peering: Peering | undefined;
-  let problem = "it has only just started";
-
-  async function open(): Promise<Peering> {
-    await using store = await fleet.openStore();
-    const secret = await readFleetKey(store, fleet.makeKey);
-    const opened = await fleet.startPeering({ ...self, secret });
-    giveImages(opened, engine);
-    return opened;
-  }
+  giveImages(peers, engine);
 
   function needPeering(): Peering {
-    if (peering !== undefined) return peering;
+    if (peers.peering !== undefined) return peers.peering;
     throw new FairleadError(
       controlErrors["image-not-fetched"],
-      `this node does not reach the others yet: ${problem}`,
+      `this node does not reach the others yet: ${peers.problem}`,
     );
-  }
-
-  async function openOnce(signal: AbortSignal): Promise<void> {
-    while (peering === undefined && !signal.aborted) {
-      try {
-        peering = await open();
-      } catch (thrown) {
-        const { message } = FairleadError.from(thrown);
-        if (problem !== message) logger.warn("no images for other nodes yet", { reason: message });
-        problem = message;
-        await clock.sleep(RETRY_MS, signal).catch(() => undefined);
-      }
-    }
   }
 
   return {
@@ -91,11 +64,9 @@ export function createImageExchange(options: ImageExchangeOptions): ImageExchang
       });
     },
     async run(signal) {
-      await openOnce(signal);
       if (!signal.aborted)
         await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
       ending.abort(new FairleadError(controlErrors["image-not-fetched"], "the node is ending"));
-      await peering?.[Symbol.asyncDispose]();
     },
   };
 }

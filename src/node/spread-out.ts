@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operations of a node that belongs to a fleet: over all its nodes, and for those that ask this one.
+import type { Clock } from "#base/clock.ts";
+import { createActHere } from "#control/across/act-here.ts";
+import { answerNodes } from "#control/across/answer-nodes.ts";
+import { createOtherNodes } from "#control/across/ask-nodes.ts";
+import { spreadOperations } from "#control/across/spread-operations.ts";
+import type { PeerFleet } from "#control/fleet.ts";
+import type { FleetDesk } from "#control/fleet/fleet-desk.ts";
+import type { Operations } from "#control/operations.ts";
+import { createPeers, type Peers, type PeersOptions } from "#control/peers.ts";
+import type { Roll } from "#control/roll.ts";
+import type { Supervisor } from "#control/supervisor.ts";
+
+export interface SpreadParts {
+  readonly peers: Peers | undefined;
+  readonly desk: FleetDesk | undefined;
+  readonly roll: Pick<Roll, "list">;
+  readonly supervisor: Supervisor;
+  /** Name of this node. */
+  readonly self: string;
+  readonly clock: Clock;
+}
+
+/** The way to other nodes; undefined without a fleet. */
+export function openPeers(
+  options: Omit<PeersOptions, "fleet"> & { readonly fleet: PeerFleet | undefined },
+): Peers | undefined {
+  const { fleet } = options;
+  return fleet === undefined ? undefined : createPeers({ ...options, fleet });
+}
+
+/** The operations that faces are given; without a fleet they are those of the node alone. */
+export function spreadOut(local: Operations, parts: SpreadParts): Operations {
+  const { peers, desk, roll, supervisor, self, clock } = parts;
+  if (peers === undefined || desk === undefined) return local;
+  const actHere = createActHere(local, supervisor);
+  answerNodes({ peers, operations: local, actHere, nodes: () => roll.list(), clock });
+  const others = createOtherNodes(peers, roll);
+  return spreadOperations({ local, actHere, others, desk, self, clock });
+}
