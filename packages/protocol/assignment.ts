@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stands in a fleet's store besides its roll. `intent/SCOPE` is written by whom a person asks, `assignments/SCOPE` by
-// the leader alone, `offers/NODE` and `reports/NODE/SCOPE` by each node of itself, under its lease.
+// the leader alone, `offers/NODE`, `reports/NODE/SCOPE` and `ailing/NODE` by each node of itself, under its lease.
 import { z } from "zod";
 import { Intent } from "./intent.ts";
 import { ScopeView } from "./views.ts";
@@ -70,6 +70,10 @@ export const Offer = z.strictObject({
   volumes: z.array(z.string()),
 });
 export type Offer = z.infer<typeof Offer>;
+
+/** A node lives whose engine does not answer: nothing is known of what runs there. There while that lasts. */
+export const Ailment = z.strictObject({ reason: z.string() });
+export type Ailment = z.infer<typeof Ailment>;
 
 /** How a scope stands on one node. */
 export const ScopeReport = z.strictObject({

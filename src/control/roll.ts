@@ -48,10 +48,10 @@ export interface Roll {
 }
 
 /**
- * The second witness: a node that still reaches the store is not gone. Shorter than the silence after which one is, so that
- * it does not have to be waited for; etcd itself begins the time of leases anew when its leader changes.
+ * The second witness: a node that still reaches the store is not gone. So short that it need not be
+ * waited for after the silence, also when etcd's leader is lost with the node: the next one begins the time of leases anew.
  */
-const LEASE_MS = 4_000;
+const LEASE_MS = 2_000;
 const RENEWALS_PER_LEASE = 4;
 const RETRY_MS = 1_000;
 const WATCH_MS = 200;
@@ -64,6 +64,8 @@ export function createRoll(options: RollOptions): Roll {
   const turns = createNodeTurns({ decisions, clock, logger });
   let own: NodeRecord = { ...self, ...UNMARKED, incarnation: 0 };
   let membership: Membership | undefined;
+  /** The fleet's key, as base64; undefined before it was read. */
+  let key: string | undefined;
   const leaving = new AbortController();
   const listeners: (() => void)[] = [];
   let kept: Promise<void> = Promise.resolve();
@@ -200,14 +202,28 @@ export function createRoll(options: RollOptions): Roll {
     }
   }
 
+  /** Begins to ask the others. A store that was lost is given the key back; where somebody was quicker, that one's counts. */
+  async function speak(store: Store, one: Fleet): Promise<void> {
+    const secret = await readFleetKey(store, () => key ?? one.makeKey());
+    const read = secret.toString("base64");
+    if (read === key) return;
+    if (membership !== undefined) {
+      logger.warn("the fleet has another key", {});
+      // Without peers nobody is told farewell.
+      membership.setPeers([]);
+      await membership[Symbol.asyncDispose]();
+      membership = undefined;
+    }
+    const { id, incarnation, port } = own;
+    membership = await one.startMembership({ id, incarnation, port, secret });
+    key = read;
+    membership.onChange(settle);
+    tellPeers();
+  }
+
   async function attend(store: Store, one: Fleet, signal: AbortSignal): Promise<void> {
     await register(store, one);
-    if (membership === undefined) {
-      const { id, incarnation, port } = own;
-      const secret = await readFleetKey(store, one.makeKey);
-      membership = await one.startMembership({ id, incarnation, port, secret });
-      membership.onChange(settle);
-    }
+    await speak(store, one);
     const failing = new AbortController();
     const either = AbortSignal.any([signal, failing.signal]);
     try {

@@ -2,7 +2,7 @@
 // Hosts that want to join a fleet on a real etcd, and what they are refused for: nothing is left of it then. The fleet has
 // one node, with real datagrams on the loopback.
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -271,4 +271,21 @@ test("a fleet of that name, a store that is away and one with other certificates
   const wrong = { ...base, ...proof, "store.caFile": theirs.cert };
   assert.equal((await refusal(createFleet(makeParts(4, wrong)))).kind.id, "FL0413");
   await createFleet(makeParts(4, { ...base, ...proof, "store.caFile": ours.cert }));
+});
+
+test("a store that was lost is given the fleet's key back; where somebody was quicker, the node takes that one", async () => {
+  const own = first.roll.list()[0]?.id ?? "";
+  const lost = { kind: "delete", key: NODES + own } as const;
+  const before = (await store.get("key"))?.value;
+  assert.ok(typeof before === "string");
+  await store.transact([lost, { kind: "delete", key: "key" }]);
+  await until("it is there again", PATIENCE_MS, async () => (await store.get("key")) !== undefined);
+  assert.equal((await store.get("key"))?.value, before);
+  const isBack = async (): Promise<boolean> => (await listNames()).includes("node-a");
+  await until("it is on the roll again", PATIENCE_MS, isBack);
+  const value = randomBytes(32).toString("base64");
+  await store.transact([lost, { kind: "put", key: "key", value }]);
+  await until("it is on the roll again", PATIENCE_MS, isBack);
+  const { proof } = await makeToken();
+  assert.deepEqual((await joinFleet(makeParts(5), proof)).heard, ["node-a"]);
 });

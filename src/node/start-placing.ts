@@ -54,6 +54,8 @@ export interface FleetPlacing {
   picture(): FleetPicture;
   /** Whether singletons may run here. */
   fence(): Fence;
+  /** Why the engine of a node does not answer; undefined while it does. */
+  ailment(node: string): string | undefined;
   /** Id of the node that leads. */
   leader(): string | undefined;
   /** The loops, to be run. */
@@ -62,11 +64,17 @@ export interface FleetPlacing {
   notePass(): void;
 }
 
-/** The roll as lists show it: with who leads. */
+/** The roll as lists show it: with who leads, and whose engine does not answer. */
 export function withLeader(roll: Roll, placing: FleetPlacing | undefined): Roll {
   if (placing === undefined) return roll;
   return {
-    list: () => roll.list().map((view) => ({ ...view, leader: view.id === placing.leader() })),
+    list: () =>
+      roll.list().map((view) => {
+        const ailment = placing.ailment(view.id);
+        const isAiling = view.state === "alive" && ailment !== undefined;
+        const reason = isAiling ? `its engine does not answer: ${ailment}` : view.reason;
+        return { ...view, reason, leader: view.id === placing.leader() };
+      }),
     get problem() {
       return roll.problem;
     },
@@ -110,6 +118,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
     desk: createFleetDesk({ self: self.id, board, pictures, clock }),
     picture: () => pictures.read(),
     fence: readFence,
+    ailment: (node) => pictures.ailment(node),
     leader: () => leadership.leader,
     notePass() {
       for (const wake of wakers) wake();

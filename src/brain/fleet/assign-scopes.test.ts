@@ -70,6 +70,21 @@ describe("assignScopes()", () => {
     assert.deepEqual(assignScopes(picture({ nodes: abc, intent, before: spread })), []);
   });
 
+  test("what a node has whose engine does not answer is given up after a while, but for singletons and what stays", () => {
+    const after = (ailingMs: number, parts = {}): string => {
+      const nodes = abc.map((node) => (node.id === "c" ? { ...node, ailingMs } : node));
+      return draw(assign({ nodes, intent: buildIntent([web(parts)]), before: spread }));
+    };
+    assert.equal(after(29_999), "1@a 2@b 3@c");
+    assert.equal(after(30_000), "1@a 2@b 3@a<c");
+    assert.equal(after(9_999, { failover: "eager" }), "1@a 2@b 3@c");
+    assert.equal(after(10_000, { failover: "eager" }), "1@a 2@b 3@a<c");
+    assert.equal(after(3_600_000, { failover: "stay" }), "1@a 2@b 3@c");
+    assert.equal(after(3_600_000, { singleton: true }), "1@a 2@b 3@c");
+    const ill = [{ id: "a" }, { id: "b", ailingMs: 1 }];
+    assert.equal(draw(assign({ nodes: ill, intent })), "1@a 2@a 3@a");
+  });
+
   test("a node that is gone gives its slots to others, and nothing else moves", () => {
     const moved = assign({ nodes: without("c"), intent, before: spread });
     assert.equal(draw(moved), "1@a 2@b 3@a<c");

@@ -8,7 +8,14 @@ import { placeServices } from "#brain/placement/place-services.ts";
 import { describeMissing } from "#brain/placement/refusals.ts";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
 import { findAnchors } from "./find-anchor.ts";
-import { isFenced, isWellAt, toOffer, type FleetPicture, type FleetScope } from "./picture.ts";
+import {
+  isFenced,
+  isGivenUp,
+  isWellAt,
+  toOffer,
+  type FleetPicture,
+  type FleetScope,
+} from "./picture.ts";
 
 /** An assignment without the leader's token. */
 export type Draft = Omit<Assignment, "fence">;
@@ -105,6 +112,7 @@ function judgeSlot(
     return failover !== "stay" && isFenced(at, service) ? "open" : "held";
   if (at.standing === "gone") return failover === "stay" ? "held" : "open";
   if (at.standing === "suspect" && failover === "eager") return "open";
+  if (at.ailingMs > 0) return isGivenUp(at, service) ? "open" : "held";
   return at.offer === undefined ? "held" : "standing";
 }
 

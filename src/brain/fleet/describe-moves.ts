@@ -16,6 +16,7 @@ function describeLeaving(nodes: Nodes, id: string): string {
   const node = nodes.get(id);
   if (node === undefined) return `${id} is no node of the fleet any more`;
   if (node.standing !== "up") return `${node.name} is ${node.standing}`;
+  if (node.ailingMs > 0) return `the engine of ${node.name} does not answer`;
   if (node.draining) return `${node.name} is to be drained`;
   return `it may not stand on ${node.name} any more`;
 }

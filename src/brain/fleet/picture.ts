@@ -15,6 +15,8 @@ export interface FleetNode {
   readonly upMs: number;
   /** For how long its lease in the store is known to have ended, milliseconds; 0 while it lives. */
   readonly awayMs: number;
+  /** For how long its engine is known not to answer though it lives itself, milliseconds; 0 while it does. */
+  readonly ailingMs: number;
   /** What it has; undefined when it has not said it, or does not reach the store. */
   readonly offer: Offer | undefined;
 }
@@ -37,9 +39,10 @@ export interface FleetPicture {
   readonly scopes: ReadonlyMap<string, FleetScope>;
 }
 
-function findClosed({ standing, schedulable, draining }: FleetNode): string {
+function findClosed({ standing, schedulable, draining, ailingMs }: FleetNode): string {
   if (draining) return "draining";
   if (!schedulable) return "cordoned";
+  if (ailingMs > 0) return "its engine does not answer";
   return standing === "up" ? "" : "suspect";
 }
 
@@ -60,6 +63,19 @@ export function isFenced(
   { stopGraceMs }: Pick<ServiceIntent, "stopGraceMs">,
 ): boolean {
   return standing === "gone" && awayMs >= stopGraceMs + FENCE_MS;
+}
+
+/** So long an engine may not answer, as while it is upgraded, before what runs there counts as lost. */
+const AILING_MS = 30_000;
+const AILING_EAGER_MS = 10_000;
+
+/** Whether what a node has counts as lost since its engine does not answer. Never a singleton: it may run all the same. */
+export function isGivenUp(
+  { ailingMs }: FleetNode,
+  { failover, singleton }: Pick<ServiceIntent, "failover" | "singleton">,
+): boolean {
+  if (failover === "stay" || singleton === true) return false;
+  return ailingMs >= (failover === "eager" ? AILING_EAGER_MS : AILING_MS);
 }
 
 /** Whether an instance runs well on a node, or has completed there, as far as the node says. */

@@ -34,6 +34,7 @@ export function buildNode({ silent = false, devices = {}, ...parts }: NodeParts)
     draining: false,
     upMs: 3_600_000,
     awayMs: 0,
+    ailingMs: 0,
     ...parts,
     offer: silent ? undefined : offer,
   };

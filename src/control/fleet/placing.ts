@@ -106,8 +106,11 @@ export function createPlacing(options: PlacingOptions): {
   /** All that placing depends on and the board does not tell. */
   function sign(fence: number): string {
     const nodes = [...pictures.nodes().values()];
-    const marks = nodes.map(({ id, standing, schedulable, draining, awayMs, upMs }) =>
-      [id, standing, schedulable, draining, countSeconds(awayMs), countSeconds(upMs)].join(),
+    const marks = nodes.map(({ id, standing, schedulable, draining, ...ages }) =>
+      [
+        [id, standing, schedulable, draining],
+        [ages.awayMs, ages.upMs, ages.ailingMs].map(countSeconds),
+      ].join(),
     );
     return [fence, ...marks].join(";");
   }

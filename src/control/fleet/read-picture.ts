@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fleet as pure rooms look at it: what stands in its store, and who of its nodes lives.
-import { Assignment, FleetIntent, Offer, ScopeReport } from "@fairlead/protocol/assignment.ts";
+import {
+  Ailment,
+  Assignment,
+  FleetIntent,
+  Offer,
+  ScopeReport,
+} from "@fairlead/protocol/assignment.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { z } from "zod";
 import type { Clock } from "#base/clock.ts";
@@ -19,6 +25,8 @@ export interface PictureReader {
   read(): FleetPicture;
   nodes(): ReadonlyMap<string, FleetNode>;
   scope(name: string): FleetScope | undefined;
+  /** Why the engine of a node does not answer, by what it says; undefined while it does. */
+  ailment(node: string): string | undefined;
   /** Names of the scopes that the fleet wants, or of which it has not got rid yet. */
   names(): readonly string[];
 }
@@ -44,6 +52,7 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
   const startedAtMs = clock.monotonicMs();
   const upSinceMs = new Map<string, number>();
   const awaySinceMs = new Map<string, number>();
+  const ailingSinceMs = new Map<string, number>();
 
   function judge({ state, silentMs }: NodeView): FleetNode["standing"] {
     if (state === "alive") return "up";
@@ -67,6 +76,17 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     return nowMs - (awaySinceMs.get(id) ?? nowMs);
   }
 
+  const readAilment = (id: string): string | undefined =>
+    parse(Ailment, board.get(`ailing/${id}`))?.reason;
+
+  /** One that has just begun is a millisecond old. */
+  function countAiling(id: string): number {
+    const nowMs = clock.monotonicMs();
+    if (readAilment(id) === undefined || board.problem !== undefined) ailingSinceMs.delete(id);
+    else if (!ailingSinceMs.has(id)) ailingSinceMs.set(id, nowMs - 1);
+    return nowMs - (ailingSinceMs.get(id) ?? nowMs);
+  }
+
   function countUp(id: string, isUp: boolean): number {
     const nowMs = clock.monotonicMs();
     if (!isUp) upSinceMs.delete(id);
@@ -82,7 +102,8 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
         const awayMs = countAway(id, offer !== undefined);
         const standing = judge(view);
         const upMs = countUp(id, standing === "up" && offer !== undefined);
-        return [id, { id, name, schedulable, draining, standing, upMs, awayMs, offer }];
+        const ages = { upMs, awayMs, ailingMs: countAiling(id) };
+        return [id, { id, name, schedulable, draining, standing, ...ages, offer }];
       }),
     );
   }
@@ -118,6 +139,7 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
 
   return {
     nodes,
+    ailment: readAilment,
     names,
     scope: readScope,
     read() {

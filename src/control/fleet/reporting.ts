@@ -23,7 +23,7 @@ export interface ReportingOptions {
   readonly self: Pick<NodeRecord, "id" | "cpuCount" | "memoryBytes" | "devices">;
   readonly board: FleetBoard;
   readonly pictures: Pick<PictureReader, "scope">;
-  readonly facts: Pick<FactsBoard, "read" | "ready">;
+  readonly facts: Pick<FactsBoard, "read" | "ready" | "problem" | "onChange">;
   readonly supervisor: Pick<Supervisor, "loops" | "loop">;
   /** How a scope stands on this node. */
   readonly view: (scope: string) => ScopeView | undefined;
@@ -87,10 +87,21 @@ export function createReporting(options: ReportingOptions): Reporting {
     return isHolder ? { generation: known?.generation ?? 0 } : undefined;
   }
 
+  /** What it has stays said, how its scopes stand does not: nobody knows. */
+  function describeAiling(): ReadonlyMap<string, unknown> {
+    const key = `offers/${self.id}`;
+    const offer = told.get(key);
+    const reason = facts.problem ?? "it was not asked yet";
+    return new Map<string, unknown>([
+      [`ailing/${self.id}`, { reason }],
+      ...(offer === undefined ? [] : [[key, JSON.parse(offer) as unknown] as const]),
+    ]);
+  }
+
   /** Keys and values as they should stand. */
   function describeAll(): ReadonlyMap<string, unknown> {
     const all = new Map<string, unknown>();
-    if (!facts.ready) return all;
+    if (!facts.ready) return describeAiling();
     const offer = describeOffer();
     if (offer !== undefined) all.set(`offers/${self.id}`, offer);
     for (const scope of new Set([
@@ -105,7 +116,7 @@ export function createReporting(options: ReportingOptions): Reporting {
 
   async function tell(): Promise<void> {
     const { lease } = board;
-    if (lease === undefined || !facts.ready) return;
+    if (lease === undefined || (!facts.ready && facts.problem === undefined)) return;
     if (lease !== toldUnder) told.clear();
     toldUnder = lease;
     const all = describeAll();
@@ -122,7 +133,7 @@ export function createReporting(options: ReportingOptions): Reporting {
       await board.write(operations.slice(from, from + OPERATIONS_MAX));
     for (const [key, text] of texts) told.set(key, text);
     for (const key of told.keys()) if (!all.has(key)) told.delete(key);
-    if (present === lease) return;
+    if (present === lease || !facts.ready) return;
     present = lease;
     options.onPresent?.();
   }
@@ -134,6 +145,12 @@ export function createReporting(options: ReportingOptions): Reporting {
     wake: () => wake(),
     async run(signal) {
       board.onChange(() => wake());
+      let ready = facts.ready;
+      const leave = facts.onChange(() => {
+        if (ready === facts.ready) return;
+        ready = facts.ready;
+        wake();
+      });
       const ended = new Promise<void>((resolve) =>
         signal.addEventListener("abort", () => resolve(), { once: true }),
       );
@@ -151,6 +168,7 @@ export function createReporting(options: ReportingOptions): Reporting {
           await clock.sleep(RETRY_MS, signal).catch(() => undefined);
         }
       }
+      leave();
     },
   };
 }
