@@ -39,6 +39,8 @@ export interface EtcdMember {
   signal(signal: "SIGSTOP" | "SIGCONT" | "SIGKILL" | "SIGTERM"): Promise<void>;
   /** Starts it again on its data. Resolves when it listens. */
   start(): Promise<void>;
+  /** Loses all that it had; it must have ended. Members that are all wiped begin anew. */
+  wipe(): void;
 }
 
 export interface EtcdCluster extends AsyncDisposable {
@@ -125,6 +127,7 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
     endpoint: clientOf(index),
     signal: (sent: NodeJS.Signals) => signal(name, sent),
     start: () => start(name, index),
+    wipe: () => rmSync(join(ledger.directory, name), { recursive: true, force: true }),
   }));
   mkdirSync(ledger.directory, { recursive: true });
   try {

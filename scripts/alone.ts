@@ -7,6 +7,7 @@ export const ALONE: Readonly<Record<string, string>> = {
   "src/discovery/multicast/loss.real.test.ts":
     "a host that gets no turn for seconds is taken for gone",
   "tests/scenarios/crash-loop.real.test.ts": "it compares the pauses of a back-off",
+  "tests/scenarios/faults.real.test.ts": "a host that gets no turn for seconds is taken for gone",
   "tests/scenarios/nodes.real.test.ts": "a node that gets no turn for seconds is taken for gone",
   "tests/scenarios/overlay.real.test.ts":
     "a host that gets no turn looks like one on the way to which large packets vanish",

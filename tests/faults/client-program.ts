@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// `client-program.ts RATE SERVICE…`, started with an IPC channel: calls each service RATE times a second, at the places that it
+// is told, and tells what it saw. A call that is not answered in time is tried at another place.
+import { get } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Call, Place, Places } from "./call.ts";
+
+const TRIES_MAX = 3;
+const ANSWER_MS = 400;
+const TELL_MS = 100;
+const BYTES_MAX = 200;
+const [rate = "100", ...services] = process.argv.slice(2);
+
+let places: Places = {};
+let calls: Call[] = [];
+const turns = new Map<string, number>();
+const nowMs = (): number => performance.timeOrigin + performance.now();
+
+type Answer = Pick<Call, "outcome" | "detail">;
+
+/** One question. Who answers says which service it is. */
+function ask(service: string, { address, port }: Place): Promise<Answer> {
+  return new Promise((resolve) => {
+    const fail = (detail: string): void => resolve({ outcome: "failed", detail });
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const sent = get({ host: address, port, agent: false, signal }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      answer.once("error", ({ message }) => fail(message));
+      answer.once("end", () => {
+        // One that is cut off in the middle has not answered.
+        if (!answer.complete || text === "") return fail("cut off");
+        const isRight = answer.statusCode === 200 && text.startsWith(`${service} `);
+        const detail = `${answer.statusCode} ${text.slice(0, BYTES_MAX)}`;
+        return resolve(isRight ? { outcome: "ok", detail: "" } : { outcome: "wrong", detail });
+      });
+    });
+    sent.once("error", ({ message }) => fail(message));
+  });
+}
+
+async function call(service: string): Promise<void> {
+  const sentMs = nowMs();
+  const turn = (turns.get(service) ?? 0) + 1;
+  turns.set(service, turn);
+  const tried: string[] = [];
+  let answer: Answer = { outcome: "failed", detail: "nobody to ask" };
+  for (let at = 0; at < TRIES_MAX && answer.outcome === "failed"; at++) {
+    const known = places[service] ?? [];
+    const place = known[(turn + at) % Math.max(1, known.length)];
+    if (place === undefined) break;
+    tried.push(place.host);
+    answer = await ask(service, place);
+  }
+  calls.push({ service, sentMs, endMs: nowMs(), tried, ...answer });
+}
+
+process.on("message", (message: Places) => (places = message));
+process.on("disconnect", () => process.exit(0));
+setInterval(() => {
+  if (calls.length > 0) process.send?.(calls);
+  calls = [];
+}, TELL_MS);
+// By the clock, so that a client which had no turn does not call less.
+for (let due = performance.now(); ; due += 1_000 / Number(rate)) {
+  const waitMs = due - performance.now();
+  if (waitMs > 0) await sleep(waitMs);
+  for (const service of services) void call(service);
+}

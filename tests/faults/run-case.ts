@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// One fault, what it showed, and what holds of every fault: no wrong answer, no singleton twice, all as wanted in the end.
+import { setTimeout as sleep } from "node:timers/promises";
+import { formatDuration } from "#base/duration.ts";
+import { summarize } from "./call.ts";
+import { nowMs, SCOPE, SERVICES, WANTED, type Ground } from "./ground.ts";
+
+/** One thing that a case measured. */
+export interface Figure {
+  readonly what: string;
+  readonly value: string;
+  /** What it has to be; empty where it is only told. */
+  readonly goal: string;
+  readonly holds: boolean;
+}
+
+export interface FaultCase {
+  readonly name: string;
+  /** Rows of the table of reliability that it shows. */
+  readonly rows: string;
+  /** What befalls, in one sentence. */
+  readonly about: string;
+  /** How many hosts it takes at least. */
+  readonly hosts: number;
+  run(ground: Ground): Promise<readonly Figure[]>;
+}
+
+/** What became of one case. */
+export interface Outcome {
+  readonly name: string;
+  readonly rows: string;
+  readonly about: string;
+  readonly figures: readonly Figure[];
+}
+
+/** So long calls go on after all is well. */
+const AFTER_MS = 1_000;
+
+/** A figure that is only told. */
+export function tell(what: string, value: string): Figure {
+  return { what, value, goal: "", holds: true };
+}
+
+/** A time that has a limit. */
+export function within(what: string, ms: number, limitMs: number): Figure {
+  const value = formatDuration(Math.round(ms / 10) * 10);
+  return { what, value, goal: `≤ ${formatDuration(limitMs)}`, holds: ms <= limitMs };
+}
+
+/** A count that has a limit. */
+export function atMost(what: string, count: number, limit: number): Figure {
+  return { what, value: String(count), goal: `≤ ${limit}`, holds: count <= limit };
+}
+
+function judgeCalls({ client, copies }: Ground, fromMs: number, toMs: number): readonly Figure[] {
+  const figures = SERVICES.map((service) => {
+    const { count, availability, silenceMs } = summarize(client.calls, service, fromMs, toMs);
+    const share = `${(availability * 100).toFixed(2)} % of ${count} calls`;
+    return tell(
+      service,
+      `${share}, longest without an answer ${formatDuration(Math.round(silenceMs / 10) * 10)}`,
+    );
+  });
+  const own = client.calls.filter(({ sentMs }) => sentMs >= fromMs && sentMs < toMs);
+  const wrong = own.filter(({ outcome }) => outcome === "wrong");
+  const detail = wrong[0] === undefined ? "" : ` (${wrong[0].detail})`;
+  return [
+    ...figures,
+    { ...atMost("wrong answers", wrong.length, 0), value: `${wrong.length}${detail}` },
+    atMost("singletons at once", copies.most("one", fromMs), WANTED.one),
+  ];
+}
+
+/** Runs one; it ends with all as it was wanted, or throws. */
+export async function runCase(one: FaultCase, ground: Ground): Promise<Outcome> {
+  const { name, rows, about } = one;
+  const fromMs = nowMs();
+  let figures: readonly Figure[] = [];
+  try {
+    figures = await one.run(ground);
+    figures = [
+      ...figures,
+      tell("all as wanted again after", formatDuration(Math.round(await ground.calm()))),
+    ];
+    await sleep(AFTER_MS);
+  } catch (thrown) {
+    const value = thrown instanceof Error ? thrown.message : String(thrown);
+    figures = [...figures, { what: "failed", value, goal: "", holds: false }];
+    const shown = [
+      ["nodes"],
+      ["ps", "--scope", SCOPE],
+      ["services"],
+      ["decisions", "--limit", "30"],
+    ];
+    for (const words of shown) {
+      const said = await ground.nodes[0]?.cli(...words);
+      process.stderr.write(`$ fairlead ${words.join(" ")}\n${said?.stdout}${said?.stderr}\n`);
+    }
+  }
+  return { name, rows, about, figures: [...figures, ...judgeCalls(ground, fromMs, nowMs())] };
+}
+
+/** As people read it. */
+export function renderOutcome({ name, rows, about, figures }: Outcome): string {
+  const width = Math.max(...figures.map(({ what }) => what.length));
+  const lines = figures.map(({ what, value, goal, holds }) => {
+    const mark = holds ? (goal === "" ? " " : "✓") : "✗";
+    return `  ${mark} ${what.padEnd(width)}  ${value}${goal === "" ? "" : `  (${goal})`}`;
+  });
+  return [`${name}  ${rows}`, `  ${about}`, ...lines].join("\n");
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client in a network of the lab that calls every service of a scope, and knows where they are from a node of its side, as
+// whoever routes would: instances that run, on nodes that are alive.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { NodeView } from "@fairlead/protocol/node.ts";
+import type { ScopeView } from "@fairlead/protocol/views.ts";
+import type { HostNode } from "#lab/host-node.ts";
+import type { Call, Place, Places } from "./call.ts";
+
+const PROGRAM = fileURLToPath(new URL("client-program.ts", import.meta.url));
+const LOOK_MS = 100;
+const ANSWER_MS = 400;
+
+export interface Client extends AsyncDisposable {
+  /** All calls so far, in the order of their ends. */
+  readonly calls: readonly Call[];
+  /** Nodes that the client can ask, the first that answers counts. */
+  setSide(nodes: readonly HostNode[]): void;
+}
+
+export interface ClientOptions {
+  readonly netns: string;
+  readonly side: readonly HostNode[];
+  readonly scope: string;
+  readonly services: readonly string[];
+  /** Calls a second of each service. */
+  readonly rate: number;
+}
+
+async function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
+  const late = new AbortController();
+  const timer = sleep(ANSWER_MS, undefined, { signal: late.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([promise.catch(() => undefined), timer]);
+  } finally {
+    late.abort();
+  }
+}
+
+/** Where the services are by what a node knows; undefined when it does not answer in time. */
+async function readPlaces(
+  { ask }: HostNode,
+  scope: string,
+  addresses: ReadonlyMap<string, string>,
+): Promise<Places | undefined> {
+  const both = [ask<{ items: NodeView[] }>("nodes"), ask<ScopeView>(`scopes/${scope}`)] as const;
+  const read = await inTime(Promise.all(both));
+  if (read?.[1].status !== 200) return undefined;
+  const [{ body: nodes }, { body: view }] = read;
+  const alive = new Set(nodes.items.filter(({ state }) => state === "alive").map((n) => n.name));
+  const places: Record<string, Place[]> = {};
+  for (const { name, instances } of view.services)
+    places[name] = instances.flatMap(({ state, health, node = "", ports }) => {
+      const isWell = state === "running" && (health === "none" || health === "healthy");
+      const address = addresses.get(node);
+      const port = ports[0]?.hostPort;
+      if (!isWell || !alive.has(node) || address === undefined || port === undefined) return [];
+      return { host: node, address, port };
+    });
+  return places;
+}
+
+/** Starts it; it calls from now on. */
+export function startClient(options: ClientOptions): Client {
+  const { netns, scope, services, rate } = options;
+  const args = [`--net=/run/netns/${netns}`, process.execPath, PROGRAM, String(rate), ...services];
+  const child = spawn("nsenter", args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const calls: Call[] = [];
+  const stop = new AbortController();
+  const addresses = new Map(options.side.map(({ host }) => [host.name, host.ip]));
+  let side = options.side;
+  child.on("message", (message: Call[]) => calls.push(...message));
+
+  async function route(): Promise<void> {
+    while (!stop.signal.aborted) {
+      for (const node of side) {
+        const places = await readPlaces(node, scope, addresses);
+        if (places === undefined) continue;
+        if (child.connected) child.send(places);
+        break;
+      }
+      await sleep(LOOK_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  }
+  const routing = route();
+  return {
+    calls,
+    setSide: (nodes) => void (side = nodes),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await routing;
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
