@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// nftables: a table `inet fairlead` in each instance's own network namespace.
+import { isKind } from "#base/errors.ts";
+import { guardErrors } from "#guard/errors.ts";
+import type { Guard, Installed, Place, Protection, Ward } from "#guard/guard.ts";
+import type { Netfilter } from "#netfilter/netfilter.ts";
+import { TABLE } from "./names.ts";
+import { openNamespace } from "./open-namespace.ts";
+import { fingerprint, readRules } from "./read-rules.ts";
+import { renderRules } from "./render-rules.ts";
+
+const [, NAME = ""] = TABLE.split(" ");
+
+/** What was made for an instance, and what it looked like when it had been made. */
+interface Made {
+  readonly namespace: bigint;
+  readonly wanted: string;
+  readonly stands: string;
+}
+
+/** Nothing is asked of the kernel before the first call. */
+export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilter }): Guard {
+  const made = new Map<string, Made>();
+  const turns = new Map<string, Promise<unknown>>();
+
+  /** One call about an instance after the other. */
+  function inTurn<T>({ id }: Place, task: () => Promise<T>): Promise<T> {
+    const turn = (turns.get(id) ?? Promise.resolve()).then(task, task);
+    const done = turn
+      .catch(() => undefined)
+      .finally(() => {
+        if (turns.get(id) === done) turns.delete(id);
+      });
+    turns.set(id, done);
+    return turn;
+  }
+
+  async function protect(ward: Ward, signal?: AbortSignal): Promise<Protection> {
+    await using namespace = await openNamespace(ward);
+    const options = { netns: namespace.path, ...(signal === undefined ? {} : { signal }) };
+    const commands = renderRules(ward);
+    const wanted = commands.join("\n");
+    const before = made.get(ward.id);
+    const isKnown = before?.wanted === wanted && before.namespace === namespace.inode;
+    if (isKnown) {
+      const stands = await netfilter.read("inet", NAME, options);
+      if (stands !== undefined && fingerprint(stands) === before.stands) return "unchanged";
+    }
+    await netfilter.apply(commands, options);
+    const stands = await netfilter.read("inet", NAME, options);
+    made.set(ward.id, {
+      namespace: namespace.inode,
+      wanted,
+      stands: fingerprint(stands ?? []),
+    });
+    return isKnown ? "drifted" : "installed";
+  }
+
+  async function release(place: Place, signal?: AbortSignal): Promise<boolean> {
+    made.delete(place.id);
+    try {
+      await using namespace = await openNamespace(place);
+      const options = { netns: namespace.path, ...(signal === undefined ? {} : { signal }) };
+      if ((await netfilter.read("inet", NAME, options)) === undefined) return false;
+      await netfilter.apply([`delete table ${TABLE}`], options);
+      return true;
+    } catch (error) {
+      // Rules end with their namespace, and the host's own never has any of ours.
+      const isNowhere =
+        isKind(error, guardErrors["guard-no-namespace"]) ||
+        isKind(error, guardErrors["guard-host-network"]);
+      if (isNowhere) return false;
+      throw error;
+    }
+  }
+
+  async function inspect(place: Place, signal?: AbortSignal): Promise<Installed | undefined> {
+    await using namespace = await openNamespace(place);
+    const objects = await netfilter.read("inet", NAME, {
+      netns: namespace.path,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return objects === undefined ? undefined : readRules(objects);
+  }
+
+  return {
+    kind: "nftables",
+    protect: (ward, { signal } = {}) => inTurn(ward, () => protect(ward, signal)),
+    release: (place, { signal } = {}) => inTurn(place, () => release(place, signal)),
+    inspect: (place, { signal } = {}) => inTurn(place, () => inspect(place, signal)),
+  };
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What our objects in a namespace are called, and how classes of peers become packet marks.
+
+/** Family and name of the table that an instance has. */
+export const TABLE = "inet fairlead";
+
+/** `in`: what comes in is judged by it. `out`: what goes out. */
+export type Side = "in" | "out";
+
+/** The mark of a peer that may do everything. Marks live while a packet is judged, in the instance's own namespace. */
+export const MARK_EVERYTHING = 1;
+const MARK_FIRST = 2;
+
+/** The mark of a class. */
+export function markOf(index: number): number {
+  return MARK_FIRST + index;
+}
+
+/** How nft calls protocols; ICMP is two. */
+export const PROTOCOL_NAMES = {
+  TCP: ["tcp"],
+  UDP: ["udp"],
+  SCTP: ["sctp"],
+  ICMP: ["icmp", "ipv6-icmp"],
+} as const;
+
+/** Maps and sets that hold what was compiled. */
+export function listTables(
+  side: Side,
+): readonly { name: string; kind: "map" | "set"; type: string }[] {
+  return [
+    { name: `${side}_hosts4`, kind: "map", type: "type ipv4_addr : mark;" },
+    { name: `${side}_hosts6`, kind: "map", type: "type ipv6_addr : mark;" },
+    { name: `${side}_blocks4`, kind: "map", type: "type ipv4_addr : mark; flags interval;" },
+    { name: `${side}_blocks6`, kind: "map", type: "type ipv6_addr : mark; flags interval;" },
+    { name: `${side}_protocols`, kind: "set", type: "type mark . inet_proto;" },
+    { name: `${side}_ports`, kind: "set", type: "type mark . inet_proto . inet_service;" },
+    {
+      name: `${side}_ranges`,
+      kind: "set",
+      type: "type mark . inet_proto . inet_service; flags interval;",
+    },
+  ];
+}

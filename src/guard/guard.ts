@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The face of the room: verdict tables in the kernel. What is wanted follows from policies; a driver makes it so, in the
+// instance's own network namespace, where it holds whatever the network is.
+import type { PolicyProtocol } from "#model/policy.ts";
+import type { VerdictTable } from "#policy/verdict-table.ts";
+
+/** An instance that runs, as far as its network is concerned. */
+export interface Place {
+  /** Engine id of the container. */
+  readonly id: string;
+  /** Process id of its first process, as this host counts. */
+  readonly pid: number;
+}
+
+/** An instance with what shall hold for it. */
+export interface Ward extends Place {
+  /** With `watch` what the table denies is counted, and passes. */
+  readonly mode: "watch" | "enforce";
+  readonly table: VerdictTable;
+}
+
+/** What was found when rules were made as wanted. `drifted`: they had been changed by somebody else. */
+export type Protection = "unchanged" | "installed" | "drifted";
+
+/** One conversation as an instance sees it: the other's address, the port of the one that is called. */
+export interface Question {
+  readonly direction: "ingress" | "egress";
+  readonly address: string;
+  readonly protocol: PolicyProtocol;
+  /** 0 for ICMP. */
+  readonly port: number;
+}
+
+/** Packets of one kind that were denied, or with `watch` would have been. */
+export interface Denial {
+  readonly direction: "ingress" | "egress";
+  readonly address: string;
+  readonly protocol: string;
+  readonly port: number;
+  readonly packets: number;
+}
+
+/** What stands in the kernel for one instance. */
+export interface Installed {
+  /** Whether what is denied is dropped. */
+  readonly drops: boolean;
+  /** Asks the tables that stand, not those that were wanted. A direction that is not isolated allows everything. */
+  allows(question: Question): boolean;
+  readonly denied: { readonly ingress: number; readonly egress: number };
+  readonly denials: readonly Denial[];
+}
+
+export interface GuardCallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Packet filters of instances on this host. Safe for concurrent use; calls about one instance wait for each other. What it
+ * has made stays when it is disposed of, and when the process is killed.
+ */
+export interface Guard {
+  readonly kind: string;
+  /**
+   * Makes an instance's rules as wanted, all at once: no packet sees half of them. Looks at what stands, so that a second call
+   * changes nothing. Throws FL1601 `guard-host-network`, FL1602 `guard-no-namespace`, and what netfilter throws.
+   */
+  protect(ward: Ward, options?: GuardCallOptions): Promise<Protection>;
+  /** Takes the rules away; an instance that is gone, or has none, is done. True when there were any. */
+  release(place: Place, options?: GuardCallOptions): Promise<boolean>;
+  /** What stands for an instance; undefined when nothing does. Throws as `protect`. */
+  inspect(place: Place, options?: GuardCallOptions): Promise<Installed | undefined>;
+}
