@@ -43,6 +43,11 @@ export const ActionKind = z.enum([
   "network.join",
   "network.leave",
   "network.repair",
+  "policy.apply",
+  "policy.remove",
+  "policy.enforce",
+  "policy.repair",
+  "policy.release",
 ]);
 export type ActionKind = z.infer<typeof ActionKind>;
 

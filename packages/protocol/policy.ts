@@ -83,8 +83,8 @@ export const PolicyRequest = z.strictObject({
   policies: z.array(NetworkPolicy).max(10_000),
   /** Labels that scopes shall have, by scope. */
   scopes: z.record(ScopeName, z.record(z.string(), z.string())),
-  /** For the scopes that are named; absent: as they are, `enforce` for one that had none. */
-  mode: PolicyMode.optional(),
+  /** Modes that scopes shall have, by scope; others stay as they are, and a scope that is new is enforced. */
+  modes: z.record(ScopeName, PolicyMode),
   reason: Reason.optional(),
 });
 export type PolicyRequest = z.infer<typeof PolicyRequest>;

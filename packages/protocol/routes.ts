@@ -6,6 +6,7 @@ import { TokenView } from "./tokens.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
 import { NetworkView, PathView } from "./network.ts";
 import { NodeView } from "./node.ts";
+import { PolicyView } from "./policy.ts";
 import {
   AgentView,
   Alert,
@@ -42,6 +43,10 @@ export type NodeList = z.infer<typeof NodeList>;
 /** Answer of `GET /v1/networks`: networks that span hosts. */
 export const NetworkList = listOf("NetworkList", NetworkView);
 export type NetworkList = z.infer<typeof NetworkList>;
+
+/** Answer of `GET /v1/policies` and `PUT /v1/policies`: network policies, by scope and name. */
+export const PolicyList = listOf("PolicyList", PolicyView);
+export type PolicyList = z.infer<typeof PolicyList>;
 
 /** Answer of `GET /v1/paths`: how large packets may be on the way to other nodes. */
 export const PathList = listOf("PathList", PathView);

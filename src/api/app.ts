@@ -12,6 +12,7 @@ import { describeApi } from "./openapi.ts";
 import { addFleetRoutes } from "./fleet-routes.ts";
 import { createPageFiles } from "./page-files.ts";
 import { convertThrown, respondWithProblem } from "./problems.ts";
+import { addPolicyRoutes } from "./policy-routes.ts";
 import { addReadRoutes, listRoutes } from "./read-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
 import { addStreamRoutes } from "./stream-routes.ts";
@@ -67,6 +68,7 @@ export function addRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addWriteRoutes(app, parts);
   addTopologyRoutes(app, parts);
   addFleetRoutes(app, parts);
+  addPolicyRoutes(app, parts);
   addStreamRoutes(app, parts);
   addImageRoutes(app, parts);
   addSessionRoutes(app, parts);

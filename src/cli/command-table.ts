@@ -4,6 +4,7 @@ import { ADMIN_COMMANDS } from "./admin-commands.ts";
 import { CHANGE_COMMANDS } from "./change-commands.ts";
 import type { Command } from "./command.ts";
 import { FLEET_COMMANDS } from "./fleet-commands.ts";
+import { POLICY_COMMANDS } from "./policy-commands.ts";
 import { ASK_COMMANDS, SEE_COMMANDS } from "./see-commands.ts";
 import { TALK_COMMANDS } from "./talk-commands.ts";
 
@@ -13,6 +14,7 @@ export const COMMANDS: readonly Command[] = [
   ...ASK_COMMANDS,
   ...TALK_COMMANDS,
   ...CHANGE_COMMANDS,
+  ...POLICY_COMMANDS,
   ...FLEET_COMMANDS,
   ...ADMIN_COMMANDS,
 ];

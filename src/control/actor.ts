@@ -367,6 +367,11 @@ export function createActor(options: ActorOptions): Actor {
       case "network.join":
       case "network.leave":
       case "network.repair":
+      case "policy.apply":
+      case "policy.remove":
+      case "policy.enforce":
+      case "policy.repair":
+      case "policy.release":
         return Promise.resolve({ result: "noted" });
     }
   }

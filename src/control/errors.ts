@@ -171,4 +171,16 @@ export const controlErrors = defineErrors({
       "A network with the driver vxlan spans the hosts of a fleet, and this node has none, or does not reach its store",
     remedy: "set fleet.name and store.endpoints, see `fairlead nodes`, or take the driver bridge",
   },
+  "no-policy": {
+    id: "FL0750",
+    code: "not_found",
+    cause: "The scope has no policy of that name",
+    remedy: "see `fairlead policy ls -A` for those there are",
+  },
+  "policy-store": {
+    id: "FL0751",
+    code: "unavailable",
+    cause: "The store that keeps policies does not answer; what is enforced stays as it is",
+    remedy: "see `fairlead status`, and try again",
+  },
 });

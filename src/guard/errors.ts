@@ -4,16 +4,23 @@ import { defineErrors } from "#base/errors.ts";
 /** Why an instance cannot be guarded. */
 export const guardErrors = defineErrors({
   "guard-host-network": {
-    id: "FL1601",
+    id: "FL1701",
     code: "failed_precondition",
     cause:
       "An instance that a policy selects lives in the host's own network, where no policy of its own can reach it",
     remedy: "give it a network of its own, or leave it out of the policy's podSelector",
   },
   "guard-no-namespace": {
-    id: "FL1602",
+    id: "FL1702",
     code: "unavailable",
     cause: "The network namespace of an instance cannot be told for certain",
     remedy: "see whether it still runs with `fairlead ps`; it is tried again at the next change",
+  },
+  "guard-elsewhere": {
+    id: "FL1703",
+    code: "failed_precondition",
+    cause:
+      "The engine is on another host, in whose containers' networks this node cannot make rules",
+    remedy: "run the node on the engine's own host",
   },
 });

@@ -50,6 +50,12 @@ export interface Installed {
   readonly denials: readonly Denial[];
 }
 
+/** What became of a packet that was really sent. `unknown`: nothing can be concluded, and `detail` says why. */
+export interface ProbeOutcome {
+  readonly verdict: "allow" | "deny" | "unknown";
+  readonly detail: string;
+}
+
 export interface GuardCallOptions {
   readonly signal?: AbortSignal;
 }
@@ -62,11 +68,21 @@ export interface Guard {
   readonly kind: string;
   /**
    * Makes an instance's rules as wanted, all at once: no packet sees half of them. Looks at what stands, so that a second call
-   * changes nothing. Throws FL1601 `guard-host-network`, FL1602 `guard-no-namespace`, and what netfilter throws.
+   * changes nothing. Throws FL1701 `guard-host-network`, FL1702 `guard-no-namespace`, and what netfilter throws.
    */
   protect(ward: Ward, options?: GuardCallOptions): Promise<Protection>;
   /** Takes the rules away; an instance that is gone, or has none, is done. True when there were any. */
   release(place: Place, options?: GuardCallOptions): Promise<boolean>;
   /** What stands for an instance; undefined when nothing does. Throws as `protect`. */
   inspect(place: Place, options?: GuardCallOptions): Promise<Installed | undefined>;
+  /**
+   * Sends a packet from inside an instance and sees what becomes of it. `target` is the one that is called, if it is on this
+   * host: what it counts as denied tells more than silence.
+   */
+  probe(
+    from: Place,
+    to: Omit<Question, "direction">,
+    target: Place | undefined,
+    options?: GuardCallOptions,
+  ): Promise<ProbeOutcome>;
 }

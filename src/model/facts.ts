@@ -70,6 +70,8 @@ export interface InstanceFact {
   readonly startedAtMs: number;
   /** 0 when it never ended. */
   readonly finishedAtMs: number;
+  /** Process id of its first process on the engine's host; absent while it does not run. */
+  readonly pid?: number;
   /** The engine's own restart policy: no, always, on-failure, unless-stopped. */
   readonly engineRestart: string;
   /** Id of the container whose network namespace it shares. */

@@ -41,11 +41,12 @@ import type { Facts } from "#model/facts.ts";
 import type { Store } from "#store/store.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
 import { openNodeStore } from "./open-node-store.ts";
-import { startDiscovery, type RunningDiscovery } from "./start-discovery.ts";
+import { startDiscovery, withNeighbours } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { describeFleet, describeSelf } from "./start-fleet.ts";
 import { startOverlays } from "./start-overlays.ts";
 import { logDecision, startAudit } from "./start-audit.ts";
+import { startPolicies } from "./start-policies.ts";
 import { listenForPage } from "./listen-for-page.ts";
 import { openImages } from "./start-images.ts";
 import { openPeers, spreadOut } from "./spread-out.ts";
@@ -225,18 +226,7 @@ async function openTalk(
   const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, ...nets };
   const loops = [wiring, observed, roll, nets.overlays, nets.paths];
   const watchers = [...loops, images, peers].filter((loop) => loop !== undefined);
-  return { fabric, discovery, dns, placing, peers, images, faces, watchers };
-}
-
-/** The fabric as lists show it: with the agents of other nodes. */
-function withNeighbours(
-  fabric: Fabric,
-  discovery: RunningDiscovery,
-): Pick<Fabric, "list" | "queues"> {
-  return {
-    list: (filter) => [...fabric.list(filter), ...discovery.list(filter)],
-    queues: () => fabric.queues(),
-  };
+  return { fabric, discovery, dns, placing, peers, images, faces, watchers, belongs };
 }
 
 async function openApi(
@@ -374,7 +364,11 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const lists = withNeighbours(fabric, discovery);
     const { placement } = scopes;
-    const behind = { operations, placement, audit, fabric: lists, ...talk.faces };
+    const policies = startPolicies(
+      { ...hands, fleet: talk.belongs, supervisor, clock, logger },
+      stack,
+    );
+    const behind = { operations, placement, policies, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const naming =
       dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];
@@ -384,6 +378,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       supervisor,
       house,
       gating,
+      policies,
       ...watchers,
       ...naming,
       ...together,

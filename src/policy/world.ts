@@ -30,8 +30,10 @@ export interface PolicyWorld {
 
 /** The label that every scope has, as every namespace of Kubernetes has it. */
 export const SCOPE_NAME_LABEL = "kubernetes.io/metadata.name";
-/** The label that every instance has besides its own, unless it has one of that name. */
-export const SERVICE_LABEL = "service";
+/** The label by which a service is meant for certain: nobody can give it to another. */
+export const SERVICE_LABEL = "io.fairlead.service";
+/** The same for people, unless an instance has a label of its own of that name. */
+export const SERVICE_SHORT_LABEL = "service";
 
 /** Labels of a scope with the one that all have. */
 export function labelsOfScope(

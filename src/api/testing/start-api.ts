@@ -10,6 +10,7 @@ import type { Logger, LogFields } from "#base/logger.ts";
 import { createApi, type Api } from "#api/create-api.ts";
 import { API_LIMITS, type ApiLimits } from "#api/settings.ts";
 import { createFakeFleet } from "./fake-fleet.ts";
+import { createFakePolicies } from "./fake-policies.ts";
 import { createFakeTopologies } from "./fake-topologies.ts";
 import { createFakeOperations, type FakeOperations } from "./fake-operations.ts";
 
@@ -125,6 +126,7 @@ export async function startApi(
     operations: fake.operations,
     fabric: { list: () => [], queues: () => ({ sizeBytes: 0, groups: [], dead: [] }) },
     topologies: createFakeTopologies(note),
+    policies: createFakePolicies(note),
     fleet: createFakeFleet(note),
     placement: {
       explain: (service, scope = "shop") => ({

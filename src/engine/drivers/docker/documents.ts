@@ -33,6 +33,7 @@ export interface ContainerDocument {
     readonly Error?: string;
     readonly StartedAt: string;
     readonly FinishedAt: string;
+    readonly Pid?: number;
     readonly Health?: {
       readonly Status?: string;
       readonly Log?:
@@ -127,6 +128,7 @@ export function toInstance(document: ContainerDocument): InstanceFact {
     createdAtMs: parseTime(document.Created),
     startedAtMs: parseTime(state.StartedAt),
     finishedAtMs: parseTime(state.FinishedAt),
+    ...(state.Pid === undefined || state.Pid === 0 ? {} : { pid: state.Pid }),
     engineRestart:
       host.RestartPolicy?.Name === undefined || host.RestartPolicy.Name === ""
         ? "no"

@@ -6,6 +6,7 @@ import type { Guard, Installed, Place, Protection, Ward } from "#guard/guard.ts"
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { TABLE } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
+import { callFrom, judgeProbe } from "./probe.ts";
 import { fingerprint, readRules } from "./read-rules.ts";
 import { renderRules } from "./render-rules.ts";
 
@@ -83,10 +84,24 @@ export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilt
     return objects === undefined ? undefined : readRules(objects);
   }
 
+  async function countDenied(places: readonly (Place | undefined)[]): Promise<number> {
+    let sum = 0;
+    for (const place of places) {
+      const installed = place === undefined ? undefined : await inspect(place);
+      sum += (installed?.denied.ingress ?? 0) + (installed?.denied.egress ?? 0);
+    }
+    return sum;
+  }
+
   return {
     kind: "nftables",
     protect: (ward, { signal } = {}) => inTurn(ward, () => protect(ward, signal)),
     release: (place, { signal } = {}) => inTurn(place, () => release(place, signal)),
     inspect: (place, { signal } = {}) => inTurn(place, () => inspect(place, signal)),
+    async probe(from, to, target, { signal } = {}) {
+      const before = await countDenied([from, target]);
+      const said = await callFrom(from, to, signal);
+      return judgeProbe(said, (await countDenied([from, target])) - before);
+    },
   };
 }

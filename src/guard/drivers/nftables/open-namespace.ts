@@ -38,7 +38,7 @@ async function isOf(place: Place): Promise<boolean> {
   }
 }
 
-/** Opens it. Throws FL1601 `guard-host-network`, FL1602 `guard-no-namespace`. */
+/** Opens it. Throws FL1701 `guard-host-network`, FL1702 `guard-no-namespace`. */
 export async function openNamespace(place: Place): Promise<Namespace> {
   if (place.pid <= 0) throw unknown(place, "it does not run");
   const file = await openFile(place);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Command } from "./command.ts";
+import { SCOPE_FLAGS, WRITE_FLAGS } from "./flags.ts";
+
+const VERBS = ["ls", "show", "apply", "rm", "mode"];
+
+/** Commands about who may talk to whom. */
+export const POLICY_COMMANDS: readonly Command[] = [
+  {
+    name: "policy",
+    group: "Change",
+    summary:
+      "network policy: ls, show NAME, apply FILE, rm NAME, or mode off|watch|enforce of a scope",
+    arguments: [
+      { name: VERBS.join("|"), required: true, many: false, value: VERBS },
+      { name: "file|name|mode", required: false, many: true },
+    ],
+    flags: [
+      {
+        name: "mode",
+        value: ["off", "watch", "enforce"],
+        text: "with apply: also the mode of the scopes in the file",
+      },
+      ...SCOPE_FLAGS,
+      ...WRITE_FLAGS,
+    ],
+    writes: true,
+    load: () => import("./commands/policy.ts"),
+  },
+  {
+    name: "can",
+    group: "Ask",
+    summary: "may one talk to the other: declared, installed, and tried with a packet",
+    arguments: [
+      { name: "from", required: true, many: false, value: "service" },
+      { name: "to[:port]", required: true, many: false, value: "service" },
+    ],
+    flags: [
+      { name: "udp", text: "ask about UDP" },
+      { name: "sctp", text: "ask about SCTP" },
+      { name: "icmp", text: "ask about ICMP, which has no port" },
+      { name: "no-probe", text: "send nothing" },
+      ...SCOPE_FLAGS.slice(0, 1),
+    ],
+    writes: false,
+    load: () => import("./commands/can.ts"),
+  },
+];

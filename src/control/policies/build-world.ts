@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Facts as policies see them. Instances that have not changed stay the same objects, which is how the compiler knows.
+import { formatAddress, parseAddress } from "#base/addresses.ts";
+import type { InstanceFact } from "#model/facts.ts";
+import type { PolicyProtocol, ScopePolicies } from "#model/policy.ts";
+import {
+  SERVICE_LABEL,
+  SERVICE_SHORT_LABEL,
+  type NamedPort,
+  type PolicyInstance,
+  type PolicyWorld,
+} from "#policy/world.ts";
+
+const PORT_LABEL = "fairlead.port";
+
+/** `8080/http, 53/udp`: what is spoken there is the port's name. */
+function readPorts(value: string | undefined): readonly NamedPort[] {
+  return (value ?? "").split(/\s*,\s*|\s+/).flatMap((part): NamedPort[] => {
+    const [, port = "", name = "tcp"] = /^(\d{1,5})(?:\/([a-z0-9]+))?$/.exec(part) ?? [];
+    if (port === "") return [];
+    const protocol: PolicyProtocol = name === "udp" ? "UDP" : "TCP";
+    return [{ name, protocol, port: Number(port) }];
+  });
+}
+
+function listAddresses({ endpoints = {} }: InstanceFact): readonly string[] {
+  return Object.values(endpoints)
+    .flatMap(({ addresses }) => addresses)
+    .flatMap((text) => {
+      const parsed = parseAddress(text);
+      return parsed === undefined ? [] : [formatAddress(parsed.family, parsed.value)];
+    });
+}
+
+/** Whether policy can be about it: it runs, and has a network that is not another's. */
+export function isGuardable(instance: InstanceFact): boolean {
+  const { state, networkFrom, pid } = instance;
+  const runs = state === "running" || state === "paused";
+  return runs && networkFrom === undefined && pid !== undefined && !isOnHost(instance);
+}
+
+/** Whether it lives in the host's own network. */
+export function isOnHost({ addresses }: InstanceFact): boolean {
+  return Object.hasOwn(addresses, "host");
+}
+
+function toInstance(fact: InstanceFact): PolicyInstance {
+  const { id, name, scope, service, labels } = fact;
+  return {
+    id,
+    name,
+    scope,
+    service,
+    labels: { [SERVICE_SHORT_LABEL]: service, ...labels, [SERVICE_LABEL]: service },
+    addresses: listAddresses(fact),
+    ports: readPorts(labels[PORT_LABEL]),
+  };
+}
+
+/** Makes worlds out of facts, one after the other. */
+export function createWorldBuilder(): (
+  instances: readonly InstanceFact[],
+  scopes: ReadonlyMap<string, ScopePolicies>,
+  others: readonly PolicyInstance[],
+) => PolicyWorld {
+  let known = new Map<string, { readonly text: string; readonly instance: PolicyInstance }>();
+  return (facts, scopes, others) => {
+    const next: typeof known = new Map();
+    for (const fact of facts) {
+      if (!isGuardable(fact)) continue;
+      const made = toInstance(fact);
+      const text = JSON.stringify(made);
+      const before = known.get(fact.id);
+      next.set(fact.id, before?.text === text ? before : { text, instance: made });
+    }
+    known = next;
+    return {
+      instances: [...[...next.values()].map(({ instance }) => instance), ...others],
+      scopes: new Map([...scopes].map(([scope, { labels }]) => [scope, labels])),
+    };
+  };
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// One pass: every instance of this host has the rules that policies come to, and what was done is a decision.
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import { createLimiter } from "#base/limiter.ts";
+import type { DecisionLog } from "#control/decision-log.ts";
+import type { Guard, Place, Protection, Ward } from "#guard/guard.ts";
+import type { InstanceFact } from "#model/facts.ts";
+import type { PolicyMode } from "#model/policy.ts";
+import { findTable, type CompiledPolicies } from "#policy/compile-policies.ts";
+import { describePolicyTurn, type PolicyTurn } from "./describe-policy-turn.ts";
+
+/** So many namespaces are written at once: each takes processes of its own. */
+const WIDTH = 4;
+
+/** What is wanted on this host. */
+export interface Wanted {
+  /** Those that run here and have a network of their own. */
+  readonly instances: readonly InstanceFact[];
+  readonly compiled: CompiledPolicies;
+  modeOf(scope: string): PolicyMode;
+  /** How many policies a scope has. */
+  countPolicies(scope: string): number;
+}
+
+export interface EnforcerOptions {
+  readonly guard: Guard;
+  readonly decisions: Pick<DecisionLog, "begin" | "finish">;
+  readonly clock: Clock;
+}
+
+/** Makes rules as wanted. */
+export interface Enforcer {
+  /** With `look` also what seems to be as wanted is looked at. What fails is in `problems`, and tried again in the next pass. */
+  enforce(wanted: Wanted, options: { readonly look: boolean }): Promise<void>;
+  /** By id of the instance, why its rules are not as wanted. */
+  readonly problems: ReadonlyMap<string, string>;
+}
+
+interface Done {
+  readonly instance: InstanceFact;
+  readonly act: PolicyTurn["act"];
+  readonly mode: "watch" | "enforce";
+}
+
+function isSame(a: Ward | undefined, b: Ward): boolean {
+  return (
+    a?.pid === b.pid &&
+    a.mode === b.mode &&
+    a.table.ingress === b.table.ingress &&
+    a.table.egress === b.table.egress
+  );
+}
+
+const ACTS: Readonly<Record<Exclude<Protection, "unchanged">, PolicyTurn["act"]>> = {
+  installed: "policy.enforce",
+  drifted: "policy.repair",
+};
+
+/** An enforcer that does not know what an earlier life has left, and looks at it in its first pass. */
+export function createEnforcer({ guard, decisions, clock }: EnforcerOptions): Enforcer {
+  const wards = new Map<string, Ward>();
+  const problems = new Map<string, string>();
+  /** Instances whose rules, if any, were made by this life, or looked at. */
+  const seen = new Set<string>();
+  const limiter = createLimiter(WIDTH);
+
+  async function release(place: Place): Promise<boolean> {
+    const wasWard = wards.has(place.id);
+    if (!wasWard && seen.has(place.id)) return false;
+    const released = await guard.release(place);
+    wards.delete(place.id);
+    seen.add(place.id);
+    return released;
+  }
+
+  async function settle(
+    instance: InstanceFact,
+    wanted: Wanted,
+    look: boolean,
+  ): Promise<Done | undefined> {
+    const place = { id: instance.id, pid: instance.pid ?? 0 };
+    const mode = wanted.modeOf(instance.scope);
+    const table = findTable(wanted.compiled, instance.id);
+    const isOpen = table.ingress === undefined && table.egress === undefined;
+    if (mode === "off" || isOpen) {
+      const act = "policy.release";
+      return (await release(place)) ? { instance, act, mode: "enforce" } : undefined;
+    }
+    const ward: Ward = { ...place, mode, table };
+    if (!look && isSame(wards.get(instance.id), ward)) return undefined;
+    const protection = await guard.protect(ward);
+    wards.set(instance.id, ward);
+    seen.add(instance.id);
+    return protection === "unchanged" ? undefined : { instance, act: ACTS[protection], mode };
+  }
+
+  async function attempt(
+    instance: InstanceFact,
+    wanted: Wanted,
+    look: boolean,
+  ): Promise<Done | undefined> {
+    try {
+      const done = await settle(instance, wanted, look);
+      problems.delete(instance.id);
+      return done;
+    } catch (thrown) {
+      wards.delete(instance.id);
+      problems.set(instance.id, FairleadError.from(thrown).message);
+      return undefined;
+    }
+  }
+
+  async function record(done: readonly Done[], wanted: Wanted): Promise<void> {
+    const groups = Map.groupBy(
+      done,
+      ({ instance, act, mode }) => `${instance.scope} ${act} ${mode}`,
+    );
+    for (const group of groups.values()) {
+      const [first] = group;
+      if (first === undefined) continue;
+      const { scope } = first.instance;
+      const action = describePolicyTurn({
+        scope,
+        act: first.act,
+        mode: first.mode,
+        instances: group.map(({ instance }) => instance.name),
+        policies: wanted.countPolicies(scope),
+        nowMs: clock.nowMs(),
+      });
+      const decision = await decisions.begin(action, { scope, actor: "automatic" });
+      await decisions.finish(decision, { outcome: "done", result: `${group.length} instances` });
+    }
+  }
+
+  return {
+    problems,
+    async enforce(wanted, { look }) {
+      const ids = new Set(wanted.instances.map(({ id }) => id));
+      for (const known of [wards, problems, seen])
+        for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
+      const results = await Promise.all(
+        wanted.instances.map((instance) => limiter.run(() => attempt(instance, wanted, look))),
+      );
+      await record(
+        results.filter((one): one is Done => one !== undefined),
+        wanted,
+      );
+    },
+  };
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where nothing can be guarded, and nothing is pretended.
+import { FairleadError } from "#base/errors.ts";
+import { guardErrors } from "#guard/errors.ts";
+import type { Guard } from "#guard/guard.ts";
+
+/** A guard that refuses, since the engine's containers are on another host. */
+export function createAbsentGuard(endpoint: string): Guard {
+  const refuse = (): Promise<never> =>
+    Promise.reject(
+      new FairleadError(guardErrors["guard-elsewhere"], "no policy is enforced by this node", {
+        facts: { engine: endpoint },
+      }),
+    );
+  return {
+    kind: "absent",
+    protect: refuse,
+    inspect: refuse,
+    probe: refuse,
+    release: () => Promise.resolve(false),
+  };
+}

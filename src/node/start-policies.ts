@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Network policy on this host's containers, with policies from the fleet's store where there is one.
+import type { Clock } from "#base/clock.ts";
+import type { Logger } from "#base/logger.ts";
+import type { DecisionLog } from "#control/decision-log.ts";
+import type { FactsBoard } from "#control/facts-board.ts";
+import type { Fleet } from "#control/fleet.ts";
+import { createPolicies, type PolicyLoop } from "#control/policies/create-policies.ts";
+import type { Supervisor } from "#control/supervisor.ts";
+import type { Engine } from "#engine/engine.ts";
+import { openGuard } from "#guard/open.ts";
+import { createNetfilter } from "#netfilter/netfilter.ts";
+import type { Store } from "#store/store.ts";
+
+export interface PolicyParts {
+  readonly store: Store;
+  readonly engine: Pick<Engine, "endpoint">;
+  readonly loops: { readonly board: FactsBoard; readonly decisions: DecisionLog };
+  readonly fleet: Fleet | undefined;
+  readonly supervisor: Supervisor;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Makes the loop; the rules that it has made stay when the node ends. */
+export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): PolicyLoop {
+  const { store, fleet, engine, supervisor, loops, clock, logger } = parts;
+  const { endpoint } = engine;
+  // Rules can be made only on the engine's own host.
+  const isHere = endpoint.startsWith("unix:");
+  return createPolicies({
+    board: loops.board,
+    decisions: loops.decisions,
+    clock,
+    logger,
+    guard: openGuard(
+      isHere ? { kind: "nftables", netfilter: createNetfilter() } : { kind: "absent", endpoint },
+    ),
+    openStore: async () => (fleet === undefined ? store : stack.use(await fleet.openStore())),
+    intents: () => [...supervisor.loops.values()].map(({ desired }) => desired.intent),
+  });
+}
