@@ -104,8 +104,6 @@ function notYet(what: string): (value: string) => string {
   return () => what;
 }
 
-const NO_POLICY = "this version enforces no policy; nothing is denied";
-
 /** Every label, without the prefix `fairlead.`. */
 export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
   manage: {
@@ -178,14 +176,12 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     form: peers,
     check: (v) => isList(v, isPeer),
     common: true,
-    idle: notYet(NO_POLICY),
   },
   "allow.to": {
     doc: "Whom it may call; turns on default-deny for what it sends.",
     form: peers,
     check: (v) => isList(v, isPeer),
     common: true,
-    idle: notYet(NO_POLICY),
   },
   capture: {
     doc: "When packets are kept, and for how long.",
