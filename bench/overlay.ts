@@ -70,7 +70,15 @@ async function prepareFairlead(hosts: readonly LabHost[]): Promise<readonly End[
   const ends: End[] = [];
   let vni = 0;
   for (const host of hosts) {
-    const request = { name: NAME, node: host.name, subnets: [], ipv6: false, mtu: MTU, port: 4790 };
+    const request = {
+      name: NAME,
+      node: host.name,
+      subnets: [],
+      ipv6: false,
+      encrypted: false,
+      mtu: MTU,
+      port: 4790,
+    };
     const claim = planClaim({ ...request, pools: ["10.128.0.0/10"] }, picture);
     picture.take({ key: `networks/def/${NAME}`, value: claim.definition });
     picture.take({ key: `networks/range/${NAME}/${host.name}`, value: claim.range });
@@ -101,7 +109,9 @@ async function prepareFairlead(hosts: readonly LabHost[]): Promise<readonly End[
   const network = { name: NAME, vni, port: 4790, mtu: MTU };
   for (const { netns, ip } of hosts) {
     await using overlay = openOverlay({ kind: "vxlan", netns: `/run/netns/${netns}` });
-    await overlay.apply([{ network, host: ip, bridge: nameBridge(vni), endpoints }]);
+    await overlay.apply([
+      { network, host: ip, bridge: nameBridge(vni), tunnel: undefined, endpoints },
+    ]);
   }
   return ends;
 }

@@ -16,6 +16,7 @@ const MAIN = join(ROOT, "src/main.ts");
 export interface HostNode extends AsyncDisposable {
   readonly host: LabHost;
   /** Asks the API. */
+  readonly stateDir: string;
   ask<T>(path: string): Promise<{ readonly status: number; readonly body: T }>;
   /** Runs a command in a directory of the host's own. */
   cli(...args: readonly string[]): Promise<CliResult>;
@@ -88,6 +89,7 @@ export async function startHostNode(
   await start();
   return {
     host,
+    stateDir: join(directory, "state"),
     ask: (path) => askSocket(socket, path),
     cli: (...words) => runCli(words, env, project),
     file(text) {

@@ -48,6 +48,8 @@ export const ActionKind = z.enum([
   "policy.enforce",
   "policy.repair",
   "policy.release",
+  "network.encrypt",
+  "network.rotate",
 ]);
 export type ActionKind = z.infer<typeof ActionKind>;
 

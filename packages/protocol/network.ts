@@ -2,6 +2,20 @@
 // A network that spans hosts, as the node that was asked sees it.
 import { z } from "zod";
 
+/** How packets of encrypted networks to and from a host are encrypted. */
+export const HostTunnel = z.strictObject({
+  publicKey: z.string(),
+  /** When the key was made, by that host's clock. */
+  madeAtMs: z.number(),
+  /** Who encrypts; said of the host that was asked. */
+  way: z.enum(["kernel", "wireguard-go", "none"]).optional(),
+  /** When it and the host that was asked last agreed on a key for packets. */
+  agreedAtMs: z.number().optional(),
+  /** It was asked for one, and has never answered. */
+  silent: z.boolean(),
+});
+export type HostTunnel = z.infer<typeof HostTunnel>;
+
 /** A host that takes part in a network. */
 export const NetworkHost = z.strictObject({
   /** Id of its node. */
@@ -13,6 +27,8 @@ export const NetworkHost = z.strictObject({
   ranges: z.array(z.string()),
   /** Instances on the network there, by MAC. */
   instances: z.array(z.strictObject({ mac: z.string(), addresses: z.array(z.string()) })),
+  /** Absent where packets are not encrypted, or the host has no key. */
+  tunnel: HostTunnel.optional(),
 });
 export type NetworkHost = z.infer<typeof NetworkHost>;
 
@@ -36,6 +52,8 @@ export const NetworkView = z.strictObject({
   /** The largest packet inside, bytes. */
   mtu: z.number().int(),
   subnets: z.array(z.string()),
+  /** Whether packets between hosts are encrypted. */
+  encrypted: z.boolean(),
   /** `joined`: this host takes part. `elsewhere`: only others do. `broken`: see `problem`. */
   state: z.enum(["joined", "elsewhere", "broken"]),
   problem: z.string().optional(),
@@ -46,6 +64,13 @@ export const NetworkView = z.strictObject({
   refused: z.array(RefusedAddress),
 });
 export type NetworkView = z.infer<typeof NetworkView>;
+
+/** Answer of `POST /v1/networks/rotate`. */
+export const RotationAnswer = z.strictObject({
+  /** How many hosts have a key, and change it within seconds. */
+  hosts: z.number().int(),
+});
+export type RotationAnswer = z.infer<typeof RotationAnswer>;
 
 /** What was measured of the way to another node. */
 export const PathView = z.strictObject({

@@ -3,6 +3,7 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
 import { NodeActionRequest, NodeFarewell, NodeRecord } from "@fairlead/protocol/node.ts";
+import { RotationAnswer } from "@fairlead/protocol/network.ts";
 import { Reason } from "@fairlead/protocol/requests.ts";
 import { TokenList } from "@fairlead/protocol/routes.ts";
 import { z } from "zod";
@@ -96,8 +97,23 @@ function addNodeRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   });
 }
 
+function addNetworkRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  const rotateRoute = createRoute({
+    method: "post",
+    path: "/v1/networks/rotate",
+    summary: "Let all hosts change the keys by which networks between them are encrypted",
+    request: { query },
+    responses: { 200: describeJson("How many change theirs", RotationAnswer), default: PROBLEM },
+  });
+  app.openapi(rotateRoute, async (c) => {
+    const by = askedBy(c, parts, c.req.valid("query").reason);
+    return c.json({ hosts: await parts.overlays.rotate(by) }, 200);
+  });
+}
+
 /** Adds the routes about the fleet. */
 export function addFleetRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addTokenRoutes(app, parts);
   addNodeRoutes(app, parts);
+  addNetworkRoutes(app, parts);
 }

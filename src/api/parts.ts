@@ -27,7 +27,7 @@ export interface ApiOptions {
   readonly placement: PlacementDesk;
   readonly policies: Policies;
   readonly paths: Pick<Paths, "list">;
-  readonly overlays: Pick<Overlays, "list" | "problem">;
+  readonly overlays: Pick<Overlays, "list" | "problem" | "rotate">;
   readonly audit: AuditLog;
   readonly settings: ApiSettings;
   readonly logger: Logger;

@@ -360,4 +360,11 @@ export const doctorErrors = defineErrors({
     remedy:
       "see `fairlead net inspect NAME`, and which containers of that host have fixed addresses",
   },
+  "network-no-key": {
+    id: "FL0874",
+    code: "unavailable",
+    cause:
+      "A host of an encrypted network answers nothing that is encrypted; nothing goes there in clear either",
+    remedy: "let UDP to overlay.tunnelPort pass between the hosts, and see `wg show` on both",
+  },
 });

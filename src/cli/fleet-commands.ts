@@ -27,17 +27,17 @@ export const FLEET_COMMANDS: readonly Command[] = [
   {
     name: "net",
     group: "See",
-    summary: "networks that span hosts: ls, inspect NAME, or doctor",
+    summary: "networks that span hosts: ls, inspect NAME, doctor, or rotate their keys",
     arguments: [
       {
-        name: "ls|inspect|doctor",
+        name: "ls|inspect|doctor|rotate",
         required: true,
         many: false,
-        value: ["ls", "inspect", "doctor"],
+        value: ["ls", "inspect", "doctor", "rotate"],
       },
       { name: "name", required: false, many: false },
     ],
-    flags: [],
+    flags: reason,
     writes: false,
     load: () => import("./commands/net.ts"),
   },

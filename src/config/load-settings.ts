@@ -98,6 +98,9 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     "overlay.addresses": "10.128.0.0/10,fd66:6c76::/40",
     "overlay.port": 4_789,
     "audit.headFile": "",
+    "overlay.encryption": "off",
+    "overlay.tunnelPort": 51_820,
+    "overlay.rotateDays": 30,
     "decisions.keepDays": 30,
     "decisions.sizeMaxBytes": 268_435_456,
   };

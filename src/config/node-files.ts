@@ -22,6 +22,8 @@ export interface NodeFiles extends NodePlaces {
   /** Directory of the audit log, and the key that signs its heads. */
   readonly audit: string;
   readonly auditKey: string;
+  /** This host's key for encrypted networks; the one that is to follow lies beside it. */
+  readonly tunnelKey: string;
   /** Who vouches for the fleet's store, as the join token said. */
   readonly fleetCa: string;
   /** What a node in the background writes. */
@@ -52,6 +54,7 @@ export function locateNodeFiles(places: NodePlaces): NodeFiles {
     fabricSecret: join(stateDir, "fabric-secret"),
     audit: join(stateDir, "audit"),
     auditKey: join(stateDir, "audit-key.pem"),
+    tunnelKey: join(stateDir, "tunnel-key"),
     fleetCa: join(stateDir, "fleet-ca.pem"),
     log: join(stateDir, "node.log"),
     made: join(stateDir, "made"),
@@ -77,6 +80,8 @@ export function listNodeFiles(files: NodeFiles): readonly string[] {
     files.token,
     files.fabricSecret,
     files.auditKey,
+    files.tunnelKey,
+    `${files.tunnelKey}.next`,
     files.fleetCa,
     files.log,
     files.made,

@@ -152,6 +152,18 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "new networks use it; those that are there keep theirs",
     cost: "the firewalls between the hosts have to let it through, and nobody else to it",
   },
+  "overlay.encryption": {
+    effect: "wireguard: what such networks carry between hosts can be read by nobody on the way",
+    cost: "60 bytes of each packet, and the time to encrypt it; much of it where wireguard-go has to do it",
+  },
+  "overlay.tunnelPort": {
+    effect: "moves the port; other nodes follow",
+    cost: "the firewalls between the hosts have to let it through",
+  },
+  "overlay.rotateDays": {
+    effect: "lower: a key that was stolen is of use for a shorter time",
+    cost: "packets of some tenths of a second, which TCP sends again",
+  },
   "audit.headFile": {
     effect: "a log that was cut or put back to an older copy is told by this file too",
     cost: "a small write with each line of the log",

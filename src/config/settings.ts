@@ -205,6 +205,13 @@ export const SettingsSchema = z.strictObject({
     port: count(1, 65_535).describe(
       "UDP port between the hosts of such a network; alike on all nodes.",
     ),
+    encryption: z
+      .enum(["off", "wireguard"])
+      .describe(
+        "Whether such networks are encrypted between hosts where their files do not say; alike on all nodes.",
+      ),
+    tunnelPort: count(1, 65_535).describe("UDP port on which this host takes encrypted packets."),
+    rotateDays: count(1, 3_650).describe("Days after which this host changes its key."),
   }),
   audit: z.strictObject({
     headFile: filePath.describe(

@@ -372,6 +372,8 @@ export function createActor(options: ActorOptions): Actor {
       case "policy.enforce":
       case "policy.repair":
       case "policy.release":
+      case "network.encrypt":
+      case "network.rotate":
         return Promise.resolve({ result: "noted" });
     }
   }

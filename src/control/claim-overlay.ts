@@ -20,6 +20,8 @@ export interface OverlayRequest {
   /** Subnets that the file names; empty: from the pools. */
   readonly subnets: readonly string[];
   readonly ipv6: boolean;
+  /** Whether packets between hosts are to be encrypted. */
+  readonly encrypted: boolean;
   /** Blocks from which networks get theirs. */
   readonly pools: readonly string[];
   readonly port: number;
@@ -80,7 +82,8 @@ function define(request: OverlayRequest, picture: OverlayPicture): OverlayDefini
   const subnets = chooseSubnets(request, taken).map(formatBlock);
   const vni = findFreeVni(new Set(others.map((other) => other.vni)));
   if (vni === undefined) throw refuse("no identifier is left", { network: request.name });
-  return { vni, port: request.port, mtu: request.mtu, subnets };
+  const { port, mtu, encrypted } = request;
+  return { vni, port, mtu, subnets, encrypted };
 }
 
 function cutRange(
@@ -104,7 +107,7 @@ function cutRange(
 
 /**
  * What a host has of a network, or may have: nothing is changed of what stands in the picture. Throws FL0720
- * `overlay-ranges`.
+ * `overlay-ranges`, FL0722 `overlay-encryption`.
  */
 export function planClaim(request: OverlayRequest, picture: OverlayPicture): OverlayClaim {
   const entries = picture.get(request.name);
@@ -115,6 +118,12 @@ export function planClaim(request: OverlayRequest, picture: OverlayPicture): Ove
       there: definition.subnets.join(" "),
       here: request.subnets.join(" "),
     });
+  if (definition.encrypted !== request.encrypted)
+    throw new FairleadError(
+      controlErrors["overlay-encryption"],
+      `the network ${request.name} is ${definition.encrypted ? "" : "not "}encrypted on other hosts`,
+      { facts: { wanted: request.encrypted ? "encrypted" : "not encrypted" } },
+    );
   const ranges = entries?.ranges ?? new Map<string, OverlayRange>();
   const range = ranges.get(request.node) ?? cutRange(request, definition, ranges);
   return { definition, range };

@@ -183,4 +183,11 @@ export const controlErrors = defineErrors({
     cause: "The store that keeps policies does not answer; what is enforced stays as it is",
     remedy: "see `fairlead status`, and try again",
   },
+  "overlay-encryption": {
+    id: "FL0722",
+    code: "failed_precondition",
+    cause: "A network that spans hosts is encrypted on all of them or on none",
+    remedy:
+      "say the same of `driver_opts: encrypted` and overlay.encryption everywhere; to change it: down, half a minute, up",
+  },
 });

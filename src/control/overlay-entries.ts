@@ -4,6 +4,8 @@
 //   networks/turn                     who allocates writes it under the condition that nobody did since it looked
 //   networks/def/NAME                 what is the same on all hosts
 //   networks/range/NAME/NODE          which of its addresses a host gives away
+//   networks/key/NODE                 by which key packets from there are encrypted, and which is to follow
+//   networks/rotate                   that all hosts change their keys
 //   networks/path/NODE                the largest packet that reaches each other node from there
 //   networks/at/NAME/NODE/INSTANCE    where an instance is; kept without a lease, since a host that is cut off goes on
 import { z } from "zod";
@@ -20,6 +22,8 @@ export const OverlayDefinition = z.object({
   /** Of the packets inside, bytes. */
   mtu: z.number().int().min(576).max(65_535),
   subnets: z.array(blockText).min(1),
+  /** Whether packets between hosts are encrypted. */
+  encrypted: z.boolean().default(false),
 });
 export type OverlayDefinition = z.infer<typeof OverlayDefinition>;
 
@@ -29,12 +33,30 @@ export type OverlayRange = z.infer<typeof OverlayRange>;
 
 const Endpoint = z.object({ host: z.string(), mac: z.string(), addresses: z.array(z.string()) });
 
+/** By which key packets of a host are encrypted; its private half never leaves the host. */
+export const TunnelEntry = z.object({
+  /** Where that host takes them. */
+  address: z.string(),
+  port: z.number().int().min(1).max(65_535),
+  publicKey: z.string(),
+  madeAtMs: z.number(),
+  /** The key that is to follow, known before it is used. */
+  next: z.string().optional(),
+  /** The last turn of `networks/rotate` that the host has had. */
+  turn: z.number().int(),
+});
+export type TunnelEntry = z.infer<typeof TunnelEntry>;
+
+const Rotation = z.object({ turn: z.number().int() });
+
 /** The largest packet that reaches each other node, by id, bytes. */
 export const OverlayPaths = z.record(z.string(), z.number().int().min(68).max(65_535));
 export type OverlayPaths = z.infer<typeof OverlayPaths>;
 
 export const OVERLAY_PREFIX = "networks/";
 export const TURN_KEY = "networks/turn";
+export const ROTATE_KEY = "networks/rotate";
+export const tunnelKey = (node: string): string => `networks/key/${node}`;
 export const pathKey = (node: string): string => `networks/path/${node}`;
 export const definitionKey = (name: string): string => `networks/def/${name}`;
 export const rangeKey = (name: string, node: string): string => `networks/range/${name}/${node}`;
@@ -66,6 +88,10 @@ export interface OverlayPicture {
   listNodes(): readonly string[];
   /** What nodes have measured, by their ids. */
   readonly paths: ReadonlyMap<string, OverlayPaths>;
+  /** Keys of hosts, by their nodes' ids. */
+  readonly keys: ReadonlyMap<string, TunnelEntry>;
+  /** How often all hosts were asked to change their keys. */
+  readonly rotation: number;
 }
 
 const isEmpty = ({ definition, ranges, endpoints }: Kept): boolean =>
@@ -80,15 +106,33 @@ function setOrDelete<T>(map: Map<string, T>, key: string, value: T | undefined):
 export function createOverlayPicture(): OverlayPicture {
   const networks = new Map<string, Kept>();
   const paths = new Map<string, OverlayPaths>();
+  const keys = new Map<string, TunnelEntry>();
+  let rotation = 0;
+
+  /** Takes what nodes say of themselves and not of a network; undefined for anything else. */
+  function takeOfNode(kind: string, node: string, value: unknown): boolean | undefined {
+    if (kind === "rotate") {
+      rotation = Math.max(rotation, Rotation.safeParse(value).data?.turn ?? 0);
+      return true;
+    }
+    if (kind !== "path" && kind !== "key") return undefined;
+    const path = OverlayPaths.safeParse(value);
+    const tunnel = TunnelEntry.safeParse(value);
+    if (kind === "path") setOrDelete(paths, node, path.data);
+    else setOrDelete(keys, node, tunnel.data);
+    return value === undefined || (kind === "path" ? path : tunnel).success;
+  }
+
   return {
     paths,
+    keys,
+    get rotation() {
+      return rotation;
+    },
     take({ key, value }) {
-      const [, kind, name = "", node = "", instance = ""] = key.split("/");
-      if (kind === "path") {
-        const parsed = OverlayPaths.safeParse(value);
-        setOrDelete(paths, name, parsed.data);
-        return value === undefined || parsed.success;
-      }
+      const [, kind = "", name = "", node = "", instance = ""] = key.split("/");
+      const taken = takeOfNode(kind, name, value);
+      if (taken !== undefined) return taken;
       if (kind !== "def" && kind !== "range" && kind !== "at") return true;
       const kept = networks.get(name) ?? {
         definition: undefined,
@@ -107,6 +151,8 @@ export function createOverlayPicture(): OverlayPicture {
     clear() {
       networks.clear();
       paths.clear();
+      keys.clear();
+      rotation = 0;
     },
     get: (name) => networks.get(name),
     listNodes() {
@@ -114,7 +160,7 @@ export function createOverlayPicture(): OverlayPicture {
         ...ranges.keys(),
         ...[...endpoints.keys()].map((key) => key.slice(0, key.indexOf("/"))),
       ]);
-      return [...new Set([...ids, ...paths.keys()])];
+      return [...new Set([...ids, ...paths.keys(), ...keys.keys()])];
     },
     names: () => [...networks.keys()].toSorted(),
   };

@@ -18,18 +18,13 @@ import { chooseNetworkMtu, familyOf } from "#network/measure-path.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
 import type { OverlayClaim } from "./claim-overlay.ts";
+import { createDoorbell } from "./doorbell.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { describeOverlayTurn } from "./describe-overlay-change.ts";
 import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { Paths } from "./paths.ts";
-import {
-  planEndpoints,
-  releaseClaim,
-  restoreClaim,
-  writeAll,
-  writeClaim,
-} from "./keep-overlay-entries.ts";
+import { planEndpoints, restoreClaim, writeAll, writeClaim } from "./keep-overlay-entries.ts";
 import {
   createOverlayPicture,
   judgeEndpoints,
@@ -37,8 +32,11 @@ import {
   pathKey,
   type OverlayPaths,
 } from "./overlay-entries.ts";
+import { createReleaser } from "./release-overlays.ts";
+import type { AskedBy } from "./topologies.ts";
+import { askRotation, createTunnels, type TunnelsOptions } from "./tunnels.ts";
 import { findTightPath, showOverlay } from "./show-overlay.ts";
-import { translateNetwork } from "./translate-network.ts";
+import { readEncrypted, translateNetwork } from "./translate-network.ts";
 
 export interface OverlaysOptions {
   /** This node: its id, and the address at which other hosts reach it. */
@@ -46,6 +44,9 @@ export interface OverlaysOptions {
   /** Opens the fleet's part of the store. Undefined for a node by itself, which has no such networks. */
   readonly openStore: (() => Promise<Store>) | undefined;
   readonly overlay: Overlay;
+  readonly tunnel: Pick<TunnelsOptions, "tunnel" | "keys" | "port" | "rotateMs">;
+  /** Whether networks are encrypted whose files do not say. */
+  readonly encrypts: boolean;
   readonly board: Pick<FactsBoard, "read" | "ready" | "onChange">;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
   /** Blocks of addresses from which networks get theirs. */
@@ -63,9 +64,14 @@ export interface OverlaysOptions {
 export interface Overlays {
   /**
    * A network with the driver vxlan as the engine is to make it: a bridge with this host's range. Others pass through.
-   * Throws FL0720 `overlay-ranges`, FL0721 `overlay-no-fleet`.
+   * Throws FL0720 `overlay-ranges`, FL0721 `overlay-no-fleet`, FL0722 `overlay-encryption`, FL1104 `tunnel-tools`.
    */
   prepare(network: NetworkIntent): Promise<NetworkIntent>;
+  /**
+   * Asks all hosts to change their keys, and returns how many have one. Throws FL0721 `overlay-no-fleet`, and what the
+   * store throws.
+   */
+  rotate(by: AskedBy): Promise<number>;
   list(): readonly NetworkView[];
   /** Why what is listed may be old, or this host not as it should be. */
   readonly problem: string | undefined;
@@ -75,10 +81,10 @@ export interface Overlays {
 const RETRY_MS = 1_000;
 /** How often this host is looked at although nothing was told. */
 const RESYNC_MS = 5_000;
-/** A network that the engine has no more keeps its range this long: it may be on its way back in another form. */
-const RELEASE_MS = 30_000;
 /** How long a new network waits for paths that are being measured. */
 const SETTLE_MS = 5_000;
+/** How long the engine may take to make a network. */
+const AWAITED_MS = 30_000;
 /** Where nothing was measured. */
 const ETHERNET_MTU = 1_500;
 
@@ -90,11 +96,12 @@ export function createOverlays(options: OverlaysOptions): Overlays {
   const picture = createOverlayPicture();
   /** What this node has claimed, so that a store that lost it gets it back. */
   const held = new Map<string, OverlayClaim>();
-  /** Since when the engine does not have a network of which this node has a range. */
-  const absentSince = new Map<string, number>();
-  /** Since when a node that has entries is not of the fleet. */
-  const strangeSince = new Map<string, number>();
+  const tunnels = createTunnels({ ...options, ...options.tunnel });
+  const onRelease = (name: string): void => void held.delete(name);
+  const releaser = createReleaser({ ...options, self: self.id, picture, onRelease });
   const applied = new Map<string, OverlayAttachment>();
+  /** Encrypted networks that the engine was asked for and does not show yet. */
+  const awaited = new Map<string, { readonly mtu: number; readonly untilMs: number }>();
   let store: Store | undefined;
   let isKnown = false;
   let storeProblem: string | undefined = "the store was not asked yet";
@@ -102,25 +109,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
   let writeProblem: string | undefined;
   /** What an earlier life has left is looked at once, whether or not a network is wanted. */
   let isFirst = true;
-  let isDue = true;
-  let wake: (() => void) | undefined;
-
-  function ring(): void {
-    isDue = true;
-    wake?.();
-  }
-
-  /** Until there is something to do, or it is time to look. */
-  async function wait(signal: AbortSignal): Promise<void> {
-    if (!isDue) {
-      const ringing = new AbortController();
-      wake = () => ringing.abort();
-      const either = AbortSignal.any([signal, ringing.signal]);
-      await clock.sleep(RESYNC_MS, either).catch(() => undefined);
-      wake = undefined;
-    }
-    isDue = false;
-  }
+  const bell = createDoorbell(clock);
 
   function listLocal(): readonly NetworkFact[] {
     return board.ready ? board.read().networks.filter(isOverlay) : [];
@@ -144,6 +133,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
       network: { name, vni, port, mtu },
       host: self.address,
       bridge: nameBridge(vni),
+      tunnel: definition.encrypted ? tunnels.device : undefined,
       endpoints: judgeEndpoints(entries).endpoints,
     };
   }
@@ -164,8 +154,13 @@ export function createOverlays(options: OverlaysOptions): Overlays {
 
   async function applyAll(): Promise<void> {
     const local = listLocal();
-    const wanted = local.flatMap(({ name }) => describeAttachment(name) ?? []);
-    if (wanted.length === 0 && applied.size === 0 && !isFirst) return;
+    const all = local.flatMap(({ name }) => describeAttachment(name) ?? []);
+    const encrypted = all.filter(({ tunnel }) => tunnel !== undefined);
+    for (const { network } of encrypted) awaited.delete(network.name);
+    const failure = await encrypt(encrypted.map(({ network }) => network.mtu));
+    // Without the device that encrypts there is none of the network either: nothing of it goes in clear.
+    const wanted = failure === undefined ? all : all.filter((one) => !encrypted.includes(one));
+    if (wanted.length === 0 && applied.size === 0 && !isFirst && failure === undefined) return;
     const changes = await overlay.apply(wanted);
     isFirst = false;
     const scopes = new Map(local.map(({ name, labels }) => [name, labels[OWN_LABELS.scope] ?? ""]));
@@ -180,6 +175,17 @@ export function createOverlays(options: OverlaysOptions): Overlays {
       if (isWanted) applied.set(name, one);
       else applied.delete(name);
     }
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Returns why the device is not as it should be. */
+  async function encrypt(mtus: readonly number[]): Promise<FairleadError | undefined> {
+    try {
+      await tunnels.apply(picture, [...mtus, ...listAwaitedMtus()]);
+      return undefined;
+    } catch (thrown) {
+      return FairleadError.from(thrown);
+    }
   }
 
   function listPathMtus(): OverlayPaths {
@@ -190,14 +196,14 @@ export function createOverlays(options: OverlaysOptions): Overlays {
   }
 
   /** For a network that is new: what the smallest way between any two nodes carries. */
-  async function chooseMtu(): Promise<number> {
+  async function chooseMtu(isEncrypted: boolean): Promise<number> {
     await options.paths.settle(SETTLE_MS);
     const all = [listPathMtus(), ...picture.paths.values()].flatMap((one) => Object.values(one));
-    return chooseNetworkMtu(familyOf(self.address), all, ETHERNET_MTU);
+    return chooseNetworkMtu(familyOf(self.address), isEncrypted, all, ETHERNET_MTU);
   }
 
   async function publish(to: Store): Promise<void> {
-    const operations: StoreOperation[] = [];
+    const operations: StoreOperation[] = [...tunnels.planKey(picture)];
     /** Of one network: the others are written all the same. */
     const failures: unknown[] = [];
     const measured = listPathMtus();
@@ -219,41 +225,25 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     for (const name of picture.names().filter((one) => !here.has(one)))
       operations.push(...planEndpoints({ name, node: self.id }, new Map(), picture.get(name)));
     await writeAll(to, operations);
-    await release(to, here);
-    await releaseStrangers(to);
+    await releaser.run(to, here);
     if (failures.length > 0) throw FairleadError.from(failures[0]);
   }
 
-  async function release(to: Store, here: ReadonlySet<string>): Promise<void> {
-    const nowMs = clock.monotonicMs();
-    for (const name of picture.names()) {
-      const isUnused = !here.has(name) && picture.get(name)?.ranges.has(self.id) === true;
-      if (!isUnused) absentSince.delete(name);
-      else if (!absentSince.has(name)) absentSince.set(name, nowMs);
-      else if (nowMs - (absentSince.get(name) ?? nowMs) >= RELEASE_MS) {
-        held.delete(name);
-        await releaseClaim(to, name, self.id);
-      }
-    }
+  function needStore(what: string): Store {
+    if (store !== undefined && storeProblem === undefined) return store;
+    throw new FairleadError(controlErrors["overlay-no-fleet"], what, {
+      facts: { because: storeProblem ?? "the store is not open" },
+    });
   }
 
-  /** What nodes have left that were taken from the roll; whichever node sees it first gives it back. */
-  async function releaseStrangers(to: Store): Promise<void> {
-    const nodes = options.readNodes();
-    if (nodes === undefined) return;
+  function listEncryptedMtus(): readonly number[] {
+    const all = [...applied.values()];
+    return all.flatMap(({ network, tunnel }) => (tunnel === undefined ? [] : [network.mtu]));
+  }
+
+  function listAwaitedMtus(): readonly number[] {
     const nowMs = clock.monotonicMs();
-    const strangers = picture.listNodes().filter((id) => id !== self.id && !nodes.has(id));
-    for (const id of strangeSince.keys()) if (!strangers.includes(id)) strangeSince.delete(id);
-    for (const node of strangers) {
-      const sinceMs = strangeSince.get(node) ?? nowMs;
-      strangeSince.set(node, sinceMs);
-      if (nowMs - sinceMs < RELEASE_MS) continue;
-      for (const name of picture.names()) {
-        await writeAll(to, planEndpoints({ name, node }, new Map(), picture.get(name)));
-        await releaseClaim(to, name, node);
-      }
-      await writeAll(to, [{ kind: "delete", key: pathKey(node) }]);
-    }
+    return [...awaited.values()].flatMap(({ mtu, untilMs }) => (untilMs > nowMs ? mtu : []));
   }
 
   const nameNode = (id: string): string | undefined => options.readNodes()?.get(id);
@@ -288,10 +278,10 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     picture.clear();
     for (const entry of snapshot.entries) take(entry);
     [isKnown, storeProblem] = [true, undefined];
-    ring();
+    bell.ring();
     for await (const changes of from.watch(OVERLAY_PREFIX, snapshot.revision, { signal })) {
       for (const change of changes) take(change);
-      ring();
+      bell.ring();
     }
   }
 
@@ -318,12 +308,14 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     async prepare(network) {
       if (network.driver !== "vxlan") return network;
       const { name } = network;
-      if (store === undefined || storeProblem !== undefined)
-        throw new FairleadError(
-          controlErrors["overlay-no-fleet"],
-          `the network ${name} cannot span hosts`,
-          { facts: { because: storeProblem ?? "the store is not open" } },
-        );
+      const to = needStore(`the network ${name} cannot span hosts`);
+      const encrypted = readEncrypted(network) ?? options.encrypts;
+      const mtu = picture.get(name)?.definition?.mtu ?? (await chooseMtu(encrypted));
+      // A host that cannot encrypt says so before it takes a range.
+      if (encrypted) {
+        awaited.set(name, { mtu, untilMs: clock.monotonicMs() + AWAITED_MS });
+        await tunnels.apply(picture, [...listEncryptedMtus(), ...listAwaitedMtus()]);
+      }
       const request = {
         name,
         node: self.id,
@@ -331,20 +323,23 @@ export function createOverlays(options: OverlaysOptions): Overlays {
         ipv6: network.enableIpv6,
         pools: options.pools,
         port: options.port,
-        mtu: picture.get(name)?.definition?.mtu ?? (await chooseMtu()),
+        encrypted,
+        mtu,
       };
-      absentSince.delete(name);
-      const claim = await writeClaim(store, request);
+      releaser.keep(name);
+      const claim = await writeClaim(to, request);
       held.set(name, claim);
       return translateNetwork(network, claim);
     },
+    rotate: async (by) => askRotation(needStore("no key can be changed"), picture, by),
     list: () =>
       picture.names().flatMap((name) => {
         const entries = picture.get(name);
         if (entries === undefined) return [];
         const isHere = applied.has(name) || listLocal().some((one) => one.name === name);
         const problem = hostProblem ?? findTightPath(entries, picture.paths, nameNode);
-        const view = { name, self: self.id, isHere, problem };
+        const { fact, key } = tunnels;
+        const view = { name, self: self.id, isHere, problem, keys: picture.keys, fact, key };
         return showOverlay(view, entries, nameNode) ?? [];
       }),
     get problem() {
@@ -354,10 +349,10 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     },
     async run(signal) {
       if (options.openStore === undefined) return;
-      const stops = [board.onChange(ring), options.paths.onChange(ring)];
+      const stops = [board.onChange(bell.ring), options.paths.onChange(bell.ring)];
       const keeping = keepUp(options.openStore, signal);
       while (!signal.aborted) {
-        await wait(signal);
+        await bell.wait(RESYNC_MS, signal);
         if (!signal.aborted) await pass();
       }
       for (const stop of stops) stop();

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network that spans hosts, as people see it.
 import type { NetworkHost, NetworkView } from "@fairlead/protocol/network.ts";
-import { familyOf, OVERHEAD_BYTES } from "#network/measure-path.ts";
+import { countOverhead, familyOf } from "#network/measure-path.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
-import { judgeEndpoints, type OverlayEntries, type OverlayPaths } from "./overlay-entries.ts";
+import type { TunnelKey } from "#network/tunnel-keys.ts";
+import type { TunnelFact } from "#network/tunnel.ts";
+import {
+  judgeEndpoints,
+  type OverlayEntries,
+  type OverlayPaths,
+  type TunnelEntry,
+} from "./overlay-entries.ts";
 
 export interface OverlaySight {
   readonly name: string;
@@ -12,23 +19,45 @@ export interface OverlaySight {
   /** Whether this host takes part. */
   readonly isHere: boolean;
   readonly problem: string | undefined;
+  /** Keys of hosts, by their nodes' ids. */
+  readonly keys: ReadonlyMap<string, TunnelEntry>;
+  /** This host's device that encrypts, and its key. */
+  readonly fact: TunnelFact | undefined;
+  readonly key: TunnelKey | undefined;
+}
+
+/** How packets to a host are encrypted; undefined where that has no key. */
+function showTunnel(node: string, { self, keys, fact, key }: OverlaySight): NetworkHost["tunnel"] {
+  if (node === self)
+    return key === undefined ? undefined : { ...key, silent: false, way: fact?.way ?? "none" };
+  const entry = keys.get(node);
+  if (entry === undefined) return undefined;
+  const { publicKey, madeAtMs } = entry;
+  const peer = fact?.peers.find((one) => one.publicKey === publicKey);
+  const { handshakeAtMs, sentBytes = 0 } = peer ?? {};
+  // Who was asked for a key and has never answered.
+  const silent = handshakeAtMs === undefined && sentBytes > 0;
+  const agreed = handshakeAtMs === undefined ? {} : { agreedAtMs: handshakeAtMs };
+  return { publicKey, madeAtMs, silent, ...agreed };
 }
 
 function showHost(
   node: string,
-  { self }: OverlaySight,
+  sight: OverlaySight,
   entries: OverlayEntries,
   nameNode: (id: string) => string | undefined,
 ): NetworkHost {
   const instances = [...entries.endpoints]
     .filter(([key]) => key.startsWith(`${node}/`))
     .map(([, { mac, addresses }]) => ({ mac, addresses: [...addresses] }));
+  const tunnel = entries.definition?.encrypted === true ? showTunnel(node, sight) : undefined;
   return {
     node,
     name: nameNode(node) ?? node,
-    self: node === self,
+    self: node === sight.self,
     ranges: [...(entries.ranges.get(node)?.blocks ?? [])],
     instances,
+    ...(tunnel === undefined ? {} : { tunnel }),
   };
 }
 
@@ -40,7 +69,7 @@ export function findTightPath(
 ): string | undefined {
   const [first] = endpoints.values();
   if (definition === undefined || first === undefined) return undefined;
-  const needed = definition.mtu + OVERHEAD_BYTES[familyOf(first.host)];
+  const needed = definition.mtu + countOverhead(familyOf(first.host), definition.encrypted);
   const tight = [...ranges.keys()].flatMap((from) =>
     Object.entries(paths.get(from) ?? {})
       .filter(([to, mtu]) => ranges.has(to) && mtu < needed)

@@ -15,6 +15,15 @@ function findGateway(text: string): string | undefined {
   return block === undefined ? undefined : formatAddress(block.family, block.first + 1n);
 }
 
+/** What Swarm calls it too: there or not, with any value but `false`. */
+const ENCRYPTED_OPTION = "encrypted";
+
+/** Whether packets of a network are to be encrypted between hosts; undefined where its file does not say. */
+export function readEncrypted({ options }: NetworkIntent): boolean | undefined {
+  const text = options[ENCRYPTED_OPTION];
+  return text === undefined ? undefined : text !== "false";
+}
+
 /** What the engine is asked for. */
 export function translateNetwork(
   network: NetworkIntent,
@@ -29,11 +38,12 @@ export function translateNetwork(
       ...(Gateway === undefined ? {} : { Gateway }),
     };
   });
+  const { [ENCRYPTED_OPTION]: _, ...options } = network.options;
   return {
     ...network,
     driver: "bridge",
     options: {
-      ...network.options,
+      ...options,
       [BRIDGE_OPTION]: nameBridge(definition.vni),
       [MTU_OPTION]: String(definition.mtu),
     },

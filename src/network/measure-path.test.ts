@@ -91,7 +91,9 @@ describe("measurePath()", () => {
 });
 
 test("chooseNetworkMtu() takes the smallest path less what goes around a packet", () => {
-  assert.equal(chooseNetworkMtu(4, [1_500, 1_400, 9_000], 1_500), 1_350);
-  assert.equal(chooseNetworkMtu(6, [1_500], 1_500), 1_430);
-  assert.equal(chooseNetworkMtu(4, [], 1_500), 1_450);
+  assert.equal(chooseNetworkMtu(4, false, [1_500, 1_400, 9_000], 1_500), 1_350);
+  assert.equal(chooseNetworkMtu(6, false, [1_500], 1_500), 1_430);
+  assert.equal(chooseNetworkMtu(4, false, [], 1_500), 1_450);
+  assert.equal(chooseNetworkMtu(4, true, [1_500], 1_500), 1_390);
+  assert.equal(chooseNetworkMtu(6, true, [1_500], 1_500), 1_350);
 });

@@ -78,12 +78,21 @@ export function familyOf(address: string): 4 | 6 {
   return address.includes(":") ? 6 : 4;
 }
 
+/** What WireGuard puts around a packet: IP, UDP, its header and its proof, bytes. */
+export const TUNNEL_OVERHEAD_BYTES = { 4: 60, 6: 80 } as const;
+
+/** What stands around a packet of a network between its hosts, bytes. */
+export function countOverhead(family: 4 | 6, isEncrypted: boolean): number {
+  return OVERHEAD_BYTES[family] + (isEncrypted ? TUNNEL_OVERHEAD_BYTES[family] : 0);
+}
+
 /** The largest packet inside of a network whose hosts are joined by such paths; the smallest of them counts. */
 export function chooseNetworkMtu(
   family: 4 | 6,
+  isEncrypted: boolean,
   pathMtus: readonly number[],
   otherwise: number,
 ): number {
   const path = pathMtus.length === 0 ? otherwise : Math.min(...pathMtus);
-  return path - OVERHEAD_BYTES[family];
+  return path - countOverhead(family, isEncrypted);
 }

@@ -2,7 +2,9 @@
 // The only way to a driver.
 import { createMemoryHost } from "./drivers/memory/driver.ts";
 import { createVxlanOverlay, type VxlanOptions } from "./drivers/vxlan/driver.ts";
+import { createWireguardTunnel, type WireguardOptions } from "./drivers/wireguard/driver.ts";
 import type { Overlay } from "./overlay.ts";
+import type { Tunnel } from "./tunnel.ts";
 
 export type OverlayOptions =
   | ({ readonly kind: "vxlan" } & VxlanOptions)
@@ -18,4 +20,9 @@ export function openOverlay(options: OverlayOptions): Overlay {
     default:
       return options satisfies never;
   }
+}
+
+/** Opens the device of this host that encrypts; the caller disposes of it, which leaves what stands. */
+export function openTunnel(options: WireguardOptions = {}): Tunnel {
+  return createWireguardTunnel(options);
 }

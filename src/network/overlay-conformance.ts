@@ -13,7 +13,7 @@ import type {
 } from "./overlay.ts";
 import { listWantedEntries, nameDevice } from "./plan-overlay.ts";
 
-/** A host of its own for a rule, with bridges `br-a` and `br-b`, and hands that spoil it. */
+/** A host of its own for a rule, with bridges `br-a` and `br-b`, a device `tun-a`, and hands that spoil it. */
 export interface OverlayHost extends AsyncDisposable {
   readonly overlay: Overlay;
   /** The same host as a driver sees it that has just started. */
@@ -26,6 +26,7 @@ export interface OverlayHost extends AsyncDisposable {
   hasDevice(device: string): boolean;
 }
 
+const TUNNEL = "tun-a";
 const OWN = "198.51.100.1";
 const FAR = "198.51.100.2";
 const FARTHER = "198.51.100.3";
@@ -41,9 +42,10 @@ export function makeAttachment(
   endpoints: readonly OverlayEndpoint[],
   more: Partial<OverlayAttachment["network"]> = {},
   bridge = "br-a",
+  tunnel?: string,
 ): OverlayAttachment {
   const network = { name: "shop_default", vni: 0x10_0000, port: 4789, mtu: 1450, ...more };
-  return { network, host: OWN, bridge, endpoints };
+  return { network, host: OWN, bridge, tunnel, endpoints };
 }
 
 const OTHER = { name: "mon_default", vni: 0x10_0001 };
@@ -65,6 +67,7 @@ async function assertIs(overlay: Overlay, wanted: readonly OverlayAttachment[]):
     network: fact.network,
     host: fact.host,
     bridge: fact.bridge,
+    tunnel: fact.tunnel,
     good: fact.sound && fact.set,
     entries: fact.entries.map(text).toSorted(),
   }));
@@ -72,6 +75,7 @@ async function assertIs(overlay: Overlay, wanted: readonly OverlayAttachment[]):
     network: one.network,
     host: one.host,
     bridge: one.bridge,
+    tunnel: one.tunnel,
     good: true,
     entries: listWantedEntries(one).entries.map(text).toSorted(),
   }));
@@ -174,6 +178,20 @@ const RULES: Readonly<Record<string, Rule>> = {
     const moved = { ...made, host: FARTHER };
     await overlay.apply([moved]);
     await assertIs(overlay, [moved]);
+  },
+  "a network that gets a tunnel is made anew, and all its ways lead through that": async (host) => {
+    const endpoints = [makeEndpoint(2), makeEndpoint(3, FARTHER)];
+    await host.overlay.apply([makeAttachment(endpoints)]);
+    const encrypted = makeAttachment(endpoints, {}, "br-a", TUNNEL);
+    assert.equal((await host.overlay.apply([encrypted]))[0]?.kind, "remove");
+    await assertIs(host.overlay, [encrypted]);
+    // By this one its packets would go in clear.
+    const device = nameDevice(encrypted.network.vni);
+    const bare = { table: "forward", key: "02:42:0a:4d:00:09", value: FAR } as const;
+    host.addEntry(device, bare);
+    const changes = await host.overlay.apply([encrypted]);
+    assert.deepEqual(describeAll(changes), [`drop ${text(bare)}`]);
+    await assertIs(host.overlay, [encrypted]);
   },
   "networks are apart, and one that is not named is gone": async ({ overlay, hasDevice }) => {
     const first = makeAttachment([makeEndpoint(2)]);

@@ -31,6 +31,8 @@ export interface OverlayAttachment {
   readonly host: string;
   /** The engine's bridge for the network. */
   readonly bridge: string;
+  /** The device by which packets to other hosts are encrypted; undefined for a network whose packets are not. */
+  readonly tunnel: string | undefined;
   /** All there are, on this host too. */
   readonly endpoints: readonly OverlayEndpoint[];
 }
@@ -41,7 +43,10 @@ export interface OverlayAttachment {
  */
 export type EntryTable = "forward" | "bridge" | "neighbour";
 
-/** One entry of a device's tables: key and value are MAC and host, MAC and nothing, address and MAC. */
+/**
+ * One entry of a device's tables: key and value are MAC and host, MAC and nothing, address and MAC. Where packets are
+ * encrypted, the host is `198.51.100.2 via DEVICE`: without, they would go in clear.
+ */
 export interface OverlayEntry {
   readonly table: EntryTable;
   readonly key: string;
@@ -55,6 +60,8 @@ export interface OverlayFact {
   readonly host: string;
   /** The bridge it is a port of. */
   readonly bridge: string | undefined;
+  /** The device to which it is bound: it goes when that goes. */
+  readonly tunnel: string | undefined;
   /** What can only be given to it when it is made is as it has to be: it learns nothing and answers for others. */
   readonly sound: boolean;
   /** What can be set at any time is as it has to be: up, and a port that learns and floods nothing. */

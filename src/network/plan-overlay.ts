@@ -49,12 +49,20 @@ function normalize(endpoint: OverlayEndpoint, own: string): OverlayEndpoint | st
   return { host, mac, addresses };
 }
 
-function makeEntries({ host, mac, addresses }: OverlayEndpoint): OverlayEntry[] {
+function makeEntries(
+  { host, mac, addresses }: OverlayEndpoint,
+  tunnel: string | undefined,
+): OverlayEntry[] {
   return [
-    { table: "forward", key: mac, value: host },
+    { table: "forward", key: mac, value: describeWay(host, tunnel) },
     { table: "bridge", key: mac, value: "" },
     ...addresses.map((key): OverlayEntry => ({ table: "neighbour", key, value: mac })),
   ];
+}
+
+/** How an entry names a host, and the device through which alone it is to be reached. */
+export function describeWay(host: string, tunnel: string | undefined): string {
+  return tunnel === undefined ? host : `${host} via ${tunnel}`;
 }
 
 const describe = ({ host, mac, addresses }: OverlayEndpoint): string =>
@@ -64,7 +72,7 @@ const describe = ({ host, mac, addresses }: OverlayEndpoint): string =>
  * Entries for all endpoints on other hosts. Who comes first by host, MAC and addresses keeps what two claim, so that every host
  * decides alike; what is on this host itself is never given away.
  */
-export function listWantedEntries({ host, endpoints }: OverlayAttachment): WantedEntries {
+export function listWantedEntries({ host, endpoints, tunnel }: OverlayAttachment): WantedEntries {
   const own = normalizeAddress(host) ?? host;
   const refused: RefusedEndpoint[] = [];
   const entries: OverlayEntry[] = [];
@@ -88,7 +96,7 @@ export function listWantedEntries({ host, endpoints }: OverlayAttachment): Wante
       continue;
     }
     for (const claim of claims) owners.set(claim, describe(endpoint));
-    if (!isOwn(endpoint)) entries.push(...makeEntries(endpoint));
+    if (!isOwn(endpoint)) entries.push(...makeEntries(endpoint, tunnel));
   }
   return { entries, refused };
 }
@@ -123,9 +131,10 @@ function planEntries(
   ];
 }
 
-function hasSameMaking({ network, host }: OverlayAttachment, fact: OverlayFact): boolean {
+function hasSameMaking({ network, host, tunnel }: OverlayAttachment, fact: OverlayFact): boolean {
   return (
     fact.sound &&
+    fact.tunnel === tunnel &&
     fact.host === (normalizeAddress(host) ?? host) &&
     fact.network.name === network.name &&
     fact.network.port === network.port

@@ -9,24 +9,28 @@ const PATIENCE_MS = 10_000;
 const OUTPUT_BYTES_MAX = 64 * 1_048_576;
 const COMPLAINT_MAX = 2_000;
 
+/** How a program ended. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Runs the programs of one host. */
 export interface IpRunner {
+  /** Runs any other program; it, and what it leaves running, is in a session of its own. Throws FL1101 `overlay-tools`. */
+  run(command: readonly string[], input?: string, signal?: AbortSignal): Promise<Ended>;
   /** What a question was answered, as JSON. Throws FL1101 `overlay-tools`, FL1102 `overlay-refused`. */
   ask(program: "ip" | "bridge", args: readonly string[], signal?: AbortSignal): Promise<unknown>;
   /** Runs each command whether or not those before it worked. Returns what was complained of; empty when all worked. */
   batch(program: "ip" | "bridge", lines: readonly string[], signal?: AbortSignal): Promise<string>;
 }
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function run(
   [program = "", ...args]: readonly string[],
   input: string,
   signal: AbortSignal | undefined,
+  detached = false,
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void =>
@@ -35,7 +39,9 @@ function run(
       );
     const child = spawn(program, args, {
       timeout: PATIENCE_MS,
-      env: { ...process.env, LC_ALL: "C" },
+      detached,
+      // wireguard-go would keep these pipes to log into.
+      env: { ...process.env, LC_ALL: "C", LOG_LEVEL: undefined },
       ...(signal === undefined ? {} : { signal }),
     });
     const stdout: Buffer[] = [];
@@ -69,6 +75,7 @@ function run(
 export function createIpRunner(netns?: string): IpRunner {
   const prefix = netns === undefined ? [] : ["nsenter", `--net=${netns}`];
   return {
+    run: (command, input = "", signal) => run([...prefix, ...command], input, signal, true),
     async ask(program, args, signal) {
       const { code, stdout, stderr } = await run([...prefix, program, "-j", ...args], "", signal);
       if (code !== 0)

@@ -2,6 +2,7 @@
 // Networks that span the hosts of the fleet, on this host's kernel.
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
+import { findPlaces, locateNodeFiles } from "#config/node-files.ts";
 import type { Settings } from "#config/settings.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
@@ -10,7 +11,10 @@ import { createOverlays, type Overlays } from "#control/overlays.ts";
 import { createPaths, type Paths } from "#control/paths.ts";
 import type { Roll } from "#control/roll.ts";
 import { createCeilingReader } from "#network/read-ceiling.ts";
-import { openOverlay } from "#network/open.ts";
+import { openOverlay, openTunnel } from "#network/open.ts";
+import { openTunnelKeys } from "#network/tunnel-keys.ts";
+
+const DAY_MS = 86_400_000;
 
 export interface OverlayParts {
   readonly settings: Settings;
@@ -37,6 +41,13 @@ export function startOverlays(
     paths,
     openStore: fleet === undefined ? undefined : () => fleet.openStore(),
     overlay: stack.use(openOverlay({ kind: "vxlan" })),
+    tunnel: {
+      tunnel: stack.use(openTunnel({ host: self.address })),
+      keys: openTunnelKeys(locateNodeFiles(findPlaces(settings)).tunnelKey),
+      port: settings.overlay.tunnelPort,
+      rotateMs: settings.overlay.rotateDays * DAY_MS,
+    },
+    encrypts: settings.overlay.encryption === "wireguard",
     pools: settings.overlay.addresses.split(","),
     port: settings.overlay.port,
     readNodes: () =>

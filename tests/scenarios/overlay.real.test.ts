@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks that span hosts, on three real engines and a real etcd: packets of full size cross, and nothing else does.
+// Networks that span hosts, on three real engines and a real etcd: packets of full size cross, and nothing else does; those of
+// an encrypted network are never seen in clear.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { NetworkView, PathView } from "@fairlead/protocol/network.ts";
@@ -17,10 +23,13 @@ import { startHostNode, type HostNode } from "#lab/host-node.ts";
 
 const PATIENCE_MS = 30_000;
 const NETWORK = "shop_default";
+const SECRET = "shop_secret";
 const DEVICE = "flv100000";
 /** What the way to the third host carries, and the network then. */
 const PATH_MTU = 1400;
 const MTU = PATH_MTU - 50;
+/** WireGuard takes 60 bytes more. */
+const SECRET_MTU = MTU - 60;
 const HEADERS = { 4: 28, 6: 48 } as const;
 const compose = (replicas: number): string => `
 name: shop
@@ -30,8 +39,10 @@ services:
     command: ["sleep", "1000"]
     stop_signal: SIGKILL
     deploy: { replicas: ${replicas}, placement: { max_replicas_per_node: 1 } }
+    networks: [default, secret]
 networks:
   default: { driver: vxlan, enable_ipv6: true }
+  secret: { driver: vxlan, driver_opts: { encrypted: "" } }
 `;
 
 /** A host with its node, its engine and its one instance. */
@@ -40,6 +51,8 @@ interface Place {
   readonly engine: Engine;
   container: string;
   addresses: readonly string[];
+  /** Its address on the encrypted network. */
+  secret: string;
 }
 
 const stack = new AsyncDisposableStack();
@@ -53,8 +66,14 @@ function place(index: number): Place {
 }
 
 /** How many of three packets of full size come back. */
-async function ping(from: Place, address: string, family: 4 | 6, count = 3): Promise<number> {
-  const size = String(MTU - HEADERS[family]);
+async function ping(
+  from: Place,
+  address: string,
+  family: 4 | 6,
+  count = 3,
+  mtu = MTU,
+): Promise<number> {
+  const size = String(mtu - HEADERS[family]);
   const command = ["ping", `-${family}`, "-q", "-c", String(count), "-i", "0.05", "-W", "1"];
   const { stdout } = await from.engine.exec(from.container, [...command, "-s", size, address], {
     decision: "test",
@@ -115,7 +134,7 @@ before(async () => {
   for (const { node, engine } of started) {
     stack.use(engine);
     stack.use(node);
-    places.push({ node, engine, container: "", addresses: [] });
+    places.push({ node, engine, container: "", addresses: [], secret: "" });
   }
   for (const { node } of places)
     await until("the ways to both other hosts are measured", PATIENCE_MS, async () => {
@@ -132,6 +151,7 @@ test("a service on three hosts is on one network, with a range for each", async 
     assert.ok(instance !== undefined);
     at.container = instance.id;
     at.addresses = instance.endpoints?.[NETWORK]?.addresses ?? [];
+    at.secret = instance.endpoints?.[SECRET]?.addresses[0] ?? "";
   }
   for (const at of places)
     await until("every host knows all instances", PATIENCE_MS, async () => {
@@ -145,7 +165,7 @@ test("a service on three hosts is on one network, with a range for each", async 
   const shown = await place(0).node.cli("net", "ls");
   assert.match(
     shown.stdout,
-    /^shop_default +joined +3 +3 +1350 +10\.128\.0\.0\/18 fd66:6c76::\/64/m,
+    /^shop_default +joined +3 +3 +1350 +no +10\.128\.0\.0\/18 fd66:6c76::\/64/m,
   );
   const inspected = await place(0).node.cli("net", "inspect", NETWORK);
   for (const { addresses } of places)
@@ -198,6 +218,107 @@ test("without its entry nothing crosses, and it is put back", async () => {
   assert.ok(acts.includes("network.repair") && acts.includes("network.join"), acts.join(" "));
 });
 
+/** Whatever passes the switch from now on. */
+async function capture() {
+  const directory = mkdtempSync(join(tmpdir(), "fairlead-capture-"));
+  const file = join(directory, "all.pcap");
+  const command = ["tcpdump", "-i", "br0", "-w", file, "-U", "-s", "0", "-Z", "root", "udp"];
+  const child = spawn("nsenter", [`--net=/run/netns/${lab.tag}-sw`, ...command], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  for await (const text of child.stderr.iterator({ destroyOnReturn: false }))
+    if (String(text).includes("listening on")) break;
+  child.stderr.resume();
+  return {
+    has: (text: string): boolean => readFileSync(file).includes(text),
+    async [Symbol.asyncDispose]() {
+      const ended = once(child, "close");
+      child.kill("SIGTERM");
+      await ended;
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+const shell = (at: Place, script: string) =>
+  at.engine.exec(at.container, ["sh", "-c", script], { decision: "test" });
+
+/** Sends a word through a network until it has come back. */
+async function say(from: Place, address: string, word: string): Promise<void> {
+  const sent = `for i in 1 2 3; do echo ${word} | busybox nc -w 2 ${address} 7000 && break; done`;
+  const { stdout } = await shell(from, sent);
+  assert.ok(stdout.includes(word), `${word} came back`);
+}
+
+const nameOfTunnel = (at: Place): string =>
+  /flw[0-9a-f]{8}/.exec(run(at, "ip", "-br", "link"))?.[0] ?? "";
+
+test("what an encrypted network carries is never seen in clear", async () => {
+  const [a, b] = [place(0), place(1)];
+  await shell(b, "busybox nc -ll -p 7000 -e /bin/busybox cat >/dev/null 2>&1 &");
+  await using seen = await capture();
+  await say(a, b.secret, "SECRET-WORD");
+  // What is sent last and in clear is seen: then so were all before it.
+  await say(a, b.addresses[0] ?? "", "PLAIN-WORD");
+  await until("what goes in clear is seen", PATIENCE_MS, () => seen.has("PLAIN-WORD"));
+  assert.equal(seen.has("SECRET-WORD"), false);
+  assert.equal(await ping(a, b.secret, 4, 3, SECRET_MTU), 3, "packets of full size cross");
+  const { stdout } = await a.node.cli("net", "inspect", SECRET);
+  assert.match(stdout, /^encrypted  yes/m);
+  assert.match(stdout, /h1 .*\(this\) +key .*, encrypts by (kernel|wireguard-go)/);
+  assert.match(stdout, /h2 .*key .* agreed /);
+});
+
+test("without the device that encrypts nothing goes in clear, and it is made again", async () => {
+  const [a, b] = [place(0), place(1)];
+  await using seen = await capture();
+  const pinging = shell(a, `ping -c 40 -i 0.05 -p 5a -s 200 ${b.secret}`);
+  run(a, "ip", "link", "del", nameOfTunnel(a));
+  await pinging;
+  await until("it is there again", PATIENCE_MS, async () => (await ping(a, b.secret, 4, 1)) === 1);
+  await shell(a, `ping -c 1 -p 59 -s 200 ${b.addresses[0] ?? ""}`);
+  await until("what goes in clear is seen", PATIENCE_MS, () => seen.has("Y".repeat(100)));
+  assert.equal(seen.has("Z".repeat(100)), false);
+  const { body } = await a.node.ask<{ items: readonly Decision[] }>("decisions");
+  assert.ok(
+    body.items.some(({ act, object }) => act === "network.repair" && object.startsWith("flw")),
+  );
+});
+
+test("all hosts change their keys, and what is connected stays so", async () => {
+  const [a, b] = [place(0), place(1)];
+  const keysOf = async (): Promise<readonly string[]> => {
+    const { body } = await a.node.ask<{ items: readonly NetworkView[] }>("networks");
+    const hosts = body.items.find(({ name }) => name === SECRET)?.hosts ?? [];
+    return hosts.map(({ tunnel }) => tunnel?.publicKey ?? "");
+  };
+  const before = await keysOf();
+  const file = join(b.node.stateDir, "tunnel-key");
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  const secret = readFileSync(file, "utf8");
+  const script = `rm -f /stop; (i=0; while [ ! -e /stop ]; do echo $i; i=$((i+1)); sleep 0.1; done; echo end) | busybox nc ${b.secret} 7000`;
+  const talking = shell(a, script);
+  const { stdout, code } = await a.node.cli("net", "rotate", "--reason", "a test");
+  assert.equal(code, 0);
+  assert.match(stdout, /^3 hosts change their keys/);
+  await until("every key is another", PATIENCE_MS, async () => {
+    const now = await keysOf();
+    return now.length === 3 && now.every((key) => key !== "" && !before.includes(key));
+  });
+  for (const at of [a, b])
+    await until(
+      "packets of full size cross",
+      PATIENCE_MS,
+      async () => (await ping(at, (at === a ? b : a).secret, 4, 3, SECRET_MTU)) === 3,
+    );
+  await shell(a, "touch /stop");
+  const said = (await talking).stdout.trim().split("\n");
+  const numbers = said.slice(0, -1).map(Number);
+  assert.equal(said.at(-1), "end", "the connection has lived to its end");
+  assert.deepEqual(numbers, [...numbers.keys()], "and nothing of it was lost");
+  assert.notEqual(readFileSync(file, "utf8"), secret);
+});
+
 test("an instance that goes takes its entries with it, and the network its devices", async () => {
   await up(2);
   let found: readonly (InstanceFact | undefined)[] = [];
@@ -218,6 +339,6 @@ test("an instance that goes takes its entries with it, and the network its devic
   for (const at of places)
     await until("the device is gone", PATIENCE_MS, () => {
       const links = run(at, "ip", "-br", "link");
-      return !links.includes("flv") && !links.includes("flb");
+      return !/flv|flb|flw/.test(links);
     });
 });

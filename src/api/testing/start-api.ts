@@ -142,7 +142,7 @@ export async function startApi(
     },
     roll: { list: () => [], problem: undefined },
     paths: { list: () => [] },
-    overlays: { list: () => [], problem: undefined },
+    overlays: { list: () => [], problem: undefined, rotate: () => Promise.resolve(0) },
     audit,
     settings: {
       version: "0.1.0",

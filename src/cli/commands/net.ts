@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NetworkView, PathView } from "@fairlead/protocol/network.ts";
+import type {
+  NetworkHost,
+  NetworkView,
+  PathView,
+  RotationAnswer,
+} from "@fairlead/protocol/network.ts";
 import { FairleadError } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
 import type { Context } from "#cli/context.ts";
@@ -7,7 +12,9 @@ import { checkOverlays } from "#cli/doctor/overlay-checks.ts";
 import { renderDoctor } from "#cli/doctor/render-doctor.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
+import { formatAge } from "#cli/format.ts";
 import { wrapItems, type ListView } from "#cli/output.ts";
+import { readReason } from "#cli/send-action.ts";
 
 const TONES = { joined: "good", elsewhere: "dim", broken: "bad" } as const;
 
@@ -29,6 +36,7 @@ const LIST: ListView<NetworkView> = {
     { key: "hosts", title: "HOSTS", value: ({ hosts }) => String(hosts.length) },
     { key: "instances", title: "INSTANCES", value: (item) => String(countInstances(item)) },
     { key: "mtu", title: "MTU", value: ({ mtu }) => String(mtu) },
+    { key: "encrypted", title: "ENCRYPTED", value: ({ encrypted }) => (encrypted ? "yes" : "no") },
     { key: "subnets", title: "SUBNETS", value: ({ subnets }) => subnets.join(" ") },
     { key: "vni", title: "VNI", value: ({ vni }) => String(vni), wide: true },
     { key: "port", title: "PORT", value: ({ port }) => `${port}/udp`, wide: true },
@@ -42,18 +50,33 @@ const LIST: ListView<NetworkView> = {
   ],
 };
 
-function describeNetwork(view: NetworkView): string[] {
+/** A public key as people compare it. */
+const shorten = (publicKey: string): string => `${publicKey.slice(0, 8)}…`;
+
+function describeTunnel({ self, tunnel }: NetworkHost, nowMs: number): string {
+  if (tunnel === undefined) return "   no key: nothing is sent there";
+  const { publicKey, madeAtMs, agreedAtMs, silent, way } = tunnel;
+  const key = `   key ${shorten(publicKey)}, ${formatAge(madeAtMs, nowMs)} old`;
+  if (self) return `${key}, encrypts by ${way ?? "none"}`;
+  if (silent) return `${key}, never answered`;
+  if (agreedAtMs === undefined) return `${key}, nothing was sent there yet`;
+  return `${key}, agreed ${formatAge(agreedAtMs, nowMs)} ago`;
+}
+
+function describeNetwork(view: NetworkView, nowMs: number): string[] {
   const { name, vni, port, mtu, subnets, state, problem, device, bridge, hosts, refused } = view;
+  const { encrypted } = view;
   const here = device === undefined ? [] : [`here       ${device} on bridge ${bridge ?? ""}`];
   const width = Math.max(0, ...hosts.map((host) => host.name.length));
   return [
     `${name}   ${state}${problem === undefined ? "" : `: ${problem}`}`,
     `subnets    ${subnets.join(" ")}`,
     `packets    up to ${mtu} bytes, in VXLAN ${vni} over ${port}/udp`,
+    `encrypted  ${encrypted ? "yes, by WireGuard between the hosts" : "no"}`,
     ...here,
     `hosts`,
     ...hosts.flatMap((host) => [
-      `  ${host.name.padEnd(width)}  ${host.ranges.join(" ")}${host.self ? "   (this)" : ""}`,
+      `  ${host.name.padEnd(width)}  ${host.ranges.join(" ")}${host.self ? "   (this)" : ""}${encrypted ? describeTunnel(host, nowMs) : ""}`,
       ...host.instances.map(
         ({ mac, addresses }) => `  ${"".padEnd(width)}  ${mac}  ${addresses.join(" ")}`,
       ),
@@ -82,7 +105,7 @@ async function inspect(context: Context, name: string | undefined): Promise<void
   await context.out.document(found, {
     kind: "Network",
     name: (item) => item.name,
-    text: describeNetwork,
+    text: (view) => describeNetwork(view, Date.now()),
   });
 }
 
@@ -110,12 +133,28 @@ async function diagnose(context: Context): Promise<number> {
   return reports.some(({ verdict }) => verdict === "fail") ? EXIT.no : EXIT.ok;
 }
 
-/** `fairlead net ls`, `fairlead net doctor` and `fairlead net inspect NAME` */
+async function rotate(context: Context): Promise<void> {
+  const { api, out } = context;
+  const query = readReason(context);
+  const answer = await api.call<RotationAnswer>("POST", "networks/rotate", { query });
+  await out.document(answer, {
+    kind: "Rotation",
+    name: ({ hosts }) => String(hosts),
+    text: ({ hosts }) => [
+      hosts === 0
+        ? "no host has a key: none has an encrypted network"
+        : `${hosts} hosts change their keys within seconds; what is connected stays so (fairlead decisions)`,
+    ],
+  });
+}
+
+/** `fairlead net ls`, `fairlead net doctor`, `fairlead net rotate` and `fairlead net inspect NAME` */
 export async function run(context: Context): Promise<number> {
   const { api, out, parsed } = context;
   const [verb = "", name] = parsed.arguments;
   if (verb === "doctor") return diagnose(context);
-  if (verb === "inspect") await inspect(context, name);
+  if (verb === "rotate") await rotate(context);
+  else if (verb === "inspect") await inspect(context, name);
   else await out.list(await api.list<NetworkView>("networks"), LIST);
   return EXIT.ok;
 }

@@ -10,6 +10,7 @@ const NETWORK: NetworkView = {
   port: 4789,
   mtu: 1450,
   subnets: ["10.128.0.0/18"],
+  encrypted: false,
   state: "joined",
   hosts: [],
   refused: [],
@@ -71,4 +72,17 @@ test("what is not known, not as it should be, or not believed is no silence", ()
       ["warn", "path-unanswered", "node-a -> node-b"],
     ],
   );
+});
+
+test("an encrypted network says so, and names the host that never answers", () => {
+  const host = { node: "b", name: "node-b", self: false, ranges: [], instances: [] };
+  const tunnel = { publicKey: "k", madeAtMs: 1, silent: false };
+  const encrypted = { ...NETWORK, encrypted: true, hosts: [{ ...host, tunnel }] };
+  assert.deepEqual(say([encrypted], []), [
+    ["ok", "", "shop_default joined, 1 hosts, 1450 bytes, encrypted"],
+  ]);
+  const silent = { ...encrypted, hosts: [{ ...host, tunnel: { ...tunnel, silent: true } }] };
+  assert.deepEqual(say([silent], []), [["fail", "network-no-key", "shop_default"]]);
+  const [report] = checkOverlays([silent], []);
+  assert.match(report?.facts?.join("") ?? "", /^node-b was asked/);
 });

@@ -20,7 +20,7 @@ function checkPath({ from, to, mtu, ceiling = 0, blackHole, address }: PathView)
 }
 
 function checkNetwork(view: NetworkView): Finding {
-  const { name, state, problem, refused, hosts, mtu } = view;
+  const { name, state, problem, refused, hosts, mtu, encrypted } = view;
   if (problem !== undefined || state === "broken")
     return complain("fail", doctorErrors["network-broken"], name, [problem ?? state]);
   if (refused.length > 0)
@@ -30,7 +30,16 @@ function checkNetwork(view: NetworkView): Finding {
       name,
       refused.map(({ host, addresses, why }) => `${addresses.join(" ")} on ${host}: ${why}`),
     );
-  return pass(`${name} ${state}, ${hosts.length} hosts, ${mtu} bytes`);
+  const silent = hosts.filter(({ tunnel }) => tunnel?.silent === true);
+  if (silent.length > 0)
+    return complain(
+      "fail",
+      doctorErrors["network-no-key"],
+      name,
+      silent.map(({ name: host }) => `${host} was asked for a key for packets, and never answered`),
+    );
+  const how = encrypted ? ", encrypted" : "";
+  return pass(`${name} ${state}, ${hosts.length} hosts, ${mtu} bytes${how}`);
 }
 
 function report(group: Report["group"], name: string, finding: Finding): Report {

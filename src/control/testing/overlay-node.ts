@@ -2,6 +2,7 @@
 // A node's loop of networks that span hosts, over a store that it shares, a host in memory, and a board with what a test
 // puts on it.
 import { setImmediate } from "node:timers/promises";
+import type { Clock } from "#base/clock.ts";
 import { silentLogger } from "#base/logger.ts";
 import { buildFacts, buildInstance } from "#brain/testing/builders.ts";
 import type { Facts, InstanceFact, NetworkFact } from "#model/facts.ts";
@@ -10,6 +11,8 @@ import { createMemoryHost } from "#network/drivers/memory/driver.ts";
 import type { Store } from "#store/store.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
 import { createDecisionLog } from "#control/decision-log.ts";
+import { createMemoryTunnel } from "#network/drivers/memory/tunnel.ts";
+import type { TunnelKey, TunnelKeys } from "#network/tunnel-keys.ts";
 import { createOverlays, type OverlaysOptions } from "#control/overlays.ts";
 
 export const NETWORK: NetworkIntent = {
@@ -36,6 +39,26 @@ export async function settle(what: string, holds: () => boolean | Promise<boolea
   throw new Error(`not reached: ${what}`);
 }
 
+/** Keys without files: their letter says of whom, and of which turn. */
+function createMemoryKeys(n: number, clock: Clock): TunnelKeys {
+  let count = 0;
+  const make = (): TunnelKey => {
+    const publicKey = `${String(n)}${String(count++)}`.padEnd(43, "A") + "=";
+    return { publicKey, madeAtMs: clock.nowMs() };
+  };
+  let [key, next]: (TunnelKey | undefined)[] = [];
+  return {
+    file: "/none",
+    read: () => Promise.resolve((key ??= make())),
+    readNext: () => Promise.resolve(next),
+    prepareNext: () => Promise.resolve((next ??= make())),
+    switchToNext() {
+      [key, next] = [next, undefined];
+      return Promise.resolve();
+    },
+  };
+}
+
 /** Starts one; `shared` outlives it. */
 export async function startOverlayNode(
   n: number,
@@ -44,6 +67,8 @@ export async function startOverlayNode(
 ) {
   const clock = createManualClock();
   const host = createMemoryHost(["flb100000", "flb100001"]);
+  const tunnel = createMemoryTunnel();
+  const keys = createMemoryKeys(n, clock);
   const listeners = new Set<() => void>();
   let networks: readonly NetworkFact[] = [];
   let instances: readonly InstanceFact[] = [];
@@ -70,6 +95,8 @@ export async function startOverlayNode(
       },
     },
     decisions,
+    tunnel: { tunnel: tunnel.tunnel, keys, port: 51_820, rotateMs: 30 * 86_400_000 },
+    encrypts: false,
     pools: ["10.128.0.0/10", "fd66:6c76::/40"],
     port: 4789,
     paths: { list: () => [], settle: () => Promise.resolve(), onChange: () => () => undefined },
@@ -87,6 +114,7 @@ export async function startOverlayNode(
     clock,
     acts,
     host,
+    tunnel,
     self,
     /** Makes the network as the actor would, and an instance on it whose address ends in `at`. */
     async join(network = NETWORK): Promise<NetworkIntent> {

@@ -38,12 +38,12 @@ export function createMemoryHost(bridges: readonly string[]): MemoryHost {
     const fact = devices.get(device);
     if (change.kind === "remove") devices.delete(device);
     else if (change.kind === "make" || change.kind === "set") {
-      const { network, host: address, bridge } = change.attachment;
+      const { network, host: address, bridge, tunnel } = change.attachment;
       const kept = fact?.entries ?? [];
       const entries =
         fact?.bridge === bridge ? kept : kept.filter(({ table }) => table !== "bridge");
       const states = { sound: true, set: true };
-      devices.set(device, { network, device, host: address, bridge, ...states, entries });
+      devices.set(device, { network, device, host: address, bridge, tunnel, ...states, entries });
     } else if (fact !== undefined) devices.set(device, applyEntry(fact, change));
   }
 

@@ -31,6 +31,7 @@ overlayConformance("vxlan", () => {
   const name = `${ledger.tag}-ov`;
   createNamespace(ledger, name);
   const run = (program: string, ...args: string[]): string => runInNamespace(name, program, args);
+  run("ip", "link", "add", "tun-a", "type", "veth", "peer", "name", "tun-b");
   for (const bridge of ["br-a", "br-b"]) {
     run("ip", "link", "add", bridge, "type", "bridge");
     run("ip", "link", "set", bridge, "up");

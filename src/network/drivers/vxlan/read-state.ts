@@ -2,7 +2,7 @@
 // What the kernel has, from iproute2's JSON: devices with their mark, their forwarding and neighbour entries.
 import { z } from "zod";
 import type { OverlayEntry, OverlayFact } from "#network/overlay.ts";
-import { nameDevice, normalizeAddress } from "#network/plan-overlay.ts";
+import { describeWay, nameDevice, normalizeAddress } from "#network/plan-overlay.ts";
 import type { IpRunner } from "#network/run-ip.ts";
 
 /** The mark of a device: this and the network's name, as its alias. */
@@ -20,6 +20,7 @@ const Link = z.looseObject({
       id: z.number(),
       local: z.string().optional(),
       local6: z.string().optional(),
+      link: z.string().optional(),
       port: z.number(),
       learning: z.boolean().optional(),
       proxy: z.boolean().optional(),
@@ -35,6 +36,7 @@ const Forwarding = z.looseObject({
   mac: z.string(),
   ifname: z.string().optional(),
   dst: z.string().optional(),
+  viaIf: z.string().optional(),
   flags: z.array(z.string()).optional(),
   state: z.string().optional(),
 });
@@ -72,7 +74,7 @@ function isOwn({ ifname, ifalias = "", linkinfo }: Link): boolean {
 }
 
 function readFact(link: Link, entries: readonly OverlayEntry[]): OverlayFact {
-  const { id, local, local6, port, learning, proxy } = link.linkinfo.info_data;
+  const { id, local, local6, link: tunnel, port, learning, proxy } = link.linkinfo.info_data;
   const slave = link.linkinfo.info_slave_data;
   const name = link.ifalias?.slice(MARK.length) ?? "";
   return {
@@ -80,6 +82,7 @@ function readFact(link: Link, entries: readonly OverlayEntry[]): OverlayFact {
     device: link.ifname,
     host: normalize(local ?? local6 ?? ""),
     bridge: link.master,
+    tunnel,
     sound: name !== "" && learning === false && proxy === true,
     set: link.flags.includes("UP") && slave?.learning === false && slave.flood === false,
     entries,
@@ -87,12 +90,12 @@ function readFact(link: Link, entries: readonly OverlayEntry[]): OverlayFact {
 }
 
 function readForwarding(item: unknown): readonly (readonly [string, OverlayEntry])[] {
-  const { mac, ifname = "", dst, flags = [], state } = Forwarding.parse(item);
+  const { mac, ifname = "", dst, viaIf, flags = [], state } = Forwarding.parse(item);
   // A device's own address stands there as `permanent` without a place.
   if (flags.includes("self"))
     return dst === undefined
       ? []
-      : [[ifname, { table: "forward", key: mac, value: normalize(dst) }]];
+      : [[ifname, { table: "forward", key: mac, value: describeWay(normalize(dst), viaIf) }]];
   return state === "static" ? [[ifname, { table: "bridge", key: mac, value: "" }]] : [];
 }
 

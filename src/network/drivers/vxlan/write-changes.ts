@@ -26,7 +26,10 @@ function checkName(pattern: RegExp, name: string): string {
   );
 }
 
-function renderMake(device: string, { network, host }: OverlayAttachment): readonly string[] {
+function renderMake(
+  device: string,
+  { network, host, tunnel }: OverlayAttachment,
+): readonly string[] {
   const { name, vni, port } = network;
   const alias = `${MARK}${checkName(NETWORK_NAME, name)}`;
   const local = normalizeAddress(host);
@@ -35,9 +38,10 @@ function renderMake(device: string, { network, host }: OverlayAttachment): reado
       networkErrors["overlay-refused"],
       `"${host}" is no address at which other hosts reach this one`,
     );
+  const bound = tunnel === undefined ? "" : ` dev ${checkName(DEVICE_NAME, tunnel)}`;
   return [
     // Without a checksum over IPv4, as RFC 7348 has it: what is inside has its own.
-    `link add ${device} type vxlan id ${vni} local ${local} dstport ${port} nolearning proxy noudpcsum`,
+    `link add ${device} type vxlan id ${vni} local ${local}${bound} dstport ${port} nolearning proxy noudpcsum`,
     `link set ${device} alias ${alias}`,
     // Its own packets are of no use to anybody.
     `link set ${device} addrgenmode none`,
