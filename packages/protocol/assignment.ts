@@ -17,6 +17,8 @@ export const FleetIntent = z.strictObject({
   actor: z.string(),
   plan: z.string().optional(),
   reason: z.string().optional(),
+  /** Said again by a node, after the store had lost it: its instances run somewhere. */
+  restored: z.literal(true).optional(),
 });
 export type FleetIntent = z.infer<typeof FleetIntent>;
 

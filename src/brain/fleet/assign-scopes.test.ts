@@ -70,6 +70,25 @@ describe("assignScopes()", () => {
     assert.deepEqual(assignScopes(picture({ nodes: abc, intent, before: spread })), []);
   });
 
+  test("what a store has lost is placed where it runs, once each node has said what it has", () => {
+    const found = { a: buildReport("web", [2]), c: buildReport("web", [1, 3]) };
+    const draft = (nodes: readonly NodeParts[], restored = true): string | undefined => {
+      const scope = buildScope(intent, { reports: new Map(Object.entries(found)) });
+      const wanted = { ...scope.wanted, ...(restored && { restored: true as const }) };
+      const [change] = assignScopes({
+        nodes: new Map(nodes.map((parts) => [parts.id, buildNode(parts)])),
+        scopes: new Map([[SCOPE, { ...scope, wanted }]]),
+      });
+      return change?.draft && draw({ ...change.draft, fence: 1 });
+    };
+    const late = (parts: Partial<NodeParts>) => [...abc.slice(0, 2), { id: "c", ...parts }];
+    assert.equal(draft(abc), "1@c 2@a 3@c");
+    assert.equal(draft(late({ upMs: 4_999 })), undefined);
+    assert.equal(draft(late({ silent: true, awayMs: 14_999 })), undefined);
+    assert.equal(draft(late({ silent: true, awayMs: 15_000 })), "1@c 2@a 3@c");
+    assert.equal(draft(late({ upMs: 1 }), false), "1@c 2@a 3@c");
+  });
+
   test("what a node has whose engine does not answer is given up after a while, but for singletons and what stays", () => {
     const after = (ailingMs: number, parts = {}): string => {
       const nodes = abc.map((node) => (node.id === "c" ? { ...node, ailingMs } : node));

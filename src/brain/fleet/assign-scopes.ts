@@ -287,7 +287,9 @@ export function askPlacement(picture: FleetPicture): PlaceQuestion {
   const offers: NodeOffer[] = [...picture.nodes.values()].flatMap((node) => toOffer(node) ?? []);
   const requests: PlaceRequest[] = [];
   const stands = new Map<string, Map<string, Stand>>();
-  const kept = [...picture.scopes].filter(([, { wanted }]) => wanted.removal === undefined);
+  const kept = [...picture.scopes].filter(
+    ([, scope]) => scope.wanted.removal === undefined && !isAwaited(picture, scope),
+  );
   for (const [name, scope] of kept) {
     const { intent } = scope.wanted;
     const own = new Map(intent.services.map((one) => [one.name, readStand(picture, scope, one)]));
@@ -300,6 +302,20 @@ export function askPlacement(picture: FleetPicture): PlaceQuestion {
   return { offers, requests, stands };
 }
 
+/** A node that has come back to a store that was lost says within this what it has. */
+const RETURN_MS = 5_000;
+/** So long one that lives is waited for that does not reach the store. */
+const RETURN_MAX_MS = 15_000;
+
+/** Whether a scope runs somewhere, by nodes that may not have said so yet: who places it now, moves it. */
+function isAwaited({ nodes }: FleetPicture, { wanted, assignment }: FleetScope): boolean {
+  if (wanted.restored !== true || assignment !== undefined) return false;
+  return [...nodes.values()].some(({ standing, offer, upMs, awayMs }) => {
+    if (standing === "gone") return false;
+    return offer === undefined ? awayMs < RETURN_MAX_MS : upMs < RETURN_MS;
+  });
+}
+
 /** All that has to be written so that each scope stands as it should. Nothing, when it does. */
 export function assignScopes(picture: FleetPicture): readonly Reassignment[] {
   const { offers, requests, stands } = askPlacement(picture);
@@ -308,6 +324,7 @@ export function assignScopes(picture: FleetPicture): readonly Reassignment[] {
   for (const [name, scope] of picture.scopes) {
     const own = stands.get(name);
     if (own === undefined) {
+      if (isAwaited(picture, scope)) continue;
       if (isDown(picture, scope)) changes.push({ scope: name, draft: undefined });
       continue;
     }

@@ -48,7 +48,7 @@ export function createFollowing(options: FollowingOptions): Following {
   /** Says again what a store that was lost does not know any more. */
   async function restore({ intent, actor }: Desired): Promise<void> {
     const key = `intent/${intent.scope}`;
-    const value: FleetIntent = { intent: widenIntent(intent), origin: self, actor };
+    const value: FleetIntent = { intent: widenIntent(intent), origin: self, actor, restored: true };
     await board.write([{ kind: "put", key, value }], [{ key, revision: 0 }]);
     logger.warn("the fleet's store was lost; what this node has of it is said again", {
       scope: intent.scope,

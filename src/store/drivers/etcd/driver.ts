@@ -97,11 +97,14 @@ export async function openEtcdStore(
   }
 
   async function* watch(under: string, from: Revision, signal: AbortSignal) {
-    // A revision of another cluster, or of one that was restored from a copy: what comes would be missed.
-    const newest = await readRevision(signal);
-    if (from > newest) throw createLagged(from, newest);
+    // A revision of another cluster, of one that was restored from a copy or has lost all: what comes would be missed.
+    async function check(seen: Revision): Promise<void> {
+      const newest = await readRevision(signal);
+      if (seen > newest) throw createLagged(seen, newest);
+    }
+    await check(from);
     const range = { start: encode(under), end: encode(endOfPrefix(under)), nameOf };
-    yield* watchChanges(connection, range, from, { signal, clock });
+    yield* watchChanges(connection, range, from, { signal, clock, check });
   }
 
   return {

@@ -68,6 +68,20 @@ test("members killed and paused one after another: reads, writes and a watch go 
   assert.deepEqual([...new Set(seen)], expected, "none is missed, the order is kept");
 });
 
+test("a watch on a cluster that lost everything meanwhile ends as lagged, instead of being silent", async () => {
+  await using cluster = await startEtcd();
+  await using store = await openEtcdStore({ endpoints: cluster.endpoints }, { clock });
+  for (const number of [1, 2, 3]) await store.transact([put("n", number)]);
+  const { revision } = await store.list("");
+  const watching = takeChanges(store, "n", revision, 1);
+  const ended = assert.rejects(watching, is(storeErrors["store-lagged"]));
+  const [member] = cluster.members;
+  await member?.signal("SIGKILL");
+  member?.wipe();
+  await member?.start();
+  await ended;
+});
+
 test("without a majority it says that it is unavailable, and goes on when there is one again", async () => {
   await using cluster = await startEtcd({ members: 3 });
   await using store = await openEtcdStore({ endpoints: cluster.endpoints }, { clock });

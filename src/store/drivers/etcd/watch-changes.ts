@@ -16,19 +16,29 @@ export interface WatchedRange {
   readonly nameOf: (key: Buffer) => string;
 }
 
+export interface WatchParts {
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** Throws when etcd has not come as far as this: the stream would be silent until it has. */
+  readonly check: (seen: Revision) => Promise<void>;
+}
+
 /**
  * Changes after `from`, each transaction's together. Goes on at another member, or at the same one later, when the
- * stream breaks: none is missed or doubled. Throws FL0403 `store-lagged` when etcd has compacted what comes next.
+ * stream breaks: none is missed or doubled. Throws FL0403 `store-lagged` when etcd has compacted what comes next, or lost it.
  */
 export async function* watchChanges(
   connection: EtcdConnection,
   range: WatchedRange,
   from: Revision,
-  { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
+  { signal, clock, check }: WatchParts,
 ): AsyncGenerator<readonly StoreChange[], void, undefined> {
   let seen = from;
+  let isAgain = false;
   for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
     try {
+      if (isAgain) await check(seen);
+      isAgain = true;
       for await (const response of readStream(connection, range, seen + 1, signal)) {
         pauseMs = PAUSE_MIN_MS;
         for (const changes of groupByRevision(response, range)) {
