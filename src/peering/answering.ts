@@ -2,12 +2,16 @@
 // The side that is asked.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { FairleadError, type Code } from "#base/errors.ts";
-import type { PeerHandler, PeerReply } from "./peering.ts";
+import { peeringErrors } from "./errors.ts";
+import type { PeerConnection, PeerHandler, PeerReply } from "./peering.ts";
 
 /** The trailer that ends a whole stream: the SHA-256 of its bytes, in hexadecimal. */
 export const DIGEST = "fairlead-sha256";
+/** What a connection in both directions is asked for with, in the header `upgrade`. */
+export const CONNECTION = "fairlead-connection";
 /** As long as an answer is not there, it is said this often that it comes. */
 const WORKING_MS = 4_000;
 
@@ -64,7 +68,7 @@ async function sendStream(
 
 async function send(
   response: ServerResponse,
-  reply: PeerReply,
+  reply: Exclude<PeerReply, PeerConnection>,
   signal: AbortSignal,
 ): Promise<void> {
   if (reply.kind === "value") return sendJson(response, 200, reply.value);
@@ -104,6 +108,8 @@ export function createAnswering(
       options.onAnswered();
       if (reply === undefined)
         return sendJson(response, 404, { code: "unimplemented", message: "is not known here" });
+      if (reply.kind === "connection")
+        return sendJson(response, 426, { code: "invalid_argument", message: "is a connection" });
       await send(response, reply, leaving.signal);
     } catch (thrown) {
       clearInterval(working);
@@ -113,5 +119,43 @@ export function createAnswering(
   return (request, response) => {
     request.resume();
     void answer(request, response);
+  };
+}
+
+/** A refusal where there is no response to write it to. */
+function refuseConnection(socket: Duplex, thrown: unknown): void {
+  const { code, message } = FairleadError.from(thrown);
+  const status = STATUS[code] ?? 500;
+  const body = JSON.stringify({ code, message });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** Makes the listener of a server for those who ask for a connection. */
+export function createConnecting(
+  options: AnsweringOptions,
+): (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> {
+  return async (request, socket, head) => {
+    const leaving = new AbortController();
+    const leave = (): void => leaving.abort();
+    const ignore = (): void => undefined;
+    socket.on("error", ignore).once("close", leave);
+    try {
+      const isKnown = request.headers.upgrade === CONNECTION;
+      const reply = isKnown ? await decide(request, leaving.signal, options) : undefined;
+      if (reply?.kind !== "connection")
+        throw new FairleadError(peeringErrors["peer-refused"], "is no connection here");
+      options.onAnswered();
+      if ("setTimeout" in socket && typeof socket.setTimeout === "function") socket.setTimeout(0);
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${CONNECTION}\r\n\r\n`,
+      );
+      if (head.length > 0) socket.unshift(head);
+      reply.take(socket);
+    } catch (thrown) {
+      refuseConnection(socket, thrown);
+    }
   };
 }

@@ -3,8 +3,9 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
+import type { Duplex } from "node:stream";
 import { FairleadError } from "#base/errors.ts";
-import { DIGEST } from "./answering.ts";
+import { CONNECTION, DIGEST } from "./answering.ts";
 import { peeringErrors } from "./errors.ts";
 import type { AskOptions, Peering, PeerPlace } from "./peering.ts";
 import { makeClientTls } from "./tls.ts";
@@ -41,13 +42,19 @@ function convertFailure(to: PeerPlace, thrown: unknown, handshaken: boolean): Fa
   return unreachable(to, handshaken ? `the connection was cut (${why})` : why, thrown);
 }
 
+interface Opened {
+  readonly response: IncomingMessage;
+  /** Where a connection was asked for, and given. */
+  readonly stream?: Duplex;
+}
+
 /** The head of the answer. */
 function open(
   { id, secret }: AskingOptions,
   to: PeerPlace,
   path: string,
-  { query = {}, signal }: AskOptions,
-): Promise<IncomingMessage> {
+  { query = {}, signal, headers }: AskOptions & { readonly headers?: Record<string, string> },
+): Promise<Opened> {
   return new Promise((resolve, reject) => {
     let handshaken = false;
     const search = new URLSearchParams(query).toString();
@@ -57,6 +64,7 @@ function open(
       port: to.port,
       path: search === "" ? path : `${path}?${search}`,
       agent: false,
+      ...(headers === undefined ? {} : { headers }),
       ...(signal === undefined ? {} : { signal }),
     });
     const alarm = setTimeout(
@@ -72,7 +80,12 @@ function open(
     sent.on("information", () => alarm.refresh());
     sent.on("response", (response) => {
       clearTimeout(alarm);
-      resolve(response);
+      resolve({ response });
+    });
+    sent.on("upgrade", (response, stream, head) => {
+      clearTimeout(alarm);
+      if (head.length > 0) stream.unshift(head);
+      resolve({ response, stream });
     });
     sent.on("error", (error) => {
       clearTimeout(alarm);
@@ -141,17 +154,25 @@ async function* readWhole(to: PeerPlace, response: IncomingMessage): AsyncGenera
 }
 
 /** Makes the asking half of a peering. */
-export function createAsking(options: AskingOptions): Pick<Peering, "ask" | "stream"> {
+export function createAsking(options: AskingOptions): Pick<Peering, "ask" | "stream" | "connect"> {
   return {
     async ask(to, path, more = {}) {
-      const response = await open(options, to, path, more);
+      const { response } = await open(options, to, path, more);
       await checkStatus(to, response);
       return readValue(to, response);
     },
     async stream(to, path, more = {}) {
-      const response = await open(options, to, path, more);
+      const { response } = await open(options, to, path, more);
       await checkStatus(to, response);
       return readWhole(to, response);
+    },
+    async connect(to, path, more = {}) {
+      const headers = { connection: "Upgrade", upgrade: CONNECTION };
+      const { response, stream } = await open(options, to, path, { ...more, headers });
+      if (stream !== undefined) return stream;
+      await checkStatus(to, response);
+      response.destroy();
+      throw unreachable(to, "answers, and gives no connection");
     },
   };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The face of the room: nodes of a fleet ask each other. Who may is the business of a driver; now it is who has the key.
+import type { Duplex } from "node:stream";
 
 /** Where a node is, and who it has to be. */
 export interface PeerPlace {
@@ -17,10 +18,17 @@ export interface PeerRequest {
   readonly signal: AbortSignal;
 }
 
-/** A value as JSON, or bytes as they come; `about` is told before them. */
+/** A value as JSON, or bytes as they come. */
 export type PeerReply =
   | { readonly kind: "value"; readonly value: unknown }
-  | { readonly kind: "stream"; readonly chunks: AsyncIterable<Uint8Array> };
+  | { readonly kind: "stream"; readonly chunks: AsyncIterable<Uint8Array> }
+  | PeerConnection;
+
+/** A connection in both directions, for who asked for one: `take` is given it once the asker has been told. */
+export interface PeerConnection {
+  readonly kind: "connection";
+  readonly take: (stream: Duplex) => void;
+}
 
 /** Answers; what it throws is told to the asker as a refusal with its code and its words. It may take its time. */
 export type PeerHandler = (request: PeerRequest) => Promise<PeerReply>;
@@ -46,6 +54,11 @@ export interface Peering extends AsyncDisposable {
    * throws FL1202 when the stream is cut or stands still, and FL1205 `peer-garbled`: it ends well only when it is whole.
    */
   stream(to: PeerPlace, path: string, options?: AskOptions): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Opens a connection in both directions, which is its owner's: the room looks at it no more. Throws what `ask` throws;
+   * `signal` ends the attempt only.
+   */
+  connect(to: PeerPlace, path: string, options?: AskOptions): Promise<Duplex>;
   /** Questions that were `answered`, strangers and connections beyond the limits that were `refused`. */
   readCounters(): Readonly<Record<string, number>>;
 }

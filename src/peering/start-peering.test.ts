@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { test } from "node:test";
-import { buffer } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { connect as connectTls } from "node:tls";
 import { baseErrors, FairleadError } from "#base/errors.ts";
 import type { Peering, PeerPlace } from "./peering.ts";
@@ -154,4 +154,31 @@ test("a port that is taken is refused", async () => {
   await using a = await start("a");
   const second = startPeering({ id: "b", address: ADDRESS, port: a.port, secret: SECRET });
   assert.equal(await refusal(second), "peering-listen");
+});
+
+test("a connection goes both ways, and who cannot take it says why", async () => {
+  await using a = await start("a");
+  await using b = await start("b");
+  b.answer("/talk", async ({ from, query }) => {
+    if (query.get("to") !== "b") throw new FairleadError(baseErrors.overloaded, "not now");
+    return {
+      kind: "connection",
+      take: (stream) =>
+        void stream.once("data", (said) => stream.end(`${from} said ${String(said)}`)),
+    };
+  });
+  const stream = await a.connect(place("b", b), "/talk", { query: { to: "b" } });
+  stream.write("ahoy");
+  assert.equal(await text(stream), "a said ahoy");
+  await assert.rejects(a.connect(place("b", b), "/talk"), (error: FairleadError) => {
+    assert.deepEqual([error.kind.slug, error.message], ["peer-refused", "not now"]);
+    return true;
+  });
+  assert.equal(await refusal(a.connect(place("b", b), "/unknown")), "peer-refused");
+  assert.equal(
+    await refusal(a.ask(place("b", b), "/talk", { query: { to: "b" } })),
+    "peer-refused",
+  );
+  await using stranger = await start("c", Buffer.alloc(32, 8));
+  assert.equal(await refusal(stranger.connect(place("b", b), "/talk")), "peer-untrusted");
 });

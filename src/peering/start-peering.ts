@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { FairleadError } from "#base/errors.ts";
-import { createAnswering } from "./answering.ts";
+import { createAnswering, createConnecting } from "./answering.ts";
 import { createAsking } from "./asking.ts";
 import { peeringErrors } from "./errors.ts";
 import type { PeerHandler, Peering } from "./peering.ts";
@@ -20,7 +20,7 @@ export interface PeeringOptions {
   readonly secret: Uint8Array;
 }
 
-const CONNECTIONS_MAX = 256;
+const CONNECTIONS_MAX = 1_024;
 /** Of one address, so that a stranger cannot take the places of all. */
 const CONNECTIONS_PER_ADDRESS_MAX = 32;
 const HANDSHAKE_MS = 5_000;
@@ -74,6 +74,11 @@ export async function startPeering(options: PeeringOptions): Promise<Peering> {
   const refuse = (): void => void counters.refused++;
   const handlers = new Map<string, PeerHandler>();
   const names = new WeakMap<object, string>();
+  const answering = {
+    handlers,
+    nameOf: (socket: object) => names.get(socket) ?? "",
+    onAnswered: () => void counters.answered++,
+  };
   const server = createServer(
     {
       ...makeServerTls(secret, id, (socket, name) => void names.set(socket, name)),
@@ -84,12 +89,10 @@ export async function startPeering(options: PeeringOptions): Promise<Peering> {
       maxHeaderSize: HEADERS_BYTES_MAX,
       keepAlive: true,
     },
-    createAnswering({
-      handlers,
-      nameOf: (socket) => names.get(socket) ?? "",
-      onAnswered: () => void counters.answered++,
-    }),
+    createAnswering(answering),
   );
+  const connecting = createConnecting(answering);
+  server.on("upgrade", (...asked) => void connecting(...asked));
   server.maxConnections = CONNECTIONS_MAX;
   server.timeout = IDLE_MS;
   const open = limitAddresses(server, refuse);
