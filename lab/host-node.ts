@@ -15,8 +15,10 @@ const MAIN = join(ROOT, "src/main.ts");
 
 export interface HostNode extends AsyncDisposable {
   readonly host: LabHost;
-  /** Asks the API. */
+  /** Where programs on the host join its fabric. */
+  readonly fabric: string;
   readonly stateDir: string;
+  /** Asks the API. */
   ask<T>(path: string): Promise<{ readonly status: number; readonly body: T }>;
   /** Runs a command in a directory of the host's own. */
   cli(...args: readonly string[]): Promise<CliResult>;
@@ -90,6 +92,7 @@ export async function startHostNode(
   return {
     host,
     stateDir: join(directory, "state"),
+    fabric: `unix:${join(directory, "fabric", "fabric.sock")}`,
     ask: (path) => askSocket(socket, path),
     cli: (...words) => runCli(words, env, project),
     file(text) {

@@ -121,9 +121,9 @@ export type ScopeView = z.infer<typeof ScopeView>;
 export const AgentView = AgentRecord.extend({
   /**
    * How a node knows of an agent that joined another one; absent for its own. `plain`: from a heartbeat that anybody may
-   * have sent.
+   * have sent. `link`: its node tells this one, and it can be called from here.
    */
-  source: z.enum(["registry", "multicast", "seeds", "plain"]).optional(),
+  source: z.enum(["link", "registry", "multicast", "seeds", "plain"]).optional(),
   /** Since when it is not heard of any more; absent while it is. */
   offlineSinceMs: z.number().optional(),
 });

@@ -26,6 +26,8 @@ export interface NodeFiles extends NodePlaces {
   readonly tunnelKey: string;
   /** Who vouches for the fleet's store, as the join token said. */
   readonly fleetCa: string;
+  /** With what the tickets of agents are signed in a fleet. */
+  readonly fleetScopes: string;
   /** What a node in the background writes. */
   readonly log: string;
   /** Directories that were not there before, one a line. */
@@ -56,6 +58,7 @@ export function locateNodeFiles(places: NodePlaces): NodeFiles {
     auditKey: join(stateDir, "audit-key.pem"),
     tunnelKey: join(stateDir, "tunnel-key"),
     fleetCa: join(stateDir, "fleet-ca.pem"),
+    fleetScopes: join(stateDir, "fleet-scopes"),
     log: join(stateDir, "node.log"),
     made: join(stateDir, "made"),
     containersSocket: join(dirname(fabricSocket), "containers", "fabric.sock"),
@@ -83,6 +86,7 @@ export function listNodeFiles(files: NodeFiles): readonly string[] {
     files.tunnelKey,
     `${files.tunnelKey}.next`,
     files.fleetCa,
+    files.fleetScopes,
     files.log,
     files.made,
     files.socket,

@@ -139,6 +139,12 @@ export const controlErrors = defineErrors({
     cause: "Other nodes have the image, but none of them could bring it here whole",
     remedy: "read why in the message; Fairlead tries again by itself",
   },
+  "node-unlinked": {
+    id: "FL0760",
+    code: "unavailable",
+    cause: "This node has no way to connect to another one of the fleet now",
+    remedy: "it tries again by itself; see `fairlead nodes`",
+  },
   "image-differs": {
     id: "FL0743",
     code: "aborted",

@@ -3,7 +3,7 @@
 import type { Logger } from "#base/logger.ts";
 import { FairleadError } from "#base/errors.ts";
 import { listZoneServices } from "#discovery/dns/list-zone-services.ts";
-import type { Zone, ZoneMember, ZonePort, ZoneService } from "#discovery/dns/zone.ts";
+import type { Zone, ZonePort, ZoneService } from "#discovery/dns/zone.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { FactsBoard } from "./facts-board.ts";
@@ -11,7 +11,11 @@ import type { FactsBoard } from "./facts-board.ts";
 export interface NamingOptions {
   readonly zone: Pick<Zone, "put" | "remove">;
   readonly board: FactsBoard;
-  readonly fabric: Pick<Fabric, "registry" | "list">;
+  readonly fabric: Pick<Fabric, "everyone">;
+  /** Services of other hosts, where there is a fleet. */
+  readonly elsewhere?:
+    | { list(): readonly ZoneService[]; onChange(listener: () => void): () => void }
+    | undefined;
   readonly logger: Logger;
 }
 
@@ -42,21 +46,53 @@ function readPortLabel(text: string): ZonePort[] {
   });
 }
 
-function toMember(instance: InstanceFact): ZoneMember {
-  const published = instance.ports.map(({ containerPort, protocol }): ZonePort => ({
+/** An instance as other nodes are told of it; what leads to it from there, they know. */
+export interface TellableMember {
+  readonly label: string;
+  readonly addresses: readonly string[];
+  readonly ports: readonly ZonePort[];
+  /** Ports of the host that lead to it, by the names of those inside. */
+  readonly published: readonly ZonePort[];
+}
+
+/** A service with its healthy instances, as other nodes are told of it. */
+export interface TellableService extends Pick<ZoneService, "scope" | "name"> {
+  readonly members: readonly TellableMember[];
+}
+
+const toProtocol = (word: string): ZonePort["protocol"] => (word === "udp" ? "udp" : "tcp");
+
+function toMember(instance: InstanceFact): TellableMember {
+  const inside = instance.ports.map(({ containerPort, protocol }): ZonePort => ({
     name: String(containerPort),
     port: containerPort,
-    protocol: protocol === "udp" ? "udp" : "tcp",
+    protocol: toProtocol(protocol),
   }));
   const said = readPortLabel(instance.labels[PORT_LABEL] ?? "");
   const ports = new Map(
-    [...published, ...said].map((one) => [`${one.name} ${one.port}/${one.protocol}`, one]),
+    [...inside, ...said].map((one) => [`${one.name} ${one.port}/${one.protocol}`, one]),
   );
+  const endpoints = Object.values(instance.endpoints ?? {}).flatMap(({ addresses }) => addresses);
   return {
     label: String(instance.slot),
-    addresses: Object.values(instance.addresses).filter((address) => address !== ""),
+    addresses: [
+      ...new Set([...Object.values(instance.addresses).filter((one) => one !== ""), ...endpoints]),
+    ],
     ports: [...ports.values()],
+    published: listPublished(instance, said),
   };
+}
+
+/** Ports of the host, each by the number of the one inside, and by what is said to be spoken there. */
+function listPublished({ ports }: InstanceFact, said: readonly ZonePort[]): readonly ZonePort[] {
+  return ports
+    .filter(({ hostIp, hostPort }) => hostPort > 0 && !/^127\.|^::1$/.test(hostIp))
+    .flatMap(({ hostPort: port, containerPort, protocol: word }) => {
+      const protocol = toProtocol(word);
+      const words = said.filter((one) => one.port === containerPort && one.protocol === protocol);
+      const names = new Set([String(containerPort), ...words.map(({ name }) => name)]);
+      return [...names].map((name): ZonePort => ({ name, port, protocol }));
+    });
 }
 
 /** The name that others call it by: what its label says, else its service. */
@@ -66,13 +102,13 @@ function nameOf({ labels, service }: InstanceFact): string {
 }
 
 /**
- * Services of containers; one whose instances are all ill or gone keeps its name, without an address. Services that are
+ * Services of containers; one whose instances are all ill or gone keeps its name, without an instance. Services that are
  * called by one name are one.
  */
-export function listContainerServices(instances: readonly InstanceFact[]): readonly ZoneService[] {
+export function listTellable(instances: readonly InstanceFact[]): readonly TellableService[] {
   const named = instances.filter(({ scope, service }) => scope !== "" && service !== "");
   const groups = Map.groupBy(named, (one) => `${one.scope}/${nameOf(one)}`);
-  return [...groups.values()].flatMap((group): ZoneService[] => {
+  return [...groups.values()].flatMap((group): TellableService[] => {
     const [first] = group;
     if (first === undefined) return [];
     const members = group.filter(takesTraffic).map(toMember);
@@ -80,8 +116,23 @@ export function listContainerServices(instances: readonly InstanceFact[]): reado
   });
 }
 
+/** The same as this host's DNS says them. */
+export function listContainerServices(instances: readonly InstanceFact[]): readonly ZoneService[] {
+  return listTellable(instances).map(({ members, ...service }) => ({
+    ...service,
+    members: members.map(({ label, addresses, ports }) => ({ label, addresses, ports })),
+  }));
+}
+
+/** One name with all its instances, wherever they are. */
+function join(services: readonly ZoneService[]): ZoneService | undefined {
+  const [first] = services;
+  return first && { ...first, members: services.flatMap(({ members }) => members) };
+}
+
 /** Makes the loop. */
-export function createNaming({ zone, board, fabric, logger }: NamingOptions): Naming {
+export function createNaming(options: NamingOptions): Naming {
+  const { zone, board, fabric, elsewhere, logger } = options;
   /** What the zone has, by scope and name, as text to compare. */
   const known = new Map<string, string>();
   const refused = new Set<string>();
@@ -102,11 +153,15 @@ export function createNaming({ zone, board, fabric, logger }: NamingOptions): Na
 
   function settle(): void {
     const wanted = new Map<string, ZoneService>();
-    for (const service of listZoneServices(fabric.list()))
+    for (const service of listZoneServices(fabric.everyone.list()))
       wanted.set(`${service.scope}/${service.name}`, service);
+    const here = listContainerServices(board.ready ? board.read().instances : []);
+    const all = [...here, ...(elsewhere?.list() ?? [])];
     // Containers win over the agents inside of them: the engine knows of their health.
-    for (const service of listContainerServices(board.ready ? board.read().instances : []))
-      wanted.set(`${service.scope}/${service.name}`, service);
+    for (const [key, services] of Map.groupBy(all, ({ scope, name }) => `${scope}/${name}`)) {
+      const service = join(services);
+      if (service !== undefined) wanted.set(key, service);
+    }
     for (const [key, service] of wanted) {
       const text = JSON.stringify(service);
       if (known.get(key) === text) continue;
@@ -134,13 +189,15 @@ export function createNaming({ zone, board, fabric, logger }: NamingOptions): Na
   return {
     async run(signal) {
       board.onChange(settleSoon);
-      const stop = fabric.registry.watch(settleSoon);
+      const stop = fabric.everyone.watch(settleSoon);
+      const stopElsewhere = elsewhere?.onChange(settleSoon);
       settle();
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         else signal.addEventListener("abort", () => resolve(), { once: true });
       });
       stop();
+      stopElsewhere?.();
     },
   };
 }

@@ -35,6 +35,7 @@ import {
 import { createReleaser } from "./release-overlays.ts";
 import type { AskedBy } from "./topologies.ts";
 import { askRotation, createTunnels, type TunnelsOptions } from "./tunnels.ts";
+import { createOverlayReach, type OverlayReach } from "./overlay-reach.ts";
 import { findTightPath, showOverlay } from "./show-overlay.ts";
 import { readEncrypted, translateNetwork } from "./translate-network.ts";
 
@@ -61,7 +62,7 @@ export interface OverlaysOptions {
   readonly logger: Logger;
 }
 
-export interface Overlays {
+export interface Overlays extends Pick<OverlayReach, "reaches" | "onReach"> {
   /**
    * A network with the driver vxlan as the engine is to make it: a bridge with this host's range. Others pass through.
    * Throws FL0720 `overlay-ranges`, FL0721 `overlay-no-fleet`, FL0722 `overlay-encryption`, FL1104 `tunnel-tools`.
@@ -102,6 +103,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
   const applied = new Map<string, OverlayAttachment>();
   /** Encrypted networks that the engine was asked for and does not show yet. */
   const awaited = new Map<string, { readonly mtu: number; readonly untilMs: number }>();
+  const reach = createOverlayReach(self.address);
   let store: Store | undefined;
   let isKnown = false;
   let storeProblem: string | undefined = "the store was not asked yet";
@@ -163,6 +165,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     if (wanted.length === 0 && applied.size === 0 && !isFirst && failure === undefined) return;
     const changes = await overlay.apply(wanted);
     isFirst = false;
+    reach.note(wanted);
     const scopes = new Map(local.map(({ name, labels }) => [name, labels[OWN_LABELS.scope] ?? ""]));
     const names = new Set(wanted.map(({ network }) => network.name));
     const gone = [...applied].filter(([name]) => !names.has(name)).map(([, one]) => one);
@@ -342,6 +345,8 @@ export function createOverlays(options: OverlaysOptions): Overlays {
         const view = { name, self: self.id, isHere, problem, keys: picture.keys, fact, key };
         return showOverlay(view, entries, nameNode) ?? [];
       }),
+    reaches: (address) => reach.reaches(address),
+    onReach: (listener) => reach.onReach(listener),
     get problem() {
       return options.openStore === undefined
         ? undefined

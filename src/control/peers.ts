@@ -20,6 +20,8 @@ export interface Peers {
   readonly problem: string;
   /** Answers questions of that path, from when the port is open. */
   answer(path: string, handler: PeerHandler): void;
+  /** Calls `listener` with the fleet's key when the port has been opened with it. */
+  onKey(listener: (secret: Buffer) => void): void;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ const RETRY_MS = 1_000;
 /** Makes the loop; nobody is asked or answered before it runs. */
 export function createPeers({ fleet, self, clock, logger }: PeersOptions): Peers {
   const handlers = new Map<string, PeerHandler>();
+  const listeners: ((secret: Buffer) => void)[] = [];
   let peering: Peering | undefined;
   let problem = "it has only just started";
 
@@ -36,6 +39,7 @@ export function createPeers({ fleet, self, clock, logger }: PeersOptions): Peers
     const secret = await readFleetKey(store, fleet.makeKey);
     const opened = await fleet.startPeering({ ...self, secret });
     for (const [path, handler] of handlers) opened.answer(path, handler);
+    for (const listener of listeners) listener(secret);
     return opened;
   }
 
@@ -63,6 +67,7 @@ export function createPeers({ fleet, self, clock, logger }: PeersOptions): Peers
       handlers.set(path, handler);
       peering?.answer(path, handler);
     },
+    onKey: (listener) => void listeners.push(listener),
     async run(signal) {
       await openOnce(signal);
       if (!signal.aborted)

@@ -40,6 +40,8 @@ export interface Roll {
   readonly problem: string | undefined;
   /** Says farewell, and takes part no more; resolves when the others have been told. The entry stays. */
   leave(): Promise<void>;
+  /** Calls `listener` when something may have changed, and at least every 200 ms; returns the function that ends it. */
+  onLook(listener: () => void): () => void;
   /** Whether a packet of so many bytes reaches a node and is answered; false while it cannot be asked. */
   probe(id: string, sizeBytes: number): Promise<boolean>;
   /** Called after somebody's state has turned. */
@@ -66,6 +68,7 @@ export function createRoll(options: RollOptions): Roll {
   let membership: Membership | undefined;
   /** The fleet's key, as base64; undefined before it was read. */
   let key: string | undefined;
+  const lookers = new Set<() => void>();
   const leaving = new AbortController();
   const listeners: (() => void)[] = [];
   let kept: Promise<void> = Promise.resolve();
@@ -102,6 +105,7 @@ export function createRoll(options: RollOptions): Roll {
 
   function settle(): void {
     if (turns.settle(list())) for (const listener of listeners) listener();
+    for (const looker of lookers) looker();
   }
 
   function tellPeers(): void {
@@ -270,6 +274,10 @@ export function createRoll(options: RollOptions): Roll {
       await kept;
     },
     onChange: (listener) => void listeners.push(listener),
+    onLook(listener) {
+      lookers.add(listener);
+      return () => void lookers.delete(listener);
+    },
     probe: async (id, sizeBytes) => (await membership?.probe(id, sizeBytes)) ?? false,
     async run(signal) {
       if (fleet === undefined) return;

@@ -2,6 +2,7 @@
 // The face of the fabric room: agents of this node, and where they join.
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { AgentFilter, Registry } from "@fairlead/fabric/registry.ts";
+import type { NodeLinks } from "@fairlead/fabric/node-links.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { TrafficLedger } from "@fairlead/fabric/traffic-ledger.ts";
 import type {
@@ -38,7 +39,17 @@ export interface AgentActs {
 }
 
 export interface Fabric extends AsyncDisposable {
+  /** Who joined here. */
   readonly registry: Registry;
+  /** Who can be found and called: those that joined other nodes of the fleet too. */
+  readonly everyone: Registry;
+  /** Links to other nodes; undefined without a fleet. */
+  readonly nodes: NodeLinks | undefined;
+  /**
+   * Signs tickets with the fleet's key, so that agents of one scope know each other on all hosts. Agents that were given a
+   * ticket of another key join again.
+   */
+  setFleetKey(key: Buffer): void;
   /** Where the members of topologies may send. */
   readonly routes: RouteBoard;
   /** Who talks to whom, as the node sees it and as agents tell. */
@@ -47,6 +58,7 @@ export interface Fabric extends AsyncDisposable {
   readonly links: number;
   /** `unix:/…` of the socket for programs on this host, then TCP where that is switched on. */
   readonly addresses: readonly string[];
+  /** Who joined here. */
   list(filter?: AgentFilter): readonly AgentRecord[];
   /** Agents that nobody is to call, by id: their containers are ill. Replaces the list before. */
   setSick(ids: ReadonlySet<string>): void;

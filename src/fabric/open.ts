@@ -13,6 +13,7 @@ import type { Link } from "@fairlead/fabric/link.ts";
 import type { MessageLog } from "@fairlead/fabric/log/message-log.ts";
 import { openLog } from "@fairlead/fabric/log/open.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
+import { createNodeLinks } from "@fairlead/fabric/node-links.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createSickList } from "@fairlead/fabric/sick-list.ts";
@@ -41,6 +42,8 @@ export interface FabricOptions {
   readonly logPath: string;
   /** How long a group is kept that nobody reads; a week by default. */
   readonly keepGroupsMs?: number;
+  /** This node among those of its fleet: its id there, and the fleet's key as it was last known. */
+  readonly fleet?: { readonly id: string; readonly key?: string };
 }
 
 interface FabricParts {
@@ -197,16 +200,33 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   const traffic = createTrafficLedger();
   const sickList = createSickList(registry);
   const links = new Map<string, Link>();
+  const everyone = createRegistry();
+  registry.watch((change) => {
+    if (change.type === "gone") everyone.remove(change.agent.id, change.reason);
+    else everyone.put(change.agent);
+  });
+  const nodes =
+    options.fleet === undefined
+      ? undefined
+      : createNodeLinks({
+          self: { id: options.fleet.id, name: options.node.name },
+          own: registry,
+          directory: everyone,
+          joined: links,
+        });
+  let scopeSecret = options.fleet?.key ?? secret;
   const createDoor = (admit?: (peer: Hello) => void): Hub =>
     createHub({
       registry,
+      directory: everyone,
+      linkTo: (node) => nodes?.named(node),
       routes,
       traffic,
       judge: (record) => sickList.judge(record),
       node: options.node,
       route: options.route,
       nowMs: () => clock.nowMs(),
-      keyOf: (scope) => derive(secret, "scope", scope),
+      keyOf: (scope) => derive(scopeSecret, "scope", scope),
       pick: (candidates) => {
         const taking = candidates.filter(({ healthy, draining }) => healthy && !draining);
         return taking[Math.floor(random() * taking.length)];
@@ -245,10 +265,19 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   stack.defer(async () => {
     health.leave();
     await Promise.all([host.drain(1_000), guarded.drain(1_000)]);
+    nodes?.close();
   });
   const owned = stack.move();
   return {
     registry,
+    everyone,
+    nodes,
+    setFleetKey(key) {
+      const next = key.toString("base64url");
+      if (next === scopeSecret) return;
+      scopeSecret = next;
+      for (const link of links.values()) link.close();
+    },
     routes,
     traffic,
     get links() {

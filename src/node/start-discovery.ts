@@ -195,14 +195,3 @@ export async function startDiscovery(hands: DiscoveryHands): Promise<RunningDisc
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
-
-/** The fabric as lists show it: with the agents of other nodes. */
-export function withNeighbours(
-  fabric: Fabric,
-  discovery: RunningDiscovery,
-): Pick<Fabric, "list" | "queues"> {
-  return {
-    list: (filter) => [...fabric.list(filter), ...discovery.list(filter)],
-    queues: () => fabric.queues(),
-  };
-}

@@ -41,12 +41,14 @@ import type { Facts } from "#model/facts.ts";
 import type { Store } from "#store/store.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
 import { openNodeStore } from "./open-node-store.ts";
-import { startDiscovery, withNeighbours } from "./start-discovery.ts";
+import { startDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { describeFleet, describeSelf } from "./start-fleet.ts";
+import { describeLinks, openLinks } from "./start-links.ts";
 import { startOverlays } from "./start-overlays.ts";
 import { logDecision, startAudit } from "./start-audit.ts";
 import { startPolicies } from "./start-policies.ts";
+import { withNeighbours } from "./list-agents.ts";
 import { listenForPage } from "./listen-for-page.ts";
 import { openImages } from "./start-images.ts";
 import { openPeers, spreadOut } from "./spread-out.ts";
@@ -190,6 +192,7 @@ async function startFabric(parts: NodeParts, routes: RouteBoard): Promise<Fabric
       logPath: files.messageLog,
       keepGroupsMs: settings.fabric.keepGroupsDays * DAY_MS,
       secret: await readToken(files.fabricSecret),
+      ...(await describeLinks(settings)),
     },
     { routes, clock, random, logger },
   );
@@ -222,11 +225,13 @@ async function openTalk(
       ? undefined
       : openPlacing({ fleet: belongs, self, roll, decisions, board, clock, random, logger });
   const peers = openPeers({ fleet: belongs, self, clock, logger });
+  const links = openLinks({ settings, peers, self, roll, board, ...nets, ...hands });
   const images = openImages({ settings, peers, roll, engine, board, clock });
   const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, ...nets };
-  const loops = [wiring, observed, roll, nets.overlays, nets.paths];
+  const loops = [wiring, observed, roll, nets.overlays, nets.paths, ...(links?.loops ?? [])];
   const watchers = [...loops, images, peers].filter((loop) => loop !== undefined);
-  return { fabric, discovery, dns, placing, peers, images, faces, watchers, belongs };
+  const elsewhere = links?.names;
+  return { fabric, discovery, dns, placing, peers, images, faces, watchers, belongs, elsewhere };
 }
 
 async function openApi(
@@ -333,7 +338,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const { store, engine, loops, audit, memory } = hands;
     const { decisions, alerts, feed, board } = loops;
     const talk = await openTalk(parts, hands, stack);
-    const { fabric, discovery, dns, placing, watchers } = talk;
+    const { fabric, discovery, dns, placing, watchers, elsewhere } = talk;
     const scopes = superviseScopes(parts, hands, talk, startedAtMs);
     const { supervisor, views, intake, together } = scopes;
     const house = keepHouse({ ...hands, ...loops, clock, logger, settings });
@@ -371,7 +376,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const behind = { operations, placement, policies, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const naming =
-      dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, logger })];
+      dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, elsewhere, logger })];
     const gating = createGating({ board, fabric });
     const failed = runLoops(stack, [
       board,

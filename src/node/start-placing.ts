@@ -80,6 +80,7 @@ export function withLeader(roll: Roll, placing: FleetPlacing | undefined): Roll 
     },
     leave: () => roll.leave(),
     onChange: (listener) => roll.onChange(listener),
+    onLook: (listener) => roll.onLook(listener),
     probe: (id, sizeBytes) => roll.probe(id, sizeBytes),
     run: (signal) => roll.run(signal),
   };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks that span hosts, on three real engines and a real etcd: packets of full size cross, and nothing else does; those of
-// an encrypted network are never seen in clear.
+// an encrypted network are never seen in clear. Names and agents of all hosts are found on each.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,8 +8,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
+import { contract, join as joinFabric, rpc, type Agent } from "@fairlead/sdk";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { NetworkView, PathView } from "@fairlead/protocol/network.ts";
+import { z } from "zod";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Engine } from "#engine/engine.ts";
 import { openEngine } from "#engine/open.ts";
@@ -124,6 +127,7 @@ before(async () => {
         startHostNode(host, {
           FAIRLEAD_STORE_ENDPOINTS: etcd.endpoints.join(","),
           FAIRLEAD_FLEET_NAME: "harbour",
+          FAIRLEAD_DNS_LISTEN: `${host.ip}:53`,
         }),
         importBusybox(host, IMAGE),
       ]);
@@ -319,6 +323,80 @@ test("all hosts change their keys, and what is connected stays so", async () => 
   assert.notEqual(readFileSync(file, "utf8"), secret);
 });
 
+/** The addresses that a name has, as an instance on a host sees it. */
+async function lookUp({ engine, container }: Place, name: string): Promise<readonly string[]> {
+  const command = ["nslookup", "-type=a", `${name}.fairlead.internal`];
+  const { stdout } = await engine.exec(container, command, { decision: "test" });
+  const answer = stdout.slice(stdout.indexOf("Name:"));
+  return [...answer.matchAll(/^Address[^:]*:\s+(\d+\.\d+\.\d+\.\d+)$/gm)]
+    .map(([, one = ""]) => one)
+    .toSorted();
+}
+
+const addressesOf = (...some: Place[]): readonly string[] =>
+  some.flatMap((at) => [at.addresses[0] ?? "", at.secret]).toSorted();
+
+test("names of a service are found on every host, with the instances of all", async () => {
+  const all = addressesOf(...places);
+  for (const at of places)
+    await until("all instances are named", PATIENCE_MS, async () =>
+      isDeepStrictEqual(await lookUp(at, "web.shop"), all),
+    );
+});
+
+const research = contract("research", "1.0.0", {
+  summarize: rpc({ in: z.object({ url: z.string() }), out: z.object({ text: z.string() }) }),
+});
+
+function joinAt(at: Place, name: string, skills: string[] = []): Promise<Agent> {
+  const options = { name, kind: "agent", scope: "talk", skills, listen: false } as const;
+  return joinFabric({ ...options, node: at.node.fabric });
+}
+
+/** How those that can read are known to an agent. */
+async function drawReaders(agent: Agent): Promise<string> {
+  const found = await agent.find({ skill: "read" });
+  return found
+    .map(({ name, node, healthy }) => `${name}@${node} ${healthy ? "well" : "ill"}`)
+    .join();
+}
+
+test("agents on two hosts find, call and hear each other; a host that is cut off is named to nobody", async () => {
+  const [a, b, c] = [place(0), place(1), place(2)];
+  await using server = await joinAt(c, "researcher", ["read"]);
+  await server.serve(research, {
+    summarize: async ({ url }, { caller }) => ({ text: `${url} for ${caller.name}` }),
+  });
+  const heard = Promise.withResolvers<unknown>();
+  server.hear("orders.*", ({ data }) => heard.resolve(data));
+  await using boss = await joinAt(a, "boss");
+  const isKnown = (as: string) => async () => (await drawReaders(boss)) === `researcher@h3 ${as}`;
+  await until("it is found", PATIENCE_MS, isKnown("well"));
+  assert.equal((await boss.client(research).summarize({ url: "x" })).text, "x for boss");
+  await until("it hears", PATIENCE_MS, async () => (await boss.reach("orders.new")) === 1);
+  await boss.emit("orders.new", { id: 7 });
+  assert.deepEqual(await heard.promise, { id: 7 });
+  const shown = await b.node.cli("agents", "--scope", "talk");
+  assert.match(shown.stdout, /^boss .* h1 /m);
+  assert.match(shown.stdout, /^researcher .* h3 /m);
+
+  c.node.host.cutOff();
+  try {
+    const others = addressesOf(a, b);
+    await until("nobody calls it", PATIENCE_MS, isKnown("ill"));
+    await until("it is in no answer", PATIENCE_MS, async () =>
+      isDeepStrictEqual(await lookUp(a, "web.shop"), others),
+    );
+  } finally {
+    c.node.host.rejoin();
+  }
+  await until("it is back", PATIENCE_MS, isKnown("well"));
+  assert.equal((await boss.client(research).summarize({ url: "y" })).text, "y for boss");
+  await until("all are named again", PATIENCE_MS, async () =>
+    isDeepStrictEqual(await lookUp(a, "web.shop"), addressesOf(...places)),
+  );
+});
+
 test("an instance that goes takes its entries with it, and the network its devices", async () => {
   await up(2);
   let found: readonly (InstanceFact | undefined)[] = [];
@@ -332,7 +410,8 @@ test("an instance that goes takes its entries with it, and the network its devic
   assert.ok(gone !== undefined && a !== undefined && stays.length === 2);
   const [address = ""] = gone.addresses;
   await until("its entries are gone", PATIENCE_MS, () => !entriesOf(a).includes(gone.node.host.ip));
-  assert.equal(run(a, "ip", "neigh", "show", address, "dev", DEVICE), "");
+  const neighbours = (): string => run(a, "ip", "neigh", "show", address, "dev", DEVICE);
+  await until("nobody answers for it", PATIENCE_MS, () => neighbours() === "");
   assert.equal(await ping(a, address, 4, 1), 0);
   const down = await place(1).node.cli("down", "-p", "shop");
   assert.equal(down.code, 0, down.stderr);

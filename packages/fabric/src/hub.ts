@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The node's end of the fabric: agents join over their links, find and watch each other, and are relayed to those whom they
 // cannot reach themselves. What it does beyond that (the log, the engine) it is given as methods.
-import { AgentRecord, type AgentChange } from "@fairlead/protocol/agent.ts";
+import { AgentRecord } from "@fairlead/protocol/agent.ts";
 import {
   FindRequest,
   JoinRequest,
@@ -12,6 +12,7 @@ import { FACE_TAG } from "@fairlead/protocol/names.ts";
 import { checkIdentity } from "./check-identity.ts";
 import type { Conversation } from "./conversation.ts";
 import { FabricError } from "./errors.ts";
+import { feedChanges } from "./feed-changes.ts";
 import type { Hello } from "./frame.ts";
 import { encodeJson, parseJson } from "./json.ts";
 import { Link } from "./link.ts";
@@ -30,7 +31,10 @@ import type { Transport } from "./transport.ts";
 export type HubMethod = (conversation: Conversation, caller: Hello, link: Link) => void;
 
 export interface HubOptions {
+  /** Who joined here. */
   readonly registry: Registry;
+  /** Who can be found and called, those that joined other nodes too; `registry` by default. */
+  readonly directory?: Registry;
   /** Name and id of the node. */
   readonly node: { readonly id: string; readonly name: string };
   /** How agents choose among instances of a service that says nothing itself. */
@@ -70,18 +74,7 @@ export interface Hub {
 
 const RELAYS_PER_SECOND_MAX = 20_000;
 
-/** Bytes of a change, made once for all who watch. */
-const encoded = new WeakMap<AgentChange, Buffer>();
-
-function encodeChange(change: AgentChange): Buffer {
-  const known = encoded.get(change);
-  if (known !== undefined) return known;
-  const bytes = encodeJson(change);
-  encoded.set(change, bytes);
-  return bytes;
-}
-
-/** Sends registry changes as they come; a watcher that reads slowly gets the latest of each agent. */
+/** Tells who is there, and where the caller may send; nobody is told anything before that is known: joining takes until it is wired. */
 function watchRegistry(
   conversation: Conversation,
   caller: Hello,
@@ -89,59 +82,25 @@ function watchRegistry(
   routes: RouteBoard,
 ): void {
   const filter = { ...parseJson(conversation.first, FindRequest), scope: caller.scope };
-  const waiting = new Map<string, AgentChange>();
-  let told = false;
   let rewired = true;
-  const sendAll = (): void => {
-    // Nobody is told anything before it is known where it may send: joining takes until it is wired.
-    if (routes.isHeld(caller.scope, caller.name)) return;
-    if (rewired) {
-      const own = routes.of(caller.scope, caller.name) ?? null;
-      if (!conversation.trySend(encodeJson({ type: "routes", routes: own }))) return;
-      rewired = false;
-    }
-    for (const [id, change] of waiting) {
-      if (!conversation.trySend(encodeChange(change))) return;
-      waiting.delete(id);
-    }
-    // Marks the end of what was there already.
-    if (!told) told = conversation.trySend(encodeJson({ type: "ready" }));
-  };
-  /** A watcher that cannot be told, as its limit is too low, must not be the fault of whoever is told of. */
-  const send = (): void => {
-    try {
-      sendAll();
-    } catch (thrown) {
-      stop();
-      conversation.fail(FabricError.from(thrown, "internal"));
-    }
-  };
+  let send = (): void => undefined;
   const stopRoutes = routes.watch((scope) => {
     if (scope !== caller.scope) return;
     rewired = true;
     send();
   });
-  const stopChanges = registry.watch((change) => {
-    if (!matchesFilter(change.agent, filter)) return;
-    waiting.delete(change.agent.id);
-    waiting.set(change.agent.id, change);
-    send();
-  });
-  const stop = (): void => {
-    stopRoutes();
-    stopChanges();
-  };
-  conversation.handlers = {
-    onItem: () => undefined,
-    onEnd() {
-      stop();
-      conversation.end();
+  send = feedChanges(conversation, {
+    registry,
+    isWanted: (record) => matchesFilter(record, filter),
+    before() {
+      if (routes.isHeld(caller.scope, caller.name)) return false;
+      if (!rewired) return true;
+      const own = routes.of(caller.scope, caller.name) ?? null;
+      rewired = !conversation.trySend(encodeJson({ type: "routes", routes: own }));
+      return !rewired;
     },
-    onCancel: stop,
-    onRoom: send,
-  };
-  for (const agent of registry.list(filter)) waiting.set(agent.id, { type: "up", agent });
-  send();
+    onStop: stopRoutes,
+  });
 }
 
 function omitKey(request: JoinRequest): Omit<JoinRequest, "key"> {
@@ -163,16 +122,18 @@ function meterMessages(meter: LinkMeter, { first }: Conversation): () => void {
 
 /** Makes the hub of a node. */
 export function createHub(options: HubOptions): Hub {
-  const { registry, traffic = createTrafficLedger() } = options;
+  const { registry, directory = registry, traffic = createTrafficLedger() } = options;
   const links = new Set<Link>();
   /** Links of agents that joined here, by agent id. */
   const joined = options.links ?? new Map<string, Link>();
+  /** By the secret of a scope. */
   const signers = new Map<string, Signer>();
   const buckets = new WeakMap<Link, TokenBucket>();
 
   function signerOf(scope: string): Signer {
-    const signer = signers.get(scope) ?? createSigner(options.keyOf(scope));
-    signers.set(scope, signer);
+    const key = options.keyOf(scope);
+    const signer = signers.get(key) ?? createSigner(key);
+    signers.set(key, signer);
     return signer;
   }
 
@@ -235,7 +196,7 @@ export function createHub(options: HubOptions): Hub {
 
   function find(conversation: Conversation, caller: Hello): void {
     const filter = { ...parseJson(conversation.first, FindRequest), scope: caller.scope };
-    conversation.end(encodeJson({ agents: registry.list(filter) }));
+    conversation.end(encodeJson({ agents: directory.list(filter) }));
   }
 
   /** Throws `resource_exhausted` for an agent that asks for more than is passed on. */
@@ -258,7 +219,7 @@ export function createHub(options: HubOptions): Hub {
     const { open } = conversation;
     // `first/rest`: to the first, which passes it on to the rest.
     const [first = "", ...rest] = open.target.split("/");
-    const candidates = registry.named(caller.scope, first);
+    const candidates = directory.named(caller.scope, first);
     if (candidates.length === 0) {
       throw new FabricError("not_found", `no agent "${first}" in scope ${caller.scope}`, {
         reason: "no-agent",
@@ -293,7 +254,9 @@ export function createHub(options: HubOptions): Hub {
         : vouchForCaller(signerOf(caller.scope), caller.id, { target: last, method: open.method });
     const link = own ?? options.linkTo?.(target.node ?? "");
     if (link === undefined)
-      throw new FabricError("unavailable", `node ${target.node ?? "?"} cannot be reached`);
+      throw new FabricError("unavailable", `node ${target.node ?? "?"} cannot be reached`, {
+        reason: "node-away",
+      });
     const next = {
       ...open,
       target: [target.id, ...rest].join("/"),
@@ -323,7 +286,7 @@ export function createHub(options: HubOptions): Hub {
     ["$node/report", report],
     [
       "$node/watch",
-      (conversation, caller) => watchRegistry(conversation, caller, registry, options.routes),
+      (conversation, caller) => watchRegistry(conversation, caller, directory, options.routes),
     ],
   ]);
 

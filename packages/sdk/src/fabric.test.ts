@@ -7,6 +7,8 @@ import { dial } from "@fairlead/fabric/grpc/dial.ts";
 import { openLog } from "@fairlead/fabric/log/open.ts";
 import { realClock } from "@fairlead/fabric/log/testing/crash-child.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
+import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { createLinkedParts, linkParts } from "@fairlead/fabric/testing/link-hubs.ts";
 import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import type { Agent } from "./agent.ts";
 import { testFabric, type FabricUnderTest } from "./fabric-conformance.ts";
@@ -54,6 +56,32 @@ async function openOverGrpc(direct: boolean): Promise<FabricUnderTest> {
   };
 }
 
+/** Two linked nodes; who joins next joins the other one. */
+async function openOnTwoNodes(): Promise<FabricUnderTest> {
+  const parts = [createLinkedParts("a"), createLinkedParts("b")] as const;
+  const routes = createRouteBoard();
+  const hubs = await Promise.all(parts.map(({ hub }) => openHub({ ...hub, routes })));
+  await linkParts(...parts);
+  const agents: Agent[] = [];
+  const [first] = hubs;
+  return {
+    routes,
+    dial: (address = first?.address ?? "") => dial({ address }),
+    async join(options) {
+      const node = hubs[agents.length % hubs.length]?.address ?? "";
+      const agent = await join({ ...options, node, listen: false });
+      agents.push(agent);
+      return agent;
+    },
+    cut: () => hubs.forEach(({ hub }) => hub.close()),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
+      for (const { nodes } of parts) nodes.close();
+      await Promise.all(hubs.map((hub) => hub[Symbol.asyncDispose]()));
+    },
+  };
+}
+
 const FABRICS: Readonly<Record<string, () => Promise<FabricUnderTest>>> = {
   "in memory": () => Promise.resolve(createTestFabric()),
   "between peers over gRPC": () => openOverGrpc(true),
@@ -67,3 +95,5 @@ for (const [name, open] of Object.entries(FABRICS)) {
   testMessages(name, open);
   testIdentity(name, open);
 }
+
+testFabric("on two nodes", openOnTwoNodes);

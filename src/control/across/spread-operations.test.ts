@@ -76,7 +76,13 @@ async function openFleet(own: Some, b: Some, c: Some | undefined) {
       clock,
     });
   }
-  const peers = { peering, problem: "", answer: () => undefined, run: async () => undefined };
+  const peers = {
+    peering,
+    problem: "",
+    answer: () => undefined,
+    onKey: () => undefined,
+    run: async () => undefined,
+  };
   const operations = spreadOperations({
     local: toOperations(own),
     actHere: async () => undefined,

@@ -17,6 +17,8 @@ export interface ZoneMember {
   /** IPv4 and IPv6 addresses. */
   readonly addresses: readonly string[];
   readonly ports: readonly ZonePort[];
+  /** Only its ports lead to it, as on another host: SRV names it, and who asks for the service's address is not told it. */
+  readonly isByPort?: boolean;
 }
 
 /** A service or an agent, with those of its instances that are healthy now; none is an answer too. */
@@ -97,7 +99,8 @@ function listContributions(service: ZoneService, apex: string): Contribution[] {
   const name = `${service.name}.${service.scope}.${apex}`;
   const owner = encodeName(name);
   // Instances on a host's network share an address; the service has it once.
-  const all = new Set(service.members.flatMap(({ addresses }) => addresses));
+  const open = service.members.filter(({ isByPort }) => isByPort !== true);
+  const all = new Set(open.flatMap(({ addresses }) => addresses));
   const found: Contribution[] = [
     { owner, type: undefined, rdata: { bytes: NOTHING } },
     ...contributeAddresses(owner, [...all]),
@@ -105,7 +108,7 @@ function listContributions(service: ZoneService, apex: string): Contribution[] {
   for (const member of service.members) {
     const own = member.label === undefined ? owner : encodeName(`${member.label}.${name}`);
     if (own !== owner) found.push(...contributeAddresses(own, member.addresses));
-    for (const address of member.addresses) {
+    for (const address of member.isByPort === true ? [] : member.addresses) {
       const rdata = { bytes: Buffer.from(own, "latin1") };
       found.push({ owner: reverseName(encodeAddress(address)), type: TYPE.PTR, rdata });
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A gRPC bidirectional stream of batches as a transport.
-import type { Http2Stream } from "node:http2";
+// A stream of batches in both directions, framed as gRPC does, as a transport.
+import type { Duplex } from "node:stream";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Transport, TransportReceiver } from "@fairlead/fabric/transport.ts";
 import { Deframer, writePrefix } from "./deframer.ts";
@@ -9,7 +9,7 @@ import { Deframer, writePrefix } from "./deframer.ts";
 const BATCH_BYTES_MAX = 2 * 16_777_216;
 
 export interface GrpcTransportOptions {
-  readonly stream: Http2Stream;
+  readonly stream: Duplex;
   readonly peerAddress: string;
   readonly peerId?: string | undefined;
   readonly local: boolean;
