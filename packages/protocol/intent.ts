@@ -157,6 +157,17 @@ export const PlacementIntent = z.strictObject({
 });
 export type PlacementIntent = z.infer<typeof PlacementIntent>;
 
+/** `fairlead.address`: one address for all instances of a service, and how connections to it are given to them. */
+export const AddressIntent = z.strictObject({
+  /** To instances on the caller's host, while it has any. */
+  local: z.boolean(),
+  /** All of a caller's to the same instance. */
+  sticky: z.boolean(),
+  /** An IPv6 address too, although no network of the file says that it has IPv6. */
+  ipv6: z.boolean(),
+});
+export type AddressIntent = z.infer<typeof AddressIntent>;
+
 /** When the owner wrote nothing: spread over zones and nodes, nothing reserved. */
 export const PLACEMENT_DEFAULT: PlacementIntent = {
   everywhere: false,
@@ -201,6 +212,8 @@ export const ServiceIntent = z.strictObject({
   failover: z.enum(["eager", "stay"]).optional(),
   /** `fairlead.singleton`: of each slot one instance runs on the whole fleet at most, even if none does for a while. */
   singleton: z.boolean().optional(),
+  /** `fairlead.address`; absent: it has none. */
+  address: AddressIntent.optional(),
   container: ContainerConfig,
   platform: z.string().optional(),
   network: NetworkMode,

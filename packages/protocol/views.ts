@@ -56,6 +56,10 @@ export const InstanceView = z.strictObject({
   ports: z.array(PublishedPort),
   /** Network name to address. */
   addresses: z.record(z.string(), z.string()),
+  /** The same of IPv6; absent where it has none. */
+  addresses6: z.record(z.string(), z.string()).optional(),
+  /** Set while it is about to be stopped: it gets no new connections of its service's address. */
+  leaving: z.literal(true).optional(),
   /** Whether it has the configuration that the intent asks for. */
   current: z.boolean(),
   adopted: z.boolean(),
@@ -78,6 +82,8 @@ export const ServiceView = z.strictObject({
   healthy: z.number().int(),
   current: z.number().int(),
   ports: z.array(PublishedPort),
+  /** Its own addresses, behind which the kernel balances; absent where it has none. */
+  addresses: z.array(z.string()).optional(),
   dependsOn: z.array(z.string()),
   heal: z.string(),
   /** Acts of the ladder in the running window. */

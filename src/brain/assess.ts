@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a scope stands, in the words that every face shows.
+import { isIpv6 } from "#base/addresses.ts";
 import type { PlannedAction, Reconciliation, Waiting } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Diagnostic, ServiceIntent } from "#model/intent.ts";
@@ -22,6 +23,13 @@ export interface AssessInput extends ReconcileInput {
   readonly removing: boolean;
 }
 
+function viewIpv6({ endpoints = {} }: InstanceFact): Pick<InstanceView, "addresses6"> {
+  const found = Object.entries(endpoints).flatMap(([network, { addresses }]) =>
+    addresses.filter(isIpv6).map((address) => [network, address] as const),
+  );
+  return found.length === 0 ? {} : { addresses6: Object.fromEntries(found) };
+}
+
 function viewInstance(instance: InstanceFact, current: boolean, adopted: boolean): InstanceView {
   return {
     id: instance.id,
@@ -41,6 +49,7 @@ function viewInstance(instance: InstanceFact, current: boolean, adopted: boolean
     createdAtMs: instance.createdAtMs,
     ports: instance.ports.map((port) => ({ ...port })),
     addresses: { ...instance.addresses },
+    ...viewIpv6(instance),
     current,
     adopted,
   };

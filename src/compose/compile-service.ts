@@ -16,7 +16,7 @@ import { compileMounts } from "./compile-mounts.ts";
 import { compileNetworkMode, readShared } from "./compile-network.ts";
 import { compilePlacement } from "./compile-placement.ts";
 import { dropEmpty } from "./drop-empty.ts";
-import { LABEL_PREFIX, readDuration, readHeal } from "./fairlead-words.ts";
+import { LABEL_PREFIX, readAddressWord, readDuration, readHeal } from "./fairlead-words.ts";
 import type { LoadResult, ServiceModel } from "./project.ts";
 
 /** Compose's own: time between the stop signal and the kill. */
@@ -60,6 +60,7 @@ export function compileService(
     ...(build === undefined ? {} : { build }),
     ...(ttlMs === undefined ? {} : { ttlMs }),
     ...readFailover(service),
+    ...readAddress(service),
     ...(service.labels?.[`${LABEL_PREFIX}singleton`] === "true" ? { singleton: true } : {}),
     constraints: [...(service.deploy?.placement?.constraints ?? [])],
     placement: compilePlacement(service),
@@ -75,13 +76,20 @@ function readFailover(service: ServiceModel): Pick<ServiceIntent, "failover"> {
   return value === "eager" || value === "stay" ? { failover: value } : {};
 }
 
+function readAddress(service: ServiceModel): Pick<ServiceIntent, "address"> {
+  const address = readAddressWord(service.labels?.[`${LABEL_PREFIX}address`] ?? "");
+  return address === undefined || address === false ? {} : { address };
+}
+
 function readMs(text: string | undefined): number | undefined {
   return text === undefined ? undefined : readDuration(text);
 }
 
 /** Words whose change acts on running instances without making them anew. */
 const LIVE_LABELS = new Set(
-  ["heal", "scale", "ttl", "place", "failover", "singleton"].map((word) => LABEL_PREFIX + word),
+  ["heal", "scale", "ttl", "place", "failover", "singleton", "address"].map(
+    (word) => LABEL_PREFIX + word,
+  ),
 );
 
 function hashService(intent: Omit<ServiceIntent, "hash">): string {

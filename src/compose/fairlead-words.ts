@@ -3,6 +3,7 @@
 import { parsePolicy } from "@fairlead/routing/parse-policy.ts";
 import { STRATEGIES } from "@fairlead/routing/policy.ts";
 import { parseDuration } from "#base/duration.ts";
+import type { AddressIntent } from "#model/intent.ts";
 import { PLACE_FORM, readPlace } from "./place-word.ts";
 
 /** One label: what it means, what its value may be. */
@@ -29,6 +30,7 @@ export interface HealWord {
 const SERVICE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$/;
 const SCOPE_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const PORT = /^(\d{1,5})(?:\/(http|grpc|tcp|udp|mcp|a2a))?$/;
+const ADDRESS_PARTS = ["on", "true", "off", "false", "local", "sticky", "ipv6"];
 const SETTING = /^[a-z][a-z0-9._-]*=[^\s=]+$/i;
 
 /** A duration in milliseconds, undefined when it is none. */
@@ -58,6 +60,16 @@ export function readHeal(value: string): HealWord | undefined {
   const windowMs = readDuration(window);
   if (acts === "" || windowMs === undefined || windowMs < 1_000) return undefined;
   return { ladder, actsMax: Number(acts), windowMs };
+}
+
+/** What `fairlead.address` says; `false` for off, undefined when it is not of its form. */
+export function readAddressWord(value: string): AddressIntent | false | undefined {
+  const parts = split(value, /[\s,]+/);
+  if (parts.length === 0 || !parts.every((part) => ADDRESS_PARTS.includes(part))) return undefined;
+  const isOff = parts.includes("off") || parts.includes("false");
+  if (isOff) return parts.length === 1 ? false : undefined;
+  const [local, sticky, ipv6] = ["local", "sticky", "ipv6"].map((part) => parts.includes(part));
+  return { local: local === true, sticky: sticky === true, ipv6: ipv6 === true };
 }
 
 function isFlag(value: string): boolean {
@@ -163,6 +175,12 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
       const parsed = parsePolicy(v);
       return parsed.ok ? "" : parsed.problem;
     },
+    common: true,
+  },
+  address: {
+    doc: "Whether it has one address that stays, behind which the kernel balances; local: instances of the caller's host first; sticky: a caller keeps its instance.",
+    form: "on or off, and with on any of local, sticky, ipv6, for example on local",
+    check: (v) => readAddressWord(v) !== undefined,
     common: true,
   },
   place: {

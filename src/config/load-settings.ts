@@ -95,6 +95,7 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     "fleet.listen": "0.0.0.0:7120",
     "fleet.address": "",
     "fleet.images": "on",
+    serviceAddresses: "198.18.0.0/16,fd66:6c73::/64",
     "overlay.addresses": "10.128.0.0/10,fd66:6c76::/40",
     "overlay.port": 4_789,
     "audit.headFile": "",

@@ -144,6 +144,11 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "off: each host needs its images from a registry, or loaded",
     cost: "any node of the fleet can read this engine's images",
   },
+  serviceAddresses: {
+    effect:
+      "a larger block has room for more services; one that nobody reaches otherwise hides nothing",
+    cost: "what else has an address of the block is not reached from containers and hosts with services",
+  },
   "overlay.addresses": {
     effect: "new networks get others; those that are there keep theirs",
     cost: "what is in them is not reached elsewhere by containers",

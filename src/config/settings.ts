@@ -3,6 +3,7 @@
 import { parsePolicy } from "@fairlead/routing/parse-policy.ts";
 import { z } from "zod";
 import { parseDuration } from "#base/duration.ts";
+import { parseBlock } from "#base/addresses.ts";
 import { parseSize } from "#base/size.ts";
 
 const numeric = (value: unknown): unknown =>
@@ -192,6 +193,20 @@ export const SettingsSchema = z.strictObject({
         "Whether this node gets images that it lacks from other nodes, and gives them its own.",
       ),
   }),
+  serviceAddresses: z
+    .string()
+    .regex(
+      /^[0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)?$/,
+      "has to be ADDRESS/LENGTH, with a comma before a second one",
+    )
+    .superRefine((text, context) => {
+      const wrong = text.split(",").find((one) => parseBlock(one) === undefined);
+      if (wrong !== undefined)
+        context.addIssue({ code: "custom", message: `${wrong} is no block of addresses` });
+    })
+    .describe(
+      "A block of IPv4 addresses, and one of IPv6 addresses, of which services get theirs; alike on all nodes.",
+    ),
   overlay: z.strictObject({
     addresses: z
       .string()

@@ -30,6 +30,8 @@ export interface ActorOptions {
   readonly prepareNetwork?: (network: NetworkIntent) => Promise<NetworkIntent>;
   /** Name servers that containers are told to ask, unless their file names others. */
   readonly dnsServers?: readonly string[];
+  /** Takes an instance from behind its service's address until disposed of, before it is stopped. */
+  readonly withdraw?: (instance: InstanceFact) => Promise<Disposable>;
   /** Gets images from other nodes; undefined without a fleet. */
   readonly images?: Pick<ImageExchange, "fetch"> | undefined;
 }
@@ -105,7 +107,14 @@ export function createActor(options: ActorOptions): Actor {
       instance.state !== "paused"
     )
       return;
+    using _withdrawn = await options.withdraw?.(instance);
     await engine.stopInstance(instance.id, { ...act.write, graceMs });
+  }
+
+  /** What is known by its id only. */
+  async function withdraw(id: string): Promise<Disposable | undefined> {
+    const instance = board.find(id);
+    return instance === undefined ? undefined : options.withdraw?.(instance);
   }
 
   function graceOf(act: Act): number {
@@ -168,6 +177,7 @@ export function createActor(options: ActorOptions): Actor {
     const id = need(act.action.target, "a container");
     const beganMs = clock.monotonicMs();
     try {
+      using _withdrawn = await withdraw(id);
       await engine.restartInstance(id, { ...act.write, graceMs: graceOf(act) });
     } finally {
       await board.refresh(id);
@@ -226,6 +236,7 @@ export function createActor(options: ActorOptions): Actor {
   async function stopOnly(act: Act): Promise<ActResult> {
     const id = need(act.action.target, "a container");
     try {
+      using _withdrawn = await withdraw(id);
       await engine.stopInstance(id, { ...act.write, graceMs: graceOf(act) });
     } finally {
       await board.refresh(id);
@@ -350,6 +361,9 @@ export function createActor(options: ActorOptions): Actor {
       case "service.quarantine":
       case "service.pause":
       case "service.resume":
+      case "address.give":
+      case "address.take":
+      case "address.repair":
       case "topology.rewire":
       case "topology.remove":
       case "service.place":

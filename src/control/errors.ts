@@ -196,4 +196,10 @@ export const controlErrors = defineErrors({
     remedy:
       "say the same of `driver_opts: encrypted` and overlay.encryption everywhere; to change it: down, half a minute, up",
   },
+  "addresses-exhausted": {
+    id: "FL0725",
+    code: "resource_exhausted",
+    cause: "Every address that services could get is some service's",
+    remedy: "name a larger block in serviceAddresses, alike on all nodes",
+  },
 });

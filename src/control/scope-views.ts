@@ -6,6 +6,7 @@ import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { FleetDesk } from "./fleet/fleet-desk.ts";
+import type { ServiceAddresses } from "./addresses/service-addresses.ts";
 import type { ScopeLoop } from "./scope-loop.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -41,6 +42,7 @@ export function createScopeViews(
   feed: EventFeed,
   clock: Clock,
   fleet?: Pick<FleetDesk, "view" | "names">,
+  addresses?: Pick<ServiceAddresses, "find" | "isLeaving">,
 ): ScopeViews {
   const told = new Map<string, string>();
   const due = new Set<string>();
@@ -58,14 +60,37 @@ export function createScopeViews(
     );
   }
 
+  /** Says of instances that are about to be stopped that they are. */
+  function markLeaving(view: ScopeView): ScopeView {
+    const isLeaving = ({ id }: { readonly id: string }): boolean =>
+      addresses?.isLeaving(id) === true;
+    if (!view.services.some(({ instances }) => instances.some(isLeaving))) return view;
+    const services = view.services.map((service) => ({
+      ...service,
+      instances: service.instances.map((one) =>
+        isLeaving(one) ? { ...one, leaving: true as const } : one,
+      ),
+    }));
+    return { ...view, services };
+  }
+
+  function withAddresses(view: ScopeView): ScopeView {
+    const services = view.services.map((service) => {
+      const own = addresses?.find(service.scope, service.name) ?? [];
+      return own.length === 0 ? service : { ...service, addresses: [...own] };
+    });
+    return { ...view, services };
+  }
+
   function readLocal(scope: string): ScopeView | undefined {
     const loop = supervisor.loop(scope);
-    return loop === undefined ? observed().get(scope) : viewLoop(loop, board.ready);
+    return loop === undefined ? observed().get(scope) : markLeaving(viewLoop(loop, board.ready));
   }
 
   function read(scope: string): ScopeView | undefined {
     const local = readLocal(scope);
-    return fleet?.view(scope, local) ?? local;
+    const view = fleet?.view(scope, local) ?? local;
+    return view === undefined ? undefined : withAddresses(view);
   }
 
   function list(): readonly ScopeView[] {
@@ -79,7 +104,7 @@ export function createScopeViews(
       ...(fleet?.names() ?? [])
         .filter((name) => !here.has(name))
         .flatMap((name) => fleet?.view(name, undefined) ?? []),
-    ];
+    ].map(withAddresses);
   }
 
   function publish(scope: string): void {

@@ -31,6 +31,8 @@ export interface Supervisor {
   readonly loops: ReadonlyMap<string, ScopeLoop>;
   /** Names of managed scopes. */
   readonly managed: ReadonlySet<string>;
+  /** Whether it has read from the store what is managed: before, nothing is known to be unwanted. */
+  readonly loaded: boolean;
   /** Follows store and board until the signal aborts, then waits for acts that are running. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -59,6 +61,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const told = new Set<string>();
   const busy = new Set<string>();
   const held = new Map<string, Hold & { tries: number }>();
+  let loaded = false;
   let alarm = new AbortController();
   const stopping = new AbortController();
 
@@ -164,6 +167,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const first = await store.list(SCOPE_PREFIX);
     for (const entry of first.entries)
       setDesired(entry.key.slice(SCOPE_PREFIX.length), entry.value as Desired);
+    loaded = true;
     for await (const changes of store.watch(SCOPE_PREFIX, first.revision, { signal })) {
       for (const change of changes) {
         const scope = change.key.slice(SCOPE_PREFIX.length);
@@ -178,6 +182,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     loop: (scope) => loops.get(scope),
     get managed() {
       return new Set(loops.keys());
+    },
+    get loaded() {
+      return loaded;
     },
     async run(signal) {
       board.onChange(({ scopes, event }) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The nouns that cross the wire are declared once, as schemas, in packages/protocol; these are their types.
 export type {
+  AddressIntent,
   Attachment,
   BuildIntent,
   Dependency,

@@ -7,7 +7,6 @@ import { createApi, type Api, type ApiOptions } from "#api/create-api.ts";
 import { API_LIMITS } from "#api/settings.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { createId } from "#base/ids.ts";
-import { createLimiter } from "#base/limiter.ts";
 import type { Logger } from "#base/logger.ts";
 import { findPlaces, locateNodeFiles, makeNodeDirectories } from "#config/node-files.ts";
 import { readNodeLabels, type Settings } from "#config/settings.ts";
@@ -39,8 +38,10 @@ import type { Fabric } from "#fabric/fabric.ts";
 import { openFabric } from "#fabric/open.ts";
 import type { Facts } from "#model/facts.ts";
 import type { Store } from "#store/store.ts";
+import { createWidths } from "./act-widths.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
 import { openNodeStore } from "./open-node-store.ts";
+import { openAddresses } from "./start-addresses.ts";
 import { startDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { describeFleet, describeSelf } from "./start-fleet.ts";
@@ -75,12 +76,7 @@ export interface RunningNode extends AsyncDisposable {
   readonly failed: Promise<never>;
 }
 
-const HEAL_WIDTH = 16;
 const DAY_MS = 86_400_000;
-/** Acts take less, but for pulls, long grace times, and what hangs. */
-const SLOW_ACT_MS = 5_000;
-/** So many acts may run besides those that hang. */
-const SPARE_ACTS = 4;
 
 const GAP_KEY = "node/engine-gap";
 
@@ -224,14 +220,18 @@ async function openTalk(
     belongs === undefined
       ? undefined
       : openPlacing({ fleet: belongs, self, roll, decisions, board, clock, random, logger });
+  const placed = { settings, self, store, placing, board, decisions, clock, logger };
+  const addresses = await openAddresses(placed);
   const peers = openPeers({ fleet: belongs, self, clock, logger });
   const links = openLinks({ settings, peers, self, roll, board, ...nets, ...hands });
   const images = openImages({ settings, peers, roll, engine, board, clock });
   const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, ...nets };
-  const loops = [wiring, observed, roll, nets.overlays, nets.paths, ...(links?.loops ?? [])];
-  const watchers = [...loops, images, peers].filter((loop) => loop !== undefined);
+  const { overlays, paths } = nets;
+  const own = [wiring, observed, roll, overlays, paths, addresses, ...(links?.loops ?? [])];
+  const watchers = [...own, images, peers].filter((loop) => loop !== undefined);
   const elsewhere = links?.names;
-  return { fabric, discovery, dns, placing, peers, images, faces, watchers, belongs, elsewhere };
+  const found = { fabric, discovery, dns, placing, addresses, peers, images };
+  return { ...found, faces, watchers, belongs, elsewhere };
 }
 
 async function openApi(
@@ -258,20 +258,11 @@ async function prepareDirectories(settings: NodeParts["settings"]): Promise<void
   await chmod(settings.stateDir, 0o700);
 }
 
-/** How many acts may run at once, those that hang aside. */
-function createWidths(settings: Settings, clock: Clock) {
-  const acting = { clock, slowMs: SLOW_ACT_MS, spare: SPARE_ACTS };
-  return {
-    bulk: createLimiter(settings.engine.parallelism, acting),
-    heal: createLimiter(HEAL_WIDTH, acting),
-  };
-}
-
 /** The loops of all scopes, how they stand, and what keeps them in step with a fleet. */
 function superviseScopes(
   parts: NodeParts,
   hands: Awaited<ReturnType<typeof openHands>>,
-  { fabric, dns, placing, images, faces }: Awaited<ReturnType<typeof openTalk>>,
+  { fabric, dns, placing, addresses, images, faces }: Awaited<ReturnType<typeof openTalk>>,
   startedAtMs: number,
 ) {
   const { settings, clock, logger } = parts;
@@ -288,6 +279,7 @@ function superviseScopes(
       board,
       clock,
       images,
+      withdraw: (instance) => addresses.withdraw(instance),
       prepareNetwork: (network) => faces.overlays.prepare(network),
       ...(dns === undefined ? {} : { dnsServers: dns.forContainers }),
       ...(engine.endpoint.startsWith("unix:")
@@ -304,12 +296,14 @@ function superviseScopes(
     onPass(loop) {
       views.publishSoon(loop.desired.intent.scope);
       placing?.notePass();
+      addresses.wake();
     },
     startedAtMs,
   });
-  const views = createScopeViews(supervisor, board, feed, clock, placing?.desk);
+  const views = createScopeViews(supervisor, board, feed, clock, placing?.desk, addresses);
   const intake = createIntake({ store, board, supervisor, memory, clock });
   const { readLocal: viewLocal, publishSoon } = views;
+  addresses.follow({ supervisor, publishSoon });
   const local = { supervisor, intake, viewLocal, publishSoon };
   const together = placing?.attend(local) ?? [];
   const placement = createPlacementDesk({

@@ -6,6 +6,7 @@ import type { Clock, Random } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { FleetPicture } from "#brain/fleet/picture.ts";
 import type { Fence } from "#brain/pass.ts";
+import type { AddressShelf } from "#control/addresses/address-shelf.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { Fleet } from "#control/fleet.ts";
@@ -49,6 +50,8 @@ export interface LocalParts {
 type Loop = { run(signal: AbortSignal): Promise<void> };
 
 export interface FleetPlacing {
+  /** Where addresses of services stand. */
+  readonly shelf: AddressShelf;
   readonly desk: FleetDesk;
   /** The fleet as placing looks at it. */
   picture(): FleetPicture;
@@ -116,6 +119,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
   }
 
   return {
+    shelf: board,
     desk: createFleetDesk({ self: self.id, board, pictures, clock }),
     picture: () => pictures.read(),
     fence: readFence,

@@ -115,6 +115,7 @@ export function startServices(parts: ServicesParts): SimServices {
     return { desired, last, wake: look } as Partial<ScopeLoop> as ScopeLoop;
   };
   const supervisor: Supervisor = {
+    loaded: true,
     loop: loopOf,
     get loops() {
       return new Map(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ServiceView } from "@fairlead/protocol/views.ts";
 import type { Context } from "#cli/context.ts";
+import type { Column } from "#cli/table.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatPorts } from "#cli/format.ts";
 import { keepNames } from "#cli/name-cache.ts";
@@ -11,7 +12,14 @@ import { printServiceWarnings } from "#cli/service-warnings.ts";
 import { listInScope } from "#cli/list-in-scope.ts";
 import { showOrWatch } from "#cli/watch.ts";
 
-const LIST: ListView<ServiceView> = {
+/** The address of a service that has one, behind which its instances are. */
+const ADDRESS: Column<ServiceView> = {
+  key: "addresses",
+  title: "ADDRESS",
+  value: (item) => item.addresses?.join(", ") ?? "",
+};
+
+const describeList = (hasAddresses: boolean): ListView<ServiceView> => ({
   name: (item) => item.name,
   empty: "no services; `fairlead up` starts a project, -A shows all scopes",
   columns: [
@@ -31,6 +39,7 @@ const LIST: ListView<ServiceView> = {
       wide: true,
     },
     { key: "image", title: "IMAGE", value: (item) => item.image },
+    ...(hasAddresses ? [ADDRESS] : []),
     { key: "ports", title: "PORTS", value: (item) => formatPorts(item.ports) },
     { key: "heal", title: "HEAL", value: (item) => item.heal, wide: true },
     { key: "acts", title: "ACTS", value: (item) => `${item.healUsed}/${item.healMax}`, wide: true },
@@ -44,14 +53,17 @@ const LIST: ListView<ServiceView> = {
     },
     { key: "reason", title: "WHY", value: (item) => item.reason },
   ],
-};
+});
 
 /** `fairlead services` */
 export async function run(context: Context): Promise<number> {
   const scope = findScope(context);
   return showOrWatch(context, scope, async () => {
     const services = await listInScope<ServiceView>(context, "services", scope);
-    await context.out.list(services, LIST);
+    await context.out.list(
+      services,
+      describeList(services.items.some(({ addresses }) => addresses !== undefined)),
+    );
     keepNames(context, scope, services.items);
     if (context.out.forPeople) printServiceWarnings(context.out, services.items);
   });

@@ -128,12 +128,12 @@ export function toInstance(document: ContainerDocument): InstanceFact {
     createdAtMs: parseTime(document.Created),
     startedAtMs: parseTime(state.StartedAt),
     finishedAtMs: parseTime(state.FinishedAt),
-    ...(state.Pid === undefined || state.Pid === 0 ? {} : { pid: state.Pid }),
     engineRestart:
       host.RestartPolicy?.Name === undefined || host.RestartPolicy.Name === ""
         ? "no"
         : host.RestartPolicy.Name,
     networkFrom: readShare(host.NetworkMode),
+    ...(state.Pid === undefined || state.Pid === 0 ? {} : { pid: state.Pid }),
     pidFrom: readShare(host.PidMode),
     ipcFrom: readShare(host.IpcMode),
     anonymousVolumes: (document.Mounts ?? []).flatMap(({ Type, Name = "", Destination }) =>

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// Service addresses: gives each service that asks for one its address, and makes this host's kernel balance it over the
+// instances that are well. While store or engine are away, what stands in the kernel stays.
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import type { Balancer, BalanceOutcome } from "#balance/balancer.ts";
+import type { FleetPicture } from "#brain/fleet/picture.ts";
+import type { DecisionLog } from "#control/decision-log.ts";
+import type { FactsBoard } from "#control/facts-board.ts";
+import type { InstanceFact } from "#model/facts.ts";
+import type { Intent } from "#model/intent.ts";
+import type { AddressEntry, AddressShelf } from "./address-shelf.ts";
+import { describeGift, describeRepair, describeTaking } from "./describe-address.ts";
+import { giveAddress, listAddresses, listWishes, takeAddress } from "./keep-addresses.ts";
+import { listSpaces } from "./list-spaces.ts";
+
+export interface ServiceAddressesOptions {
+  readonly shelf: AddressShelf;
+  readonly balancer: Balancer;
+  readonly board: Pick<FactsBoard, "read" | "ready" | "onChange">;
+  readonly decisions: Pick<DecisionLog, "begin" | "finish">;
+  /** Blocks of which services get their addresses. */
+  readonly ranges: readonly string[];
+  /** What this node manages, but for what is being removed; undefined while that is not known. */
+  readonly intents: () => readonly Intent[] | undefined;
+  /** Whether anybody wants a service to have an address; undefined while that is not known. */
+  readonly isWanted: (key: string) => boolean | undefined;
+  /** The fleet as this node sees it; undefined for a node by itself. */
+  readonly fleet: { readonly self: string; readonly picture: () => FleetPicture } | undefined;
+  /** Called when an instance is about to be stopped, and when it no longer is. */
+  readonly onLeaving: (scope: string) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface ServiceAddresses {
+  /** The addresses of a service; empty where it has none. */
+  find(scope: string, service: string): readonly string[];
+  /** Whether an instance is about to be stopped. */
+  isLeaving(id: string): boolean;
+  /**
+   * Returns once no new connection of the service's address goes to the instance, or that takes too long; until
+   * disposed of it stays so. At once for an instance of a service without an address.
+   */
+  withdraw(instance: Pick<InstanceFact, "id" | "scope" | "service">): Promise<Disposable>;
+  /** Looks soon: what is wanted may be different. */
+  wake(): void;
+  /** Why addresses may not reach where they should. */
+  readonly problem: string | undefined;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** How often the kernel is looked at although nothing was told. */
+const CHECK_MS = 5_000;
+/** How long other nodes are given to hear that an instance leaves. */
+const TELL_MS = 500;
+const WITHDRAW_MAX_MS = 2_000;
+/** A service that nobody wants any more keeps its address so long: it may be on its way back. */
+const RELEASE_MS = 30_000;
+
+const NOTHING: Disposable = { [Symbol.dispose]: () => undefined };
+
+/** Makes the loop. */
+export function createServiceAddresses(options: ServiceAddressesOptions): ServiceAddresses {
+  const { shelf, balancer, board, decisions, ranges, clock, logger } = options;
+  /** How many calls of `withdraw` hold an instance back. */
+  const leaving = new Map<string, number>();
+  const unwantedSince = new Map<string, number>();
+  const waiting: (() => void)[] = [];
+  let entries: ReadonlyMap<string, AddressEntry> | undefined;
+  let problem: string | undefined;
+  let isFirst = true;
+  let isKnown = false;
+  let isDue = true;
+  let checkedMs = clock.monotonicMs();
+  let ringBell = (): void => undefined;
+
+  const needEntries = (): ReadonlyMap<string, AddressEntry> => (entries ??= listAddresses(shelf));
+
+  function wake(): void {
+    isDue = true;
+    ringBell();
+  }
+
+  async function record(
+    action: Parameters<DecisionLog["begin"]>[0],
+    key: string,
+    act: () => Promise<string>,
+  ): Promise<void> {
+    const scope = key.split("/")[0] ?? "";
+    const decision = await decisions.begin(action, { scope, actor: "automatic" });
+    try {
+      await decisions.finish(decision, { outcome: "done", result: await act() });
+    } catch (thrown) {
+      const { message } = FairleadError.from(thrown);
+      await decisions.finish(decision, { outcome: "failed", result: message });
+      throw thrown;
+    }
+  }
+
+  async function give(intents: readonly Intent[]): Promise<void> {
+    for (const wish of intents.flatMap(listWishes)) {
+      if (needEntries().has(wish.key)) {
+        await giveAddress(wish, ranges, shelf);
+        continue;
+      }
+      await record(describeGift(wish.key, clock.nowMs()), wish.key, async () => {
+        await giveAddress(wish, ranges, shelf);
+        return needEntries().get(wish.key)?.addresses.join(" ") ?? "";
+      });
+    }
+  }
+
+  async function take(): Promise<void> {
+    const nowMs = clock.monotonicMs();
+    for (const key of unwantedSince.keys()) if (!needEntries().has(key)) unwantedSince.delete(key);
+    for (const key of needEntries().keys()) {
+      const isWanted = options.isWanted(key);
+      if (isWanted !== false) unwantedSince.delete(key);
+      else if (!unwantedSince.has(key)) unwantedSince.set(key, nowMs);
+      else if (nowMs - (unwantedSince.get(key) ?? nowMs) >= RELEASE_MS)
+        await record(describeTaking(key, clock.nowMs()), key, async () =>
+          (await takeAddress(key, shelf)) ? "free again" : "another node did",
+        );
+    }
+  }
+
+  /** Those that are wanted: a service that is being removed is in no kernel, although its address is kept a while. */
+  function listServed(): ReadonlyMap<string, AddressEntry> {
+    return new Map([...needEntries()].filter(([key]) => options.isWanted(key) !== false));
+  }
+
+  async function note({ changes, failures }: BalanceOutcome, isIdle: boolean): Promise<void> {
+    for (const { space, kind } of changes) {
+      if (kind !== "repair") continue;
+      const instance = board.read().instances.find(({ id }) => id === space);
+      const action = describeRepair(instance?.name ?? space, clock.nowMs());
+      await record(action, `${instance?.scope ?? ""}/`, () => Promise.resolve("made anew"));
+    }
+    const [failure] = isIdle ? [] : failures.values();
+    const text = failure === undefined ? undefined : FairleadError.from(failure).message;
+    if (text !== undefined && text !== problem)
+      logger.warn("service addresses are not as they should be", { reason: text });
+    problem = text;
+  }
+
+  async function pass(signal: AbortSignal): Promise<void> {
+    isKnown ||= shelf.problem === undefined;
+    const intents = options.intents();
+    if (!board.ready || !isKnown || intents === undefined) return;
+    if (shelf.problem === undefined) {
+      await give(intents);
+      await take();
+    }
+    const served = listServed();
+    if (served.size === 0 && needEntries().size === 0 && !isFirst) return;
+    const spaces = listSpaces({
+      facts: board.read(),
+      addresses: served,
+      managed: new Set(intents.map(({ scope }) => scope)),
+      leaving: new Set(leaving.keys()),
+      fleet:
+        options.fleet === undefined
+          ? undefined
+          : { self: options.fleet.self, picture: options.fleet.picture() },
+    });
+    await note(await balancer.apply(spaces, signal), spaces.length === 0);
+    isFirst = false;
+    if (clock.monotonicMs() - checkedMs < CHECK_MS) return;
+    checkedMs = clock.monotonicMs();
+    await note(await balancer.check(signal), spaces.length === 0);
+  }
+
+  /** Until there is something to do, or it is time to look. */
+  async function wait(signal: AbortSignal): Promise<void> {
+    if (!isDue) {
+      const ringing = new AbortController();
+      ringBell = () => ringing.abort();
+      await clock.sleep(CHECK_MS, AbortSignal.any([signal, ringing.signal])).catch(() => undefined);
+      ringBell = () => undefined;
+    }
+    isDue = false;
+  }
+
+  /** Resolves after a pass that begins from now on. */
+  async function settle(): Promise<void> {
+    const done = new Promise<void>((resolve) => waiting.push(resolve));
+    wake();
+    const enough = new AbortController();
+    const late = clock.sleep(WITHDRAW_MAX_MS, enough.signal).catch(() => undefined);
+    await Promise.race([done, late]);
+    enough.abort();
+  }
+
+  function release(id: string, scope: string): void {
+    const held = (leaving.get(id) ?? 1) - 1;
+    if (held > 0) leaving.set(id, held);
+    else leaving.delete(id);
+    options.onLeaving(scope);
+    wake();
+  }
+
+  return {
+    find: (scope, service) => needEntries().get(`${scope}/${service}`)?.addresses ?? [],
+    isLeaving: (id) => leaving.has(id),
+    async withdraw({ id, scope, service }) {
+      const key = `${scope}/${service}`;
+      if (!needEntries().has(key) || options.isWanted(key) === false) return NOTHING;
+      leaving.set(id, (leaving.get(id) ?? 0) + 1);
+      options.onLeaving(scope);
+      await settle();
+      if (options.fleet !== undefined) await clock.sleep(TELL_MS);
+      return { [Symbol.dispose]: () => release(id, scope) };
+    },
+    wake,
+    get problem() {
+      return problem;
+    },
+    async run(signal) {
+      const leave = board.onChange(wake);
+      shelf.onChange(() => {
+        entries = undefined;
+        wake();
+      });
+      while (!signal.aborted) {
+        await wait(signal);
+        if (signal.aborted) break;
+        const told = waiting.splice(0);
+        try {
+          await pass(signal);
+        } catch (thrown) {
+          const { message } = FairleadError.from(thrown);
+          if (message !== problem && !signal.aborted)
+            logger.warn("service addresses could not be looked after", { reason: message });
+          problem = message;
+        }
+        for (const resolve of told) resolve();
+      }
+      leave();
+    },
+  };
+}

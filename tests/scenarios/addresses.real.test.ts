@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// Addresses of services on two real engines that are one fleet: callers on either host reach the instances of both by one
+// address, with their own address as the source; what is about to stop gets nothing new, and what stands goes on.
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import type { Decision } from "@fairlead/protocol/decision.ts";
+import type { ServiceView } from "@fairlead/protocol/views.ts";
+import type { InstanceFact } from "#model/facts.ts";
+import type { Engine } from "#engine/engine.ts";
+import { openEngine } from "#engine/open.ts";
+import { startEtcd } from "#lab/etcd.ts";
+import { startHostNode, type HostNode } from "#lab/host-node.ts";
+import { startHosts } from "#lab/hosts.ts";
+import { importBusybox } from "#lab/images.ts";
+import { IMAGE, until } from "#lab/rig.ts";
+import { runInNamespace, runProgram } from "#lab/run-program.ts";
+import { createSystemClock } from "#node/system-clock.ts";
+
+const PATIENCE_MS = 30_000;
+const NETWORK = "shop_default";
+/** Says who it is, and echoes what it is sent. */
+const SERVE = "exec nc -ll -p 80 -e sh -c 'hostname; exec cat'";
+
+const compose = (label: string, version = 1): string => `
+name: shop
+services:
+  web:
+    image: ${IMAGE}
+    command: ["sh", "-c", "${SERVE}"]
+    init: true
+    environment: { VERSION: "${version}" }
+    healthcheck: { test: ["CMD-SHELL", "echo | nc -w 1 127.0.0.1 80"], interval: 1s }
+    stop_grace_period: 5s
+    labels: { fairlead.address: "${label}" }
+    deploy: { replicas: 2, placement: { max_replicas_per_node: 1 }, update_config: { order: start-first, monitor: 0s } }
+  caller:
+    image: ${IMAGE}
+    command: ["sleep", "1000"]
+    init: true
+    deploy: { replicas: 2, placement: { max_replicas_per_node: 1 } }
+networks:
+  default: { driver: vxlan, internal: true, enable_ipv6: true }
+`;
+
+/** A host with its node and its engine. */
+interface Place {
+  readonly node: HostNode;
+  readonly engine: Engine;
+}
+
+const stack = new AsyncDisposableStack();
+const places: Place[] = [];
+const children: ChildProcess[] = [];
+let addresses: readonly string[] = [];
+
+function place(index: number): Place {
+  const found = places[index];
+  assert.ok(found !== undefined);
+  return found;
+}
+
+async function listOf({ engine }: Place, service: string): Promise<readonly InstanceFact[]> {
+  const all = await engine.listInstances();
+  return all.filter((one) => one.service === service && one.state === "running");
+}
+
+async function findOne(at: Place, service: string): Promise<InstanceFact> {
+  const [found] = await listOf(at, service);
+  assert.ok(found !== undefined, `${service} on ${at.node.host.name}`);
+  return found;
+}
+
+async function up(text: string): Promise<void> {
+  const { node } = place(0);
+  const { code, stdout, stderr } = await node.cli("up", "-f", node.file(text));
+  assert.equal(code, 0, `${stdout}${stderr}${node.readLog()}`);
+}
+
+/** Who answers a caller's connections, one after the other. */
+async function call(at: Place, address: string, count: number): Promise<readonly string[]> {
+  const { id } = await findOne(at, "caller");
+  const one = `nc -w 2 ${address} 80 </dev/null || echo refused`;
+  const command = ["sh", "-c", `i=0; while [ $i -lt ${count} ]; do ${one}; i=$((i+1)); done`];
+  const { stdout } = await at.engine.exec(id, command, { decision: "test" });
+  return stdout.trim().split("\n");
+}
+
+const whoOf = (lines: readonly string[]): readonly string[] => [...new Set(lines)].toSorted();
+
+const nameOf = ({ id }: InstanceFact): string => id.slice(0, 12);
+
+async function look(at: Place): Promise<ServiceView | undefined> {
+  const { body } = await at.node.ask<{ items: readonly ServiceView[] }>("services?scope=shop");
+  return body.items.find(({ name }) => name === "web");
+}
+
+async function everywhere(what: string, hold: (at: Place) => Promise<boolean>): Promise<void> {
+  for (const at of places) await until(what, PATIENCE_MS, () => hold(at));
+}
+
+/** Until callers of both hosts are answered by exactly these. */
+async function answeredBy(ids: readonly string[]): Promise<void> {
+  await everywhere(`answered by ${ids.join(" ")}`, async (at) => {
+    const who = whoOf(await call(at, addresses[0] ?? "", 10 * ids.length));
+    return who.join() === ids.toSorted().join();
+  });
+}
+
+before(async () => {
+  const lab = stack.use(await startHosts(2));
+  const [first] = lab.hosts;
+  assert.ok(first !== undefined);
+  const etcd = stack.use(await startEtcd({ hosts: [first] }));
+  const clock = createSystemClock();
+  const started = await Promise.all(
+    lab.hosts.map(async (host) => {
+      const [node] = await Promise.all([
+        startHostNode(host, {
+          FAIRLEAD_STORE_ENDPOINTS: etcd.endpoints.join(","),
+          FAIRLEAD_FLEET_NAME: "harbour",
+        }),
+        importBusybox(host, IMAGE),
+      ]);
+      const options = { endpoint: host.endpoint, env: {} };
+      return { node, engine: openEngine(options, { clock, random: Math.random }) };
+    }),
+  );
+  for (const { node, engine } of started) {
+    stack.use(engine);
+    stack.use(node);
+    places.push({ node, engine });
+  }
+});
+after(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await stack.disposeAsync();
+});
+
+test("one address reaches the instances of both hosts, and they see who calls", async () => {
+  await up(compose("on"));
+  await until("it has an address", PATIENCE_MS, async () => {
+    addresses = (await look(place(0)))?.addresses ?? [];
+    return addresses.length === 2;
+  });
+  const web = await Promise.all(places.map(async (at) => nameOf(await findOne(at, "web"))));
+  await answeredBy(web);
+  for (const at of places)
+    assert.ok(web.includes((await call(at, addresses[1] ?? "", 1))[0] ?? ""), "over IPv6");
+  const caller = await findOne(place(0), "caller");
+  const own = caller.endpoints?.[NETWORK]?.addresses[0] ?? "";
+  const seen = readFileSync(`/proc/${caller.pid}/net/nf_conntrack`, "utf8");
+  assert.match(seen, new RegExp(`src=${own} dst=${addresses[0]} .* dst=${own} `), "who calls");
+  const { stdout } = await place(1).node.cli("services", "--scope", "shop");
+  assert.match(stdout, /ADDRESS/);
+  assert.ok(stdout.includes(addresses.join(", ")), stdout);
+  const decisions = await place(0).node.ask<{ items: Decision[] }>(
+    "decisions?scope=shop&limit=200",
+  );
+  assert.ok(
+    decisions.body.items.some(({ act, outcome }) => act === "address.give" && outcome === "done"),
+  );
+});
+
+/** A connection of a caller that stays open, and what is sent over it comes back. */
+async function hold(at: Place): Promise<{ readonly name: string; echo(): Promise<string> }> {
+  const { pid } = await findOne(at, "caller");
+  const args = [`--net=/proc/${pid}/ns/net`, "busybox", "nc", addresses[0] ?? "", "80"];
+  const child = spawn("nsenter", args, { stdio: ["pipe", "pipe", "ignore"] });
+  children.push(child);
+  const name = String((await once(child.stdout, "data"))[0]).trim();
+  return {
+    name,
+    async echo() {
+      child.stdin.write("still there\n");
+      return String((await once(child.stdout, "data"))[0]).trim();
+    },
+  };
+}
+
+test("local and sticky are taken up at once, and a connection that stands goes on", async () => {
+  const held = await hold(place(0));
+  const web = await Promise.all(places.map((at) => findOne(at, "web")));
+  await up(compose("on local"));
+  for (const [i, at] of places.entries()) {
+    const here = web[i];
+    assert.ok(here !== undefined);
+    await until("answered by the host's own", PATIENCE_MS, async () => {
+      const who = whoOf(await call(at, addresses[0] ?? "", 10));
+      return who.join() === nameOf(here);
+    });
+  }
+  await up(compose("on sticky"));
+  await everywhere("a caller is answered by one", async (at) => {
+    return whoOf(await call(at, addresses[0] ?? "", 10)).length === 1;
+  });
+  const now = await Promise.all(places.map((at) => findOne(at, "web")));
+  assert.deepEqual(now.map(nameOf), web.map(nameOf), "no container was made anew");
+  assert.equal(await held.echo(), "still there");
+  assert.ok(web.map(nameOf).includes(held.name));
+});
+
+test("an update refuses nobody", async () => {
+  await up(compose("on"));
+  const at = place(0);
+  const former = await Promise.all(places.map((one) => findOne(one, "web")));
+  let isDone = false;
+  const changed = up(compose("on", 2)).finally(() => (isDone = true));
+  const lines: string[] = [];
+  while (!isDone) lines.push(...(await call(at, addresses[0] ?? "", 5)));
+  await changed;
+  assert.deepEqual(
+    lines.filter((line) => !/^[0-9a-f]{12}$/.test(line)),
+    [],
+    `of ${lines.length}`,
+  );
+  const web = await Promise.all(places.map((one) => findOne(one, "web")));
+  assert.equal(
+    web.some(({ id }) => former.some((one) => one.id === id)),
+    false,
+  );
+  await answeredBy(web.map(nameOf));
+});
+
+test("what somebody else removes is put back, and a node that is killed leaves it", async () => {
+  const at = place(0);
+  const list = (): string => runInNamespace(at.node.host.netns, "nft", ["list", "tables"]);
+  assert.match(list(), /fairlead_services/);
+  runInNamespace(at.node.host.netns, "nft", ["delete", "table", "inet", "fairlead_services"]);
+  await until("it is there again", PATIENCE_MS, async () => list().includes("fairlead_services"));
+  await until("a decision says so", PATIENCE_MS, async () => {
+    const { body } = await at.node.ask<{ items: Decision[] }>("decisions?limit=50");
+    return body.items.some(({ act }) => act === "address.repair");
+  });
+  const caller = await findOne(at, "caller");
+  assert.ok(caller.pid !== undefined);
+  runProgram("nsenter", [`--net=/proc/${caller.pid}/ns/net`, "nft", "flush", "ruleset"]);
+  await until("so it is in a container", PATIENCE_MS, async () => {
+    return (await call(at, addresses[0] ?? "", 1))[0] !== "refused";
+  });
+  await at.node.signal("SIGKILL");
+  assert.equal(whoOf(await call(at, addresses[0] ?? "", 20)).length, 2);
+  await at.node.start();
+});
+
+test("down takes it from the kernel", async () => {
+  const { code } = await place(0).node.cli("down", "--scope", "shop");
+  assert.equal(code, 0);
+  await everywhere(
+    "no table is left",
+    async ({ node }) =>
+      !runInNamespace(node.host.netns, "nft", ["list", "tables"]).includes("fairlead_services"),
+  );
+});
