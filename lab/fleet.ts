@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole fleet on one machine: hosts with real engines, three members of a real etcd on the first three of them, and a
 // node on each.
+import { join } from "node:path";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import { startEtcd, type EtcdCluster } from "./etcd.ts";
 import { startHostNode, type HostNode } from "./host-node.ts";
+import { findLabDirectory } from "./ledger.ts";
 import { startHosts, type LabHosts } from "./hosts.ts";
 import { importBusybox } from "./images.ts";
 import { IMAGE, until } from "./rig.ts";
@@ -66,9 +68,10 @@ export async function startFleet(options: LabFleetOptions): Promise<LabFleet> {
       FAIRLEAD_FLEET_NAME: "harbour",
       ...options.settings?.(index),
     };
-    nodes.push(
-      stack.use(await startHostNode(host, settings, stateDir === undefined ? {} : { stateDir })),
-    );
+    // In the lab's directory, so that it goes with a lab whose owner was killed.
+    const directory = join(findLabDirectory(lab.tag), host.name, "node");
+    const place = { directory, ...(stateDir === undefined ? {} : { stateDir }) };
+    nodes.push(stack.use(await startHostNode(host, settings, place)));
   }
   await awaitAlive(nodes);
   const owned = stack.move();

@@ -18,6 +18,8 @@ export interface HostNode extends AsyncDisposable {
   /** Where programs on the host join its fabric. */
   readonly fabric: string;
   readonly stateDir: string;
+  /** Where its API is. */
+  readonly socket: string;
   /** Asks the API. */
   ask<T>(path: string): Promise<{ readonly status: number; readonly body: T }>;
   /** Runs a command in a directory of the host's own. */
@@ -33,6 +35,8 @@ export interface HostNode extends AsyncDisposable {
 }
 
 export interface HostNodeOptions {
+  /** One that is not there yet, for all that it keeps, for example in a lab's; default a temporary one. */
+  readonly directory?: string;
   /** A directory for its state, for example a small disk; default one of its own. */
   readonly stateDir?: string;
 }
@@ -43,9 +47,9 @@ export async function startHostNode(
   settings: Readonly<Record<string, string>>,
   options: HostNodeOptions = {},
 ): Promise<HostNode> {
-  const directory = mkdtempSync(join(tmpdir(), "fairlead-host-"));
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), "fairlead-host-"));
   const project = join(directory, "project");
-  mkdirSync(project);
+  mkdirSync(project, { recursive: true });
   const socket = join(directory, "fairlead.sock");
   const env: NodeJS.ProcessEnv = {
     ...withCompileCache(process.env, ROOT),
@@ -93,6 +97,7 @@ export async function startHostNode(
     host,
     stateDir: join(directory, "state"),
     fabric: `unix:${join(directory, "fabric", "fabric.sock")}`,
+    socket,
     ask: (path) => askSocket(socket, path),
     cli: (...words) => runCli(words, env, project),
     file(text) {

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm run lab -- up 3 | down [TAG] | ls | clean`: hosts for people to play with.
+// `npm run lab -- up [--bare] 3 | down [TAG] | ls | clean`: hosts for people to play with.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { ENGINE_NEEDS, ensurePackages } from "../scripts/setup.ts";
-import { startHosts } from "./hosts.ts";
+import { ENGINE_NEEDS, ensurePackages, FLEET_NEEDS } from "../scripts/setup.ts";
+import { startFleet } from "./fleet.ts";
+import type { HostNode } from "./host-node.ts";
+import { startHosts, type LabHost } from "./hosts.ts";
 import { importBusybox } from "./images.ts";
-import { findLabDirectory, listLabs, openLedger, signalOwner, sweepLab } from "./ledger.ts";
+import { findLabDirectory, listLabs, signalOwner, sweepLab } from "./ledger.ts";
 
 const USAGE = `usage: npm run lab -- COMMAND
 
-  up [N]      start N hosts (1), with busybox:lab in each; they stay until \`down\`
+  up [N]      start N hosts (3) as a fleet, with busybox:lab in each; they stay until \`down\`
+  up --bare [N]  start N hosts (1) that have an engine and no node
   ls          the labs that are there, their hosts and sockets
   down [TAG]  end that lab, or every one started by \`up\`
   clean       remove what labs left whose owner was killed
@@ -20,24 +23,69 @@ const USAGE = `usage: npm run lab -- COMMAND
 
 /** What `up` leaves for `ls`: one line a host. */
 const HOSTS_FILE = "hosts";
-const START_MAX_MS = 120_000;
+const START_MAX_MS = 300_000;
 const POLL_MS = 50;
+
+const SELF = fileURLToPath(import.meta.url);
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+
+/** Engines alone, or a node on each. */
+type Kind = "bare" | "fleet";
+const DEFAULT_COUNT: Readonly<Record<Kind, number>> = { bare: 1, fleet: 3 };
+
+/** What is told of a lab. */
+interface LabText {
+  readonly tag: string;
+  readonly lines: readonly string[];
+}
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
+/** Engines alone. */
+async function openBare(count: number, stack: AsyncDisposableStack): Promise<LabText> {
+  const { tag, hosts } = stack.use(await startHosts(count));
+  for (const host of hosts) await importBusybox(host);
+  return { tag, lines: hosts.map(describeHost) };
+}
+
+function describeHost({ name, ip, endpoint }: LabHost): string {
+  return `${name}  ${ip}  docker    docker -H ${endpoint}`;
+}
+
+/** A program that is the CLI of one host, whatever the environment says. */
+function writeCli({ socket, host }: HostNode, directory: string): string {
+  const path = join(directory, host.name, "fairlead");
+  const words = [process.execPath, MAIN].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  const line = `FAIRLEAD_SOCKET='${socket}' exec ${words.join(" ")} "$@"`;
+  writeFileSync(path, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+  return path;
+}
+
+/** A node on each host, and how to call its commands. */
+async function openFleet(count: number, stack: AsyncDisposableStack): Promise<LabText> {
+  const { lab, nodes } = stack.use(await startFleet({ hosts: count }));
+  const directory = findLabDirectory(lab.tag);
+  const lines = nodes.flatMap((node) => [
+    `${node.host.name}  ${node.host.ip}  fairlead  ${writeCli(node, directory)}`,
+    describeHost(node.host)
+      .replace(node.host.name, " ".repeat(node.host.name.length))
+      .replace(node.host.ip, " ".repeat(node.host.ip.length)),
+  ]);
+  return { tag: lab.tag, lines };
+}
+
 /** The process behind `up`: it owns the hosts and ends with them. */
-async function keep(count: number): Promise<void> {
+async function keep(count: number, open: typeof openBare): Promise<void> {
   const ended = new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
       process.on(signal, () => resolve());
   });
-  const ledger = openLedger();
-  await using lab = await startHosts(count, { ledger });
-  for (const host of lab.hosts) await importBusybox(host);
-  const lines = lab.hosts.map((host) => `${host.name}  ${host.ip}  DOCKER_HOST=${host.endpoint}`);
-  const unnamed = join(ledger.directory, `.${HOSTS_FILE}`);
+  await using stack = new AsyncDisposableStack();
+  const { tag, lines } = await open(count, stack);
+  const directory = findLabDirectory(tag);
+  const unnamed = join(directory, `.${HOSTS_FILE}`);
   writeFileSync(unnamed, `${lines.join("\n")}\n`);
-  renameSync(unnamed, join(ledger.directory, HOSTS_FILE));
+  renameSync(unnamed, join(directory, HOSTS_FILE));
   const forEver = setInterval(() => undefined, 1 << 30);
   await ended;
   clearInterval(forEver);
@@ -48,9 +96,9 @@ function readHosts(tag: string): string | undefined {
   return existsSync(path) ? readFileSync(path, "utf8").trimEnd() : undefined;
 }
 
-async function up(count: number): Promise<number> {
-  ensurePackages(ENGINE_NEEDS);
-  const keeper = spawn(process.execPath, [fileURLToPath(import.meta.url), "keep", String(count)], {
+async function up(kind: Kind, count: number): Promise<number> {
+  ensurePackages(kind === "bare" ? ENGINE_NEEDS : FLEET_NEEDS);
+  const keeper = spawn(process.execPath, [SELF, "keep", kind, String(count)], {
     detached: true,
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -74,7 +122,12 @@ async function up(count: number): Promise<number> {
 
 function list(): number {
   const labs = listLabs();
+  const named = new Set(
+    labs.filter(({ tag }) => readHosts(tag) !== undefined).map(({ pid }) => pid),
+  );
   for (const { tag, pid, alive } of labs) {
+    // Its etcd, which has a ledger of its own.
+    if (alive && named.has(pid) && readHosts(tag) === undefined) continue;
     say(`lab ${tag}  ${alive ? `of process ${pid}` : "left over: npm run lab -- clean"}`);
     const hosts = readHosts(tag);
     if (hosts !== undefined) say(hosts);
@@ -101,16 +154,23 @@ async function down(tag: string | undefined): Promise<number> {
 }
 
 async function main(): Promise<number> {
-  const [command, argument] = process.argv.slice(2);
-  const count = Number(argument ?? 1);
-  if (command === "up" && Number.isInteger(count) && count > 0) return up(count);
+  const [command, ...words] = process.argv.slice(2);
+  const [argument] = words;
+  if (command === "up") {
+    const kind: Kind = argument === "--bare" ? "bare" : "fleet";
+    const count = Number((kind === "bare" ? words[1] : argument) ?? DEFAULT_COUNT[kind]);
+    if (Number.isInteger(count) && count > 0) return up(kind, count);
+  }
   if (command === "ls") return list();
   if (command === "down") return down(argument);
   if (command === "clean") {
     for (const tag of sweepLab()) say(`removed ${tag}`);
     return 0;
   }
-  if (command === "keep") return keep(count).then(() => 0);
+  if (command === "keep") {
+    await keep(Number(words[1]), argument === "bare" ? openBare : openFleet);
+    return 0;
+  }
   process.stderr.write(USAGE);
   return 2;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run demo`: an engine, images made here, the pipeline of examples/, one fault every 40 s, each heal with its
 // reason; then everything is removed and that is proved. `--once` runs about a minute and exits 0 only if all healed.
-import { spawn, type ChildProcess } from "node:child_process";
+// `--hosts 3`: a fleet, and a host that dies.
 import { request } from "node:http";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -24,16 +24,19 @@ import {
   writeRecord,
 } from "./demo/leftovers.ts";
 import { BASE_IMAGE, packNodeRoot } from "./demo/node-root.ts";
+import { playFleet } from "./demo/play-fleet.ts";
+import { runCommand, say, tellDecision } from "./demo/run-command.ts";
 import { ENGINE_NEEDS, ensurePackages, ensureWeb, ROOT } from "./setup.ts";
 
 const AGENT_IMAGE = "fairlead-example/agent:1";
 const EVERY_MS = 40_000;
 const ONCE_MS = 4_000;
 const HEAL_MAX_MS = 60_000;
+/** Each has an engine: more are no better to look at. */
+const HOSTS_MAX = 9;
 const SETTLE_MAX_MS = 120_000;
 
 const clock = createSystemClock();
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** What the demo has made, in the order of making. */
 interface Stage {
@@ -45,21 +48,8 @@ interface Stage {
   readonly madeImages: readonly string[];
 }
 
-function runCli(stage: Stage, args: readonly string[], signal: AbortSignal): Promise<number> {
-  const child = spawn(process.execPath, [`${ROOT}src/main.ts`, ...args], {
-    env: stage.env,
-    stdio: "inherit",
-    detached: true,
-  });
-  const stop = (): void => void child.kill("SIGINT");
-  if (signal.aborted) stop();
-  signal.addEventListener("abort", stop, { once: true });
-  return endOf(child).finally(() => signal.removeEventListener("abort", stop));
-}
-
-function endOf(child: ChildProcess): Promise<number> {
-  return new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 130)));
-}
+const runCli = (stage: Stage, args: readonly string[], signal: AbortSignal): Promise<number> =>
+  runCommand(stage.env, args, signal);
 
 function ask<T>(socketPath: string, path: string): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -127,14 +117,7 @@ async function playFault(stage: Stage, fault: Fault, signal: AbortSignal): Promi
   }
   const healed = await awaitSettled(stage, HEAL_MAX_MS, signal);
   const tookMs = clock.monotonicMs() - beganMs;
-  for (const decision of await listDecisions(stage, sinceMs)) {
-    say(`decided   ${decision.title}  ${decision.id}`);
-    say(`  because ${decision.trigger.detail}`);
-    say(
-      `  rule    ${decision.rule.text}${decision.rule.at === undefined ? "" : `  ${decision.rule.at.file.replace(ROOT, "")}:${decision.rule.at.line ?? ""}`}`,
-    );
-    say(`  result  ${decision.result ?? decision.outcome}`);
-  }
+  for (const decision of await listDecisions(stage, sinceMs)) tellDecision(decision);
   say(
     healed
       ? `healed    everything is healthy again after ${formatDuration(tookMs)}`
@@ -231,10 +214,8 @@ async function play(stage: Stage, once: boolean, signal: AbortSignal, score: Sco
   }
 }
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { once: { type: "boolean", default: false } } });
-  const stopping = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stopping.abort());
+/** The demo on one host. */
+async function playHost(once: boolean, signal: AbortSignal): Promise<number> {
   const beganMs = clock.monotonicMs();
   ensurePackages(ENGINE_NEEDS);
   ensureWeb();
@@ -243,9 +224,9 @@ async function main(): Promise<number> {
   const score: Score = { played: 0, healed: 0 };
   let problem: string | undefined;
   try {
-    await play(stage, values.once, stopping.signal, score);
+    await play(stage, once, signal, score);
   } catch (error) {
-    if (!stopping.signal.aborted) problem = error instanceof Error ? error.message : String(error);
+    if (!signal.aborted) problem = error instanceof Error ? error.message : String(error);
   }
   const clean = await tidyUp(stage).catch((error: unknown) => {
     problem ??= error instanceof Error ? error.message : String(error);
@@ -255,8 +236,23 @@ async function main(): Promise<number> {
     `summary   ${score.healed} of ${score.played} faults healed, ${clean ? "nothing left" : "something is left"}, ${formatDuration(clock.monotonicMs() - beganMs)}`,
   );
   if (problem !== undefined) process.stderr.write(`error: ${problem}\n`);
-  const all = values.once ? score.played === FAULTS.length : true;
+  const all = once ? score.played === FAULTS.length : true;
   return problem === undefined && clean && all && score.healed === score.played ? 0 : 1;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { once: { type: "boolean", default: false }, hosts: { type: "string", default: "1" } },
+  });
+  const hosts = Number(values.hosts);
+  if (!Number.isInteger(hosts) || hosts < 1 || hosts === 2 || hosts > HOSTS_MAX) {
+    process.stderr.write(`error: --hosts takes 1, or 3 to ${HOSTS_MAX}\n`);
+    return 2;
+  }
+  const stopping = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stopping.abort());
+  if (hosts === 1) return playHost(values.once, stopping.signal);
+  return playFleet({ hosts, once: values.once, signal: stopping.signal, everyMs: EVERY_MS });
 }
 
 process.exit(await main());

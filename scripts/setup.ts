@@ -36,6 +36,12 @@ export const ENGINE_NEEDS: readonly Need[] = [
   { program: "busybox", package: "busybox-static" },
 ];
 
+/** What a fleet on one machine takes. */
+export const FLEET_NEEDS: readonly Need[] = [
+  ...ENGINE_NEEDS,
+  { program: "etcd", package: "etcd-server" },
+];
+
 /** What the tests take besides. */
 export const TEST_NEEDS: readonly Need[] = [
   ...ENGINE_NEEDS,

@@ -32,7 +32,10 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     group: "Set up",
     summary: "a multi-agent stack, a fault every 40 s, each heal explained",
     arguments: [],
-    flags: [{ name: "once", text: "about 60 s, then a summary; exits 0 only if all healed" }],
+    flags: [
+      { name: "once", text: "about 60 s, then a summary; exits 0 only if all healed" },
+      { name: "hosts", value: "count", text: "so many hosts as a fleet, one of which dies (1)" },
+    ],
     writes: true,
     load: () => import("./commands/demo.ts"),
   },

@@ -26,7 +26,9 @@ function renderDecision(decision: Decision, style: Style): string {
   const tone = toneOfOutcome(decision.outcome);
   const took = decision.durationMs === undefined ? "" : ` ${formatDuration(decision.durationMs)}`;
   const result = decision.outcome === "failed" ? `: ${makePrintable(decision.result ?? "")}` : "";
-  return `${style.paint(style.mark(tone), tone)} ${makePrintable(decision.title)}${took}${result}`;
+  const where = decision.node === undefined ? "" : ` on ${decision.node}`;
+  const what = makePrintable(`${decision.title}${where}`);
+  return `${style.paint(style.mark(tone), tone)} ${what}${took}${result}`;
 }
 
 function createQuietProgress(): Progress {

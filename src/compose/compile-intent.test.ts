@@ -229,7 +229,7 @@ describe("compileIntent()", () => {
         .toSorted(([, a], [, b]) => a - b),
       [
         ['a is not spread over "rack": no node has that', 9],
-        ["a node by itself has all instances of a: max_replicas_per_no", 10],
+        ["in a fleet a node has at most 2 of a; a node by itself has t", 10],
         ['fairlead.place: "far" has no effect', 18],
       ],
     );

@@ -71,7 +71,8 @@ export function warnAboutPlacement(
       );
   if (most !== undefined && most > 0 && (service.deploy?.replicas ?? service.scale ?? 1) > most)
     warn(
-      `a node by itself has all instances of ${name}: max_replicas_per_node counts where a fleet places them`,
+      `in a fleet a node has at most ${most} of ${name}; a node by itself has them all`,
       ["deploy", "placement", "max_replicas_per_node"],
+      "nothing, if this host is in a fleet (`fairlead nodes`)",
     );
 }

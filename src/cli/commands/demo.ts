@@ -14,7 +14,11 @@ export function run(context: Context): Promise<number> {
       facts: { file: script },
     });
   }
-  const flags = context.parsed.has("once") ? ["--once"] : [];
+  const hosts = context.parsed.count("hosts");
+  const flags = [
+    ...(context.parsed.has("once") ? ["--once"] : []),
+    ...(hosts === undefined ? [] : ["--hosts", String(hosts)]),
+  ];
   const child = spawn(process.execPath, [script, ...flags], {
     stdio: "inherit",
     cwd: context.root,
