@@ -17,6 +17,8 @@ export type ServiceName = keyof typeof WANTED;
 export const SERVICES = Object.keys(WANTED) as readonly ServiceName[];
 
 const PATIENCE_MS = 90_000;
+/** One instance after the other, half a minute after the last node came. */
+const SPREAD_MS = 180_000;
 const DISK_BYTES = 64 * 2 ** 20;
 
 const describe = (name: ServiceName, label: string): string => `
@@ -45,6 +47,8 @@ export interface Ground extends AsyncDisposable {
   node(number: number): HostNode;
   /** Resolves once all nodes are alive, and all runs as it is wanted, once; returns how long that took. */
   calm(): Promise<number>;
+  /** Resolves once it is calm and web is spread over all hosts again, so that nothing is about to move. */
+  rest(): Promise<void>;
 }
 
 export interface GroundOptions {
@@ -118,6 +122,17 @@ export async function openGround({ hosts, rate }: GroundOptions): Promise<Ground
     await until("all runs once", PATIENCE_MS, hasAll, 100);
     return nowMs() - fromMs;
   }
+  function isSpread(): boolean {
+    const { running = [] } = copies.looks.at(-1) ?? {};
+    const web = running.filter(({ service }) => service === "web");
+    return new Set(web.map(({ host }) => host)).size === Math.min(hosts, WANTED.web);
+  }
+
+  async function rest(): Promise<void> {
+    await calm();
+    await until("web is spread again", SPREAD_MS, isSpread, 100);
+    await calm();
+  }
   await calm();
   const owned = stack.move();
   return {
@@ -133,6 +148,7 @@ export async function openGround({ hosts, rate }: GroundOptions): Promise<Ground
       return found;
     },
     calm,
+    rest,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

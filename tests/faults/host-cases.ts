@@ -124,17 +124,18 @@ const hostRebooted: FaultCase = {
     const { host } = lost;
     const others = ground.nodes.filter((node) => node !== lost);
     ground.client.setSide(others);
+    const own = (): number =>
+      (ground.copies.looks.at(-1)?.running ?? []).filter(
+        (one) => one.host === host.name && one.service === "web",
+      ).length;
     host.cutOff();
     await lost.signal("SIGKILL");
     await host.stop();
     await awaitSight(others, host.name, (state) => state === "gone");
     await host.start();
+    await until("nothing runs there", PATIENCE_MS, () => own() === 0, 50);
     const startMs = nowMs();
     await lost.start();
-    const own = (): number =>
-      (ground.copies.looks.at(-1)?.running ?? []).filter(
-        (one) => one.host === host.name && one.service === "web",
-      ).length;
     await until("it runs offline what it had", PATIENCE_MS, () => own() > 0, 50);
     const backMs = nowMs();
     host.rejoin();

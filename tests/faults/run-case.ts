@@ -33,6 +33,8 @@ export interface Outcome {
   readonly figures: readonly Figure[];
 }
 
+/** Of a log, characters. */
+const LOG_SHOWN = 3_000;
 /** So long calls go on after all is well. */
 const AFTER_MS = 1_000;
 
@@ -71,9 +73,21 @@ function judgeCalls({ client, copies }: Ground, fromMs: number, toMs: number): r
   ];
 }
 
-/** Runs one; it ends with all as it was wanted, or throws. */
+/** What people would look at. */
+async function showWhy({ nodes }: Ground): Promise<void> {
+  const shown = [["nodes"], ["ps", "--scope", SCOPE], ["services"], ["decisions", "--limit", "40"]];
+  for (const words of shown) {
+    const said = await nodes[0]?.cli(...words);
+    process.stderr.write(`$ fairlead ${words.join(" ")}\n${said?.stdout}${said?.stderr}\n`);
+  }
+  for (const { host, readLog } of nodes)
+    process.stderr.write(`log of ${host.name}\n${readLog().slice(-LOG_SHOWN)}\n`);
+}
+
+/** Runs one, once the fleet is at rest; it ends with all as it was wanted, or says that it is not. */
 export async function runCase(one: FaultCase, ground: Ground): Promise<Outcome> {
   const { name, rows, about } = one;
+  await ground.rest();
   const fromMs = nowMs();
   let figures: readonly Figure[] = [];
   try {
@@ -86,18 +100,10 @@ export async function runCase(one: FaultCase, ground: Ground): Promise<Outcome> 
   } catch (thrown) {
     const value = thrown instanceof Error ? thrown.message : String(thrown);
     figures = [...figures, { what: "failed", value, goal: "", holds: false }];
-    const shown = [
-      ["nodes"],
-      ["ps", "--scope", SCOPE],
-      ["services"],
-      ["decisions", "--limit", "30"],
-    ];
-    for (const words of shown) {
-      const said = await ground.nodes[0]?.cli(...words);
-      process.stderr.write(`$ fairlead ${words.join(" ")}\n${said?.stdout}${said?.stderr}\n`);
-    }
   }
-  return { name, rows, about, figures: [...figures, ...judgeCalls(ground, fromMs, nowMs())] };
+  const all = [...figures, ...judgeCalls(ground, fromMs, nowMs())];
+  if (all.some(({ holds }) => !holds)) await showWhy(ground);
+  return { name, rows, about, figures: all };
 }
 
 /** As people read it. */

@@ -76,6 +76,9 @@ const lost: FaultCase = {
         const alive = body.items.filter(({ state }) => state === "alive");
         return body.missing.length === 0 && alive.length === nodes.length;
       });
+    const onRollMs = nowMs() - backMs;
+    // Where each instance runs is asked first, so that none moves.
+    await ground.calm();
     const knownMs = nowMs();
     const last = nodes[nodes.length - 1];
     await last?.signal("SIGKILL");
@@ -85,7 +88,7 @@ const lost: FaultCase = {
     await ground.calm();
     return [
       within("etcd itself", backMs - startedMs, 10_000),
-      within("all are on the roll again", knownMs - backMs, 5_000),
+      within("all are on the roll again", onRollMs, 5_000),
       within("a node that starts anew is heard by all", joinedMs - knownMs, 10_000),
       atMost("containers that are not the same", before.size - countKept(ground, before), 0),
       judgeUnnoticed(ground, fromMs),

@@ -35,6 +35,8 @@ export interface CallOptions {
 interface Member {
   readonly address: string;
   readonly client: Client;
+  /** Those that are open. */
+  readonly streams: Set<Pick<ClientDuplexStream<object, object>, "cancel">>;
 }
 
 const ATTEMPT_TIMEOUT_MS = 2_000;
@@ -87,6 +89,7 @@ export class EtcdConnection {
     this.#members = endpoints.map((address) => ({
       address,
       client: new Client(address, trust, CHANNEL_OPTIONS),
+      streams: new Set(),
     }));
     const [first] = this.#members;
     if (first === undefined) throw new Error("no endpoint of etcd is given");
@@ -147,6 +150,8 @@ export class EtcdConnection {
       metadata,
       { deadline: this.#clock.nowMs() + timeoutMs },
     );
+    member.streams.add(stream);
+    stream.once("status", () => member.streams.delete(stream));
     return {
       // The loader knows the shapes only when it runs; messages.ts says them for the compiler.
       stream: stream as ClientDuplexStream<StreamMethods[P]["in"], StreamMethods[P]["out"]>,
@@ -163,8 +168,10 @@ export class EtcdConnection {
     for (const { client } of this.#members) client.close();
   }
 
+  /** One that does not answer tells nothing on its streams either, which would be known by keepalives only much later. */
   #leave(member: Member): void {
     if (this.#current !== member) return;
+    for (const stream of member.streams) stream.cancel();
     const at = this.#members.indexOf(member);
     this.#current = this.#members[(at + 1) % this.#members.length] ?? member;
   }

@@ -82,6 +82,25 @@ test("a watch on a cluster that lost everything meanwhile ends as lagged, instea
   await ended;
 });
 
+test("a watch on a member that hangs goes on at another as soon as a call has found out", async () => {
+  await using cluster = await startEtcd({ members: 3 });
+  await using store = await openEtcdStore({ endpoints: cluster.endpoints }, { clock });
+  const { revision } = await store.list("");
+  let taken = false;
+  const watching = takeChanges(store, "n", revision, 2).then(() => (taken = true));
+  await store.transact([put("n", 1)]);
+  await cluster.members[0]?.signal("SIGSTOP");
+  const beganMs = performance.now();
+  while ((await store.get("n").catch(() => undefined)) === undefined) await clock.sleep(50);
+  while ((await store.transact([put("n", 2)]).catch(() => undefined)) === undefined);
+  const wroteMs = performance.now();
+  for (let turn = 0; turn < 400 && !taken; turn++) await clock.sleep(10);
+  await cluster.members[0]?.signal("SIGCONT");
+  await watching;
+  const [found, seen] = [wroteMs - beganMs, performance.now() - wroteMs];
+  assert.ok(taken && seen < 4_000, `written after ${found} ms, seen ${seen} ms later`);
+});
+
 test("without a majority it says that it is unavailable, and goes on when there is one again", async () => {
   await using cluster = await startEtcd({ members: 3 });
   await using store = await openEtcdStore({ endpoints: cluster.endpoints }, { clock });
