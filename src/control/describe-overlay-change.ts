@@ -16,6 +16,21 @@ function countEntries(changes: readonly OverlayChange[], kind: "add" | "drop"): 
   return changes.filter((change) => change.kind === kind).length;
 }
 
+/** The decision about packet rules that somebody has changed. */
+export function describeGuardRepair(nowMs: number): PlannedAction {
+  const detail = "the table inet fairlead_overlay was not as this node had made it";
+  return {
+    key: "overlay-rules",
+    act: "network.repair",
+    object: "fairlead_overlay",
+    title: "repaired the packet rules of networks that span hosts",
+    trigger: { kind: "missing", detail, atMs: nowMs },
+    rule: { text: "networks: driver: vxlan" },
+    inputs: {},
+    notDone: [],
+  };
+}
+
 /**
  * The decision about a network whose device came, went or was found changed; undefined where only entries followed
  * instances, which their own decisions tell.

@@ -34,7 +34,8 @@ import {
 } from "./overlay-entries.ts";
 import { createReleaser } from "./release-overlays.ts";
 import type { AskedBy } from "./topologies.ts";
-import { askRotation, createTunnels, type TunnelsOptions } from "./tunnels.ts";
+import { askRotation } from "./tunnels.ts";
+import { createProtection, type ProtectionOptions } from "./protect-overlays.ts";
 import { createOverlayReach, type OverlayReach } from "./overlay-reach.ts";
 import { findTightPath, showOverlay } from "./show-overlay.ts";
 import { readEncrypted, translateNetwork } from "./translate-network.ts";
@@ -45,7 +46,10 @@ export interface OverlaysOptions {
   /** Opens the fleet's part of the store. Undefined for a node by itself, which has no such networks. */
   readonly openStore: (() => Promise<Store>) | undefined;
   readonly overlay: Overlay;
-  readonly tunnel: Pick<TunnelsOptions, "tunnel" | "keys" | "port" | "rotateMs">;
+  /** How networks are protected. */
+  readonly tunnel: ProtectionOptions["tunnel"];
+  readonly guard: ProtectionOptions["guard"];
+  readonly readHosts: ProtectionOptions["readHosts"];
   /** Whether networks are encrypted whose files do not say. */
   readonly encrypts: boolean;
   readonly board: Pick<FactsBoard, "read" | "ready" | "onChange">;
@@ -84,8 +88,6 @@ const RETRY_MS = 1_000;
 const RESYNC_MS = 5_000;
 /** How long a new network waits for paths that are being measured. */
 const SETTLE_MS = 5_000;
-/** How long the engine may take to make a network. */
-const AWAITED_MS = 30_000;
 /** Where nothing was measured. */
 const ETHERNET_MTU = 1_500;
 
@@ -97,12 +99,11 @@ export function createOverlays(options: OverlaysOptions): Overlays {
   const picture = createOverlayPicture();
   /** What this node has claimed, so that a store that lost it gets it back. */
   const held = new Map<string, OverlayClaim>();
-  const tunnels = createTunnels({ ...options, ...options.tunnel });
+  const protection = createProtection({ ...options, picture });
+  const { tunnels } = protection;
   const onRelease = (name: string): void => void held.delete(name);
   const releaser = createReleaser({ ...options, self: self.id, picture, onRelease });
   const applied = new Map<string, OverlayAttachment>();
-  /** Encrypted networks that the engine was asked for and does not show yet. */
-  const awaited = new Map<string, { readonly mtu: number; readonly untilMs: number }>();
   const reach = createOverlayReach(self.address);
   let store: Store | undefined;
   let isKnown = false;
@@ -157,11 +158,9 @@ export function createOverlays(options: OverlaysOptions): Overlays {
   async function applyAll(): Promise<void> {
     const local = listLocal();
     const all = local.flatMap(({ name }) => describeAttachment(name) ?? []);
-    const encrypted = all.filter(({ tunnel }) => tunnel !== undefined);
-    for (const { network } of encrypted) awaited.delete(network.name);
-    const failure = await encrypt(encrypted.map(({ network }) => network.mtu));
-    // Without the device that encrypts there is none of the network either: nothing of it goes in clear.
-    const wanted = failure === undefined ? all : all.filter((one) => !encrypted.includes(one));
+    const failure = await protection.apply(all);
+    // Without what protects it there is none of an encrypted network either: nothing of it goes in clear.
+    const wanted = failure === undefined ? all : all.filter(({ tunnel }) => tunnel === undefined);
     if (wanted.length === 0 && applied.size === 0 && !isFirst && failure === undefined) return;
     const changes = await overlay.apply(wanted);
     isFirst = false;
@@ -179,16 +178,6 @@ export function createOverlays(options: OverlaysOptions): Overlays {
       else applied.delete(name);
     }
     if (failure !== undefined) throw failure;
-  }
-
-  /** Returns why the device is not as it should be. */
-  async function encrypt(mtus: readonly number[]): Promise<FairleadError | undefined> {
-    try {
-      await tunnels.apply(picture, [...mtus, ...listAwaitedMtus()]);
-      return undefined;
-    } catch (thrown) {
-      return FairleadError.from(thrown);
-    }
   }
 
   function listPathMtus(): OverlayPaths {
@@ -237,16 +226,6 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     throw new FairleadError(controlErrors["overlay-no-fleet"], what, {
       facts: { because: storeProblem ?? "the store is not open" },
     });
-  }
-
-  function listEncryptedMtus(): readonly number[] {
-    const all = [...applied.values()];
-    return all.flatMap(({ network, tunnel }) => (tunnel === undefined ? [] : [network.mtu]));
-  }
-
-  function listAwaitedMtus(): readonly number[] {
-    const nowMs = clock.monotonicMs();
-    return [...awaited.values()].flatMap(({ mtu, untilMs }) => (untilMs > nowMs ? mtu : []));
   }
 
   const nameNode = (id: string): string | undefined => options.readNodes()?.get(id);
@@ -315,10 +294,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
       const encrypted = readEncrypted(network) ?? options.encrypts;
       const mtu = picture.get(name)?.definition?.mtu ?? (await chooseMtu(encrypted));
       // A host that cannot encrypt says so before it takes a range.
-      if (encrypted) {
-        awaited.set(name, { mtu, untilMs: clock.monotonicMs() + AWAITED_MS });
-        await tunnels.apply(picture, [...listEncryptedMtus(), ...listAwaitedMtus()]);
-      }
+      if (encrypted) await protection.expect(name, mtu);
       const request = {
         name,
         node: self.id,

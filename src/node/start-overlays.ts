@@ -11,6 +11,8 @@ import { createOverlays, type Overlays } from "#control/overlays.ts";
 import { createPaths, type Paths } from "#control/paths.ts";
 import type { Roll } from "#control/roll.ts";
 import { createCeilingReader } from "#network/read-ceiling.ts";
+import { createNetfilter } from "#netfilter/netfilter.ts";
+import { createOverlayGuard } from "#network/overlay-guard.ts";
 import { openOverlay, openTunnel } from "#network/open.ts";
 import { openTunnelKeys } from "#network/tunnel-keys.ts";
 
@@ -47,6 +49,8 @@ export function startOverlays(
       port: settings.overlay.tunnelPort,
       rotateMs: settings.overlay.rotateDays * DAY_MS,
     },
+    guard: createOverlayGuard(createNetfilter()),
+    readHosts: () => roll.list().flatMap(({ address }) => address ?? []),
     encrypts: settings.overlay.encryption === "wireguard",
     pools: settings.overlay.addresses.split(","),
     port: settings.overlay.port,

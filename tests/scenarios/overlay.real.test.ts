@@ -269,6 +269,8 @@ test("what an encrypted network carries is never seen in clear", async () => {
   assert.equal(await ping(a, b.secret, 4, 3, SECRET_MTU), 3, "packets of full size cross");
   const { stdout } = await a.node.cli("net", "inspect", SECRET);
   assert.match(stdout, /^encrypted  yes/m);
+  const rules = run(a, "nft", "list", "table", "inet", "fairlead_overlay");
+  for (const at of places) assert.ok(rules.includes(at.node.host.ip), rules);
   assert.match(stdout, /h1 .*\(this\) +key .*, encrypts by (kernel|wireguard-go)/);
   assert.match(stdout, /h2 .*key .* agreed /);
 });

@@ -96,6 +96,8 @@ export async function startOverlayNode(
     },
     decisions,
     tunnel: { tunnel: tunnel.tunnel, keys, port: 51_820, rotateMs: 30 * 86_400_000 },
+    guard: { apply: () => Promise.resolve("same") },
+    readHosts: () => [],
     encrypts: false,
     pools: ["10.128.0.0/10", "fd66:6c76::/40"],
     port: 4789,
