@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   techniques: async () => (await import("./techniques.ts")).techniques,
   discovery: async () => (await import("./discovery.ts")).discovery,
   overlay: async () => (await import("./overlay.ts")).overlay,
+  balance: async () => (await import("./balance.ts")).balance,
   failover: async () => (await import("./failover.ts")).failover,
   sdk: async () => (await import("./sdk.ts")).sdk,
 };
@@ -34,6 +35,7 @@ const WITHOUT_ENGINE: ReadonlySet<string> = new Set([
   "mtls",
   "techniques",
   "discovery",
+  "balance",
   "sdk",
 ]);
 

@@ -202,12 +202,12 @@ test("local and sticky are taken up at once, and a connection that stands goes o
   assert.ok(web.map(nameOf).includes(held.name));
 });
 
-test("an update refuses nobody", async () => {
-  await up(compose("on"));
+test("an update refuses nobody who calls from its host", async () => {
+  await up(compose("on local"));
   const at = place(0);
   const former = await Promise.all(places.map((one) => findOne(one, "web")));
   let isDone = false;
-  const changed = up(compose("on", 2)).finally(() => (isDone = true));
+  const changed = up(compose("on local", 2)).finally(() => (isDone = true));
   const lines: string[] = [];
   while (!isDone) lines.push(...(await call(at, addresses[0] ?? "", 5)));
   await changed;
@@ -221,11 +221,15 @@ test("an update refuses nobody", async () => {
     web.some(({ id }) => former.some((one) => one.id === id)),
     false,
   );
+  await up(compose("on", 2));
   await answeredBy(web.map(nameOf));
 });
 
 test("what somebody else removes is put back, and a node that is killed leaves it", async () => {
   const at = place(0);
+  const caller = await findOne(at, "caller");
+  assert.ok(caller.pid !== undefined);
+  runProgram("nsenter", [`--net=/proc/${caller.pid}/ns/net`, "nft", "flush", "ruleset"]);
   const list = (): string => runInNamespace(at.node.host.netns, "nft", ["list", "tables"]);
   assert.match(list(), /fairlead_services/);
   runInNamespace(at.node.host.netns, "nft", ["delete", "table", "inet", "fairlead_services"]);
@@ -234,9 +238,6 @@ test("what somebody else removes is put back, and a node that is killed leaves i
     const { body } = await at.node.ask<{ items: Decision[] }>("decisions?limit=50");
     return body.items.some(({ act }) => act === "address.repair");
   });
-  const caller = await findOne(at, "caller");
-  assert.ok(caller.pid !== undefined);
-  runProgram("nsenter", [`--net=/proc/${caller.pid}/ns/net`, "nft", "flush", "ruleset"]);
   await until("so it is in a container", PATIENCE_MS, async () => {
     return (await call(at, addresses[0] ?? "", 1))[0] !== "refused";
   });

@@ -54,7 +54,7 @@ export interface ServiceAddresses {
 /** How often the kernel is looked at although nothing was told. */
 const CHECK_MS = 5_000;
 /** How long other nodes are given to hear that an instance leaves. */
-const TELL_MS = 500;
+const TELL_MS = 1_000;
 const WITHDRAW_MAX_MS = 2_000;
 /** A service that nobody wants any more keeps its address so long: it may be on its way back. */
 const RELEASE_MS = 30_000;
