@@ -149,21 +149,18 @@ const hostRebooted: FaultCase = {
   },
 };
 
-/** How often each slot of web has changed its host, by the decisions of whoever placed. */
-async function countMoves(ground: Ground, service: string, fromMs: number): Promise<number> {
-  const lists = await Promise.all(
-    ground.nodes.map(({ ask }) =>
-      ask<{ items: { act: string; object: string; startedAtMs: number }[] }>(
-        "decisions?scope=shop&limit=500",
-      ),
-    ),
-  );
-  return lists
-    .flatMap(({ body }) => body.items)
-    .filter(
-      ({ act, object, startedAtMs }) =>
-        act === "service.place" && object.endsWith(service) && startedAtMs >= fromMs,
-    ).length;
+/** How often a service was placed, by the decisions of whoever led. */
+async function countMoves({ nodes }: Ground, service: string, fromMs: number): Promise<number> {
+  interface Item {
+    readonly act: string;
+    readonly object: string;
+    readonly startedAtMs: number;
+  }
+  // Any node lists the decisions of all.
+  const body = (await nodes[0]?.ask<{ items: Item[] }>("decisions?scope=shop&limit=500"))?.body;
+  const isMove = ({ act, object, startedAtMs }: Item): boolean =>
+    act === "service.place" && object.endsWith(service) && startedAtMs >= fromMs;
+  return body?.items.filter(isMove).length ?? 0;
 }
 
 const hostFlaps: FaultCase = {
