@@ -20,6 +20,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   discovery: async () => (await import("./discovery.ts")).discovery,
   overlay: async () => (await import("./overlay.ts")).overlay,
   balance: async () => (await import("./balance.ts")).balance,
+  converge: async () => (await import("./converge.ts")).converge,
   failover: async () => (await import("./failover.ts")).failover,
   sdk: async () => (await import("./sdk.ts")).sdk,
 };

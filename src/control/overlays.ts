@@ -93,6 +93,16 @@ const ETHERNET_MTU = 1_500;
 
 const isOverlay = ({ labels }: NetworkFact): boolean => labels[OWN_LABELS.overlay] !== undefined;
 
+/** Says whether it is time to ask the kernel although nothing is known to have changed. */
+function createLookout(clock: Clock): () => boolean {
+  let lookedMs = -Infinity;
+  return () => {
+    if (clock.monotonicMs() - lookedMs < RESYNC_MS) return false;
+    lookedMs = clock.monotonicMs();
+    return true;
+  };
+}
+
 /** Makes the loop. */
 export function createOverlays(options: OverlaysOptions): Overlays {
   const { self, overlay, board, decisions, clock, logger } = options;
@@ -107,6 +117,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
   const reach = createOverlayReach(self.address);
   let store: Store | undefined;
   let isKnown = false;
+  const isTimeToLook = createLookout(clock);
   let storeProblem: string | undefined = "the store was not asked yet";
   let hostProblem: string | undefined;
   let writeProblem: string | undefined;
@@ -155,9 +166,15 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     await decisions.finish(decision, { outcome: "done", result: `${changes.length} changes` });
   }
 
-  async function applyAll(): Promise<void> {
+  async function applyAll(isLook: boolean): Promise<void> {
     const local = listLocal();
     const all = local.flatMap(({ name }) => describeAttachment(name) ?? []);
+    const isSame =
+      all.length === applied.size &&
+      all.every((one) => isDeepStrictEqual(applied.get(one.network.name), one));
+    // Most that is told of an engine is of no interest to networks: the kernel is asked then when it is time to look.
+    const isPlain = all.every(({ tunnel }) => tunnel === undefined);
+    if (isSame && isPlain && !isLook && hostProblem === undefined) return;
     const failure = await protection.apply(all);
     // Without what protects it there is none of an encrypted network either: nothing of it goes in clear.
     const wanted = failure === undefined ? all : all.filter(({ tunnel }) => tunnel === undefined);
@@ -233,12 +250,22 @@ export function createOverlays(options: OverlaysOptions): Overlays {
   async function pass(): Promise<void> {
     // Before the store and the engine were heard, nothing is known to be wrong.
     if (!isKnown || !board.ready) return;
+    // Other hosts begin at once with what is new here, and what fails is written below.
+    const endpoints = listLocal().flatMap(({ name }) => {
+      const entries = picture.get(name);
+      const isOurs = entries?.ranges.has(self.id) === true;
+      const place = { name, node: self.id };
+      return isOurs ? planEndpoints(place, listOwnEndpoints(name), entries) : [];
+    });
+    const to = storeProblem === undefined ? store : undefined;
+    const early = to && writeAll(to, endpoints).catch(() => undefined);
     try {
-      await applyAll();
+      await applyAll(isTimeToLook());
       hostProblem = undefined;
     } catch (thrown) {
       hostProblem = note(thrown, hostProblem);
     }
+    await early;
     try {
       if (store !== undefined && storeProblem === undefined) await publish(store);
       writeProblem = undefined;
@@ -321,8 +348,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
         const view = { name, self: self.id, isHere, problem, keys: picture.keys, fact, key };
         return showOverlay(view, entries, nameNode) ?? [];
       }),
-    reaches: (address) => reach.reaches(address),
-    onReach: (listener) => reach.onReach(listener),
+    ...reach,
     get problem() {
       return options.openStore === undefined
         ? undefined
