@@ -15,6 +15,7 @@ function describe({ act, object, title, kind, detail, nowMs }: Words): PlannedAc
   return {
     key: `address/${object}`,
     act,
+    ...(act === "address.repair" ? {} : { service: object }),
     object,
     title,
     trigger: { kind, detail, atMs: nowMs },
