@@ -37,7 +37,10 @@ export const network = orNull(
   object(
     {
       ...resourceKeys,
-      driver: key(text(), "`bridge` (default), `macvlan`, `ipvlan`, `overlay`, `none`, `host`."),
+      driver: key(
+        text(),
+        '`bridge` (default), `macvlan`, `ipvlan`, `overlay`, `none`, `host`; `vxlan`: over all hosts of a fleet, encrypted with `driver_opts: {encrypted: ""}`.',
+      ),
       driver_opts: key(
         options,
         "Options of the driver, for example com.docker.network.driver.mtu.",
