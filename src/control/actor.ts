@@ -28,6 +28,8 @@ export interface ActorOptions {
   readonly grantAccess?: (scope: string, service: string) => FabricAccess;
   /** A network as this host's engine is to make it: one that spans hosts is a bridge with a range of its own. */
   readonly prepareNetwork?: (network: NetworkIntent) => Promise<NetworkIntent>;
+  /** Called when a network was made, before anybody is on it. */
+  readonly guardNetworks?: () => Promise<void>;
   /** Name servers that containers are told to ask, unless their file names others. */
   readonly dnsServers?: readonly string[];
   /** Takes an instance from behind its service's address until disposed of, before it is stopped. */
@@ -281,6 +283,8 @@ export function createActor(options: ActorOptions): Actor {
           makeResourceLabels(act.intent, wanted, "network"),
           act.write,
         );
+        await board.refreshNetworks();
+        await options.guardNetworks?.();
         return { result: "created" };
       }
       await engine.removeNetwork(need(target, "a network"), act.write);

@@ -19,6 +19,22 @@ export interface Ward extends Place {
   readonly table: VerdictTable;
 }
 
+/** An instance that may talk: its rules are in, or it has none to wait for. */
+export interface Guest extends Place {
+  /** Networks that it is on; who is connected to another has another port. */
+  readonly networks: readonly string[];
+}
+
+/** Where nothing passes before an instance is ready. */
+export interface GateOrder {
+  /** The engine's bridges, by the names of their devices; those that are not there are passed over. */
+  readonly bridges: readonly string[];
+  /** Of all instances on them. */
+  readonly ready: readonly Guest[];
+  /** Also look at what seems to be as wanted. */
+  readonly look: boolean;
+}
+
 /** What was found when rules were made as wanted. `drifted`: they had been changed by somebody else. */
 export type Protection = "unchanged" | "installed" | "drifted";
 
@@ -71,6 +87,11 @@ export interface Guard {
    * changes nothing. Throws FL1701 `guard-host-network`, FL1702 `guard-no-namespace`, and what netfilter throws.
    */
   protect(ward: Ward, options?: GuardCallOptions): Promise<Protection>;
+  /**
+   * Holds back all traffic of bridges but that of instances that are ready; without bridges everything passes again. Throws what
+   * netfilter throws, and FL1101, FL1102 for the devices.
+   */
+  gate(order: GateOrder): Promise<Protection>;
   /** Takes the rules away; an instance that is gone, or has none, is done. True when there were any. */
   release(place: Place, options?: GuardCallOptions): Promise<boolean>;
   /** What stands for an instance; undefined when nothing does. Throws as `protect`. */

@@ -262,8 +262,8 @@ async function prepareDirectories(settings: NodeParts["settings"]): Promise<void
 function superviseScopes(
   parts: NodeParts,
   hands: Awaited<ReturnType<typeof openHands>>,
-  { fabric, dns, placing, addresses, images, faces }: Awaited<ReturnType<typeof openTalk>>,
-  startedAtMs: number,
+  { fabric, dns, placing, addresses, images, faces, belongs }: Awaited<ReturnType<typeof openTalk>>,
+  { startedAtMs, stack }: { readonly startedAtMs: number; readonly stack: AsyncDisposableStack },
 ) {
   const { settings, clock, logger } = parts;
   const { store, engine, loops, memory } = hands;
@@ -280,6 +280,7 @@ function superviseScopes(
       clock,
       images,
       withdraw: (instance) => addresses.withdraw(instance),
+      guardNetworks: () => policies.guardNetworks(),
       prepareNetwork: (network) => faces.overlays.prepare(network),
       ...(dns === undefined ? {} : { dnsServers: dns.forContainers }),
       ...(engine.endpoint.startsWith("unix:")
@@ -300,6 +301,7 @@ function superviseScopes(
     },
     startedAtMs,
   });
+  const policies = startPolicies({ ...hands, fleet: belongs, supervisor, clock, logger }, stack);
   const views = createScopeViews(supervisor, board, feed, clock, placing?.desk, addresses);
   const intake = createIntake({ store, board, supervisor, memory, clock });
   const { readLocal: viewLocal, publishSoon } = views;
@@ -312,7 +314,7 @@ function superviseScopes(
     board,
     ...(placing === undefined ? {} : { picture: () => placing.picture() }),
   });
-  return { supervisor, views, intake, together, placement };
+  return { supervisor, views, intake, together, placement, policies };
 }
 
 /** What a node says of itself. */
@@ -333,7 +335,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const { decisions, alerts, feed, board } = loops;
     const talk = await openTalk(parts, hands, stack);
     const { fabric, discovery, dns, placing, watchers, elsewhere } = talk;
-    const scopes = superviseScopes(parts, hands, talk, startedAtMs);
+    const scopes = superviseScopes(parts, hands, talk, { startedAtMs, stack });
     const { supervisor, views, intake, together } = scopes;
     const house = keepHouse({ ...hands, ...loops, clock, logger, settings });
     let page: string | undefined = undefined;
@@ -362,11 +364,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const operations = spreadOut(local, { ...fleet, self: settings.nodeName, clock });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const lists = withNeighbours(fabric, discovery);
-    const { placement } = scopes;
-    const policies = startPolicies(
-      { ...hands, fleet: talk.belongs, supervisor, clock, logger },
-      stack,
-    );
+    const { placement, policies } = scopes;
     const behind = { operations, placement, policies, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const naming =

@@ -41,7 +41,7 @@ spec:
 
 let scenario: Scenario;
 before(async () => {
-  scenario = await openScenario();
+  scenario = await openScenario({ inside: true });
   await scenario.up(scenario.file(COMPOSE));
 });
 after(() => scenario[Symbol.asyncDispose]());
@@ -133,6 +133,55 @@ test("what a change forbids is cut at once, also what stands", async () => {
   assert.ok(await reaches("web", address));
   // What was cut goes on where it was: TCP sends it again.
   await until("it goes on", 20_000, async () => (await run("cat /tmp/out")) === "one\ntwo\n");
+});
+
+const docker = (...args: string[]): string =>
+  runProgram("docker", ["-H", scenario.rig.lab.endpoint, ...args]);
+
+/** Counts what comes to an instance, before any rule of ours. Ends with the instance. */
+function watchPings(pid: number | undefined): () => number {
+  const nft = (...command: string[]): string =>
+    runProgram("nsenter", [`--net=/proc/${pid}/ns/net`, "nft", ...command]);
+  nft("add", "table", "ip", "seen");
+  nft("add", "chain", "ip", "seen", "in", "{ type filter hook prerouting priority -400; }");
+  nft("add", "rule", "ip", "seen", "in", "icmp", "type", "echo-request", "counter");
+  return () => Number(/packets (\d+)/.exec(nft("list", "table", "ip", "seen"))?.[1]);
+}
+
+test("nothing passes before an instance's rules are in, from its first instruction on", async () => {
+  const rounds = Number(process.env["FAIRLEAD_START_LEAK"] ?? 3);
+  const db = await find("db");
+  const seen = watchPings(db.pid);
+  // Made and started past Fairlead; it sends from its first instruction on.
+  const labels = ["com.docker.compose.project=shop", "com.docker.compose.service=mute", "mute=yes"];
+  docker(
+    ...["create", "--name", "mute", "--network", "shop_default"],
+    ...labels.flatMap((label) => ["--label", label]),
+    ...[IMAGE, "sh", "-c", `while true; do ping -c 1 -W 1 ${addressOf(db, 4)}; done`],
+  );
+  docker("start", "mute");
+  await until("it is heard without a policy", 10_000, () => seen() > 0);
+  docker("kill", "mute");
+  await apply(`
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: mute, namespace: shop }
+spec: { podSelector: { matchLabels: { mute: "yes" } }, policyTypes: [Egress] }
+`);
+  const before = seen();
+  for (let round = 0; round < rounds; round++) {
+    docker("start", "mute");
+    const { pid } = (await scenario.rig.engine.inspectInstance("mute")) ?? {};
+    await until("it has rules", 10_000, () =>
+      runProgram("nsenter", [`--net=/proc/${pid}/ns/net`, "nft", "list", "tables"]).includes(
+        "fairlead",
+      ),
+    );
+    docker("kill", "mute");
+  }
+  docker("rm", "-f", "mute");
+  assert.equal(seen() - before, 0);
+  assert.ok(await reaches("web", addressOf(db, 4)), "the gate lets others pass");
 });
 
 test("rules that somebody takes away come back, and the node says so", async () => {

@@ -10,6 +10,7 @@ import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { AskedBy } from "#control/topologies.ts";
 import type { Guard } from "#guard/guard.ts";
+import { OWN_LABELS } from "#model/facts.ts";
 import type { Intent } from "#model/intent.ts";
 import { createPolicyCompiler } from "#policy/compile-policies.ts";
 import { makeLabelPolicy } from "#policy/label-policies.ts";
@@ -42,8 +43,8 @@ export interface PoliciesOptions {
 
 /** The loop, and what others may ask of it. */
 export interface PolicyLoop extends Policies {
-  /** Looks again soon. */
-  wake(): void;
+  /** Resolves when new networks are held where they have to be: before anybody is on them. */
+  guardNetworks(): Promise<void>;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -108,6 +109,24 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     return buildWorld(board.read().instances, book.scopes, []);
   }
 
+  /** Networks of scopes that policies are enforced in; the engine's default bridge is everybody's, and stays open. */
+  function listGated(policies: readonly NetworkPolicy[]): ReadonlyMap<string, string> {
+    const { networks, instances } = board.read();
+    const scopes = new Set(policies.map(({ scope }) => scope));
+    const isEnforced = (scope: string): boolean => scopes.has(scope) && modeOf(scope) === "enforce";
+    const used = new Set(
+      instances.flatMap(({ scope, endpoints = {} }) =>
+        isEnforced(scope) ? Object.keys(endpoints) : [],
+      ),
+    );
+    return new Map(
+      networks
+        .filter(({ driver, name }) => driver === "bridge" && name !== "bridge")
+        .filter(({ name, labels }) => used.has(name) || isEnforced(labels[OWN_LABELS.scope] ?? ""))
+        .map(({ name, id }) => [name, `br-${id.slice(0, 12)}`]),
+    );
+  }
+
   async function pass(look: boolean): Promise<void> {
     const policies = listActive();
     const compiled = compiler.compile(policies, readWorld());
@@ -117,6 +136,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         instances: board.read().instances.filter(isGuardable),
         compiled,
         modeOf,
+        gated: listGated(policies),
         countPolicies: (scope) => counts.get(scope)?.length ?? 0,
       },
       { look },
@@ -225,7 +245,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
 
   return {
     list,
-    wake,
+    guardNetworks: async () => (listActive().length === 0 ? undefined : settle()),
     get problem() {
       const [broken] = enforcer.problems.values();
       return problem ?? broken;

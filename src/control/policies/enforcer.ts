@@ -12,6 +12,7 @@ import { describePolicyTurn, type PolicyTurn } from "./describe-policy-turn.ts";
 
 /** So many namespaces are written at once: each takes processes of its own. */
 const WIDTH = 4;
+const GATE = "gate";
 
 /** What is wanted on this host. */
 export interface Wanted {
@@ -19,6 +20,8 @@ export interface Wanted {
   readonly instances: readonly InstanceFact[];
   readonly compiled: CompiledPolicies;
   modeOf(scope: string): PolicyMode;
+  /** Names of networks with guarded instances, and the engine's bridges for them. */
+  readonly gated: ReadonlyMap<string, string>;
   /** How many policies a scope has. */
   countPolicies(scope: string): number;
 }
@@ -33,7 +36,7 @@ export interface EnforcerOptions {
 export interface Enforcer {
   /** With `look` also what seems to be as wanted is looked at. What fails is in `problems`, and tried again in the next pass. */
   enforce(wanted: Wanted, options: { readonly look: boolean }): Promise<void>;
-  /** By id of the instance, why its rules are not as wanted. */
+  /** By id of the instance, or of `gate`, why rules are not as wanted. */
   readonly problems: ReadonlyMap<string, string>;
 }
 
@@ -111,6 +114,21 @@ export function createEnforcer({ guard, decisions, clock }: EnforcerOptions): En
     }
   }
 
+  /** Lets those through whose rules are in. */
+  async function holdGate({ instances, gated }: Wanted, look: boolean): Promise<void> {
+    const ready = instances.flatMap(({ id, pid = 0, endpoints = {} }) => {
+      const networks = Object.keys(endpoints).toSorted();
+      const isConcerned = networks.some((name) => gated.has(name));
+      return isConcerned && !problems.has(id) ? [{ id, pid, networks }] : [];
+    });
+    try {
+      await guard.gate({ bridges: [...gated.values()].toSorted(), ready, look });
+      problems.delete(GATE);
+    } catch (thrown) {
+      problems.set(GATE, FairleadError.from(thrown).message);
+    }
+  }
+
   async function record(done: readonly Done[], wanted: Wanted): Promise<void> {
     const groups = Map.groupBy(
       done,
@@ -138,10 +156,11 @@ export function createEnforcer({ guard, decisions, clock }: EnforcerOptions): En
     async enforce(wanted, { look }) {
       const ids = new Set(wanted.instances.map(({ id }) => id));
       for (const known of [wards, problems, seen])
-        for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
+        for (const id of known.keys()) if (!ids.has(id) && id !== GATE) known.delete(id);
       const results = await Promise.all(
         wanted.instances.map((instance) => limiter.run(() => attempt(instance, wanted, look))),
       );
+      await holdGate(wanted, look);
       await record(
         results.filter((one): one is Done => one !== undefined),
         wanted,

@@ -17,6 +17,7 @@ export function createAbsentGuard(endpoint: string): Guard {
     protect: refuse,
     inspect: refuse,
     probe: refuse,
+    gate: ({ bridges }) => (bridges.length === 0 ? Promise.resolve("unchanged") : refuse()),
     release: () => Promise.resolve(false),
   };
 }

@@ -4,6 +4,7 @@ import { isKind } from "#base/errors.ts";
 import { guardErrors } from "#guard/errors.ts";
 import type { Guard, Installed, Place, Protection, Ward } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
+import { createGate } from "./gate.ts";
 import { TABLE } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { callFrom, judgeProbe } from "./probe.ts";
@@ -14,13 +15,16 @@ const [, NAME = ""] = TABLE.split(" ");
 
 /** What was made for an instance, and what it looked like when it had been made. */
 interface Made {
-  readonly namespace: bigint;
+  /** Numbers of namespaces are used again, as those of processes are. */
+  readonly namespace: string;
   readonly wanted: string;
   readonly stands: string;
 }
 
 /** Nothing is asked of the kernel before the first call. */
 export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilter }): Guard {
+  const gate = createGate(netfilter);
+  let gating: Promise<unknown> = Promise.resolve();
   const made = new Map<string, Made>();
   const turns = new Map<string, Promise<unknown>>();
 
@@ -42,7 +46,8 @@ export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilt
     const commands = renderRules(ward);
     const wanted = commands.join("\n");
     const before = made.get(ward.id);
-    const isKnown = before?.wanted === wanted && before.namespace === namespace.inode;
+    const where = `${ward.pid} ${namespace.inode}`;
+    const isKnown = before?.wanted === wanted && before.namespace === where;
     if (isKnown) {
       const stands = await netfilter.read("inet", NAME, options);
       if (stands !== undefined && fingerprint(stands) === before.stands) return "unchanged";
@@ -50,7 +55,7 @@ export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilt
     await netfilter.apply(commands, options);
     const stands = await netfilter.read("inet", NAME, options);
     made.set(ward.id, {
-      namespace: namespace.inode,
+      namespace: where,
       wanted,
       stands: fingerprint(stands ?? []),
     });
@@ -98,6 +103,11 @@ export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilt
     protect: (ward, { signal } = {}) => inTurn(ward, () => protect(ward, signal)),
     release: (place, { signal } = {}) => inTurn(place, () => release(place, signal)),
     inspect: (place, { signal } = {}) => inTurn(place, () => inspect(place, signal)),
+    gate(order) {
+      const turn = gating.then(() => gate.hold(order));
+      gating = turn.catch(() => undefined);
+      return turn;
+    },
     async probe(from, to, target, { signal } = {}) {
       const before = await countDenied([from, target]);
       const said = await callFrom(from, to, signal);

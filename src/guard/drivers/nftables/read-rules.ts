@@ -148,7 +148,7 @@ const PASSING = new Set(["handle", "packets", "bytes", "expires"]);
 export function fingerprint(objects: readonly NftObject[]): string {
   const kept = objects.filter((object) => {
     const name = String((object["set"] ?? object["counter"])?.["name"] ?? "");
-    return !name.includes("_denied");
+    return !name.includes("_denied") && name !== "held";
   });
   return JSON.stringify(kept, (key, value: unknown) => (PASSING.has(key) ? undefined : value));
 }
