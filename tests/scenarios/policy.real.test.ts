@@ -154,11 +154,10 @@ test("nothing passes before an instance's rules are in, from its first instructi
   const seen = watchPings(db.pid);
   // Made and started past Fairlead; it sends from its first instruction on.
   const labels = ["com.docker.compose.project=shop", "com.docker.compose.service=mute", "mute=yes"];
-  docker(
-    ...["create", "--name", "mute", "--network", "shop_default"],
-    ...labels.flatMap((label) => ["--label", label]),
-    ...[IMAGE, "sh", "-c", `while true; do ping -c 1 -W 1 ${addressOf(db, 4)}; done`],
-  );
+  const marked = labels.flatMap((label) => ["--label", label]);
+  const send = `while true; do ping -c 1 -W 1 ${addressOf(db, 4)}; done`;
+  const network = ["--name", "mute", "--network", "shop_default"];
+  docker("create", ...network, ...marked, IMAGE, "sh", "-c", send);
   docker("start", "mute");
   await until("it is heard without a policy", 10_000, () => seen() > 0);
   docker("kill", "mute");
