@@ -28,7 +28,7 @@ export interface ActorOptions {
   readonly grantAccess?: (scope: string, service: string) => FabricAccess;
   /** A network as this host's engine is to make it: one that spans hosts is a bridge with a range of its own. */
   readonly prepareNetwork?: (network: NetworkIntent) => Promise<NetworkIntent>;
-  /** Called when a network was made, before anybody is on it. */
+  /** Called when networks are others, before anybody is on a new one. */
   readonly guardNetworks?: () => Promise<void>;
   /** Name servers that containers are told to ask, unless their file names others. */
   readonly dnsServers?: readonly string[];
@@ -278,19 +278,16 @@ export function createActor(options: ActorOptions): Actor {
     try {
       if (act.action.act === "network.create") {
         const wanted = need(network, "a network");
-        await engine.createNetwork(
-          (await options.prepareNetwork?.(wanted)) ?? wanted,
-          makeResourceLabels(act.intent, wanted, "network"),
-          act.write,
-        );
-        await board.refreshNetworks();
-        await options.guardNetworks?.();
+        const made = (await options.prepareNetwork?.(wanted)) ?? wanted;
+        const labels = makeResourceLabels(act.intent, wanted, "network");
+        await engine.createNetwork(made, labels, act.write);
         return { result: "created" };
       }
       await engine.removeNetwork(need(target, "a network"), act.write);
       return { result: "removed" };
     } finally {
       await board.refreshNetworks();
+      await options.guardNetworks?.();
     }
   }
 
