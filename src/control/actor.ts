@@ -28,8 +28,7 @@ export interface ActorOptions {
   readonly grantAccess?: (scope: string, service: string) => FabricAccess;
   /** A network as this host's engine is to make it: one that spans hosts is a bridge with a range of its own. */
   readonly prepareNetwork?: (network: NetworkIntent) => Promise<NetworkIntent>;
-  /** Called when networks are others, before anybody is on a new one. */
-  readonly guardNetworks?: () => Promise<void>;
+  readonly guardNetworks?: () => Promise<void>; // Before anybody is on a new one.
   /** Name servers that containers are told to ask, unless their file names others. */
   readonly dnsServers?: readonly string[];
   /** Takes an instance from behind its service's address until disposed of, before it is stopped. */
