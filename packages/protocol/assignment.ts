@@ -81,6 +81,8 @@ export type Ailment = z.infer<typeof Ailment>;
 export const ScopeReport = z.strictObject({
   /** Generation of the intent that the node follows. */
   generation: z.number().int(),
+  /** Revision of the assignment that it has taken over, once none of its acts follows from an older one. */
+  taken: z.number().int().optional(),
   /** Absent when the node has nothing of it. */
   view: ScopeView.optional(),
 });

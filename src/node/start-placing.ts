@@ -32,7 +32,7 @@ export interface PlacingParts {
   readonly logger: Logger;
 }
 
-/** How long a node that has just started waits for the store before it stops what must not run twice. */
+/** How long a node that has just started waits for the word of the fleet before it stops what must not run twice. */
 const UNSURE_MS = 5_000;
 const FENCE_WATCH_MS = 200;
 /** Keys that say something of a scope. */
@@ -101,8 +101,11 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
 
   function readFence(): Fence {
     const lease = board.heldLease;
-    if (lease !== undefined) return settledUnder() === lease ? "open" : "unsure";
-    return clock.monotonicMs() - startedAtMs < UNSURE_MS ? "unsure" : "shut";
+    const under = settledUnder();
+    if (lease !== undefined && under === lease) return "open";
+    const isFresh = clock.monotonicMs() - startedAtMs < UNSURE_MS;
+    // What a life before this one left running is nobody's word that it may run.
+    return isFresh || (lease !== undefined && under !== undefined) ? "unsure" : "shut";
   }
 
   /** A lease ends without a word: whoever has singletons looks again. */
@@ -135,6 +138,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
         self,
         facts: parts.board,
         view: viewLocal,
+        takenAt: (scope) => following.takenAt(scope),
         onPresent: () => following.wake(),
       });
       const following = createFollowing({
@@ -143,6 +147,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
         name: fleet.name,
         intake,
         presentUnder: () => reporting.lease,
+        onLook: () => reporting.wake(),
       });
       settledUnder = () => following.settledUnder;
       wakers.push(

@@ -74,10 +74,9 @@ describe("assignScopes()", () => {
     const found = { a: buildReport("web", [2]), c: buildReport("web", [1, 3]) };
     const draft = (nodes: readonly NodeParts[], restored = true): string | undefined => {
       const scope = buildScope(intent, { reports: new Map(Object.entries(found)) });
-      const wanted = { ...scope.wanted, ...(restored && { restored: true as const }) };
       const [change] = assignScopes({
         nodes: new Map(nodes.map((parts) => [parts.id, buildNode(parts)])),
-        scopes: new Map([[SCOPE, { ...scope, wanted }]]),
+        scopes: new Map([[SCOPE, { ...scope, lostMs: restored ? 20_000 : undefined }]]),
       });
       return change?.draft && draw({ ...change.draft, fence: 1 });
     };
@@ -238,6 +237,40 @@ describe("assignScopes()", () => {
     assert.equal(draw(assign({ nodes, intent: single, before: moving, reports })), "1@b<a");
     const stopped = { a: { generation: 7 } };
     assert.equal(draw(assign({ nodes, intent: single, before: moving, reports: stopped })), "1@b");
+  });
+
+  test("a singleton does not go by what a node said before it knew that it leaves", () => {
+    const single = buildIntent([web({ name: "web", replicas: 1, singleton: true })]);
+    const placed = assign({ nodes: abc, intent: single });
+    const nodes = abc.map((node) => (node.id === "a" ? { ...node, draining: true } : node));
+    const before = assign({ nodes, intent: single, before: placed });
+    const after = (taken: number | undefined): string => {
+      const reports = { a: { generation: 7, ...(taken === undefined ? {} : { taken }) } };
+      return draw(assign({ nodes, intent: single, before, reports, scope: { assignedAt: 9 } }));
+    };
+    assert.equal(after(undefined), "1@b<a");
+    assert.equal(after(8), "1@b<a");
+    assert.equal(after(9), "1@b");
+  });
+
+  test("what the store has lost is placed once all have had the time to say what they have", () => {
+    const single = buildIntent([
+      web({ name: "web", replicas: 1, singleton: true, stopGraceMs: 1_000 }),
+    ]);
+    const look = (nodes: readonly NodeParts[], lostMs: number, of: Intent = single) =>
+      assignScopes(picture({ nodes, intent: of, scope: { lostMs } })).length;
+    assert.equal(look(abc, 9_999, intent), 0);
+    assert.equal(look(abc, 10_000, intent), 1);
+    // A singleton may run where nobody hears of it until its lease has ended, and while it stops.
+    assert.equal(look(abc, 15_999), 0);
+    assert.equal(look(abc, 16_000), 1);
+    const cut = (parts: Partial<NodeParts>) =>
+      abc.map((node) => (node.id === "a" ? { ...node, ...parts } : node));
+    assert.equal(look(cut({ silent: true, awayMs: 5_999 }), 60_000), 0);
+    assert.equal(look(cut({ silent: true, awayMs: 6_000 }), 60_000), 1);
+    assert.equal(look(cut({ standing: "suspect" }), 60_000), 0);
+    const mute = abc.map((node) => ({ ...node, silent: true, awayMs: 60_000 }));
+    assert.equal(look(mute, 60_000), 0, "nobody has said anything");
   });
 
   test("a global service stands once on each node, and not on those that are gone", () => {

@@ -11,6 +11,7 @@ import { findAnchors } from "./find-anchor.ts";
 import {
   isFenced,
   isGivenUp,
+  isRestoring,
   isWellAt,
   toOffer,
   type FleetPicture,
@@ -82,10 +83,13 @@ function settle(
   return back === undefined ? { slot, node, from: known } : { slot, node: back };
 }
 
-/** A singleton starts only once each node where it was says that it has it no more, or has surely stopped it. */
+/**
+ * A singleton starts only once each node where it was says that it has it no more, or has surely stopped it. What a node
+ * said before it knew that the singleton leaves it counts for nothing: it may have been about to start it.
+ */
 function settleSingleton(
   { nodes }: FleetPicture,
-  { reports }: FleetScope,
+  { reports, assignedAt }: FleetScope,
   service: ServiceIntent,
   { slot, node, from = [] }: PlacedSlot,
 ): PlacedSlot {
@@ -93,7 +97,7 @@ function settleSingleton(
     const at = nodes.get(id);
     if (at === undefined || isFenced(at, service)) return false;
     const report = reports.get(id);
-    if (report === undefined) return true;
+    if (report === undefined || (report.taken ?? 0) < assignedAt) return true;
     const view = report.view?.services.find(({ name }) => name === service.name);
     return view?.instances.some((one) => one.slot === slot) === true;
   });
@@ -288,7 +292,7 @@ export function askPlacement(picture: FleetPicture): PlaceQuestion {
   const requests: PlaceRequest[] = [];
   const stands = new Map<string, Map<string, Stand>>();
   const kept = [...picture.scopes].filter(
-    ([, scope]) => scope.wanted.removal === undefined && !isAwaited(picture, scope),
+    ([, scope]) => scope.wanted.removal === undefined && !isRestoring(picture, scope),
   );
   for (const [name, scope] of kept) {
     const { intent } = scope.wanted;
@@ -302,29 +306,15 @@ export function askPlacement(picture: FleetPicture): PlaceQuestion {
   return { offers, requests, stands };
 }
 
-/** A node that has come back to a store that was lost says within this what it has. */
-const RETURN_MS = 5_000;
-/** So long one that lives is waited for that does not reach the store. */
-const RETURN_MAX_MS = 15_000;
-
-/** Whether a scope runs somewhere, by nodes that may not have said so yet: who places it now, moves it. */
-function isAwaited({ nodes }: FleetPicture, { wanted, assignment }: FleetScope): boolean {
-  if (wanted.restored !== true || assignment !== undefined) return false;
-  return [...nodes.values()].some(({ standing, offer, upMs, awayMs }) => {
-    if (standing === "gone") return false;
-    return offer === undefined ? awayMs < RETURN_MAX_MS : upMs < RETURN_MS;
-  });
-}
-
 /** All that has to be written so that each scope stands as it should. Nothing, when it does. */
 export function assignScopes(picture: FleetPicture): readonly Reassignment[] {
   const { offers, requests, stands } = askPlacement(picture);
   const placed = new Map(placeServices(offers, requests).map((one) => [one.service, one]));
   const changes: Reassignment[] = [];
   for (const [name, scope] of picture.scopes) {
+    if (isRestoring(picture, scope)) continue;
     const own = stands.get(name);
     if (own === undefined) {
-      if (isAwaited(picture, scope)) continue;
       if (isDown(picture, scope)) changes.push({ scope: name, draft: undefined });
       continue;
     }

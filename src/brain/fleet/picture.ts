@@ -26,7 +26,14 @@ export interface FleetScope {
   readonly wanted: FleetIntent;
   /** Revision of the intent. */
   readonly generation: number;
+  /**
+   * Since the store has lost where it was assigned: for how long that is known, milliseconds. Undefined when it was
+   * assigned since, and when nothing was lost.
+   */
+  readonly lostMs: number | undefined;
   readonly assignment: Assignment | undefined;
+  /** Revision of the assignment; 0 without one. */
+  readonly assignedAt: number;
   /** Id of a node to what it says. */
   readonly reports: ReadonlyMap<string, ScopeReport>;
 }
@@ -76,6 +83,32 @@ export function isGivenUp(
 ): boolean {
   if (failover === "stay" || singleton === true) return false;
   return ailingMs >= (failover === "eager" ? AILING_EAGER_MS : AILING_MS);
+}
+
+/** After this every node that reaches the store has a lease in it, and what it has stands there. */
+const RESTORE_MS = 10_000;
+/** A node that has come back to the store says within this what it has. */
+const RETURN_MS = 5_000;
+/** So long one that lives is waited for that does not reach the store. */
+const RETURN_MAX_MS = 15_000;
+
+/**
+ * Whether it is not certain yet where a scope runs: the store has lost that, and the nodes are saying it again. Who places
+ * it now, moves it. A node that does not reach the store any more may run a singleton until its lease has ended, and for as
+ * long as it takes to stop.
+ */
+export function isRestoring({ nodes }: FleetPicture, { wanted, lostMs }: FleetScope): boolean {
+  if (lostMs === undefined) return false;
+  if ([...nodes.values()].every(({ offer }) => offer === undefined)) return true;
+  const graces = wanted.intent.services.flatMap(({ singleton, stopGraceMs }) =>
+    singleton === true ? [stopGraceMs] : [],
+  );
+  const stopMs = graces.length === 0 ? 0 : Math.max(...graces) + FENCE_MS;
+  if (lostMs < RESTORE_MS + stopMs) return true;
+  return [...nodes.values()].some(({ standing, offer, upMs, awayMs }) => {
+    if (offer !== undefined) return standing === "up" ? upMs < RETURN_MS : stopMs > 0;
+    return awayMs < (standing === "gone" ? stopMs : Math.max(stopMs, RETURN_MAX_MS));
+  });
 }
 
 /** Whether an instance runs well on a node, or has completed there, as far as the node says. */

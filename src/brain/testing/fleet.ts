@@ -45,7 +45,9 @@ export function buildScope(intent: Intent, parts: Partial<FleetScope> = {}): Fle
   return {
     wanted: { intent, origin: "a", actor: "test" },
     generation: 7,
+    lostMs: undefined,
     assignment: undefined,
+    assignedAt: 0,
     reports: new Map(),
     ...parts,
   };

@@ -64,7 +64,7 @@ describe("chooseDesired()", () => {
   });
 
   test("waits for an assignment that follows from what is wanted now", () => {
-    assert.equal(chooseDesired(desired, { ...word, generation: 6 }).kind, "keep");
+    assert.equal(chooseDesired(desired, { ...word, generation: 6 }).kind, "wait");
     assert.equal(chooseDesired(undefined, { ...word, assignment: undefined }).kind, "keep");
   });
 

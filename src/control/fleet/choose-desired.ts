@@ -18,11 +18,12 @@ export interface FleetWord {
 }
 
 /**
- * `keep`: nothing is to be written. `restore`: the fleet's store has lost what it wanted, and this node knows it. `put`: a
+ * `keep`: nothing is to be written. `wait`: nothing yet, as it was not said yet what is wanted here. `restore`: the fleet's store has lost what it wanted, and this node knows it. `put`: a
  * new state; `isNews` when somebody has asked for something since.
  */
 export type Choice =
   | { readonly kind: "keep" }
+  | { readonly kind: "wait" }
   | { readonly kind: "restore" }
   | { readonly kind: "put"; readonly desired: Desired; readonly isNews: boolean };
 
@@ -63,7 +64,7 @@ export function chooseDesired(local: Desired | undefined, word: FleetWord): Choi
     const desired = { intent: own.intent, removal, fleet, ...readAsked(wanted) };
     return { kind: "put", desired, isNews: false };
   }
-  if (assignment?.generation !== generation) return KEEP;
+  if (assignment?.generation !== generation) return own === undefined ? KEEP : { kind: "wait" };
   const intent = narrowIntent(wanted.intent, assignment, self);
   if (intent === undefined)
     return own === undefined ? KEEP : remove(own, "its instances stand on other nodes");

@@ -58,6 +58,8 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
   let store: Store | undefined;
   let problem: string | undefined = "the store was not asked yet";
   let revision = 0;
+  /** How often everything was read anew. */
+  let picture = 0;
   let lease = "";
   let leaseEndsMs = 0;
 
@@ -84,6 +86,7 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     });
     const snapshot = await from.list("", { signal });
     rooms.clear();
+    picture++;
     snapshot.entries.forEach(take);
     revision = snapshot.revision;
     if (problem !== undefined) logger.info("the fleet's store answers", {});
@@ -125,9 +128,9 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
 
   const holdsLease = (): boolean => lease !== "" && clock.monotonicMs() < leaseEndsMs;
 
-  /** Resolves when the picture has that revision, or is not kept any more. */
-  async function confirm(at: number): Promise<void> {
-    while (revision < at && problem === undefined)
+  /** Resolves when the picture has that revision, or is another one: the store may have been lost meanwhile. */
+  async function confirm(at: number, of: number): Promise<void> {
+    while (revision < at && problem === undefined && picture === of)
       await new Promise<void>((resolve) => waiting.push(resolve));
   }
 
@@ -156,8 +159,9 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
           controlErrors["fleet-store-away"],
           `the fleet's store: ${problem ?? "is not open"}`,
         );
+      const of = picture;
       const at = await store.transact(operations, conditions);
-      if (at !== undefined) await confirm(at);
+      if (at !== undefined) await confirm(at, of);
       return at;
     },
     onChange: (listener) => void listeners.push(listener),

@@ -102,7 +102,9 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
       const before = picture.scopes.get(scope);
       const next: FleetScope = {
         generation: 0,
+        lostMs: undefined,
         assignment: undefined,
+        assignedAt: 0,
         reports: new Map(),
         ...before,
         wanted,

@@ -25,6 +25,8 @@ export interface FollowingOptions {
   readonly intake: Pick<Intake, "take" | "put">;
   /** The lease under which others know that this node is there. */
   readonly presentUnder: () => string | undefined;
+  /** Called after each look. */
+  readonly onLook: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -32,16 +34,26 @@ export interface FollowingOptions {
 export interface Following {
   /** The lease under which others knew this node to be there when there was last nothing left to take over. */
   readonly settledUnder: string | undefined;
+  /** Revision of the assignment of a scope that there is nothing left to take over of. */
+  takenAt(scope: string): number | undefined;
   /** Looks again soon. */
   wake(): void;
   run(signal: AbortSignal): Promise<void>;
+}
+
+interface Seen {
+  readonly look: readonly unknown[];
+  /** Whether there was nothing to take over. */
+  readonly settled: boolean;
+  /** Of the assignment. */
+  readonly revision: number | undefined;
 }
 
 /** Makes the loop. */
 export function createFollowing(options: FollowingOptions): Following {
   const { self, name, board, pictures, supervisor, intake, clock, logger } = options;
   /** What was looked at last, by scope: while it is the same there is nothing to choose. */
-  const seen = new Map<string, readonly unknown[]>();
+  const seen = new Map<string, Seen>();
   let wake = (): void => undefined;
   let settledUnder: string | undefined;
 
@@ -55,12 +67,13 @@ export function createFollowing(options: FollowingOptions): Following {
     });
   }
 
-  /** True when there was nothing to take over. */
+  /** True when there was nothing to take over, and will be nothing before something changes. */
   async function settle(scope: string, identity: string): Promise<boolean> {
     const local = supervisor.loop(scope)?.desired;
-    const entries = [board.get(`intent/${scope}`), board.get(`assignments/${scope}`)];
-    const look = [identity, local, ...entries];
-    if (seen.get(scope)?.every((one, index) => one === look[index]) === true) return true;
+    const assigned = board.get(`assignments/${scope}`);
+    const look = [identity, local, board.get(`intent/${scope}`), assigned];
+    const before = seen.get(scope);
+    if (before?.look.every((one, index) => one === look[index]) === true) return before.settled;
     const known = pictures.scope(scope);
     const choice = chooseDesired(local, {
       self,
@@ -76,8 +89,9 @@ export function createFollowing(options: FollowingOptions): Following {
       if (isNews) await intake.take(desired, known?.wanted.recreateAtMs);
       else await intake.put(desired);
     }
-    seen.set(scope, look);
-    return choice.kind === "keep";
+    const settled = choice.kind === "keep";
+    seen.set(scope, { look, settled, revision: assigned?.revision });
+    return settled;
   }
 
   async function look(): Promise<void> {
@@ -89,11 +103,16 @@ export function createFollowing(options: FollowingOptions): Following {
     for (const scope of seen.keys()) if (!scopes.has(scope)) seen.delete(scope);
     for (const scope of scopes) settled = (await settle(scope, identity)) && settled;
     if (settled) settledUnder = under;
+    options.onLook();
   }
 
   return {
     get settledUnder() {
       return settledUnder;
+    },
+    takenAt(scope) {
+      const last = seen.get(scope);
+      return last?.settled === true ? last.revision : undefined;
     },
     wake: () => wake(),
     async run(signal) {

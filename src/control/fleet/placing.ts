@@ -6,7 +6,7 @@ import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import { assignScopes, type Draft, type Reassignment } from "#brain/fleet/assign-scopes.ts";
 import { describeMoves } from "#brain/fleet/describe-moves.ts";
-import type { FleetPicture, FleetScope } from "#brain/fleet/picture.ts";
+import { isRestoring, type FleetPicture, type FleetScope } from "#brain/fleet/picture.ts";
 import { rebalance } from "#brain/fleet/rebalance.ts";
 import type { Decision } from "#model/decision.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
@@ -124,6 +124,8 @@ export function createPlacing(options: PlacingOptions): {
     seen = signature;
     const picture = pictures.read();
     const changes = assignScopes(picture);
+    // What waits for the nodes to say again where it runs changes with time alone.
+    if ([...picture.scopes.values()].some((scope) => isRestoring(picture, scope))) stale = true;
     for (const change of changes) await write(picture, change);
     const spread = changes.length === 0 ? rebalance(picture) : undefined;
     if (spread !== undefined) await write(picture, spread);

@@ -53,6 +53,9 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
   const upSinceMs = new Map<string, number>();
   const awaySinceMs = new Map<string, number>();
   const ailingSinceMs = new Map<string, number>();
+  const restoredMs = new WeakMap<Entry, number>();
+  let identity = board.identity;
+  let lostAtMs: number | undefined;
 
   function judge({ state, silentMs }: NodeView): FleetNode["standing"] {
     if (state === "alive") return "up";
@@ -94,6 +97,22 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     return nowMs - (upSinceMs.get(id) ?? nowMs);
   }
 
+  // A store that has lost everything gets another identity.
+  board.onChange(() => {
+    if (board.identity === undefined || board.identity === identity) return;
+    if (identity !== undefined) lostAtMs = clock.monotonicMs();
+    identity = board.identity;
+  });
+
+  /** Counted from when this node first saw it, so never too long. */
+  function countLost(intent: Entry, wanted: FleetIntent): number | undefined {
+    const nowMs = clock.monotonicMs();
+    if (wanted.restored !== true) return lostAtMs === undefined ? undefined : nowMs - lostAtMs;
+    const sinceMs = restoredMs.get(intent) ?? nowMs;
+    restoredMs.set(intent, sinceMs);
+    return nowMs - sinceMs;
+  }
+
   function nodes(): ReadonlyMap<string, FleetNode> {
     return new Map(
       roll.list().map((view) => {
@@ -130,9 +149,17 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     const entry = board.get(`intent/${name}`);
     const wanted = parse(FleetIntent, entry);
     if (entry === undefined || wanted === undefined) return undefined;
-    const assignment = parse(Assignment, board.get(`assignments/${name}`));
+    const placed = board.get(`assignments/${name}`);
+    const assignment = parse(Assignment, placed);
     const own = needReports().get(name) ?? new Map<string, ScopeReport>();
-    return { wanted, generation: entry.revision, assignment, reports: own };
+    return {
+      wanted,
+      generation: entry.revision,
+      lostMs: assignment === undefined ? countLost(entry, wanted) : undefined,
+      assignment,
+      assignedAt: placed?.revision ?? 0,
+      reports: own,
+    };
   }
 
   const names = (): readonly string[] => [...board.list("intent").keys()].sort();

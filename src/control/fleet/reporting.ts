@@ -8,6 +8,7 @@ import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
+import type { ScopeLoop } from "#control/scope-loop.ts";
 import type { Supervisor } from "#control/supervisor.ts";
 import { OWN_LABELS } from "#model/facts.ts";
 import type { StoreOperation } from "#store/store.ts";
@@ -27,6 +28,8 @@ export interface ReportingOptions {
   readonly supervisor: Pick<Supervisor, "loops" | "loop">;
   /** How a scope stands on this node. */
   readonly view: (scope: string) => ScopeView | undefined;
+  /** Revision of the assignment of a scope that this node has taken over. */
+  readonly takenAt: (scope: string) => number | undefined;
   /** Called once this node is known to be there under a new lease. */
   readonly onPresent?: () => void;
   readonly clock: Clock;
@@ -39,6 +42,11 @@ export interface Reporting {
   /** Says soon what has changed. */
   wake(): void;
   run(signal: AbortSignal): Promise<void>;
+}
+
+/** Whether an act on an instance may follow from what was wanted before. */
+function isUnderWay({ looked, input }: ScopeLoop): boolean {
+  return !looked || [...input.busy].some((key) => /\/\d+$/.test(key));
 }
 
 /** Makes the loop. */
@@ -77,14 +85,20 @@ export function createReporting(options: ReportingOptions): Reporting {
     if (loop !== undefined) {
       const view = options.view(scope);
       const generation = loop.desired.fleet?.generation ?? 0;
-      return view === undefined ? undefined : { generation, view };
+      if (view === undefined) return undefined;
+      return { generation, ...(isUnderWay(loop) ? {} : readTaken(scope)), view };
     }
     const known = pictures.scope(scope);
     const placed = Object.values(known?.assignment?.services ?? {}).flat();
     const isHolder = placed.some(
       ({ node, from }) => node === self.id || from?.includes(self.id) === true,
     );
-    return isHolder ? { generation: known?.generation ?? 0 } : undefined;
+    return isHolder ? { generation: known?.generation ?? 0, ...readTaken(scope) } : undefined;
+  }
+
+  function readTaken(scope: string): Pick<ScopeReport, "taken"> {
+    const taken = options.takenAt(scope);
+    return taken === undefined ? {} : { taken };
   }
 
   /** What it has stays said, how its scopes stand does not: nobody knows. */
