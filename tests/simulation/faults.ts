@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What befalls the simulated fleet: one fault a step, by chance.
+import type { NodeAction } from "@fairlead/protocol/node.ts";
 import type { Life } from "./life.ts";
 import { STORE } from "./sim-network.ts";
 import type { SimHost } from "./sim-host.ts";
 import type { World } from "./world.ts";
+
+const ACTIONS: readonly NodeAction[] = ["cordon", "drain", "uncordon"];
 
 type Fault = (world: World, pick: (max: number) => number) => string;
 
@@ -41,6 +44,37 @@ const FAULTS: readonly Fault[] = [
   (world) => {
     for (const host of world.hosts) if (host.node === undefined) host.start();
     return "all that are down start";
+  },
+  (world, pick) => {
+    const host = hostOf(world, pick(100));
+    if (host.node === undefined) host.start();
+    else host.kill();
+    return `the node of ${host.id} ${host.node === undefined ? "is killed" : "starts"}`;
+  },
+  (world, pick) => {
+    const host = hostOf(world, pick(100));
+    const failed = host.engine.failOne();
+    return failed === undefined ? "nothing" : `${failed} of ${host.id} fails`;
+  },
+  (world, pick) => {
+    const host = hostOf(world, pick(100));
+    host.engine.restart();
+    return `the engine of ${host.id} starts anew`;
+  },
+  (world, pick) => {
+    const host = hostOf(world, pick(100));
+    host.disk.delayMsMax = 2 + pick(3_000);
+    return `the disk of ${host.id} takes up to ${host.disk.delayMsMax} ms`;
+  },
+  (world, pick) => {
+    const { id } = hostOf(world, pick(100));
+    const action = ACTIONS[pick(ACTIONS.length)] ?? "uncordon";
+    world.mark(id, action);
+    return `${action} ${id}`;
+  },
+  (world) => {
+    world.wipe();
+    return "the store loses everything";
   },
   (world, pick) => {
     const sides = world.hosts.map(({ id }) => ({ id, left: pick(2) === 0 }));

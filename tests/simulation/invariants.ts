@@ -2,7 +2,7 @@
 // What holds in every simulated history.
 import { placeServices } from "#brain/placement/place-services.ts";
 import { buildRequest, offerOf } from "./offers.ts";
-import { listDoubles, listMisplaced } from "./fleet-rules.ts";
+import { listDoubles, listMisplaced, listUndecided } from "./fleet-rules.ts";
 import type { SimHost } from "./sim-host.ts";
 import type { World } from "./world.ts";
 
@@ -42,6 +42,8 @@ export function listFaults(world: World): readonly string[] {
     for (const other of hosts) {
       if (other === observer || !isCalm(world, other)) continue;
       if (timeline.nowMs - world.cutMs(observer.id, other.id) < UNDISTURBED_MS) continue;
+      // A store that was lost does not know who has not reached it since, and such a one is not answered.
+      if (viewOf(other, observer) === undefined) continue;
       const state = viewOf(observer, other)?.state;
       if (state === "gone" || state === "left")
         faults.push(`${observer.id} takes ${other.id} for ${state}, which it can hear`);
@@ -59,11 +61,11 @@ export async function listUnsettled(world: World): Promise<readonly string[]> {
     if (node === undefined) continue;
     if (node.roll.problem !== undefined) faults.push(`${observer.id}: ${node.roll.problem}`);
     for (const other of world.hosts) {
-      // One that never came to the roll is on nobody's.
-      const wanted =
-        other.incarnations.length === 0 ? undefined : other.node === undefined ? "gone" : "alive";
       const state = viewOf(observer, other)?.state;
-      if (state !== wanted)
+      const wanted = other.node === undefined ? "gone" : "alive";
+      // One that never came to the roll is on nobody's, nor is one that was down when the store lost it.
+      const mayLack = other.node === undefined && (other.incarnations.length === 0 || world.wiped);
+      if (state !== wanted && !(mayLack && state === undefined))
         faults.push(`${observer.id} has ${other.id} as ${state}, it is ${wanted}`);
     }
     const pending = await node.decisions.list({ outcome: "pending", limit: 1 });
@@ -71,7 +73,7 @@ export async function listUnsettled(world: World): Promise<readonly string[]> {
     const offers = node.roll.list().map(offerOf);
     placed.set(observer.id, JSON.stringify(placeServices(offers, [buildRequest()])));
   }
-  faults.push(...(await listMisplaced(world)));
+  faults.push(...(await listMisplaced(world)), ...(await listUndecided(world.hosts)));
   if (new Set(placed.values()).size > 1) faults.push("nodes would place differently");
   return faults;
 }

@@ -5,10 +5,12 @@ import { silentLogger } from "#base/logger.ts";
 import { createDecisionLog, type DecisionLog } from "#control/decision-log.ts";
 import type { Fleet } from "#control/fleet.ts";
 import { createRoll, type Roll } from "#control/roll.ts";
-import type { Desired } from "#control/scope-loop.ts";
+import { scopeKey } from "#control/supervisor.ts";
 import { createMemoryStore } from "#store/drivers/memory/driver.ts";
 import type { Store } from "#store/store.ts";
 import { beginLife, type Life } from "./life.ts";
+import { createDiskDoor, DISK_MS, type DiskHealth } from "./sim-disk.ts";
+import { createSimEngine, type SimEngine } from "./sim-engine.ts";
 import { startSimMembership, type Mailboxes } from "./sim-membership.ts";
 import type { SimNetwork } from "./sim-network.ts";
 import { startServices, type SimServices } from "./sim-services.ts";
@@ -20,7 +22,8 @@ export interface Surroundings {
   readonly timeline: Timeline;
   readonly random: Random;
   readonly network: SimNetwork;
-  readonly store: Store;
+  /** The fleet's, as it is now. */
+  readonly store: () => Store;
   readonly health: StoreHealth;
   readonly mailboxes: Mailboxes;
   /** Called when an instance has started anywhere. */
@@ -42,6 +45,14 @@ export interface SimHost {
   readonly id: string;
   /** Undefined while it is down. */
   readonly node: RunningNode | undefined;
+  readonly engine: SimEngine;
+  readonly disk: DiskHealth;
+  /** Since when its node runs, in the world's time. */
+  readonly startedMs: number;
+  /** Decisions of all its lives, by id. */
+  findDecision(id: string): Promise<unknown>;
+  /** What its own store says is wanted of a scope. */
+  findDesired(scope: string): Promise<unknown>;
   /** Lives that entered the roll, by their incarnations. */
   readonly incarnations: readonly number[];
   /** What its loops threw: nothing, ever. */
@@ -49,7 +60,10 @@ export interface SimHost {
   /** The last time at which it was down or stood still, in the world's time. */
   disturbedMs: number;
   start(): void;
+  /** Its power fails: node and containers end. */
   crash(): void;
+  /** The node's process ends without a word; its containers go on. */
+  kill(): void;
   jumpClock(byMs: number): void;
 }
 
@@ -57,7 +71,7 @@ const ZONES = ["x", "y"];
 
 /** A host that is down. */
 export function createSimHost(index: number, around: Surroundings): SimHost {
-  const { timeline, random, network, store, health, mailboxes } = around;
+  const { timeline, random, network, store, mailboxes } = around;
   const id = `n${index}`;
   const incarnations: number[] = [];
   const failures: string[] = [];
@@ -66,7 +80,17 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
   let node: RunningNode | undefined;
   // Its own disk: it outlives the node, and is written without the network.
   const disk = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock });
-  const desired = new Map<string, Desired>();
+  const health: DiskHealth = { delayMsMax: DISK_MS };
+  let startedMs = 0;
+  let [seenMs, bootedMs] = [0, 0];
+  const wallMs = (): number => beginLife(timeline, startMs, skewMs).clock.nowMs();
+  const engine = createSimEngine({
+    timeline,
+    random,
+    nowMs: wallMs,
+    host: id,
+    onStart: around.onStart,
+  });
   const self = {
     id,
     name: `host-${index}`,
@@ -85,7 +109,9 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     return {
       name: "sim",
       openStore: () =>
-        Promise.resolve(createStoreDoor({ store, health, network, life, node: id, random })),
+        Promise.resolve(
+          createStoreDoor({ store, health: around.health, network, life, node: id, random }),
+        ),
       makeKey: () => "c2ltdWxhdGVk",
       describeAccess: () => Promise.resolve({ endpoints: [] }),
       startMembership({ incarnation }) {
@@ -101,13 +127,15 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     const life = beginLife(timeline, startMs, skewMs);
     const { clock } = life;
     const logger = silentLogger;
-    const decisions = createDecisionLog({ store: disk, clock, random, logger });
+    const own = createDiskDoor(disk, { life, health, random });
+    const decisions = createDecisionLog({ store: own, clock, random, logger });
     const fleet = describeFleet(life, () => (running.memberSinceMs = timeline.nowMs));
     const roll = createRoll({ self, fleet, decisions, clock, logger });
     const onFailure = (failure: string): void => void failures.push(failure);
     const { name, os, arch, labels, cpuCount, memoryBytes } = self;
     const traits = { id, hostName: name, os, arch, labels, engineLabels: {} };
-    const own = { traits, cpuCount, memoryBytes, fleet, roll, decisions, life, random };
+    const parts = { traits, cpuCount, memoryBytes, fleet, roll, decisions, life, random };
+    const past = { lastSeenMs: seenMs, hostStartedAtMs: bootedMs };
     const running: RunningNode = {
       life,
       roll,
@@ -117,21 +145,35 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     };
     node = running;
     host.disturbedMs = timeline.nowMs;
-    // As a node begins: what a life before this one left open gets its end first.
-    life.after(0, () => {
-      decisions
-        .recover()
-        .then(() => {
-          const { onStart } = around;
-          running.services = startServices({ ...own, disk: desired, onStart, onFailure });
-          return roll.run(new AbortController().signal);
-        })
-        .catch((thrown: unknown) => onFailure(String(thrown)));
-    });
+    startedMs = timeline.nowMs;
+    async function run(): Promise<void> {
+      // As a node begins: what a life before this one left open gets its end first.
+      await decisions.recover();
+      const door = engine.open(life);
+      const services = { ...parts, ...past, store: own, engine: door, onFailure };
+      running.services = await startServices(services);
+      await roll.run(new AbortController().signal);
+    }
+    life.after(0, () => run().catch((thrown: unknown) => onFailure(String(thrown))));
+  }
+
+  function kill(): void {
+    node?.life.kill();
+    node = undefined;
+    mailboxes.delete(id);
+    host.disturbedMs = timeline.nowMs;
+    seenMs = wallMs();
   }
 
   const host: SimHost = {
     id,
+    engine,
+    disk: health,
+    get startedMs() {
+      return startedMs;
+    },
+    findDecision: async (decision) => (await disk.get(`decision/${decision}`))?.value,
+    findDesired: async (scope) => (await disk.get(scopeKey(scope)))?.value,
     incarnations,
     failures,
     disturbedMs: 0,
@@ -140,11 +182,11 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     },
     start,
     crash() {
-      node?.life.kill();
-      node = undefined;
-      mailboxes.delete(id);
-      host.disturbedMs = timeline.nowMs;
+      kill();
+      engine.restart();
+      bootedMs = wallMs() + 1;
     },
+    kill,
     jumpClock(byMs) {
       skewMs += byMs;
       if (node !== undefined) node.life.skewMs = skewMs;

@@ -17,10 +17,35 @@ export interface StoreHealth {
 /** How long a client waits before it says that the store does not answer, as the one of etcd does. */
 export const PATIENCE_MS = 5_000;
 /** How often a watch that cannot be heard is looked at. */
-const LOOK_MS = 100;
+const LOOK_MS = 250;
+
+/** A store whose leases no other one has: a lease of the past means nothing after a loss, as with etcd's. */
+export function nameLeases(store: Store, name: string): Store {
+  const outer = (id: string): string => `${name}/${id}`;
+  const inner = (id: string): string =>
+    id.startsWith(`${name}/`) ? id.slice(name.length + 1) : `other-${id}`;
+  return {
+    ...store,
+    transact: (operations, conditions, options) =>
+      store.transact(
+        operations.map((one) =>
+          one.kind === "put" && one.lease !== undefined ? { ...one, lease: inner(one.lease) } : one,
+        ),
+        conditions,
+        options,
+      ),
+    async grantLease(ttlMs, options) {
+      const { id } = await store.grantLease(ttlMs, options);
+      return { id: outer(id), ttlMs };
+    },
+    renewLease: (id, options) => store.renewLease(inner(id), options),
+    revokeLease: (id, options) => store.revokeLease(inner(id), options),
+  };
+}
 
 interface DoorOptions {
-  readonly store: Store;
+  /** The one behind the door, at each call. */
+  readonly store: () => Store;
   readonly health: StoreHealth;
   readonly network: SimNetwork;
   readonly life: Life;
@@ -69,14 +94,14 @@ export function createStoreDoor({
 
   return {
     kind: "simulated",
-    get: (key, options) => call(() => store.get(key), options?.signal),
-    list: (prefix, options) => call(() => store.list(prefix, options), options?.signal),
-    measure: (prefix, options) => call(() => store.measure(prefix), options?.signal),
+    get: (key, options) => call(() => store().get(key), options?.signal),
+    list: (prefix, options) => call(() => store().list(prefix, options), options?.signal),
+    measure: (prefix, options) => call(() => store().measure(prefix), options?.signal),
     transact: (operations, conditions, options) =>
-      call(() => store.transact(operations, conditions), options?.signal),
-    grantLease: (ttlMs, options) => call(() => store.grantLease(ttlMs), options?.signal),
-    renewLease: (id, options) => call(() => store.renewLease(id), options?.signal),
-    revokeLease: (id, options) => call(() => store.revokeLease(id), options?.signal),
+      call(() => store().transact(operations, conditions), options?.signal),
+    grantLease: (ttlMs, options) => call(() => store().grantLease(ttlMs), options?.signal),
+    renewLease: (id, options) => call(() => store().renewLease(id), options?.signal),
+    revokeLease: (id, options) => call(() => store().revokeLease(id), options?.signal),
     async *watch(prefix, from, { signal }) {
       const lost = new AbortController();
       const either = AbortSignal.any([signal, lost.signal]);
@@ -90,7 +115,7 @@ export function createStoreDoor({
       };
       look();
       try {
-        for await (const changes of store.watch(prefix, from, { signal: either })) {
+        for await (const changes of store().watch(prefix, from, { signal: either })) {
           await listen(either);
           await travel(either);
           yield changes;

@@ -43,7 +43,7 @@ test("what is wrong is seen: a node that ends without the world knowing, and one
   await world.pass(16_000);
   assert.deepEqual([...listFaults(world), ...(await listUnsettled(world))], []);
   // Whoever has the singleton ends, and the world thinks that it goes on.
-  const holder = world.hosts.find(({ node }) => node?.services?.running.has("one/1") === true);
+  const holder = world.hosts.find(({ engine }) => engine.listRunning().includes("one/1"));
   holder?.node?.life.kill();
   await world.pass(40_000);
   const others = world.hosts.filter((host) => host !== holder).map(({ id }) => id);

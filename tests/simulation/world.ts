@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // A simulated fleet: hosts, the wire between them, the store. Everything that is random comes from one seed.
+import { MARKS_OF, type NodeAction } from "@fairlead/protocol/node.ts";
 import type { Random } from "#base/clock.ts";
+import { markNode, readRoll } from "#control/roll-entries.ts";
 import { createMemoryStore } from "#store/drivers/memory/driver.ts";
 import type { Store } from "#store/store.ts";
 import { createSeededRandom } from "#store/testing/seeded-random.ts";
 import { beginLife } from "./life.ts";
 import { describeIntent, listDoubles, SCOPE, watchFences } from "./fleet-rules.ts";
+import { DISK_MS } from "./sim-disk.ts";
 import { createSimHost, type SimHost } from "./sim-host.ts";
 import { createSimNetwork, QUIET_DELAY_MS, STORE, type SimNetwork } from "./sim-network.ts";
-import type { StoreHealth } from "./sim-store.ts";
+import { nameLeases, type StoreHealth } from "./sim-store.ts";
 import { createTimeline, type Timeline } from "./timeline.ts";
 
 export interface World {
@@ -16,6 +19,7 @@ export interface World {
   readonly random: Random;
   readonly hosts: readonly SimHost[];
   readonly network: SimNetwork;
+  /** The one that the nodes have now. */
   readonly store: Store;
   readonly health: StoreHealth;
   /** Cuts the way between two both ways, or only from the first to the second. */
@@ -24,8 +28,16 @@ export interface World {
   cutMs(a: string, b: string): number;
   /** Wants so many instances of `web`, and of `one` a single one on the whole fleet. */
   want(replicas: number): Promise<void>;
-  /** What was wanted last. */
-  readonly wanted: number;
+  /** Marks a node as people do, if it stands on the roll. */
+  mark(id: string, action: NodeAction): void;
+  /** Takes the marks off all nodes when no node that runs may be given anything. */
+  openUp(): Promise<void>;
+  /** The store loses everything, and goes on empty. */
+  wipe(): void;
+  /** Whether it ever did. */
+  readonly wiped: boolean;
+  /** What was wanted last; undefined when the store has lost everything since. */
+  readonly wanted: number | undefined;
   /** What went wrong between two looks, in words. */
   readonly violations: readonly string[];
   /** Ends every fault but that hosts are down or stand still. */
@@ -40,15 +52,31 @@ export function createWorld(seed: number, count: number): World {
   const random = createSeededRandom(seed);
   const network = createSimNetwork(timeline, random);
   const violations: string[] = [];
-  const memory = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock });
-  const store = watchFences(memory, (violation) => violations.push(violation));
+  const report = (violation: string): void => void violations.push(violation);
+  let stores = 0;
+  const makeStore = (): Store => {
+    const memory = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock });
+    return watchFences(nameLeases(memory, `s${stores++}`), report);
+  };
+  let store = makeStore();
+  let wanted: number | undefined = undefined;
   const health: StoreHealth = { away: false, delayMsMax: QUIET_DELAY_MS };
-  const onStart = (): void => void violations.push(...listDoubles(hosts, timeline.nowMs));
-  const around = { timeline, random, network, store, health, mailboxes: new Map(), onStart };
+  const onStart = (): void => {
+    for (const double of listDoubles(hosts, timeline.nowMs))
+      violations.push(`at ${(timeline.nowMs / 1_000).toFixed(3)} s ${double}`);
+  };
+  const around = {
+    timeline,
+    random,
+    network,
+    store: () => store,
+    health,
+    mailboxes: new Map(),
+    onStart,
+  };
   const hosts: readonly SimHost[] = Array.from({ length: count }, (_, index) =>
     createSimHost(index, around),
   );
-  let wanted = 0;
   const lastCutMs = new Map<string, number>();
   const pairOf = (a: string, b: string): string => (a < b ? `${a}|${b}` : `${b}|${a}`);
 
@@ -71,7 +99,9 @@ export function createWorld(seed: number, count: number): World {
     random,
     hosts,
     network,
-    store,
+    get store() {
+      return store;
+    },
     health,
     cut(from, to, oneWay = false) {
       network.cut(from, to);
@@ -79,8 +109,28 @@ export function createWorld(seed: number, count: number): World {
       look();
     },
     violations,
+    mark(id, action) {
+      const named = { id, name: id };
+      // One that is not on the roll is not marked.
+      markNode(store, named, MARKS_OF[action]).catch(() => undefined);
+    },
     get wanted() {
       return wanted;
+    },
+    async openUp() {
+      const { records } = await readRoll(store);
+      const marked = records.filter(({ schedulable }) => !schedulable).map(({ id }) => id);
+      const isOpen = hosts.some(({ id, node }) => node !== undefined && !marked.includes(id));
+      for (const id of isOpen ? [] : marked) this.mark(id, "uncordon");
+    },
+    get wiped() {
+      return stores > 1;
+    },
+    wipe() {
+      wanted = undefined;
+      const lost = store;
+      store = makeStore();
+      void lost[Symbol.asyncDispose]();
     },
     async want(replicas) {
       wanted = replicas;
@@ -95,6 +145,7 @@ export function createWorld(seed: number, count: number): World {
       network.delayMsMax = QUIET_DELAY_MS;
       health.away = false;
       health.delayMsMax = QUIET_DELAY_MS;
+      for (const { disk } of hosts) disk.delayMsMax = DISK_MS;
     },
     async pass(durationMs) {
       look();
