@@ -154,7 +154,7 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
       running.services = await startServices(services);
       await roll.run(new AbortController().signal);
     }
-    life.after(0, () => run().catch((thrown: unknown) => onFailure(String(thrown))));
+    life.after(0, () => void run().catch((thrown: unknown) => onFailure(String(thrown))));
   }
 
   function kill(): void {
