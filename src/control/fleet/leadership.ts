@@ -38,6 +38,7 @@ export interface Leadership {
 export function createLeadership({ board, self, roll, logger }: LeadershipOptions): Leadership {
   let won: number | undefined;
   let standing = false;
+  let missed = false;
 
   function readLeader(): string | undefined {
     return LeadershipSchema.safeParse(board.get(LEADER)?.value).data?.node;
@@ -69,13 +70,18 @@ export function createLeadership({ board, self, roll, logger }: LeadershipOption
     const revision = board.get(LEADER)?.revision ?? 0;
     const leader = readLeader();
     const isFree = revision === 0 || (leader === self ? revision !== won : isAway(leader));
+    missed = standing;
     if (standing || signal.aborted || lease === undefined || !isFree) return;
     standing = true;
     stand(lease, revision)
       .catch((thrown: unknown) =>
         logger.warn("could not stand for leader", { reason: FairleadError.from(thrown).message }),
       )
-      .finally(() => (standing = false));
+      .finally(() => {
+        standing = false;
+        // What changed meanwhile may be that it was elected, and did not hear of it.
+        if (missed) campaign(signal);
+      });
   }
 
   return {
