@@ -266,8 +266,8 @@ describe("assignScopes()", () => {
     assert.equal(look(abc, 16_000), 1);
     const cut = (parts: Partial<NodeParts>) =>
       abc.map((node) => (node.id === "a" ? { ...node, ...parts } : node));
-    assert.equal(look(cut({ silent: true, awayMs: 5_999 }), 60_000), 0);
-    assert.equal(look(cut({ silent: true, awayMs: 6_000 }), 60_000), 1);
+    assert.equal(look(cut({ silent: true, standing: "gone", awayMs: 5_999 }), 60_000), 0);
+    assert.equal(look(cut({ silent: true, standing: "gone", awayMs: 6_000 }), 60_000), 1);
     assert.equal(look(cut({ standing: "suspect" }), 60_000), 0);
     const mute = abc.map((node) => ({ ...node, silent: true, awayMs: 60_000 }));
     assert.equal(look(mute, 60_000), 0, "nobody has said anything");
