@@ -38,7 +38,6 @@ export interface Leadership {
 export function createLeadership({ board, self, roll, logger }: LeadershipOptions): Leadership {
   let won: number | undefined;
   let standing = false;
-  let missed = false;
 
   function readLeader(): string | undefined {
     return LeadershipSchema.safeParse(board.get(LEADER)?.value).data?.node;
@@ -70,7 +69,6 @@ export function createLeadership({ board, self, roll, logger }: LeadershipOption
     const revision = board.get(LEADER)?.revision ?? 0;
     const leader = readLeader();
     const isFree = revision === 0 || (leader === self ? revision !== won : isAway(leader));
-    missed = standing;
     if (standing || signal.aborted || lease === undefined || !isFree) return;
     standing = true;
     stand(lease, revision)
@@ -79,8 +77,9 @@ export function createLeadership({ board, self, roll, logger }: LeadershipOption
       )
       .finally(() => {
         standing = false;
-        // What changed meanwhile may be that it was elected, and did not hear of it.
-        if (missed) campaign(signal);
+        const now = board.get(LEADER)?.revision;
+        // It was elected and did not hear of it; the picture has it already, so nothing else would make it look again.
+        if (readLeader() === self && now !== revision && now !== won) campaign(signal);
       });
   }
 
