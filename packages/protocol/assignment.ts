@@ -88,6 +88,10 @@ export const ScopeReport = z.strictObject({
 });
 export type ScopeReport = z.infer<typeof ScopeReport>;
 
+/** `owed/NODE/SCOPE`: what a node that was away has to remove with a scope that is not wanted any more; it deletes it then. */
+export const OwedRemoval = z.strictObject({ volumes: z.literal(true) });
+export type OwedRemoval = z.infer<typeof OwedRemoval>;
+
 /** Who leads: writes the assignments. Under the leader's lease. */
 export const Leadership = z.strictObject({ node: z.string() });
 export type Leadership = z.infer<typeof Leadership>;

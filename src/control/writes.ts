@@ -208,7 +208,8 @@ export function createWrites(options: OperationsOptions): Writes {
     const none: Intent = { ...intent, services: [] };
     const { elsewhere } = desk.rehearse({ ...wanted, intent: none });
     const here = makeRemovalPlan(inputFor(intent), removal, planId());
-    const plan = widenPlan(here, intent, { elsewhere, warnings: [] });
+    const warnings = desk.away().map((node) => `${node} is away: ${tellLater(removal.volumes)}`);
+    const plan = widenPlan(here, intent, { elsewhere, warnings });
     if (request.dryRun === true) return plan;
     const { origin } = wanted;
     await desk.ask({ intent, origin, removal, ...toAsked(request, caller, plan) });
@@ -260,6 +261,10 @@ export function createWrites(options: OperationsOptions): Writes {
     }
     return plan;
   }
+}
+
+function tellLater(volumes: boolean): string {
+  return `what it has of it${volumes ? ", volumes too," : ""} is removed when it is back`;
 }
 
 /** A plan of this node with what other nodes will do. */

@@ -49,6 +49,18 @@ describe("chooseDesired()", () => {
     assert.equal(chooseDesired(desired, word).kind, "keep");
   });
 
+  test("volumes that were to go while it was away go with the scope, also when that is going already", () => {
+    const none = { wanted: undefined, generation: 0, assignment: undefined };
+    const kept = put(desired, none);
+    assert.equal(kept.desired.removal?.volumes, false);
+    const owing = { ...none, owesVolumes: true };
+    const gone = put(desired, owing);
+    assert.equal(gone.desired.removal?.volumes, true);
+    assert.equal(put(kept.desired, owing).desired.removal?.volumes, true);
+    assert.equal(chooseDesired(gone.desired, { ...word, ...owing }).kind, "keep");
+    assert.equal(chooseDesired(undefined, { ...word, ...owing }).kind, "keep");
+  });
+
   test("slots that come or go are no news; asking again is", () => {
     const services = {
       web: [

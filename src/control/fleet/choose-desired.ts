@@ -15,6 +15,8 @@ export interface FleetWord {
   /** 0 when nothing is wanted. */
   readonly generation: number;
   readonly assignment: Assignment | undefined;
+  /** Whether its volumes were to go too, while this node was away. */
+  readonly owesVolumes?: boolean;
 }
 
 /**
@@ -37,10 +39,10 @@ function readAsked({ actor, plan, reason }: FleetIntent): Asked {
   };
 }
 
-function remove(local: Desired, because: string): Choice {
-  if (local.removal !== undefined) return KEEP;
-  const { intent, fleet } = local;
-  const removal = { volumes: false, because };
+function remove(local: Desired, because: string, volumes = false): Choice {
+  const { intent, fleet, removal: begun } = local;
+  if (begun !== undefined && (begun.volumes || !volumes)) return KEEP;
+  const removal = { volumes, because };
   const desired = { intent, removal, ...(fleet && { fleet }), actor: "automatic" };
   return { kind: "put", desired, isNews: false };
 }
@@ -52,7 +54,8 @@ export function chooseDesired(local: Desired | undefined, word: FleetWord): Choi
   const own = local?.fleet?.name === name ? local : undefined;
   if (wanted === undefined) {
     if (own === undefined) return KEEP;
-    if (own.fleet?.identity === identity) return remove(own, "the fleet does not want it any more");
+    if (own.fleet?.identity === identity)
+      return remove(own, "the fleet does not want it any more", word.owesVolumes);
     return own.removal === undefined ? { kind: "restore" } : KEEP;
   }
   const fleet = { name, identity, generation };

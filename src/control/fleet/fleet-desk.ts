@@ -46,6 +46,8 @@ export interface FleetDesk {
   /** Resolves while the store answers; waits a little for one that was never asked. Throws FL0714 `fleet-store-away`. */
   settle(): Promise<void>;
   rehearse(wanted: FleetIntent): Rehearsal;
+  /** Names of the nodes that are not there now. */
+  away(): readonly string[];
   /** Writes what is wanted; the leader places it. Throws FL0714 `fleet-store-away`. */
   ask(wanted: FleetIntent): Promise<void>;
 }
@@ -119,6 +121,10 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
         warnings: draft.missing.map(({ service, why }) => `${service}: ${why}`),
       };
     },
+    away: () =>
+      [...pictures.nodes().values()].flatMap(({ name, standing }) =>
+        standing === "up" ? [] : [name],
+      ),
     async ask(wanted) {
       await settle();
       const key = `intent/${wanted.intent.scope}`;

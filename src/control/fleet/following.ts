@@ -71,7 +71,9 @@ export function createFollowing(options: FollowingOptions): Following {
   async function settle(scope: string, identity: string): Promise<boolean> {
     const local = supervisor.loop(scope)?.desired;
     const assigned = board.get(`assignments/${scope}`);
-    const look = [identity, local, board.get(`intent/${scope}`), assigned];
+    const owedKey = `owed/${self}/${scope}`;
+    const owed = board.get(owedKey);
+    const look = [identity, local, owed, board.get(`intent/${scope}`), assigned];
     const before = seen.get(scope);
     if (before?.look.every((one, index) => one === look[index]) === true) return before.settled;
     const known = pictures.scope(scope);
@@ -82,7 +84,11 @@ export function createFollowing(options: FollowingOptions): Following {
       wanted: known?.wanted,
       generation: known?.generation ?? 0,
       assignment: known?.assignment,
+      owesVolumes: owed !== undefined,
     });
+    // Done, or nothing to do here, or wanted again.
+    if (owed !== undefined && (local === undefined || known !== undefined))
+      await board.write([{ kind: "delete", key: owedKey }]);
     if (choice.kind === "restore" && local !== undefined) await restore(local);
     if (choice.kind === "put") {
       const { desired, isNews } = choice;
@@ -94,12 +100,19 @@ export function createFollowing(options: FollowingOptions): Following {
     return settled;
   }
 
+  /** Scopes of which it has to remove volumes still. */
+  function listOwed(): readonly string[] {
+    const prefix = `${self}/`;
+    const keys = [...board.list("owed").keys()];
+    return keys.flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
+  }
+
   async function look(): Promise<void> {
     const { identity } = board;
     if (board.problem !== undefined || identity === undefined) return;
     const under = options.presentUnder();
     let settled = true;
-    const scopes = new Set([...pictures.names(), ...supervisor.loops.keys()]);
+    const scopes = new Set([...pictures.names(), ...supervisor.loops.keys(), ...listOwed()]);
     for (const scope of seen.keys()) if (!scopes.has(scope)) seen.delete(scope);
     for (const scope of scopes) settled = (await settle(scope, identity)) && settled;
     if (settled) settledUnder = under;

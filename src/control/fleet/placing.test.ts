@@ -234,6 +234,32 @@ test("another leads when the leader is lost, and what was placed stays", async (
   await ground.until("it runs elsewhere", () => ground.draw().split(" ").length === 4);
 });
 
+test("down -v while a host is away removes its volumes when it is back", async () => {
+  await using ground = await openGround();
+  await ask(ground);
+  const leader = hostOf(ground, hostOf(ground, "a").leadership.leader ?? "");
+  const away = ground.hosts.find(({ id }) => id !== leader.id) ?? assert.fail();
+  away.door.shut();
+  ground.states.set(away.id, "gone");
+  const key = `intent/${SCOPE}`;
+  const value = { ...(leader.board.get(key)?.value as object), removal: { volumes: true } };
+  await leader.board.write([{ kind: "put", key, value }]);
+  const report = { generation: leader.board.get(key)?.revision };
+  for (const { id } of ground.hosts)
+    if (id !== away.id)
+      await leader.board.write([{ kind: "put", key: `reports/${id}/${SCOPE}`, value: report }]);
+  await ground.until("the fleet has it no more", () => leader.board.get(key) === undefined);
+  const owed = `owed/${away.id}/${SCOPE}`;
+  assert.deepEqual(leader.board.get(owed)?.value, { volumes: true });
+  away.door.open();
+  ground.states.set(away.id, "alive");
+  await ground.until("its volumes go", () => away.desired.get(SCOPE)?.removal?.volumes === true);
+  away.desired.delete(SCOPE);
+  // As when its loop has ended: something else in the store makes it look.
+  await leader.board.write([{ kind: "put", key: "intent/other", value: {} }]);
+  await ground.until("it owes nothing", () => leader.board.get(owed) === undefined);
+});
+
 test("a store that lost everything is told again what is wanted, and nothing is removed", async () => {
   await using ground = await openGround();
   await ask(ground);

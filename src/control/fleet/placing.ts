@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loop of the leader: looks at the fleet, lets brain say where everything stands, writes that. Who does not lead
 // writes nothing.
+import type { OwedRemoval } from "@fairlead/protocol/assignment.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
@@ -11,6 +12,7 @@ import { rebalance } from "#brain/fleet/rebalance.ts";
 import type { Decision } from "#model/decision.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { Roll } from "#control/roll.ts";
+import type { StoreOperation } from "#store/store.ts";
 import type { FleetBoard } from "./fleet-board.ts";
 import type { Leadership } from "./leadership.ts";
 import type { PictureReader } from "./read-picture.ts";
@@ -57,6 +59,16 @@ function countSeconds(ageMs: number): number {
   return Math.floor(Math.min(ageMs, AGE_MAX_MS) / 1_000);
 }
 
+/** What nodes that are away have to remove when they are back, though nothing says so any more then. */
+function oweVolumes({ nodes }: FleetPicture, { wanted }: FleetScope): readonly StoreOperation[] {
+  if (wanted.removal?.volumes !== true) return [];
+  const away = [...nodes.values()].filter(({ standing }) => standing !== "up");
+  return away.map(({ id }) => {
+    const value: OwedRemoval = { volumes: true };
+    return { kind: "put", key: `owed/${id}/${wanted.intent.scope}`, value };
+  });
+}
+
 /** Makes the loop. */
 export function createPlacing(options: PlacingOptions): {
   run(signal: AbortSignal): Promise<void>;
@@ -79,7 +91,7 @@ export function createPlacing(options: PlacingOptions): {
     const key = `assignments/${scope}`;
     if (draft === undefined) {
       const both = [intent, key].map((one) => ({ kind: "delete" as const, key: one }));
-      await leadership.write(both, unchanged);
+      await leadership.write([...both, ...oweVolumes(picture, known)], unchanged);
       return;
     }
     const { actor, plan, reason } = known.wanted;
