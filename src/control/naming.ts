@@ -6,6 +6,7 @@ import { listZoneServices } from "#discovery/dns/list-zone-services.ts";
 import type { Zone, ZonePort, ZoneService } from "#discovery/dns/zone.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import type { InstanceFact } from "#model/facts.ts";
+import type { ServiceAddresses } from "./addresses/service-addresses.ts";
 import type { FactsBoard } from "./facts-board.ts";
 
 export interface NamingOptions {
@@ -16,6 +17,8 @@ export interface NamingOptions {
   readonly elsewhere?:
     | { list(): readonly ZoneService[]; onChange(listener: () => void): () => void }
     | undefined;
+  /** The addresses that stand for whole services. */
+  readonly standing: Pick<ServiceAddresses, "find" | "onChange">;
   readonly logger: Logger;
 }
 
@@ -132,7 +135,7 @@ function join(services: readonly ZoneService[]): ZoneService | undefined {
 
 /** Makes the loop. */
 export function createNaming(options: NamingOptions): Naming {
-  const { zone, board, fabric, elsewhere, logger } = options;
+  const { zone, board, fabric, elsewhere, standing, logger } = options;
   /** What the zone has, by scope and name, as text to compare. */
   const known = new Map<string, string>();
   const refused = new Set<string>();
@@ -160,7 +163,9 @@ export function createNaming(options: NamingOptions): Naming {
     // Containers win over the agents inside of them: the engine knows of their health.
     for (const [key, services] of Map.groupBy(all, ({ scope, name }) => `${scope}/${name}`)) {
       const service = join(services);
-      if (service !== undefined) wanted.set(key, service);
+      if (service === undefined) continue;
+      const addresses = standing.find(service.scope, service.name);
+      wanted.set(key, addresses.length === 0 ? service : { ...service, addresses });
     }
     for (const [key, service] of wanted) {
       const text = JSON.stringify(service);
@@ -191,6 +196,7 @@ export function createNaming(options: NamingOptions): Naming {
       board.onChange(settleSoon);
       const stop = fabric.everyone.watch(settleSoon);
       const stopElsewhere = elsewhere?.onChange(settleSoon);
+      const stopStanding = standing.onChange(settleSoon);
       settle();
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
@@ -198,6 +204,7 @@ export function createNaming(options: NamingOptions): Naming {
       });
       stop();
       stopElsewhere?.();
+      stopStanding();
     },
   };
 }

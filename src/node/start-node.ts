@@ -368,7 +368,18 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const behind = { operations, placement, policies, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const naming =
-      dns === undefined ? [] : [createNaming({ zone: dns.zone, board, fabric, elsewhere, logger })];
+      dns === undefined
+        ? []
+        : [
+            createNaming({
+              zone: dns.zone,
+              board,
+              fabric,
+              elsewhere,
+              standing: talk.addresses,
+              logger,
+            }),
+          ];
     const gating = createGating({ board, fabric });
     const failed = runLoops(stack, [
       board,

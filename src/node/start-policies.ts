@@ -26,6 +26,8 @@ export interface PolicyParts {
 export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): PolicyLoop {
   const { store, fleet, engine, supervisor, loops, clock, logger } = parts;
   const { endpoint } = engine;
+  // The store may be opened long after everything has begun, when the caller's stack is another's.
+  const opened = stack.use(new AsyncDisposableStack());
   // Rules can be made only on the engine's own host.
   const isHere = endpoint.startsWith("unix:");
   return createPolicies({
@@ -36,7 +38,7 @@ export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): 
     guard: openGuard(
       isHere ? { kind: "nftables", netfilter: createNetfilter() } : { kind: "absent", endpoint },
     ),
-    openStore: async () => (fleet === undefined ? store : stack.use(await fleet.openStore())),
+    openStore: async () => (fleet === undefined ? store : opened.use(await fleet.openStore())),
     intents: () => [...supervisor.loops.values()].map(({ desired }) => desired.intent),
   });
 }

@@ -37,6 +37,8 @@ export interface ServiceAddressesOptions {
 export interface ServiceAddresses {
   /** The addresses of a service; empty where it has none. */
   find(scope: string, service: string): readonly string[];
+  /** Calls the listener when services get or lose addresses; returns how to stop that. */
+  onChange(listener: () => void): () => void;
   /** Whether an instance is about to be stopped. */
   isLeaving(id: string): boolean;
   /**
@@ -68,6 +70,7 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
   const leaving = new Map<string, number>();
   const unwantedSince = new Map<string, number>();
   const waiting: (() => void)[] = [];
+  const listeners = new Set<() => void>();
   let entries: ReadonlyMap<string, AddressEntry> | undefined;
   let problem: string | undefined;
   let isFirst = true;
@@ -203,6 +206,10 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
 
   return {
     find: (scope, service) => needEntries().get(`${scope}/${service}`)?.addresses ?? [],
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     isLeaving: (id) => leaving.has(id),
     async withdraw({ id, scope, service }) {
       const key = `${scope}/${service}`;
@@ -222,6 +229,7 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
       shelf.onChange(() => {
         entries = undefined;
         wake();
+        for (const listener of listeners) listener();
       });
       while (!signal.aborted) {
         await wait(signal);

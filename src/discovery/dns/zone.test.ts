@@ -94,6 +94,16 @@ test("a service that DNS cannot carry changes nothing", () => {
   assert.deepEqual(addressesOf(zone, "a.s"), ["10.0.0.1"]);
 });
 
+test("the address of a service has a name of its own, and goes with it", () => {
+  const zone = createZone();
+  const members = [{ label: "1", addresses: ["10.0.0.1"], ports: [] }];
+  zone.put({ scope: "s", name: "a", members, addresses: ["198.18.0.7"] });
+  assert.deepEqual(addressesOf(zone, "address.a.s"), ["198.18.0.7"]);
+  assert.deepEqual(addressesOf(zone, "a.s"), ["10.0.0.1"]);
+  zone.put({ scope: "s", name: "a", members });
+  assert.equal(zone.find(encodeName("address.a.s.fairlead.internal")), undefined);
+});
+
 test("addresses of both families are written as they travel", () => {
   const hex = (text: string): string => encodeAddress(text).toString("hex");
   assert.equal(hex("10.0.0.255"), "0a0000ff");

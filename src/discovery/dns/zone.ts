@@ -26,6 +26,8 @@ export interface ZoneService {
   readonly scope: string;
   readonly name: string;
   readonly members: readonly ZoneMember[];
+  /** The address that stands for all of them, if it has one: `address.web.shop` is told it. */
+  readonly addresses?: readonly string[];
 }
 
 /** One record without its owner: what stands behind the length, and for SRV the name that is to be looked up next. */
@@ -81,6 +83,9 @@ interface Node extends ZoneNode {
 
 const NOTHING = Buffer.alloc(0);
 
+/** Below a service's name: no member is called so, since instances have numbers. */
+const OWN_ADDRESS = "address";
+
 function contributeAddresses(owner: NameKey, addresses: readonly string[]): Contribution[] {
   return addresses.map((address) => {
     const bytes = encodeAddress(address);
@@ -104,6 +109,7 @@ function listContributions(service: ZoneService, apex: string): Contribution[] {
   const found: Contribution[] = [
     { owner, type: undefined, rdata: { bytes: NOTHING } },
     ...contributeAddresses(owner, [...all]),
+    ...contributeAddresses(encodeName(`${OWN_ADDRESS}.${name}`), service.addresses ?? []),
   ];
   for (const member of service.members) {
     const own = member.label === undefined ? owner : encodeName(`${member.label}.${name}`);
