@@ -32,12 +32,13 @@ function cross(one: readonly LabHost[], other: readonly LabHost[]): Ways {
 async function countGone({ nodes }: Ground, fromMs: number): Promise<number> {
   const lists = await Promise.all(
     nodes.map(({ ask }) =>
-      ask<{ items: { act: string; startedAtMs: number }[] }>("decisions?limit=500"),
+      ask<{ items: { id: string; act: string; startedAtMs: number }[] }>("decisions?limit=500"),
     ),
   );
-  const isGone = ({ act, startedAtMs }: { act: string; startedAtMs: number }): boolean =>
-    act === "node.gone" && startedAtMs >= fromMs;
-  return lists.flatMap(({ body }) => body.items).filter(isGone).length;
+  // Each node lists those of all that answer it.
+  const all = new Map(lists.flatMap(({ body }) => body.items).map((item) => [item.id, item]));
+  const gone = [...all.values()].filter(({ act }) => act === "node.gone");
+  return gone.filter(({ startedAtMs }) => startedAtMs >= fromMs).length;
 }
 
 /** Splits the fleet for a while, with a client on either side; then all has to be as before. */

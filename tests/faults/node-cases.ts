@@ -26,12 +26,13 @@ const FAKETIME = `/usr/lib/${MACHINE}-linux-gnu/faketime/libfaketime.so.1`;
 async function countActs({ nodes }: Ground, isIt: (act: string) => boolean, fromMs: number) {
   const lists = await Promise.all(
     nodes.map(({ ask }) =>
-      ask<{ items: { act: string; startedAtMs: number }[] }>("decisions?limit=500"),
+      ask<{ items: { id: string; act: string; startedAtMs: number }[] }>("decisions?limit=500"),
     ),
   );
-  return lists
-    .flatMap(({ body }) => body.items)
-    .filter(({ act, startedAtMs }) => isIt(act) && startedAtMs >= fromMs).length;
+  // Each node lists those of all that answer it.
+  const all = new Map(lists.flatMap(({ body }) => body.items).map((item) => [item.id, item]));
+  const found = [...all.values()].filter(({ act }) => isIt(act));
+  return found.filter(({ startedAtMs }) => startedAtMs >= fromMs).length;
 }
 
 const isGone = (act: string): boolean => act === "node.gone";
