@@ -18,6 +18,7 @@ import { createDecisionLog } from "#control/decision-log.ts";
 import { createEventFeed } from "#control/event-feed.ts";
 import { createEvidence } from "#control/evidence.ts";
 import { createFactsBoard } from "#control/facts-board.ts";
+import { createNaming } from "#control/naming.ts";
 import { createGating } from "#control/gating.ts";
 import { createIntake } from "#control/intake.ts";
 import { loadTopologies } from "#control/kept-topologies.ts";
@@ -26,7 +27,6 @@ import { openFleetOperations } from "#control/open-fleet-operations.ts";
 import { openOperations } from "#control/open-operations.ts";
 import type { Operations } from "#control/operations.ts";
 import { createScopeViews } from "#control/scope-views.ts";
-import { createNaming } from "#control/naming.ts";
 import { createObservedBoard } from "#control/observed-board.ts";
 import { createSupervisor } from "#control/supervisor.ts";
 import { createPlacementDesk } from "#control/placement.ts";
@@ -227,11 +227,12 @@ async function openTalk(
   const images = openImages({ settings, peers, roll, engine, board, clock });
   const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, ...nets };
   const { overlays, paths } = nets;
+  const named = { board, fabric, elsewhere: links?.names, standing: addresses, logger };
+  const naming = dns && createNaming({ zone: dns.zone, ...named });
   const own = [wiring, observed, roll, overlays, paths, addresses, ...(links?.loops ?? [])];
-  const watchers = [...own, images, peers].filter((loop) => loop !== undefined);
-  const elsewhere = links?.names;
+  const watchers = [...own, images, peers, naming].filter((loop) => loop !== undefined);
   const found = { fabric, discovery, dns, placing, addresses, peers, images };
-  return { ...found, faces, watchers, belongs, elsewhere };
+  return { ...found, faces, watchers, belongs };
 }
 
 async function openApi(
@@ -334,7 +335,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const { store, engine, loops, audit, memory } = hands;
     const { decisions, alerts, feed, board } = loops;
     const talk = await openTalk(parts, hands, stack);
-    const { fabric, discovery, dns, placing, watchers, elsewhere } = talk;
+    const { fabric, discovery, placing, watchers } = talk;
     const scopes = superviseScopes(parts, hands, talk, { startedAtMs, stack });
     const { supervisor, views, intake, together } = scopes;
     const house = keepHouse({ ...hands, ...loops, clock, logger, settings });
@@ -367,19 +368,6 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const { placement, policies } = scopes;
     const behind = { operations, placement, policies, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
-    const naming =
-      dns === undefined
-        ? []
-        : [
-            createNaming({
-              zone: dns.zone,
-              board,
-              fabric,
-              elsewhere,
-              standing: talk.addresses,
-              logger,
-            }),
-          ];
     const gating = createGating({ board, fabric });
     const failed = runLoops(stack, [
       board,
@@ -388,7 +376,6 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       gating,
       policies,
       ...watchers,
-      ...naming,
       ...together,
     ]);
     await api.listenUnix(settings.socket);
