@@ -32,6 +32,7 @@ export const ActionKind = z.enum([
   "topology.rewire",
   "topology.remove",
   "agent.offline",
+  "agent.docker",
   "service.place",
   "node.gone",
   "node.back",

@@ -3,6 +3,7 @@
 import { parsePolicy } from "@fairlead/routing/parse-policy.ts";
 import { STRATEGIES } from "@fairlead/routing/policy.ts";
 import { parseDuration } from "#base/duration.ts";
+import { DOCKER_FORM, readDockerLimits } from "#model/docker-limits.ts";
 import type { AddressIntent } from "#model/intent.ts";
 import { PLACE_FORM, readPlace } from "./place-word.ts";
 
@@ -241,6 +242,12 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     doc: "Whether of each instance never two run on a fleet: it waits until the lost one has surely stopped.",
     form: "true or false",
     check: isFlag,
+    common: false,
+  },
+  docker: {
+    doc: "A Docker API on a socket of its own, bounded; see docs/security.md.",
+    form: DOCKER_FORM,
+    check: (v) => readDockerLimits(v) !== undefined,
     common: false,
   },
   owner: {

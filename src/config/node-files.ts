@@ -34,6 +34,8 @@ export interface NodeFiles extends NodePlaces {
   readonly made: string;
   /** The socket that containers see, in a directory of its own. */
   readonly containersSocket: string;
+  /** Directory of the guarded Docker APIs. Its mode keeps other users of this host out; containers have what is in it. */
+  readonly dockerSockets: string;
 }
 
 /** Where a node with these settings keeps its things. */
@@ -62,6 +64,7 @@ export function locateNodeFiles(places: NodePlaces): NodeFiles {
     log: join(stateDir, "node.log"),
     made: join(stateDir, "made"),
     containersSocket: join(dirname(fabricSocket), "containers", "fabric.sock"),
+    dockerSockets: join(dirname(fabricSocket), "docker"),
   };
 }
 
@@ -127,6 +130,7 @@ export function makeNodeDirectories(files: NodeFiles): void {
   make(files.audit, 0o700);
   for (const socket of [files.socket, files.fabricSocket, files.containersSocket])
     make(dirname(socket), 0o755);
+  make(files.dockerSockets, 0o700);
   if (made.length === 0) return;
   const before = listMadeDirectories(files);
   writeFileSync(files.made, `${[...new Set([...before, ...made])].join("\n")}\n`, { mode: 0o600 });

@@ -1,47 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Carries out what brain decided. It decides nothing: it makes the engine's calls in the order that is safe to be cut
 // off at any point, since the next pass starts from whatever is there.
-import { FairleadError } from "#base/errors.ts";
 import type { Clock } from "#base/clock.ts";
 import { formatDuration } from "#base/duration.ts";
 import { nameInstance } from "#brain/naming.ts";
 import { isUnfinished } from "#brain/pass.ts";
-import type { Engine, WriteOptions } from "#engine/engine.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { InstanceFact } from "#model/facts.ts";
-import type { Intent, Mount, NetworkIntent, ServiceIntent } from "#model/intent.ts";
-import {
-  keepAnonymousVolumes,
-  makeCreateRequest,
-  makeResourceLabels,
-  type FabricAccess,
-} from "./create-request.ts";
-import { controlErrors } from "./errors.ts";
-import type { FactsBoard } from "./facts-board.ts";
-import type { ImageExchange } from "./images/image-exchange.ts";
+import type { Intent, Mount, ServiceIntent } from "#model/intent.ts";
+import { need, type Act, type ActResult } from "./act.ts";
+import { keepAnonymousVolumes, makeCreateRequest, type FabricAccess } from "./create-request.ts";
+import { createResourceActs, type ResourceActsOptions } from "./resource-acts.ts";
 
-export interface ActorOptions {
-  readonly engine: Engine;
-  readonly board: FactsBoard;
+export interface ActorOptions extends ResourceActsOptions {
   readonly clock: Clock;
   /** Lets a container of this scope and service join the fabric; undefined where the engine is on another host. */
   readonly grantAccess?: (scope: string, service: string) => FabricAccess;
-  /** A network as this host's engine is to make it: one that spans hosts is a bridge with a range of its own. */
-  readonly prepareNetwork?: (network: NetworkIntent) => Promise<NetworkIntent>;
-  readonly guardNetworks?: () => Promise<void>; // Before anybody is on a new one.
+  /** Directory of the guarded Docker API of a service, undefined when it says nothing of one. */
+  readonly grantDocker?: (scope: string, service: ServiceIntent) => Promise<string | undefined>;
   /** Name servers that containers are told to ask, unless their file names others. */
   readonly dnsServers?: readonly string[];
   /** Takes an instance from behind its service's address until disposed of, before it is stopped. */
   readonly withdraw?: (instance: InstanceFact) => Promise<Disposable>;
-  /** Gets images from other nodes; undefined without a fleet. */
-  readonly images?: Pick<ImageExchange, "fetch"> | undefined;
-}
-
-/** What became of an act. */
-export interface ActResult {
-  readonly result: string;
-  /** The container that the decision is about now. */
-  readonly containerId?: string;
 }
 
 export interface Actor {
@@ -57,25 +37,14 @@ export interface Actor {
   ): Promise<ActResult>;
 }
 
-interface Act {
-  readonly action: PlannedAction;
-  readonly intent: Intent;
-  readonly write: WriteOptions;
-  readonly onProgress: ((text: string) => void) | undefined;
-}
-
 /** Says of a service that its containers are agents. */
 const KIND_LABEL = "fairlead.kind";
 const STOP_GRACE_DEFAULT_MS = 10_000;
 
-function need<T>(value: T | undefined, what: string): T {
-  if (value !== undefined) return value;
-  throw new FairleadError(controlErrors["act-failed"], `the act lacks ${what}`);
-}
-
 /** Makes the hands of the loop. */
 export function createActor(options: ActorOptions): Actor {
   const { engine, board, clock } = options;
+  const { changeNetwork, changeVolume, pull, fetch } = createResourceActs(options);
 
   /** The slot's own name, or a passing one while another container has it. */
   function nameFor(act: Act, service: ServiceIntent): string {
@@ -90,8 +59,10 @@ export function createActor(options: ActorOptions): Actor {
     const name = nameFor(act, service);
     const agent = service.container.Labels?.[KIND_LABEL] === "agent";
     const access = agent ? options.grantAccess?.(act.intent.scope, service.name) : undefined;
+    const dockerDirectory = await options.grantDocker?.(act.intent.scope, service);
     const place = {
       board,
+      dockerDirectory,
       intent: act.intent,
       slot,
       ...(access === undefined ? {} : { access }),
@@ -272,61 +243,6 @@ export function createActor(options: ActorOptions): Actor {
     return { result: `is ${act.action.object} now`, containerId: id };
   }
 
-  async function changeNetwork(act: Act): Promise<ActResult> {
-    const { network, target } = act.action;
-    try {
-      if (act.action.act === "network.create") {
-        const wanted = need(network, "a network");
-        const made = (await options.prepareNetwork?.(wanted)) ?? wanted;
-        const labels = makeResourceLabels(act.intent, wanted, "network");
-        await engine.createNetwork(made, labels, act.write);
-        return { result: "created" };
-      }
-      await engine.removeNetwork(need(target, "a network"), act.write);
-      return { result: "removed" };
-    } finally {
-      await board.refreshNetworks();
-      await options.guardNetworks?.();
-    }
-  }
-
-  async function changeVolume(act: Act): Promise<ActResult> {
-    const { volume, target } = act.action;
-    try {
-      if (act.action.act === "volume.create") {
-        const wanted = need(volume, "a volume");
-        await engine.createVolume(
-          wanted,
-          makeResourceLabels(act.intent, wanted, "volume"),
-          act.write,
-        );
-        return { result: "created" };
-      }
-      await engine.removeVolume(need(target, "a volume"), act.write);
-      return { result: "removed" };
-    } finally {
-      await board.refreshVolumes();
-    }
-  }
-
-  async function pull(act: Act): Promise<ActResult> {
-    const platform = act.action.spec?.platform;
-    await engine.pullImage(act.action.object, {
-      ...act.write,
-      ...(platform === undefined ? {} : { platform }),
-    });
-    await board.refreshImages();
-    return { result: "pulled" };
-  }
-
-  async function fetch({ action, write, onProgress }: Act): Promise<ActResult> {
-    const images = need(options.images, "other nodes");
-    const wanted = { reference: action.object, platform: action.spec?.platform };
-    const result = await images.fetch(wanted, { decision: write.decision, onProgress });
-    await board.refreshImages();
-    return { result };
-  }
-
   function choose(act: Act): Promise<ActResult> {
     switch (act.action.act) {
       case "instance.create":
@@ -368,6 +284,7 @@ export function createActor(options: ActorOptions): Actor {
       case "topology.remove":
       case "service.place":
       case "agent.offline":
+      case "agent.docker":
       case "node.gone":
       case "node.back":
       case "node.join":

@@ -52,7 +52,12 @@ export interface FabricAccess {
 /** Where the fabric's socket is inside of containers. */
 const FABRIC_DIRECTORY = "/run/fairlead";
 
+/** Where the guarded Docker API is inside of containers. */
+const DOCKER_DIRECTORY = "/run/fairlead-docker";
+
 interface Place {
+  /** Directory of the guarded Docker API, for services that say `fairlead.docker`. */
+  readonly dockerDirectory?: string | undefined;
   /** Given for services that say `fairlead.kind: agent`, on an engine of this host. */
   readonly access?: FabricAccess;
   /** Asked by the container for names, in this order, when its file names no other server. */
@@ -130,6 +135,22 @@ function makeFabricEnv(place: Place, service: ServiceIntent, ticket: string): re
   return Object.entries(env).flatMap(([key, value]) => (own.has(key) ? [] : [`${key}=${value}`]));
 }
 
+/** The socket's mount and variable; a DOCKER_HOST that the owner set stays. */
+function makeDocker({ dockerDirectory }: Place, { container }: ServiceIntent) {
+  if (dockerDirectory === undefined) return { mounts: [], env: [] };
+  const mount: Mount = {
+    Type: "bind",
+    Source: dockerDirectory,
+    Target: DOCKER_DIRECTORY,
+    ReadOnly: true,
+  };
+  const isSet = (container.Env ?? []).some((entry) => entry.startsWith("DOCKER_HOST="));
+  return {
+    mounts: [mount],
+    env: isSet ? [] : [`DOCKER_HOST=unix://${DOCKER_DIRECTORY}/docker.sock`],
+  };
+}
+
 /** Mounts with the volumes that are kept: the file may have a volume without a name at the same place, or the image. */
 function joinMounts(mounts: readonly Mount[], keep: readonly Mount[]): readonly Mount[] {
   const kept = new Map(keep.map((mount) => [mount.Target, mount]));
@@ -146,10 +167,16 @@ function makeConfig(
 ): CreateRequest["config"] {
   const { container } = service;
   const { access } = place;
-  const socket: readonly Mount[] =
+  const docker = makeDocker(place, service);
+  const fabric: readonly Mount[] =
     access === undefined
       ? []
       : [{ Type: "bind", Source: access.directory, Target: FABRIC_DIRECTORY, ReadOnly: true }];
+  const socket = [...fabric, ...docker.mounts];
+  const env = [
+    ...(access === undefined ? [] : makeFabricEnv(place, service, access.ticket)),
+    ...docker.env,
+  ];
   const asks =
     service.network.kind === "networks" && (container.HostConfig?.Dns ?? []).length === 0;
   const dns = asks ? (place.dnsServers ?? []) : [];
@@ -158,11 +185,7 @@ function makeConfig(
   return {
     StopTimeout: Math.ceil(service.stopGraceMs / 1_000),
     ...container,
-    ...(access === undefined
-      ? {}
-      : {
-          Env: [...(container.Env ?? []), ...makeFabricEnv(place, service, access.ticket)],
-        }),
+    ...(env.length === 0 ? {} : { Env: [...(container.Env ?? []), ...env] }),
     ...(!extra && dns.length === 0
       ? {}
       : {

@@ -17,6 +17,8 @@ export const OWN_LABELS = {
    * labels never and a name at once, so a container is unfinished exactly while it still has that name.
    */
   madeAs: "io.fairlead.made-as",
+  /** On containers that an agent made through its guarded Docker API: `scope/service` of the agent. */
+  agent: "io.fairlead.agent",
 } as const;
 
 /** Labels of Docker Compose, written too so that its own tools keep working, and read to adopt. */

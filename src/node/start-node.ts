@@ -50,6 +50,7 @@ import { startOverlays } from "./start-overlays.ts";
 import { logDecision, startAudit } from "./start-audit.ts";
 import { startPolicies } from "./start-policies.ts";
 import { withNeighbours } from "./list-agents.ts";
+import { startAgentSockets } from "./start-agent-sockets.ts";
 import { listenForPage } from "./listen-for-page.ts";
 import { openImages } from "./start-images.ts";
 import { openPeers, spreadOut } from "./spread-out.ts";
@@ -267,8 +268,12 @@ function superviseScopes(
   { startedAtMs, stack }: { readonly startedAtMs: number; readonly stack: AsyncDisposableStack },
 ) {
   const { settings, clock, logger } = parts;
-  const { store, engine, loops, memory } = hands;
+  const { store, engine, loops, audit, memory } = hands;
   const { decisions, alerts, feed, board } = loops;
+  const sockets = startAgentSockets(
+    { settings, engine, loops: () => supervisor.loops, decisions, audit, clock, logger },
+    stack,
+  );
   const supervisor = createSupervisor({
     store,
     board,
@@ -283,6 +288,7 @@ function superviseScopes(
       withdraw: (instance) => addresses.withdraw(instance),
       guardNetworks: () => policies.guardNetworks(),
       prepareNetwork: (network) => faces.overlays.prepare(network),
+      grantDocker: async (scope, service) => sockets?.grant(scope, service),
       ...(dns === undefined ? {} : { dnsServers: dns.forContainers }),
       ...(engine.endpoint.startsWith("unix:")
         ? { grantAccess: (scope, service) => fabric.grantAccess(scope, service) }
@@ -299,6 +305,7 @@ function superviseScopes(
       views.publishSoon(loop.desired.intent.scope);
       placing?.notePass();
       addresses.wake();
+      sockets?.settleSoon();
     },
     startedAtMs,
   });
