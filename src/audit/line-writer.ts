@@ -158,6 +158,7 @@ export function createLineWriter(options: LineWriterOptions): LineWriter {
       waiting.giveBack(batch);
       throw error;
     }
+    full = undefined;
     for (const [index, { settle }] of batch.entries()) settle?.resolve(seq + index + 1);
     ({ seq, hash } = place);
     options.onWritten(place);
@@ -184,7 +185,6 @@ export function createLineWriter(options: LineWriterOptions): LineWriter {
       } catch (thrown) {
         return giveUp(thrown);
       }
-      full = undefined;
     }
   }
 
