@@ -20,8 +20,8 @@ export interface ActorOptions extends ResourceActsOptions {
   readonly grantDocker?: (scope: string, service: ServiceIntent) => Promise<string | undefined>;
   /** Name servers that containers are told to ask, unless their file names others. */
   readonly dnsServers?: readonly string[];
-  /** Takes an instance from behind its service's address until disposed of, before it is stopped. */
-  readonly withdraw?: (instance: InstanceFact) => Promise<Disposable>;
+  /** Takes an instance from behind its service's address until disposed of, before it is stopped; undefined without one. */
+  readonly withdraw?: (instance: InstanceFact) => Promise<Disposable | undefined>;
 }
 
 export interface Actor {
@@ -79,14 +79,22 @@ export function createActor(options: ActorOptions): Actor {
       instance.state !== "paused"
     )
       return;
-    using _withdrawn = await options.withdraw?.(instance);
-    await engine.stopInstance(instance.id, { ...act.write, graceMs });
+    await whileWithdrawn(instance, () =>
+      engine.stopInstance(instance.id, { ...act.write, graceMs }),
+    );
   }
 
-  /** What is known by its id only. */
-  async function withdraw(id: string): Promise<Disposable | undefined> {
-    const instance = board.find(id);
-    return instance === undefined ? undefined : options.withdraw?.(instance);
+  /** Nothing new comes to the instance meanwhile, nor after it while the board takes it for what it was. */
+  async function whileWithdrawn(
+    instance: InstanceFact | undefined,
+    task: () => Promise<void>,
+  ): Promise<void> {
+    using withdrawn = instance === undefined ? undefined : await options.withdraw?.(instance);
+    try {
+      await task();
+    } finally {
+      if (withdrawn !== undefined && instance !== undefined) await board.refresh(instance.id);
+    }
   }
 
   function graceOf(act: Act): number {
@@ -149,8 +157,9 @@ export function createActor(options: ActorOptions): Actor {
     const id = need(act.action.target, "a container");
     const beganMs = clock.monotonicMs();
     try {
-      using _withdrawn = await withdraw(id);
-      await engine.restartInstance(id, { ...act.write, graceMs: graceOf(act) });
+      await whileWithdrawn(board.find(id), () =>
+        engine.restartInstance(id, { ...act.write, graceMs: graceOf(act) }),
+      );
     } finally {
       await board.refresh(id);
     }
@@ -208,8 +217,9 @@ export function createActor(options: ActorOptions): Actor {
   async function stopOnly(act: Act): Promise<ActResult> {
     const id = need(act.action.target, "a container");
     try {
-      using _withdrawn = await withdraw(id);
-      await engine.stopInstance(id, { ...act.write, graceMs: graceOf(act) });
+      await whileWithdrawn(board.find(id), () =>
+        engine.stopInstance(id, { ...act.write, graceMs: graceOf(act) }),
+      );
     } finally {
       await board.refresh(id);
     }

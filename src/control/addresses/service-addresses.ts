@@ -43,9 +43,11 @@ export interface ServiceAddresses {
   isLeaving(id: string): boolean;
   /**
    * Returns once no new connection of the service's address goes to the instance, or that takes too long; until
-   * disposed of it stays so. At once for an instance of a service without an address.
+   * disposed of it stays so. Undefined for an instance of a service without an address.
    */
-  withdraw(instance: Pick<InstanceFact, "id" | "scope" | "service">): Promise<Disposable>;
+  withdraw(
+    instance: Pick<InstanceFact, "id" | "scope" | "service">,
+  ): Promise<Disposable | undefined>;
   /** Looks soon: what is wanted may be different. */
   wake(): void;
   /** Why addresses may not reach where they should. */
@@ -60,8 +62,6 @@ const TELL_MS = 1_000;
 const WITHDRAW_MAX_MS = 2_000;
 /** A service that nobody wants any more keeps its address so long: it may be on its way back. */
 const RELEASE_MS = 30_000;
-
-const NOTHING: Disposable = { [Symbol.dispose]: () => undefined };
 
 /** Makes the loop. */
 export function createServiceAddresses(options: ServiceAddressesOptions): ServiceAddresses {
@@ -213,7 +213,7 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
     isLeaving: (id) => leaving.has(id),
     async withdraw({ id, scope, service }) {
       const key = `${scope}/${service}`;
-      if (!needEntries().has(key) || options.isWanted(key) === false) return NOTHING;
+      if (!needEntries().has(key) || options.isWanted(key) === false) return undefined;
       leaving.set(id, (leaving.get(id) ?? 0) + 1);
       options.onLeaving(scope);
       await settle();
