@@ -14,7 +14,7 @@ import { ItemSender } from "./exchange.ts";
 import { handleKept, type Handling } from "./handle-kept.ts";
 import type { MessageHandler } from "./messages.ts";
 import { SUBSCRIBE_ANSWER } from "./node-answers.ts";
-import { nodeMethod } from "./node-session.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import { checkPattern } from "./receiving.ts";
 
 export interface ConsumerOptions {
@@ -125,7 +125,7 @@ export class Consumer {
     const node = link.peer.id;
     const holding = [...this.#inHand].filter(([, one]) => one.node === node);
     const request = { ...this.#options.request, holding: holding.map(([sequence]) => sequence) };
-    const conversation = link.open(nodeMethod("$log/subscribe", true), {
+    const conversation = link.open(nodeOpen("$log/subscribe", true), {
       payload: encodeJson(request),
     });
     const stream: Stream = { sender: new ItemSender(conversation), node, waiting: [] };

@@ -8,7 +8,7 @@ import type { Registry } from "@fairlead/fabric/registry.ts";
 import { findSubjectFault } from "@fairlead/protocol/subjects.ts";
 import { ItemSender } from "./exchange.ts";
 import { Hearers, type Hearer } from "./hearers.ts";
-import { nodeMethod } from "./node-session.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import type { Route, Router } from "./router.ts";
 
 /** The method of a conversation that carries messages of one subject. */
@@ -303,7 +303,7 @@ export class Emitting {
 
   #start({ link, target, prove }: Route, headers: Headers): ItemSender {
     const conversation: Conversation = link.open(
-      { ...nodeMethod(EMIT, true), target, proof: prove(EMIT) },
+      { ...nodeOpen(EMIT, true), target, proof: prove(EMIT) },
       { headers },
     );
     const sender = new ItemSender(conversation);

@@ -11,7 +11,7 @@ import type {
 } from "@fairlead/protocol/fabric.ts";
 import { toMs, type Duration } from "./duration.ts";
 import { callOnce } from "./exchange.ts";
-import { nodeMethod } from "./node-session.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 const TIMEOUT_MS = 30_000;
 
@@ -68,7 +68,7 @@ export class Engine {
     try {
       const link = await this.#link(both);
       const payload = encodeJson(request);
-      return decodeJson(await callOnce(link, nodeMethod(method), { payload, signal: both }));
+      return decodeJson(await callOnce(link, nodeOpen(method), { payload, signal: both }));
     } catch (thrown) {
       if (!late.aborted || signal?.aborted === true) throw FabricError.from(thrown, "unavailable");
       throw new FabricError("deadline_exceeded", `not as asked within ${timeoutMs} ms`);

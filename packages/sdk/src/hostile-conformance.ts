@@ -10,7 +10,7 @@ import { SUBSCRIPTIONS_MAX } from "@fairlead/protocol/names.ts";
 import type { Agent } from "./agent.ts";
 import type { FabricUnderTest } from "./fabric-conformance.ts";
 import { joinAs, linkAs, RECORD } from "./linked-by-hand.ts";
-import { nodeMethod } from "./node-session.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 const MIB = 1024 * 1024;
 const SUBJECTS = 10_000;
@@ -118,7 +118,7 @@ export function testHostile(name: string, open: () => Promise<FabricUnderTest>):
       const link = await linkAs(fabric, { id: "rude.1", name: "rude" }, { accept: flood });
       await joinAs(link, RECORD);
       await awaitReach(reader, "stuck", 1);
-      const emit = { ...nodeMethod("$emit", true), target: "reader" };
+      const emit = { ...nodeOpen("$emit", true), target: "reader" };
       const rude = link.open(emit, { headers: { subject: "stuck" } });
       const ended = Promise.withResolvers<Status>();
       rude.handlers = {

@@ -14,13 +14,13 @@ import { contract, rpc } from "./contract.ts";
 import { callOnce } from "./exchange.ts";
 import type { FabricUnderTest } from "./fabric-conformance.ts";
 import { joinAs, linkAs, RECORD } from "./linked-by-hand.ts";
-import { nodeMethod } from "./node-session.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 const vault = contract("vault", "1.0.0", { open: rpc({ in: z.object({}), out: z.string() }) });
 
 /** Who the vault says has asked. */
 async function ask(link: Link, open: Partial<Open>): Promise<unknown> {
-  const asked = { ...nodeMethod("vault/open"), ...open };
+  const asked = { ...nodeOpen("vault/open"), ...open };
   return decodeJson(await callOnce(link, asked, { payload: encodeJson({}) }));
 }
 

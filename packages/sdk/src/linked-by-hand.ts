@@ -6,7 +6,7 @@ import { Link, type LinkOptions } from "@fairlead/fabric/link.ts";
 import type { JoinAnswer, JoinRequest } from "@fairlead/protocol/fabric.ts";
 import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
 import type { FabricUnderTest } from "./fabric-conformance.ts";
-import { nodeMethod } from "./node-session.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 /** What a hand-written agent says of itself. */
 export const RECORD: JoinRequest = {
@@ -42,7 +42,7 @@ export async function linkAs(fabric: FabricUnderTest, who: Who, way: Way = {}): 
 
 /** Resolves with what the node answered. Rejects with why it did not take it. */
 export function joinAs(link: Link, record: JoinRequest): Promise<JoinAnswer> {
-  const joining = link.open(nodeMethod("$node/join", true), { payload: encodeJson(record) });
+  const joining = link.open(nodeOpen("$node/join", true), { payload: encodeJson(record) });
   return new Promise((resolve, reject) => {
     joining.handlers = {
       onItem: (item) => resolve(decodeJson(item) as JoinAnswer),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's side of its node: joined for as long as both live, and again, with growing pauses, when the link broke.
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { toError, type Conversation } from "@fairlead/fabric/conversation.ts";
 import { decodeJson, encodeJson, parseJson } from "@fairlead/fabric/json.ts";
@@ -7,7 +8,6 @@ import { Link, type Identity } from "@fairlead/fabric/link.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
 import type { AgentChange } from "@fairlead/protocol/agent.ts";
 import type { JoinAnswer, JoinRequest, Routes } from "@fairlead/protocol/fabric.ts";
-import type { Open } from "@fairlead/fabric/frame.ts";
 import type { AgentEnd } from "./agent-options.ts";
 import type { Environment } from "./environment.ts";
 import { JOIN_ANSWER, RECORD, ROUTES } from "./node-answers.ts";
@@ -45,20 +45,6 @@ type WatchItem =
   | AgentChange
   | { readonly type: "ready" }
   | { readonly type: "routes"; readonly routes: unknown };
-
-/** An open for one of the node's own methods. */
-export function nodeMethod(method: string, streams = false): Open {
-  return {
-    target: "",
-    method,
-    deadlineMs: 0,
-    caller: "",
-    hops: 0,
-    idempotent: true,
-    streams,
-    proof: "",
-  };
-}
 
 /** Keeps the agent joined. */
 export class NodeSession {
@@ -164,7 +150,7 @@ export class NodeSession {
   #join(link: Link): Promise<void> {
     const payload = encodeJson(this.#options.describe());
     this.#changed = false;
-    const joining = link.open(nodeMethod("$node/join", true), { payload });
+    const joining = link.open(nodeOpen("$node/join", true), { payload });
     this.#joining = joining;
     return new Promise((resolve, reject) => {
       joining.handlers = {
@@ -192,7 +178,7 @@ export class NodeSession {
   #watch(link: Link): Promise<void> {
     const { directory, onRoutes } = this.#options;
     const stale = new Set(directory.list().map(({ id }) => id));
-    const watch = link.open(nodeMethod("$node/watch", true), { payload: encodeJson({}) });
+    const watch = link.open(nodeOpen("$node/watch", true), { payload: encodeJson({}) });
     return new Promise((resolve, reject) => {
       watch.handlers = {
         onItem(item) {

@@ -13,7 +13,7 @@ import { findSubjectFault } from "@fairlead/protocol/subjects.ts";
 import { toMs, type Duration } from "./duration.ts";
 import { ItemSender } from "./exchange.ts";
 import { RECEIPT } from "./node-answers.ts";
-import { nodeMethod } from "./node-session.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 export interface PublishOptions {
   /** The same word within two minutes is kept once; a random one by default. */
@@ -199,7 +199,7 @@ export class Publishing {
 
   async #open(): Promise<ItemSender> {
     const link = await this.#options.link(this.#ending.signal);
-    const conversation: Conversation = link.open(nodeMethod("$log/publish", true));
+    const conversation: Conversation = link.open(nodeOpen("$log/publish", true));
     const sender = new ItemSender(conversation);
     this.#unsent = [...this.#waiting.values()];
     this.#next = 0;

@@ -6,7 +6,7 @@ import { encodeJson } from "@fairlead/fabric/json.ts";
 import { LinkTally } from "@fairlead/fabric/link-tally.ts";
 import type { LinkReport } from "@fairlead/protocol/fabric.ts";
 import { REPORTED_LINKS_MAX } from "@fairlead/protocol/names.ts";
-import { nodeMethod } from "./node-session.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 /** What is sent in this time makes one report. */
 const PAUSE_MS = 2_000;
@@ -33,7 +33,7 @@ export class Reporting {
     if (link === undefined || link.closed || this.#unwanted) return;
     const report: LinkReport = this.tally.take(REPORTED_LINKS_MAX);
     const payload = encodeJson(report);
-    const conversation = link.open(nodeMethod("$node/report"), { payload });
+    const conversation = link.open(nodeOpen("$node/report"), { payload });
     conversation.handlers = {
       ...conversation.handlers,
       onEnd: ({ code }) => void (this.#unwanted = code === UNIMPLEMENTED),
