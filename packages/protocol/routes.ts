@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { Decision } from "./decision.ts";
 import { TokenView } from "./tokens.ts";
+import { Role, UserView } from "./access.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
 import { NetworkView, PathView } from "./network.ts";
 import { NodeView } from "./node.ts";
@@ -51,6 +52,10 @@ export type PolicyList = z.infer<typeof PolicyList>;
 /** Answer of `GET /v1/paths`: how large packets may be on the way to other nodes. */
 export const PathList = listOf("PathList", PathView);
 export type PathList = z.infer<typeof PathList>;
+
+/** Answer of `GET /v1/users`, by name. */
+export const UserList = listOf("UserList", UserView);
+export type UserList = z.infer<typeof UserList>;
 
 /** Answer of `GET /v1/tokens`, newest first. */
 export const TokenList = listOf("TokenList", TokenView);
@@ -172,13 +177,19 @@ export const SignInLink = z.strictObject({ url: z.string(), expiresAt: z.string(
 export type SignInLink = z.infer<typeof SignInLink>;
 
 /** `POST /v1/session` */
-export const SessionRequest = z.strictObject({ once: z.string().min(1).max(200) });
+export const SessionRequest = z.union([
+  /** The secret of a sign-in link. */
+  z.strictObject({ once: z.string().min(1).max(200) }),
+  /** A user's token, or the node's own. */
+  z.strictObject({ token: z.string().min(1).max(200) }),
+]);
 export type SessionRequest = z.infer<typeof SessionRequest>;
 
 /** Whether this browser is signed in. */
 export const SessionView = z.strictObject({
   signedIn: z.boolean(),
   actor: z.string().optional(),
+  role: Role.optional(),
   expiresAt: z.string().optional(),
 });
 export type SessionView = z.infer<typeof SessionView>;

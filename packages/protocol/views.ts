@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every face shows: CLI, HTTP, page. One object each, the same everywhere.
 import { z } from "zod";
+import { Role } from "./access.ts";
 import { AgentRecord } from "./agent.ts";
 import { Decision } from "./decision.ts";
 import { Diagnostic, SourceRef } from "./intent.ts";
@@ -174,6 +175,8 @@ export const NodeStatus = z.strictObject({
     .optional(),
   /** Who is asking: `uid 0 by unix socket`, `token`. */
   you: z.string(),
+  /** What who is asking may do. */
+  role: Role.optional(),
   engine: z.strictObject({
     reachable: z.boolean(),
     version: z.string().optional(),

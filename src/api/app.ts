@@ -14,10 +14,12 @@ import { createPageFiles } from "./page-files.ts";
 import { convertThrown, respondWithProblem } from "./problems.ts";
 import { addPolicyRoutes } from "./policy-routes.ts";
 import { addReadRoutes, listRoutes } from "./read-routes.ts";
+import { createRoleCheck } from "./roles.ts";
 import { addSessionRoutes } from "./session-routes.ts";
 import { addStreamRoutes } from "./stream-routes.ts";
 import { addTopologyRoutes } from "./topology-routes.ts";
 import { refuseInvalid } from "./validation.ts";
+import { addUserRoutes } from "./user-routes.ts";
 import { addWriteRoutes } from "./write-routes.ts";
 import type { ApiParts } from "./parts.ts";
 
@@ -73,6 +75,7 @@ export function addRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addImageRoutes(app, parts);
   addSessionRoutes(app, parts);
   addAuditRoutes(app, parts);
+  addUserRoutes(app, parts);
 }
 
 /** The app that answers requests of every listener. */
@@ -87,6 +90,7 @@ export function createApp(parts: ApiParts): OpenAPIHono<ApiEnv> {
   app.use(secureAnswers);
   app.use(createRefusalNotes(parts));
   app.use(createGuard(parts));
+  app.use(createRoleCheck(app));
   app.use(createWriteLog(parts));
   addRoutes(app, parts);
   let document: string | undefined;

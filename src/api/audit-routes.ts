@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was done, and whether the record of it is whole.
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { AuditList, AuditVerification } from "@fairlead/protocol/audit.ts";
 import { API_VERSION } from "@fairlead/protocol/views.ts";
 import { z } from "zod";
 import type { ApiEnv } from "./channel.ts";
+import { defineRoute } from "./roles.ts";
 import type { ApiParts } from "./parts.ts";
 import { countBetween, describeJson, given, PROBLEM, wrapList } from "./route-parts.ts";
 
@@ -16,16 +17,18 @@ const query = z.strictObject({
   limit: countBetween(1, 10_000).default(50),
 });
 
-const listRoute = createRoute({
+const listRoute = defineRoute({
   method: "get",
   path: "/v1/audit",
+  "x-fairlead-role": "admin",
   summary: "What was done: API writes, sign-ins, decisions, calls of agents",
   request: { query },
   responses: { 200: describeJson("The lines, newest first", AuditList), default: PROBLEM },
 });
-const verifyRoute = createRoute({
+const verifyRoute = defineRoute({
   method: "get",
   path: "/v1/audit/verification",
+  "x-fairlead-role": "admin",
   summary: "Reads the whole audit log and compares it with the heads that are kept elsewhere",
   responses: { 200: describeJson("What was found", AuditVerification), default: PROBLEM },
 });

@@ -18,8 +18,14 @@ function nameRequest(c: ApiContext): string {
 }
 
 function makeEntry(c: ApiContext, kind: AuditEntry["kind"], outcome: string): AuditEntry {
-  const actor = c.get("actor") ?? "nobody";
-  return { kind, actor, what: nameRequest(c), outcome, facts: { by: c.env.channel.kind } };
+  const who = c.get("who");
+  const needs = c.get("needs");
+  const facts = {
+    by: c.env.channel.kind,
+    ...(who === undefined ? {} : { role: who.role }),
+    ...(kind !== "refused" || needs === undefined ? {} : { needs }),
+  };
+  return { kind, actor: who?.actor ?? "nobody", what: nameRequest(c), outcome, facts };
 }
 
 /** Notes who was turned away. Stands before all that may turn somebody away. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a request came in.
 import type { HttpBindings } from "@hono/node-server";
+import type { Role } from "@fairlead/protocol/access.ts";
 import type { Context } from "hono";
 
 /** The listener a request came by. Over the unix socket the file's mode has already decided who may. */
@@ -16,9 +17,23 @@ export type Channel =
       readonly cookieName: string;
     };
 
+/** Who asks, and what they may. */
+export interface Who {
+  /** As decisions and the audit log name them. */
+  readonly actor: string;
+  readonly role: Role;
+  /** Whom the node knows as a user; absent for who reaches the socket or has the node's own token. */
+  readonly user?: string;
+  readonly by: "unix" | "token" | "session";
+}
+
 export interface ApiEnv {
   Bindings: HttpBindings & { channel: Channel };
-  Variables: { actor: string };
+  Variables: {
+    who: Who | undefined;
+    /** The role that the route takes, for the audit log. */
+    needs: Role | "nobody" | undefined;
+  };
 }
 
 export type ApiContext = Context<ApiEnv>;

@@ -119,6 +119,12 @@ export const apiErrors = defineErrors({
     cause: "The request is not well-formed HTTP",
     remedy: "correct the request line or headers",
   },
+  "role-too-low": {
+    id: "FL0521",
+    code: "permission_denied",
+    cause: "Each address of the API takes a role: viewer, operator or admin",
+    remedy: "ask an admin of this node, who may change it: `fairlead user add NAME --role ROLE`",
+  },
   "slow-request": {
     id: "FL0520",
     code: "deadline_exceeded",

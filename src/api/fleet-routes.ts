@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fleet: who may join it, and what becomes of its nodes.
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
 import { NodeActionRequest, NodeFarewell, NodeRecord } from "@fairlead/protocol/node.ts";
 import { RotationAnswer } from "@fairlead/protocol/network.ts";
@@ -11,6 +11,7 @@ import type { AskedBy } from "#control/topologies.ts";
 import { readJsonBody } from "./body.ts";
 import type { ApiContext, ApiEnv } from "./channel.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
+import { defineRoute } from "./roles.ts";
 import { acceptJson, describeJson, given, PROBLEM, wrapList } from "./route-parts.ts";
 
 const query = z.strictObject({ reason: Reason.optional() });
@@ -23,23 +24,26 @@ function askedBy(c: ApiContext, parts: ApiParts, reason: string | undefined): As
 
 function addTokenRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   const { fleet } = parts;
-  const listRoute = createRoute({
+  const listRoute = defineRoute({
     method: "get",
     path: "/v1/tokens",
+    "x-fairlead-role": "admin",
     summary: "Tokens with which hosts may join the fleet, without their secrets",
     responses: { 200: describeJson("The tokens, newest first", TokenList), default: PROBLEM },
   });
-  const createTokenRoute = createRoute({
+  const createTokenRoute = defineRoute({
     method: "post",
     path: "/v1/tokens",
+    "x-fairlead-role": "admin",
     summary: "Make a token with which hosts may join the fleet; it is shown this once",
     middleware: readJsonBody(parts),
     request: { body: acceptJson(TokenRequest) },
     responses: { 200: describeJson("The token", CreatedToken), default: PROBLEM },
   });
-  const revokeRoute = createRoute({
+  const revokeRoute = defineRoute({
     method: "delete",
     path: "/v1/tokens/{id}",
+    "x-fairlead-role": "admin",
     summary: "Take a token back",
     request: { params: tokenParams, query },
     responses: { 200: describeJson("The token as it is now", TokenView), default: PROBLEM },
@@ -60,24 +64,27 @@ function addTokenRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
 
 function addNodeRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   const { fleet } = parts;
-  const markRoute = createRoute({
+  const markRoute = defineRoute({
     method: "post",
     path: "/v1/nodes/{node}/actions",
+    "x-fairlead-role": "operator",
     summary: "Say whether anything new may be placed on a node, and whether what is there shall go",
     middleware: readJsonBody(parts),
     request: { params: nodeParams, body: acceptJson(NodeActionRequest) },
     responses: { 200: describeJson("The node's entry as it is now", NodeRecord), default: PROBLEM },
   });
-  const removeRoute = createRoute({
+  const removeRoute = defineRoute({
     method: "delete",
     path: "/v1/nodes/{node}",
+    "x-fairlead-role": "admin",
     summary: "Take a node that is gone for good off the fleet's roll",
     request: { params: nodeParams, query },
     responses: { 200: describeJson("What is kept of it", NodeFarewell), default: PROBLEM },
   });
-  const leaveRoute = createRoute({
+  const leaveRoute = defineRoute({
     method: "post",
     path: "/v1/fleet/leave",
+    "x-fairlead-role": "admin",
     summary: "Let the node that is asked leave its fleet; its settings still name it",
     request: { query },
     responses: { 200: describeJson("What is kept of it", NodeFarewell), default: PROBLEM },
@@ -98,9 +105,10 @@ function addNodeRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
 }
 
 function addNetworkRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
-  const rotateRoute = createRoute({
+  const rotateRoute = defineRoute({
     method: "post",
     path: "/v1/networks/rotate",
+    "x-fairlead-role": "admin",
     summary: "Let all hosts change the keys by which networks between them are encrypted",
     request: { query },
     responses: { 200: describeJson("How many change theirs", RotationAnswer), default: PROBLEM },

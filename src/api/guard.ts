@@ -3,9 +3,9 @@
 import { getCookie } from "hono/cookie";
 import type { MiddlewareHandler } from "hono";
 import { FairleadError } from "#base/errors.ts";
-import type { ApiContext, ApiEnv, Channel } from "./channel.ts";
+import type { ApiContext, ApiEnv, Channel, Who } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
-import { equalSecrets } from "./sessions.ts";
+import { checkToken, findSession } from "./identify.ts";
 import type { ApiParts } from "./parts.ts";
 
 type Tcp = Extract<Channel, { kind: "tcp" }>;
@@ -13,6 +13,9 @@ type Tcp = Extract<Channel, { kind: "tcp" }>;
 const READING = new Set(["GET", "HEAD"]);
 /** Routes that say themselves who may use them. */
 const OPEN_ROUTES = new Set(["GET /v1/session", "POST /v1/session", "DELETE /v1/session"]);
+
+/** The file's mode has decided who reaches the unix socket; who shows a token there wants to be no more than that. */
+const OWNER: Who = { actor: "unix socket", role: "admin", by: "unix" };
 
 /** Against DNS rebinding: a page of another name that now resolves to 127.0.0.1 still sends its own name. */
 function checkHost(c: ApiContext, tcp: Tcp): void {
@@ -57,36 +60,21 @@ function requireOrigin(c: ApiContext): void {
   );
 }
 
-function checkToken(c: ApiContext, parts: ApiParts, header: string): string {
-  if (!parts.failures.open()) {
-    throw new FairleadError(
-      apiErrors["too-many-attempts"],
-      "too many wrong tokens in the last minute",
-    );
-  }
-  const [scheme, token] = header.split(" ", 2);
-  if (scheme?.toLowerCase() === "bearer" && equalSecrets(token ?? "", parts.settings.token)) {
-    return "token";
-  }
-  parts.failures.note();
-  parts.logger.warn("refused a token", { path: c.req.path });
-  throw new FairleadError(apiErrors.unauthenticated, "this token is not the node's");
-}
-
 /** A wrong cookie is not counted as an attempt: tabs left open after a restart send theirs for hours. */
-function authenticate(c: ApiContext, parts: ApiParts, tcp: Tcp): string {
+function authenticate(c: ApiContext, parts: ApiParts, tcp: Tcp): Who {
   const header = c.req.header("authorization");
   if (header !== undefined) return checkToken(c, parts, header);
   const cookie = getCookie(c, tcp.cookieName);
-  const session = cookie === undefined ? undefined : parts.sessions.find(cookie);
-  if (session === undefined) {
+  const found = cookie === undefined ? undefined : findSession(parts, cookie);
+  if (found === undefined) {
     throw new FairleadError(
       apiErrors.unauthenticated,
       "no token and no signed-in session came with the request",
     );
   }
   requireOrigin(c);
-  return session.actor;
+  const { session, role } = found;
+  return { ...session.bearer, actor: session.actor, role, by: "session" };
 }
 
 /** Lets a request through to `/v1` only when it may ask at all, and names who asks. */
@@ -94,14 +82,15 @@ export function createGuard(parts: ApiParts): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const { channel } = c.env;
     if (channel.kind === "unix") {
-      c.set("actor", "unix socket");
+      const header = c.req.header("authorization");
+      c.set("who", header === undefined ? OWNER : checkToken(c, parts, header));
       return next();
     }
     checkHost(c, channel);
     if (!c.req.path.startsWith("/v1")) return next();
     checkOrigin(c);
     if (!OPEN_ROUTES.has(`${c.req.method} ${c.req.path}`)) {
-      c.set("actor", authenticate(c, parts, channel));
+      c.set("who", authenticate(c, parts, channel));
     }
     return next();
   };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds: one line of JSON, then the context as a tar that is passed on as it comes in. And pulls.
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { BuildHeader, BuildLine, PullRequest } from "@fairlead/protocol/routes.ts";
 import { z } from "zod";
 import type { Caller } from "#control/operations.ts";
@@ -13,6 +13,7 @@ import type { ApiLimits } from "./settings.ts";
 import type { Message } from "./streams.ts";
 import { refuseInvalid } from "./validation.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
+import { defineRoute } from "./roles.ts";
 
 export const BUILD_TYPE = "application/vnd.fairlead.build";
 
@@ -28,9 +29,10 @@ const describeLines = (what: string) => ({
   default: PROBLEM,
 });
 
-const buildRoute = createRoute({
+const buildRoute = defineRoute({
   method: "post",
   path: "/v1/builds",
+  "x-fairlead-role": "operator",
   summary: "Build and tag the image of one service",
   request: {
     body: {
@@ -136,9 +138,10 @@ function addBuildRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
 }
 
 function addPullRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
-  const route = createRoute({
+  const route = defineRoute({
     method: "post",
     path: "/v1/pulls",
+    "x-fairlead-role": "operator",
     summary: "Fetch the image of one service",
     middleware: readJsonBody(parts),
     request: { body: acceptJson(PullRequest) },

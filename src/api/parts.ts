@@ -3,6 +3,7 @@
 import type { AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
+import type { Access } from "#control/access/access.ts";
 import type { Caller, Operations } from "#control/operations.ts";
 import type { FleetOperations } from "#control/fleet-operations.ts";
 import type { Overlays } from "#control/overlays.ts";
@@ -19,6 +20,7 @@ import type { Streams } from "./streams.ts";
 
 /** What an API is made of and shows. */
 export interface ApiOptions {
+  readonly access: Access;
   readonly operations: Operations;
   readonly fabric: Pick<Fabric, "list" | "queues">;
   readonly topologies: Topologies;
@@ -47,5 +49,6 @@ export interface ApiParts extends ApiOptions {
 
 /** The caller of a request: its signal aborts when the client goes away or the API closes. */
 export function createCaller(c: ApiContext, parts: ApiParts): Caller {
-  return { actor: c.get("actor"), signal: AbortSignal.any([c.req.raw.signal, parts.closing]) };
+  const actor = c.get("who")?.actor ?? "nobody";
+  return { actor, signal: AbortSignal.any([c.req.raw.signal, parts.closing]) };
 }

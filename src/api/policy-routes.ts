@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may talk to whom.
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import {
   CanAnswer,
   CanRequest,
@@ -14,6 +14,7 @@ import { z } from "zod";
 import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
+import { defineRoute } from "./roles.ts";
 import { acceptJson, describeJson, given, PROBLEM, runOperation, wrapList } from "./route-parts.ts";
 
 const params = z.strictObject({ scope: ScopeName, name: z.string().min(1).max(253) });
@@ -27,15 +28,17 @@ export function addPolicyRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void
     const missing = policies.problem === undefined ? [] : [`policy: ${policies.problem}`];
     return wrapList("PolicyList", { items, asOfMs: clock.nowMs(), missing });
   };
-  const listRoute = createRoute({
+  const listRoute = defineRoute({
     method: "get",
     path: "/v1/policies",
+    "x-fairlead-role": "viewer",
     summary: "Network policies, and whom they select on this node",
     responses: { 200: describeJson("By scope and name", PolicyList), default: PROBLEM },
   });
-  const applyRoute = createRoute({
+  const applyRoute = defineRoute({
     method: "put",
     path: "/v1/policies",
+    "x-fairlead-role": "admin",
     summary: "Declare policies, in place of those with the same scope and name: all or none",
     middleware: readJsonBody(parts),
     request: { body: acceptJson(PolicyRequest) },
@@ -44,16 +47,18 @@ export function addPolicyRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void
       default: PROBLEM,
     },
   });
-  const removeRoute = createRoute({
+  const removeRoute = defineRoute({
     method: "delete",
     path: "/v1/policies/{scope}/{name}",
+    "x-fairlead-role": "admin",
     summary: "Take a policy back",
     request: { params, query },
     responses: { 200: describeJson("It is gone", removed), default: PROBLEM },
   });
-  const canRoute = createRoute({
+  const canRoute = defineRoute({
     method: "post",
     path: "/v1/can",
+    "x-fairlead-role": "operator",
     summary: "Whether one may talk to the other: declared, installed, and by a real packet",
     middleware: readJsonBody(parts),
     request: { body: acceptJson(CanRequest) },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Routes that only look.
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Decision, DecisionOutcome } from "@fairlead/protocol/decision.ts";
 import { Intent } from "@fairlead/protocol/intent.ts";
 import { PlacementView } from "@fairlead/protocol/placement.ts";
@@ -35,6 +35,7 @@ import {
   scopeQuery,
   wrapList,
 } from "./route-parts.ts";
+import { defineRoute } from "./roles.ts";
 import type { ApiParts } from "./parts.ts";
 import { listQueues } from "./list-queues.ts";
 
@@ -64,54 +65,55 @@ function get<P extends string, T extends z.ZodType>(path: P, summary: string, sc
   return {
     method: "get" as const,
     path,
+    "x-fairlead-role": "viewer" as const,
     summary,
     responses: { 200: describeJson(summary, schema), default: PROBLEM },
   };
 }
 
-const statusRoute = createRoute(
+const statusRoute = defineRoute(
   get("/v1/status", "The node, its engine and its store", NodeStatus),
 );
-const scopesRoute = createRoute(get("/v1/scopes", "Every scope with its services", ScopeList));
-const alertsRoute = createRoute(get("/v1/alerts", "What needs a person", AlertList));
-const scopeRoute = createRoute({
+const scopesRoute = defineRoute(get("/v1/scopes", "Every scope with its services", ScopeList));
+const alertsRoute = defineRoute(get("/v1/alerts", "What needs a person", AlertList));
+const scopeRoute = defineRoute({
   ...get("/v1/scopes/{scope}", "One scope with its services", ScopeView),
   request: { params: scopeParams },
 });
-const intentRoute = createRoute({
+const intentRoute = defineRoute({
   ...get("/v1/scopes/{scope}/intent", "What the scope's owner wants; secrets hidden", Intent),
   request: { params: scopeParams },
 });
-const servicesRoute = createRoute({
+const servicesRoute = defineRoute({
   ...get("/v1/services", "Services with their state and the reason for it", ServiceList),
   request: { query: scopeQuery },
 });
-const instancesRoute = createRoute({
+const instancesRoute = defineRoute({
   ...get("/v1/instances", "Containers behind the services", InstanceList),
   request: { query: instanceQuery },
 });
-const agentsRoute = createRoute({
+const agentsRoute = defineRoute({
   ...get("/v1/agents", "Programs that joined the fabric, and what they serve", AgentList),
   request: { query: agentQuery },
 });
-const nodesRoute = createRoute(
+const nodesRoute = defineRoute(
   get("/v1/nodes", "Nodes of the fleet, as this one sees them", NodeList),
 );
-const networksRoute = createRoute(
+const networksRoute = defineRoute(
   get("/v1/networks", "Networks that span hosts, as this node sees them", NetworkList),
 );
-const placementRoute = createRoute({
+const placementRoute = defineRoute({
   ...get("/v1/placement", "Why a service stands where it stands, node by node", PlacementView),
   request: { query: scopeQuery.extend({ service: name }) },
 });
-const pathsRoute = createRoute(
+const pathsRoute = defineRoute(
   get("/v1/paths", "How large packets may be on the way to other nodes, as measured", PathList),
 );
-const queuesRoute = createRoute({
+const queuesRoute = defineRoute({
   ...get("/v1/queues", "Messages that are kept and not acknowledged, and dead letters", QueueList),
   request: { query: scopeQuery },
 });
-const inspectRoute = createRoute({
+const inspectRoute = defineRoute({
   ...get(
     "/v1/inspect",
     "The engine's document of one instance, secrets hidden",
@@ -119,19 +121,19 @@ const inspectRoute = createRoute({
   ),
   request: { query: objectQuery },
 });
-const decisionsRoute = createRoute({
+const decisionsRoute = defineRoute({
   ...get("/v1/decisions", "What was done and why, newest first", DecisionList),
   request: { query: decisionQuery },
 });
-const decisionRoute = createRoute({
+const decisionRoute = defineRoute({
   ...get("/v1/decisions/{id}", "One decision", Decision),
   request: { params: z.strictObject({ id: name }) },
 });
-const whyRoute = createRoute({
+const whyRoute = defineRoute({
   ...get("/v1/why", "Why an object is as it is", WhyAnswer),
   request: { query: objectQuery },
 });
-const capabilitiesRoute = createRoute(
+const capabilitiesRoute = defineRoute(
   get("/v1/capabilities", "What this API offers, for programs", Capabilities),
 );
 
@@ -140,7 +142,8 @@ function addObjectRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   app.openapi(statusRoute, async (c) => {
     const status = await runOperation(c, parts, (caller) => operations.status(caller));
     const page = parts.pageOrigin();
-    return c.json({ ...status, ...given({ page: status.page ?? page }) }, 200);
+    const role = c.get("who")?.role;
+    return c.json({ ...status, ...given({ page: status.page ?? page, role }) }, 200);
   });
   app.openapi(scopeRoute, async (c) => {
     const { scope } = c.req.valid("param");
@@ -230,9 +233,10 @@ function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
 }
 
 function addImagesRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
-  const route = createRoute({
+  const route = defineRoute({
     method: "post",
     path: "/v1/images",
+    "x-fairlead-role": "viewer",
     summary: "Which of these images the engine has",
     middleware: readJsonBody(parts),
     request: { body: acceptJson(ImagesRequest) },

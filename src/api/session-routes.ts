@@ -1,37 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signing a browser in and out.
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { SessionRequest, SessionView, SignInLink } from "@fairlead/protocol/routes.ts";
+import { isEnough, Role } from "@fairlead/protocol/access.ts";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { z } from "zod";
 import { FairleadError } from "#base/errors.ts";
 import { readJsonBody } from "./body.ts";
-import type { ApiContext, ApiEnv } from "./channel.ts";
+import type { ApiContext, ApiEnv, Who } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
-import { acceptJson, describeJson, PROBLEM } from "./route-parts.ts";
-import type { Session } from "./sessions.ts";
+import { checkAttempts, findBearer, findSession, readRole } from "./identify.ts";
+import { acceptJson, describeJson, given, PROBLEM } from "./route-parts.ts";
+import type { Bearer, Session } from "./sessions.ts";
+import { defineRoute } from "./roles.ts";
 import type { ApiParts } from "./parts.ts";
 
-const linkRoute = createRoute({
+const linkQuery = z.strictObject({ role: Role.optional() });
+const linkRoute = defineRoute({
   method: "post",
   path: "/v1/sign-in-links",
-  summary: "A link that signs a browser in, once, within ten minutes",
+  "x-fairlead-role": "viewer",
+  summary: "A link that signs a browser in, once, within ten minutes; as its maker, or as less",
+  request: { query: linkQuery },
   responses: { 201: describeJson("The link", SignInLink), default: PROBLEM },
 });
-const sessionRoute = createRoute({
+const sessionRoute = defineRoute({
   method: "get",
   path: "/v1/session",
+  "x-fairlead-role": "open",
   summary: "Whether this browser is signed in",
   responses: { 200: describeJson("The session, if there is one", SessionView), default: PROBLEM },
 });
-const signOutRoute = createRoute({
+const signOutRoute = defineRoute({
   method: "delete",
   path: "/v1/session",
+  "x-fairlead-role": "open",
   summary: "Sign this browser out",
   responses: { 200: describeJson("Signed out", SessionView), default: PROBLEM },
 });
 
-function describeSession({ actor, expiresAtMs }: Session) {
-  return { signedIn: true, actor, expiresAt: new Date(expiresAtMs).toISOString() };
+function describeSession({ actor, expiresAtMs }: Session, role: Role) {
+  return { signedIn: true, actor, role, expiresAt: new Date(expiresAtMs).toISOString() };
+}
+
+/** What a link stands for: its maker, or nobody in particular with less. Throws FL0521. */
+function chooseBearer({ role, user }: Who, asked: Role | undefined): Bearer {
+  if (asked === undefined || asked === role) return { role, ...given({ user }) };
+  if (isEnough(role, asked)) return { role: asked };
+  throw new FairleadError(
+    apiErrors["role-too-low"],
+    `a link as ${asked} is made by who has that role`,
+    { facts: { has: role, needs: asked } },
+  );
+}
+
+/** The session that a secret opens. Throws FL0505, FL0506, FL0507. */
+function openSession(parts: ApiParts, shown: SessionRequest) {
+  checkAttempts(parts, "once" in shown ? "links" : "tokens");
+  const bearer = "token" in shown ? findBearer(parts, shown.token) : undefined;
+  const made =
+    "once" in shown ? parts.sessions.exchange(shown.once) : bearer && parts.sessions.begin(bearer);
+  const role = made && readRole(parts, made.session.bearer);
+  if (made !== undefined && role !== undefined) return { ...made, role };
+  parts.failures.note();
+  if ("token" in shown)
+    throw new FairleadError(apiErrors.unauthenticated, "this token is not one of the node's");
+  throw new FairleadError(
+    apiErrors["link-spent"],
+    "this link was used already, is too old, or is not this node's",
+  );
 }
 
 function readCookie(c: ApiContext): string | undefined {
@@ -41,13 +78,15 @@ function readCookie(c: ApiContext): string | undefined {
 
 function addLinkRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   app.openapi(linkRoute, (c) => {
+    const who = c.get("who");
     // A session makes no links: one stolen cookie must not become many.
-    if (c.get("actor") !== "token" && c.env.channel.kind !== "unix") {
+    if (who === undefined || who.by === "session") {
       throw new FairleadError(
         apiErrors.unauthenticated,
-        "sign-in links are made over the unix socket or with the token",
+        "sign-in links are made over the unix socket or with a token",
       );
     }
+    const bearer = chooseBearer(who, c.req.valid("query").role);
     const origin = parts.pageOrigin();
     if (origin === undefined) {
       throw new FairleadError(
@@ -55,17 +94,18 @@ function addLinkRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
         "this node has no TCP listener for a page",
       );
     }
-    const { once, expiresAtMs } = parts.sessions.createLink();
+    const { once, expiresAtMs } = parts.sessions.createLink(bearer);
     const expiresAt = new Date(expiresAtMs).toISOString();
     return c.json({ url: `${origin}/?once=${once}`, expiresAt }, 201);
   });
 }
 
 function addSignInRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
-  const signInRoute = createRoute({
+  const signInRoute = defineRoute({
     method: "post",
     path: "/v1/session",
-    summary: "Exchange a one-time secret for a session cookie",
+    "x-fairlead-role": "open",
+    summary: "Exchange the secret of a link, or a token, for a session cookie",
     middleware: readJsonBody(parts),
     request: { body: acceptJson(SessionRequest) },
     responses: { 201: describeJson("Signed in", SessionView), default: PROBLEM },
@@ -75,20 +115,7 @@ function addSignInRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     if (channel.kind === "unix") {
       throw new FairleadError(apiErrors["no-such-route"], "the unix socket needs no session");
     }
-    if (!parts.failures.open()) {
-      throw new FairleadError(
-        apiErrors["too-many-attempts"],
-        "too many wrong links in the last minute",
-      );
-    }
-    const made = parts.sessions.exchange(c.req.valid("json").once);
-    if (made === undefined) {
-      parts.failures.note();
-      throw new FairleadError(
-        apiErrors["link-spent"],
-        "this link was used already, is too old, or is not this node's",
-      );
-    }
+    const made = openSession(parts, c.req.valid("json"));
     // A new session for each sign-in, and an end to the one before it: nothing for session fixation to fix.
     const before = readCookie(c);
     if (before !== undefined) parts.sessions.end(before);
@@ -99,7 +126,7 @@ function addSignInRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
       maxAge: Math.floor(parts.settings.limits.sessionTtlMs / 1_000),
     });
     parts.logger.info("signed a browser in", { actor: made.session.actor });
-    return c.json(describeSession(made.session), 201);
+    return c.json(describeSession(made.session, made.role), 201);
   });
 }
 
@@ -109,8 +136,10 @@ export function addSessionRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): voi
   addSignInRoute(app, parts);
   app.openapi(sessionRoute, (c) => {
     const cookie = readCookie(c);
-    const session = cookie === undefined ? undefined : parts.sessions.find(cookie);
-    return c.json(session === undefined ? { signedIn: false } : describeSession(session), 200);
+    const found = cookie === undefined ? undefined : findSession(parts, cookie);
+    const view =
+      found === undefined ? { signedIn: false } : describeSession(found.session, found.role);
+    return c.json(view, 200);
   });
   app.openapi(signOutRoute, (c) => {
     const cookie = readCookie(c);

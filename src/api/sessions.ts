@@ -2,24 +2,34 @@
 // Who is signed in: one-time links, the sessions made from them, and the count of failures.
 // Everything is held as SHA-256, so that a look-up tells nothing about how much of a guess was right.
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Role } from "@fairlead/protocol/access.ts";
 import type { Clock } from "#base/clock.ts";
 
 const LINKS_MAX = 32;
 const SESSIONS_MAX = 64;
 
+/** What a token or a sign-in link stands for. */
+export interface Bearer {
+  readonly role: Role;
+  readonly user?: string;
+}
+
 /** A signed-in browser. */
 export interface Session {
-  /** For the decision record: `page session 3`. */
+  /** For the decision record: `page session 3`, `ana, page session 4`. */
   readonly actor: string;
+  readonly bearer: Bearer;
   readonly expiresAtMs: number;
 }
 
 /** Lives in memory only: when the node restarts, browsers sign in again. */
 export interface Sessions {
   /** A secret for one sign-in; the oldest of more than 32 is forgotten. */
-  createLink(): { readonly once: string; readonly expiresAtMs: number };
+  createLink(bearer: Bearer): { readonly once: string; readonly expiresAtMs: number };
   /** Makes a session of a link's secret; undefined when it is unknown, spent or too old. */
   exchange(once: string): { readonly cookie: string; readonly session: Session } | undefined;
+  /** A session of who has shown a token. */
+  begin(bearer: Bearer): { readonly cookie: string; readonly session: Session };
   find(cookie: string): Session | undefined;
   end(cookie: string): void;
 }
@@ -53,33 +63,39 @@ export function createSessions(
   limits: { readonly linkTtlMs: number; readonly sessionTtlMs: number },
   clock: Clock,
 ): Sessions {
-  const links = new Map<string, number>();
+  const links = new Map<string, { bearer: Bearer; untilMs: number }>();
   const sessions = new Map<string, { session: Session; untilMs: number }>();
   let count = 0;
+
+  function begin(bearer: Bearer): { cookie: string; session: Session } {
+    const cookie = randomBytes(32).toString("base64url");
+    count++;
+    const name = `page session ${count}`;
+    const session: Session = {
+      actor: bearer.user === undefined ? name : `${bearer.user}, ${name}`,
+      bearer,
+      expiresAtMs: clock.nowMs() + limits.sessionTtlMs,
+    };
+    const untilMs = clock.monotonicMs() + limits.sessionTtlMs;
+    sessions.set(digest(cookie), { session, untilMs });
+    dropOldest(sessions, SESSIONS_MAX);
+    return { cookie, session };
+  }
+
   return {
-    createLink() {
+    begin,
+    createLink(bearer) {
       const once = randomBytes(24).toString("base64url");
-      links.set(digest(once), clock.monotonicMs() + limits.linkTtlMs);
+      links.set(digest(once), { bearer, untilMs: clock.monotonicMs() + limits.linkTtlMs });
       dropOldest(links, LINKS_MAX);
       return { once, expiresAtMs: clock.nowMs() + limits.linkTtlMs };
     },
     exchange(once) {
       const key = digest(once);
-      const untilMs = links.get(key);
+      const link = links.get(key);
       links.delete(key);
-      if (untilMs === undefined || untilMs <= clock.monotonicMs()) return undefined;
-      const cookie = randomBytes(32).toString("base64url");
-      count++;
-      const session: Session = {
-        actor: `page session ${count}`,
-        expiresAtMs: clock.nowMs() + limits.sessionTtlMs,
-      };
-      sessions.set(digest(cookie), {
-        session,
-        untilMs: clock.monotonicMs() + limits.sessionTtlMs,
-      });
-      dropOldest(sessions, SESSIONS_MAX);
-      return { cookie, session };
+      if (link === undefined || link.untilMs <= clock.monotonicMs()) return undefined;
+      return begin(link.bearer);
     },
     find(cookie) {
       const key = digest(cookie);

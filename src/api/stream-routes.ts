@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Routes whose answers have no end of their own: events, logs, usage.
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { ScopeName } from "@fairlead/protocol/intent.ts";
 import { EventLine, LogLine, UsageReading } from "@fairlead/protocol/routes.ts";
 import { NodeEvent } from "@fairlead/protocol/views.ts";
@@ -10,6 +10,7 @@ import type { ApiContext, ApiEnv } from "./channel.ts";
 import { countBetween, flag, given, PROBLEM, repeatable, scopeQuery } from "./route-parts.ts";
 import type { Message } from "./streams.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
+import { defineRoute } from "./roles.ts";
 
 const eventsQuery = scopeQuery.extend({
   /** Like the header Last-Event-ID, which wins. */
@@ -41,9 +42,10 @@ function describeStream<L extends z.ZodType, E extends z.ZodType>(
   };
 }
 
-const eventsRoute = createRoute({
+const eventsRoute = defineRoute({
   method: "get",
   path: "/v1/events",
+  "x-fairlead-role": "viewer",
   summary: "What happens, as it happens; resumable",
   request: { query: eventsQuery },
   responses: describeStream(
@@ -52,16 +54,18 @@ const eventsRoute = createRoute({
     NodeEvent,
   ),
 });
-const logsRoute = createRoute({
+const logsRoute = defineRoute({
   method: "get",
   path: "/v1/logs",
+  "x-fairlead-role": "viewer",
   summary: "Log lines of a scope, a service or an instance",
   request: { query: logsQuery },
   responses: describeStream("One log line each.", LogLine, LogLine),
 });
-const usageRoute = createRoute({
+const usageRoute = defineRoute({
   method: "get",
   path: "/v1/usage",
+  "x-fairlead-role": "viewer",
   summary: "What every instance uses, about once a second",
   request: { query: scopeQuery },
   responses: describeStream("One reading of all instances each.", UsageReading, UsageReading),

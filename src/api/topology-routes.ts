@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the agents of a scope may talk: what is declared, and what has become of it.
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Plan } from "@fairlead/protocol/decision.ts";
 import { Reason, TopologyPlanRequest } from "@fairlead/protocol/requests.ts";
 import { ObservedLinks, TopologyDeclaration, TopologyView } from "@fairlead/protocol/topology.ts";
@@ -8,6 +8,7 @@ import { z } from "zod";
 import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
+import { defineRoute } from "./roles.ts";
 import { acceptJson, describeJson, given, PROBLEM, scopeParams } from "./route-parts.ts";
 
 const path = "/v1/scopes/{scope}/topology";
@@ -22,39 +23,44 @@ export function addTopologyRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): vo
     200: describeJson("The topology as it is now", TopologyView),
     default: PROBLEM,
   };
-  const showRoute = createRoute({
+  const showRoute = defineRoute({
     method: "get",
     path,
+    "x-fairlead-role": "viewer",
     summary: "How the agents of a scope are linked, and where that would break",
     request: { params: scopeParams },
     responses,
   });
-  const declareRoute = createRoute({
+  const declareRoute = defineRoute({
     method: "put",
     path,
+    "x-fairlead-role": "operator",
     summary: "Declare how the agents of a scope may talk",
     middleware: readJsonBody(parts),
     request: { params: scopeParams, query, body: acceptJson(TopologyDeclaration) },
     responses,
   });
-  const removeRoute = createRoute({
+  const removeRoute = defineRoute({
     method: "delete",
     path,
+    "x-fairlead-role": "operator",
     summary: "Let everybody in the scope talk to everybody again",
     request: { params: scopeParams, query },
     responses: { 200: describeJson("It is gone", removed), default: PROBLEM },
   });
-  const planRoute = createRoute({
+  const planRoute = defineRoute({
     method: "post",
     path: `${path}/plan`,
+    "x-fairlead-role": "viewer",
     summary: "What declaring a topology would change, or removing it; writes nothing",
     middleware: readJsonBody(parts),
     request: { params: scopeParams, body: acceptJson(TopologyPlanRequest) },
     responses: { 200: describeJson("The plan", Plan), default: PROBLEM },
   });
-  const linksRoute = createRoute({
+  const linksRoute = defineRoute({
     method: "get",
     path: "/v1/scopes/{scope}/links",
+    "x-fairlead-role": "viewer",
     summary:
       "Who talks to whom in a scope, as agents tell and the node sees, with a topology or without",
     request: { params: scopeParams },

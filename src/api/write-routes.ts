@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Routes that change what is wanted. Each takes a body that its schema accepts whole, or nothing happens.
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Plan } from "@fairlead/protocol/decision.ts";
 import {
   ActionRequest,
@@ -13,6 +13,7 @@ import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 import { acceptJson, describeJson, PROBLEM, runOperation, scopeParams } from "./route-parts.ts";
+import { defineRoute } from "./roles.ts";
 import type { ApiParts } from "./parts.ts";
 
 /** Throws FL0515 when a body speaks of another scope than its address. */
@@ -28,17 +29,19 @@ function checkScope(addressed: string, named: string): void {
 function addPlanRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   const { operations } = parts;
   const responses = { 200: describeJson("The plan", Plan), default: PROBLEM };
-  const planRoute = createRoute({
+  const planRoute = defineRoute({
     method: "post",
     path: "/v1/plans",
+    "x-fairlead-role": "viewer",
     summary: "What applying an intent would do; writes nothing",
     middleware: readJsonBody(parts),
     request: { body: acceptJson(PlanRequest) },
     responses,
   });
-  const applyRoute = createRoute({
+  const applyRoute = defineRoute({
     method: "put",
     path: "/v1/scopes/{scope}/intent",
+    "x-fairlead-role": "operator",
     summary: "Store what is wanted; with a plan, only if that plan still holds (else 409)",
     middleware: readJsonBody(parts),
     request: { params: scopeParams, body: acceptJson(ApplyRequest) },
@@ -58,17 +61,19 @@ function addPlanRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
 function addScopeRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   const { operations } = parts;
   const responses = { 200: describeJson("The plan", Plan), default: PROBLEM };
-  const downRoute = createRoute({
+  const downRoute = defineRoute({
     method: "delete",
     path: "/v1/scopes/{scope}",
+    "x-fairlead-role": "operator",
     summary: "Want nothing in this scope any more",
     middleware: readJsonBody(parts),
     request: { params: scopeParams, body: acceptJson(DownRequest, false) },
     responses,
   });
-  const actionRoute = createRoute({
+  const actionRoute = defineRoute({
     method: "post",
     path: "/v1/scopes/{scope}/actions",
+    "x-fairlead-role": "operator",
     summary: "Restart services, or pause and resume automation",
     middleware: readJsonBody(parts),
     request: { params: scopeParams, body: acceptJson(ActionRequest) },

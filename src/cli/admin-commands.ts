@@ -44,7 +44,14 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     group: "Set up",
     summary: "open the page with a link that works once",
     arguments: [],
-    flags: [{ name: "show-url", text: "only print the link" }],
+    flags: [
+      { name: "show-url", text: "only print the link" },
+      {
+        name: "role",
+        value: ["viewer", "operator", "admin"],
+        text: "what the page may do; default: what you may",
+      },
+    ],
     writes: false,
     load: () => import("./commands/ui.ts"),
   },

@@ -151,8 +151,16 @@ async function* splitLines(response: IncomingMessage): AsyncGenerator<string> {
   if (rest !== "") yield rest;
 }
 
-/** A client of the node that listens on `socket`; every call ends when `signal` aborts. */
-export function createApiClient(socket: string, signal: AbortSignal): ApiClient {
+/** Which node is asked, and as whom. */
+export interface ApiAddress {
+  /** Path of its unix socket. */
+  readonly socket: string;
+  /** Who shows a user's token is that user, on the unix socket too. */
+  readonly token?: string | undefined;
+}
+
+/** A client of a node; every call ends when `signal` aborts. */
+export function createApiClient({ socket, token }: ApiAddress, signal: AbortSignal): ApiClient {
   async function open(
     method: Method,
     path: string,
@@ -174,6 +182,7 @@ export function createApiClient(socket: string, signal: AbortSignal): ApiClient 
         headers: {
           accept,
           host: "localhost",
+          ...(token === undefined || token === "" ? {} : { authorization: `Bearer ${token}` }),
           ...(type === undefined ? {} : { "content-type": type }),
           ...(call.lastEventId === undefined ? {} : { "last-event-id": call.lastEventId }),
           ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),

@@ -107,6 +107,32 @@ export const FLEET_COMMANDS: readonly Command[] = [
     load: () => import("./commands/drain.ts"),
   },
   {
+    name: "user",
+    group: "Admin",
+    summary: "who may use this node's API: ls, add NAME, rm NAME, token NAME, or revoke NAME ID",
+    arguments: [
+      {
+        name: "ls|add|rm|token|revoke",
+        required: true,
+        many: false,
+        value: ["ls", "add", "rm", "token", "revoke"],
+      },
+      { name: "name", required: false, many: false },
+      { name: "id", required: false, many: false },
+    ],
+    flags: [
+      {
+        name: "role",
+        value: ["viewer", "operator", "admin"],
+        text: "add: look (viewer), run what is there (operator), decide who may what (admin)",
+      },
+      { name: "ttl", value: "duration", text: "token: how long it is good, 1m to 366d (90d)" },
+      ...reason,
+    ],
+    writes: true,
+    load: () => import("./commands/user.ts"),
+  },
+  {
     name: "token",
     group: "Admin",
     summary: "tokens with which hosts join the fleet: create, ls, or revoke ID",

@@ -67,8 +67,9 @@ async function runWords(words: readonly string[], world: World): Promise<number>
     stderr: (text) => void world.stderr.write(text),
   });
   const socket = findSocket(parsed, world);
+  const api = createApiClient({ socket, token: world.env["FAIRLEAD_TOKEN"] }, world.signal);
   const { run } = await command.load();
-  return run({ ...world, parsed, out, socket, api: createApiClient(socket, world.signal) });
+  return run({ ...world, parsed, out, socket, api });
 }
 
 /** How an interrupted run ends: by the signal that ended it. */

@@ -305,6 +305,10 @@ export function createActor(options: ActorOptions): Actor {
       case "node.drain":
       case "token.create":
       case "token.revoke":
+      case "user.set":
+      case "user.remove":
+      case "user.token":
+      case "user.revoke":
       case "network.join":
       case "network.leave":
       case "network.repair":

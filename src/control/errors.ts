@@ -189,6 +189,18 @@ export const controlErrors = defineErrors({
     cause: "The store that keeps policies does not answer; what is enforced stays as it is",
     remedy: "see `fairlead status`, and try again",
   },
+  "no-such-user": {
+    id: "FL0755",
+    code: "not_found",
+    cause: "This node's API has no user or token of that name; each node has its own",
+    remedy: "see `fairlead user ls` for those there are",
+  },
+  "too-many-users": {
+    id: "FL0756",
+    code: "resource_exhausted",
+    cause: "A node keeps 1,000 users, and 20 tokens of each that are not over",
+    remedy: "remove one that is not used: `fairlead user rm NAME`, `fairlead user revoke NAME ID`",
+  },
   "overlay-encryption": {
     id: "FL0722",
     code: "failed_precondition",

@@ -10,6 +10,7 @@ import { createId } from "#base/ids.ts";
 import type { Logger } from "#base/logger.ts";
 import { findPlaces, locateNodeFiles, makeNodeDirectories } from "#config/node-files.ts";
 import { readNodeLabels, type Settings } from "#config/settings.ts";
+import { openAccess } from "#control/access/open-access.ts";
 import { createActor } from "#control/actor.ts";
 import { createAgentActs } from "#control/agent-acts.ts";
 import { createAlertBoard } from "#control/alert-board.ts";
@@ -373,7 +374,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const lists = withNeighbours(fabric, discovery);
     const { placement, policies } = scopes;
-    const behind = { operations, placement, policies, audit, fabric: lists, ...talk.faces };
+    const access = await openAccess({ store, decisions, clock });
+    const behind = { operations, access, placement, policies, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const gating = createGating({ board, fabric });
     const failed = runLoops(stack, [

@@ -4,11 +4,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { request as sendRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Role } from "@fairlead/protocol/access.ts";
 import { silentAudit, type AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger, LogFields } from "#base/logger.ts";
 import { createApi, type Api } from "#api/create-api.ts";
 import { API_LIMITS, type ApiLimits } from "#api/settings.ts";
+import { createFakeAccess } from "./fake-access.ts";
 import { createFakeFleet } from "./fake-fleet.ts";
 import { createFakePolicies } from "./fake-policies.ts";
 import { createFakeTopologies } from "./fake-topologies.ts";
@@ -36,6 +38,8 @@ export interface TestApi extends AsyncDisposable {
   readonly fake: FakeOperations;
   readonly port: number;
   readonly socketPath: string;
+  /** Who there is besides the node itself; the token of `ana` is `token-of-ana`. */
+  readonly users: Map<string, Role>;
   /** Everything logged, as text. */
   readonly logged: string[];
   /** Adds to the time that the API sees. */
@@ -120,12 +124,14 @@ export async function startApi(
   const clock = createTestClock();
   const fake = createFakeOperations(() => clock.nowMs());
   const logged: string[] = [];
+  const users = new Map<string, Role>();
   const note = (name: string, ...args: readonly unknown[]) =>
     void fake.calls.push({ name, args, actor: "", signal: AbortSignal.abort() });
   const api = createApi({
     operations: fake.operations,
     fabric: { list: () => [], queues: () => ({ sizeBytes: 0, groups: [], dead: [] }) },
     topologies: createFakeTopologies(note),
+    access: createFakeAccess(users, note),
     policies: createFakePolicies(note),
     fleet: createFakeFleet(note),
     placement: {
@@ -160,6 +166,7 @@ export async function startApi(
     fake,
     port,
     socketPath,
+    users,
     logged,
     advance: (byMs) => clock.advance(byMs),
     unix: (path, options) => send({ socketPath }, path, options),

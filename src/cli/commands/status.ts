@@ -91,7 +91,7 @@ function renderStatus(status: NodeStatus, style: Style): string[] {
   ];
   const up = formatDuration(Date.now() - status.startedAtMs);
   return [
-    `${style.paint(status.node, "bold")} · fairlead ${status.version} · up ${up} · you are ${status.you}`,
+    `${style.paint(status.node, "bold")} · fairlead ${status.version} · up ${up} · you are ${status.you}${status.role === undefined ? "" : ` (${status.role})`}`,
     ...rows.map(([tone, what, text, next]) =>
       [`${style.paint(style.mark(tone), tone)} ${what.padEnd(11)} ${makePrintable(text)}`, next]
         .filter((part) => part !== undefined)

@@ -19,7 +19,9 @@ function openBrowser(url: string): Promise<boolean> {
 /** `fairlead ui` */
 export async function run(context: Context): Promise<number> {
   const { api, env, out, parsed } = context;
-  const link = await api.call<SignInLink>("POST", "sign-in-links");
+  const link = await api.call<SignInLink>("POST", "sign-in-links", {
+    query: { role: parsed.text("role") },
+  });
   await out.document(link, {
     kind: "SignInLink",
     name: (item) => item.url,

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Users over a store: what of a token is kept, how long it is good, and what a restart knows.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createDecisionLog } from "#control/decision-log.ts";
+import type { Logger } from "#base/logger.ts";
+import { openStore } from "#store/open.ts";
+import { createManualClock } from "#store/testing/manual-clock.ts";
+import { openAccess } from "./open-access.ts";
+
+const BY = { actor: "unix socket" };
+const HOUR_MS = 3_600_000;
+
+const silent: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
+
+async function open() {
+  const clock = createManualClock();
+  const store = await openStore({ kind: "memory" }, { clock });
+  const decisions = createDecisionLog({ store, clock, random: Math.random, logger: silent });
+  const reopen = () => openAccess({ store, decisions, clock });
+  return { clock, store, decisions, reopen, access: await reopen() };
+}
+
+describe("users", () => {
+  test("a token is its user's, with what the user may now; the store has no secret", async () => {
+    const { store, access, reopen } = await open();
+    await access.setUser("ana", { role: "viewer" }, BY);
+    const { text, view } = await access.createToken("ana", {}, BY);
+    assert.deepEqual(access.find(text), { user: "ana", role: "viewer" });
+    await access.setUser("ana", { role: "admin" }, BY);
+    assert.deepEqual(access.find(text), { user: "ana", role: "admin" });
+    const { entries } = await store.list("");
+    const secret = text.slice(-43);
+    assert.ok(!JSON.stringify(entries).includes(secret));
+    assert.match(text, /^flu_[\da-f]{12}_[\w-]{43}$/);
+    assert.ok(text.includes(view.id));
+    const again = await reopen();
+    assert.deepEqual(again.find(text), { user: "ana", role: "admin" });
+    assert.deepEqual(again.list(), access.list());
+  });
+
+  test("near misses, and tokens of others under another's id, are nobody's", async () => {
+    const { access } = await open();
+    for (const name of ["ana", "bob"]) await access.setUser(name, { role: "viewer" }, BY);
+    const ana = (await access.createToken("ana", {}, BY)).text;
+    const bob = (await access.createToken("bob", {}, BY)).text;
+    const mixed = ana.slice(0, 17) + bob.slice(17);
+    for (const wrong of [
+      mixed,
+      ana.slice(0, -1),
+      `${ana}x`,
+      ana.toUpperCase(),
+      "",
+      "flu__",
+      "flu_",
+    ])
+      assert.equal(access.find(wrong), undefined, wrong);
+    assert.deepEqual(access.find(bob), { user: "bob", role: "viewer" });
+  });
+
+  test("ends with its time, when it is taken back, and with its user", async () => {
+    const { clock, access, reopen } = await open();
+    await access.setUser("ana", { role: "viewer" }, BY);
+    const short = await access.createToken("ana", { ttlMs: HOUR_MS }, BY);
+    const other = await access.createToken("ana", {}, BY);
+    await clock.advance(HOUR_MS);
+    assert.equal(access.find(short.text), undefined);
+    assert.equal(access.list()[0]?.tokens.find(({ id }) => id === short.view.id)?.expired, true);
+    assert.ok(access.find(other.text));
+    await access.revokeToken("ana", other.view.id, BY);
+    assert.equal(access.find(other.text), undefined);
+    await assert.rejects(access.revokeToken("ana", other.view.id, BY), /FL0755|no token/);
+    const last = await access.createToken("ana", {}, BY);
+    await access.removeUser("ana", BY);
+    for (const each of [access, await reopen()]) {
+      assert.equal(each.find(last.text), undefined);
+      assert.equal(each.roleOf("ana"), undefined);
+      assert.deepEqual(each.list(), []);
+    }
+    await assert.rejects(access.removeUser("anna", BY), /no user/);
+  });
+
+  test("a user has twenty tokens, and changes at once do not lose each other", async () => {
+    const { access } = await open();
+    await access.setUser("ana", { role: "viewer" }, BY);
+    const made = await Promise.allSettled(
+      Array.from({ length: 25 }, () => access.createToken("ana", {}, BY)),
+    );
+    const good = made.filter((one) => one.status === "fulfilled");
+    assert.equal(good.length, 20);
+    for (const { value } of good) assert.ok(access.find(value.text));
+  });
+
+  test("each change is a decision with who asked, and without the token", async () => {
+    const { access, decisions } = await open();
+    await access.setUser("ana", { role: "operator" }, { ...BY, reason: "new here" });
+    const { text } = await access.createToken("ana", {}, BY);
+    const list = await decisions.list({ limit: 10 });
+    assert.deepEqual(
+      list.map(({ title, actor, outcome }) => [title, actor, outcome]),
+      [
+        ["made a token for ana", "unix socket", "done"],
+        ["let ana in as operator", "unix socket", "done"],
+      ],
+    );
+    assert.ok(!JSON.stringify(list).includes(text.slice(-43)));
+  });
+});
