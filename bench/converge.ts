@@ -23,7 +23,12 @@ const placed = `deploy: { replicas: ${HOSTS}, placement: { max_replicas_per_node
 const FILE = `
 name: wide
 services:
-  beat: { image: ${IMAGE}, command: ["nc", "-ll", "-p", "${PORT}", "-e", "/bin/cat"], stop_signal: SIGKILL, ${placed} }
+  beat:
+    image: ${IMAGE}
+    command: ["nc", "-ll", "-p", "${PORT}", "-e", "/bin/cat"]
+    stop_signal: SIGKILL
+    labels: { fairlead.heal: "restart max=1000/10m" }
+    ${placed}
   probe: { image: ${IMAGE}, command: ["sleep", "100000"], stop_signal: SIGKILL, ${placed} }
 networks:
   default: { driver: vxlan }
