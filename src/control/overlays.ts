@@ -175,11 +175,12 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     // Most that is told of an engine is of no interest to networks: the kernel is asked then when it is time to look.
     const isPlain = all.every(({ tunnel }) => tunnel === undefined);
     if (isSame && isPlain && !isLook && hostProblem === undefined) return;
-    const failure = await protection.apply(all);
+    const isFromMemory = !isLook && hostProblem === undefined;
+    const failure = await protection.apply(all, isFromMemory);
     // Without what protects it there is none of an encrypted network either: nothing of it goes in clear.
     const wanted = failure === undefined ? all : all.filter(({ tunnel }) => tunnel === undefined);
     if (wanted.length === 0 && applied.size === 0 && !isFirst && failure === undefined) return;
-    const changes = await overlay.apply(wanted);
+    const changes = await overlay.apply(wanted, { isFromMemory });
     isFirst = false;
     reach.note(wanted);
     const scopes = new Map(local.map(({ name, labels }) => [name, labels[OWN_LABELS.scope] ?? ""]));

@@ -29,8 +29,14 @@ export interface Protection {
    * FL1105 `tunnel-refused`.
    */
   expect(name: string, mtu: number): Promise<void>;
-  /** Makes both for these networks; returns why one of them is not as it should be. */
-  apply(all: readonly OverlayAttachment[]): Promise<FairleadError | undefined>;
+  /**
+   * Makes both for these networks; returns why one of them is not as it should be. `isFromMemory`: packet rules that were
+   * made so are taken to stand.
+   */
+  apply(
+    all: readonly OverlayAttachment[],
+    isFromMemory: boolean,
+  ): Promise<FairleadError | undefined>;
 }
 
 /** How long the engine may take to make a network. */
@@ -68,9 +74,12 @@ export function createProtection(options: ProtectionOptions): Protection {
     return tunnels.apply(picture, mtus);
   }
 
-  async function watchOver(all: readonly OverlayAttachment[]): Promise<void> {
+  async function watchOver(
+    all: readonly OverlayAttachment[],
+    isFromMemory: boolean,
+  ): Promise<void> {
     const spec = describeGuard(all, tunnels.device, options.readHosts());
-    if ((await guard.apply(spec)) !== "repaired") return;
+    if ((await guard.apply(spec, { isFromMemory })) !== "repaired") return;
     const action = describeGuardRepair(clock.nowMs());
     const decision = await decisions.begin(action, { scope: "", actor: "automatic" });
     await decisions.finish(decision, { outcome: "done", result: `${all.length} networks` });
@@ -82,12 +91,12 @@ export function createProtection(options: ProtectionOptions): Protection {
       awaited.set(name, { mtu, untilMs: clock.monotonicMs() + AWAITED_MS });
       await encrypt();
     },
-    async apply(all) {
+    async apply(all, isFromMemory) {
       present = all.filter(isEncrypted);
       for (const { network } of present) awaited.delete(network.name);
       try {
         // A host that has none of these networks needs no rules, and no program for them.
-        await watchOver(all).catch((thrown: unknown) => {
+        await watchOver(all, isFromMemory).catch((thrown: unknown) => {
           if (all.length > 0) throw thrown;
         });
         await encrypt();

@@ -129,6 +129,20 @@ const RULES: Readonly<Record<string, Rule>> = {
     ]);
     await assertIs(overlay, [wanted]);
   },
+  "from memory what differs is written, and a device that went is found to be gone": async (
+    host,
+  ) => {
+    const { overlay } = host;
+    const grow = (last: number): OverlayAttachment =>
+      makeAttachment([2, 3, 4].filter((n) => n <= last).map((n) => makeEndpoint(n)));
+    await overlay.apply([grow(2)], { isFromMemory: true });
+    const changes = await overlay.apply([grow(3)], { isFromMemory: true });
+    assert.equal(changes.length, 4);
+    await assertIs(overlay, [grow(3)]);
+    host.removeDevice(nameDevice(grow(4).network.vni));
+    await overlay.apply([grow(4)], { isFromMemory: true });
+    await assertIs(overlay, [grow(4)]);
+  },
   "an entry that went is put back, one that came is removed, and the rest is left": async (
     host,
   ) => {

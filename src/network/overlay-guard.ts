@@ -23,9 +23,9 @@ export type GuardTurn = "same" | "made" | "repaired" | "removed";
 export interface OverlayGuard {
   /**
    * Makes the rules as they are to be, in one transaction: there is no moment without. No network: no rules. Throws as
-   * `Netfilter.apply`.
+   * `Netfilter.apply`. `isFromMemory`: what was made as it is to be is taken to stand, and is not looked at.
    */
-  apply(spec: GuardSpec): Promise<GuardTurn>;
+  apply(spec: GuardSpec, options?: { readonly isFromMemory?: boolean }): Promise<GuardTurn>;
 }
 
 /** The table with the rules. */
@@ -84,12 +84,13 @@ export function createOverlayGuard(netfilter: Netfilter, netns?: string): Overla
   const read = async (): Promise<string> =>
     fingerprint(await netfilter.read("inet", GUARD_TABLE, options));
   return {
-    async apply(spec) {
+    async apply(spec, { isFromMemory = false } = {}) {
       const text = renderGuard(spec);
       // Nobody makes rules of this name but this.
       if (text === undefined && written !== undefined && written.text === undefined) return "same";
-      const before = await read();
       const isSame = written?.text === text;
+      if (isSame && isFromMemory) return "same";
+      const before = await read();
       if (isSame && written?.stands === before) return "same";
       // None is wanted, and none is there.
       if (text === undefined && before === fingerprint(undefined)) {

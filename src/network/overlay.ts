@@ -83,6 +83,14 @@ export interface OverlayCallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface OverlayApplyOptions extends OverlayCallOptions {
+  /**
+   * Where only endpoints differ from the call before, what that left is taken for what stands: the host is not looked at,
+   * which is quicker, and what drifted waits for the next call without this.
+   */
+  readonly isFromMemory?: boolean;
+}
+
 /**
  * The networks of this host that span hosts. Safe for concurrent use: one call waits for the other. Nothing that another
  * made is changed or removed; a device is its own by the mark that it bears, not by its name alone.
@@ -99,6 +107,6 @@ export interface Overlay extends AsyncDisposable {
    */
   apply(
     wanted: readonly OverlayAttachment[],
-    options?: OverlayCallOptions,
+    options?: OverlayApplyOptions,
   ): Promise<readonly OverlayChange[]>;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wanted on a host, and how that differs from what is there. Pure. What other nodes have written is looked at
 // before it is believed: an entry that is none, or that takes from another what is his, is refused.
+import { isDeepStrictEqual } from "node:util";
 import { formatAddress, parseAddress } from "#base/addresses.ts";
 import type {
   OverlayAttachment,
@@ -175,4 +176,24 @@ export function planOverlay(
     }));
   const facts = new Map(there.map((fact) => [fact.device, fact]));
   return [...removed, ...[...devices].flatMap(([device, one]) => planOne(one, facts.get(device)))];
+}
+
+const describeFrame = ({ endpoints: _endpoints, ...frame }: OverlayAttachment): unknown => frame;
+
+/** What a host is like that was made as `wanted`. */
+function expectFact(attachment: OverlayAttachment): OverlayFact {
+  const { network, bridge, tunnel } = attachment;
+  const host = normalizeAddress(attachment.host) ?? attachment.host;
+  const { entries } = listWantedEntries(attachment);
+  const states = { sound: true, set: true };
+  return { network, device: nameDevice(network.vni), host, bridge, tunnel, ...states, entries };
+}
+
+/** The changes from one state of endpoints to another; undefined where anything else differs, so that one has to look. */
+export function planFromMemory(
+  wanted: readonly OverlayAttachment[],
+  before: readonly OverlayAttachment[] | undefined,
+): readonly OverlayChange[] | undefined {
+  if (!isDeepStrictEqual(wanted.map(describeFrame), before?.map(describeFrame))) return undefined;
+  return planOverlay(wanted, before?.map(expectFact) ?? []);
 }

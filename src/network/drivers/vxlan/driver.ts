@@ -3,8 +3,13 @@
 // learns nothing and has no group, so that what it was not told of goes nowhere; it answers for the addresses it was told of.
 import { FairleadError } from "#base/errors.ts";
 import { networkErrors } from "#network/errors.ts";
-import type { Overlay, OverlayAttachment, OverlayChange } from "#network/overlay.ts";
-import { nameDevice, planOverlay } from "#network/plan-overlay.ts";
+import type {
+  Overlay,
+  OverlayApplyOptions,
+  OverlayAttachment,
+  OverlayChange,
+} from "#network/overlay.ts";
+import { nameDevice, planFromMemory, planOverlay } from "#network/plan-overlay.ts";
 import { foreignKey, readState, type KernelState } from "./read-state.ts";
 import { createIpRunner } from "#network/run-ip.ts";
 import { renderCommands } from "./write-changes.ts";
@@ -39,21 +44,40 @@ function findObstacle(
 export function createVxlanOverlay({ netns }: VxlanOptions = {}): Overlay {
   const ip = createIpRunner(netns);
   let last: Promise<unknown> = Promise.resolve();
+  /** What this host was made as, and nothing was complained of. */
+  let made: readonly OverlayAttachment[] | undefined;
 
   async function write(changes: readonly OverlayChange[], signal?: AbortSignal): Promise<string> {
     const { links, ports, neighbours } = renderCommands(changes);
     const complaints = [
       await ip.batch("ip", links, signal),
-      await ip.batch("bridge", ports, signal),
-      await ip.batch("ip", neighbours, signal),
+      ...(await Promise.all([
+        ip.batch("bridge", ports, signal),
+        ip.batch("ip", neighbours, signal),
+      ])),
     ];
     return complaints.filter((complaint) => complaint !== "").join("\n");
   }
 
-  async function apply(
+  async function applyFromMemory(
     wanted: readonly OverlayAttachment[],
     signal?: AbortSignal,
+  ): Promise<readonly OverlayChange[] | undefined> {
+    const changes = planFromMemory(wanted, made);
+    if (changes === undefined) return undefined;
+    made = undefined;
+    if ((await write(changes, signal)) !== "") return undefined;
+    made = wanted;
+    return changes;
+  }
+
+  async function apply(
+    wanted: readonly OverlayAttachment[],
+    { isFromMemory = false, signal }: OverlayApplyOptions,
   ): Promise<readonly OverlayChange[]> {
+    const remembered = isFromMemory ? await applyFromMemory(wanted, signal) : undefined;
+    if (remembered !== undefined) return remembered;
+    made = undefined;
     const state = await readState(ip, signal);
     const obstacles = wanted.flatMap((one) => findObstacle(one, state) ?? []);
     const possible = wanted.filter((one) => findObstacle(one, state) === undefined);
@@ -68,6 +92,7 @@ export function createVxlanOverlay({ netns }: VxlanOptions = {}): Overlay {
       );
     const [obstacle] = obstacles;
     if (obstacle !== undefined) throw obstacle;
+    made = wanted;
     return changes;
   }
 
@@ -81,7 +106,7 @@ export function createVxlanOverlay({ netns }: VxlanOptions = {}): Overlay {
   return {
     kind: "vxlan",
     observe: ({ signal } = {}) => inTurn(async () => (await readState(ip, signal)).facts),
-    apply: (wanted, { signal } = {}) => inTurn(() => apply(wanted, signal)),
+    apply: (wanted, options = {}) => inTurn(() => apply(wanted, options)),
     async [Symbol.asyncDispose]() {
       await last;
     },
