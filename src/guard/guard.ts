@@ -89,7 +89,7 @@ export interface Guard {
   protect(ward: Ward, options?: GuardCallOptions): Promise<Protection>;
   /**
    * Holds back all traffic of bridges but that of instances that are ready; without bridges everything passes again. Throws what
-   * netfilter throws, and FL1101, FL1102 for the devices.
+   * netfilter throws, and FL1305, FL1306 for the devices.
    */
   gate(order: GateOrder): Promise<Protection>;
   /** Takes the rules away; an instance that is gone, or has none, is done. True when there were any. */

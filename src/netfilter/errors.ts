@@ -27,4 +27,16 @@ export const netfilterErrors = defineErrors({
     cause: "The network namespace is gone, mostly because its container ended",
     remedy: "nothing: rules end with their namespace",
   },
+  "ip-tools": {
+    id: "FL1305",
+    code: "failed_precondition",
+    cause: "The programs `ip` and `bridge` are missing, or may not change this host's network",
+    remedy: "install iproute2, and run the node as root or with CAP_NET_ADMIN",
+  },
+  "ip-refused": {
+    id: "FL1306",
+    code: "unavailable",
+    cause: "`ip` or `bridge` refused what it was asked about a network device",
+    remedy: "see its words in the message, and the devices with `ip -d link show`",
+  },
 });

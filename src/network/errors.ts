@@ -3,12 +3,6 @@ import { defineErrors } from "#base/errors.ts";
 
 /** Why a network that spans hosts says no. */
 export const networkErrors = defineErrors({
-  "overlay-tools": {
-    id: "FL1101",
-    code: "failed_precondition",
-    cause: "The programs `ip` and `bridge` are missing, or may not change this host's network",
-    remedy: "install iproute2, and run the node as root or with CAP_NET_ADMIN",
-  },
   "overlay-refused": {
     id: "FL1102",
     code: "unavailable",

@@ -97,7 +97,7 @@ export interface OverlayApplyOptions extends OverlayCallOptions {
  */
 export interface Overlay extends AsyncDisposable {
   readonly kind: string;
-  /** What of its own stands on this host. Throws FL1101 `overlay-tools`, FL1102 `overlay-refused`. */
+  /** What of its own stands on this host. Throws FL1305 `ip-tools`, FL1306 `ip-refused`. */
   observe(options?: OverlayCallOptions): Promise<readonly OverlayFact[]>;
   /**
    * Makes the host as it is wanted, networks that are not named removed, and touches only what differs. Returns what it

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel believes of a path: the route's own limit, which a router's word also changes, or that of the device.
 import { z } from "zod";
-import { createIpRunner } from "./run-ip.ts";
+import { createIpRunner } from "#netfilter/run-ip.ts";
 import { normalizeAddress } from "./plan-overlay.ts";
 
 const Route = z.array(

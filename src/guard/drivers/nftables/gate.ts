@@ -3,7 +3,7 @@
 import { FairleadError } from "#base/errors.ts";
 import type { Guest, GateOrder, Protection } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
-import { createIpRunner } from "#network/run-ip.ts";
+import { createIpRunner } from "#netfilter/run-ip.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { listBlocks, readLinks, type Link } from "./read-links.ts";
 import { fingerprint } from "./read-rules.ts";

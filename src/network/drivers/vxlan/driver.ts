@@ -11,7 +11,7 @@ import type {
 } from "#network/overlay.ts";
 import { nameDevice, planFromMemory, planOverlay } from "#network/plan-overlay.ts";
 import { foreignKey, readState, type KernelState } from "./read-state.ts";
-import { createIpRunner } from "#network/run-ip.ts";
+import { createIpRunner } from "#netfilter/run-ip.ts";
 import { renderCommands } from "./write-changes.ts";
 
 export interface VxlanOptions {

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { OverlayEntry, OverlayFact } from "#network/overlay.ts";
 import { describeWay, nameDevice, normalizeAddress } from "#network/plan-overlay.ts";
-import type { IpRunner } from "#network/run-ip.ts";
+import type { IpRunner } from "#netfilter/run-ip.ts";
 
 /** The mark of a device: this and the network's name, as its alias. */
 export const MARK = "fairlead:";

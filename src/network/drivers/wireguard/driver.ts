@@ -2,10 +2,11 @@
 // WireGuard: the kernel's where it has it, else Debian's wireguard-go, a process that goes on when the node ends. Packets
 // find their way into the device by a rule for what was bound to it, so that hosts keep their addresses and all else its way.
 import { FairleadError, isKind } from "#base/errors.ts";
+import { netfilterErrors } from "#netfilter/errors.ts";
 import { networkErrors } from "#network/errors.ts";
 import { normalizeAddress } from "#network/plan-overlay.ts";
 import { formatEndpoint, planTunnel } from "#network/plan-tunnel.ts";
-import { createIpRunner, type Ended } from "#network/run-ip.ts";
+import { createIpRunner, type Ended } from "#netfilter/run-ip.ts";
 import type { Tunnel, TunnelChange, TunnelPeer, TunnelSpec, TunnelTurn } from "#network/tunnel.ts";
 import { readTunnel, TUNNEL_MARK, TUNNEL_QUEUE, TUNNEL_TABLE } from "./read-tunnel.ts";
 
@@ -41,7 +42,7 @@ export function createWireguardTunnel(options: WireguardOptions = {}): Tunnel {
   async function run(command: readonly string[], signal?: AbortSignal): Promise<Ended> {
     const [program = ""] = command;
     const ended = await ip.run(command, "", signal).catch((thrown: unknown) => {
-      throw isKind(thrown, networkErrors["overlay-tools"]) ? missing(program, thrown) : thrown;
+      throw isKind(thrown, netfilterErrors["ip-tools"]) ? missing(program, thrown) : thrown;
     });
     if (ended.code === NOT_FOUND) throw missing(program);
     return ended;

@@ -2,7 +2,7 @@
 // Debian's iproute2: `ip` and `bridge`, which read a batch of commands from stdin and answer in JSON. No shell.
 import { spawn } from "node:child_process";
 import { FairleadError } from "#base/errors.ts";
-import { networkErrors } from "./errors.ts";
+import { netfilterErrors } from "./errors.ts";
 
 const PATIENCE_MS = 10_000;
 /** Ten thousand entries are two megabytes. */
@@ -18,9 +18,9 @@ export interface Ended {
 
 /** Runs the programs of one host. */
 export interface IpRunner {
-  /** Runs any other program; it, and what it leaves running, is in a session of its own. Throws FL1101 `overlay-tools`. */
+  /** Runs any other program; it, and what it leaves running, is in a session of its own. Throws FL1305 `ip-tools`. */
   run(command: readonly string[], input?: string, signal?: AbortSignal): Promise<Ended>;
-  /** What a question was answered, as JSON. Throws FL1101 `overlay-tools`, FL1102 `overlay-refused`. */
+  /** What a question was answered, as JSON. Throws FL1305 `ip-tools`, FL1306 `ip-refused`. */
   ask(program: "ip" | "bridge", args: readonly string[], signal?: AbortSignal): Promise<unknown>;
   /** Runs each command whether or not those before it worked. Returns what was complained of; empty when all worked. */
   batch(program: "ip" | "bridge", lines: readonly string[], signal?: AbortSignal): Promise<string>;
@@ -34,9 +34,7 @@ function run(
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void =>
-      reject(
-        new FairleadError(networkErrors["overlay-tools"], `${program} cannot be run`, { cause }),
-      );
+      reject(new FairleadError(netfilterErrors["ip-tools"], `${program} cannot be run`, { cause }));
     const child = spawn(program, args, {
       timeout: PATIENCE_MS,
       detached,
@@ -80,7 +78,7 @@ export function createIpRunner(netns?: string): IpRunner {
       const { code, stdout, stderr } = await run([...prefix, program, "-j", ...args], "", signal);
       if (code !== 0)
         throw new FairleadError(
-          networkErrors["overlay-refused"],
+          netfilterErrors["ip-refused"],
           `${program} ${args.join(" ")} failed: ${stderr.split("\n")[0] ?? ""}`,
           { facts: { code } },
         );
