@@ -310,7 +310,10 @@ function superviseScopes(
     },
     startedAtMs,
   });
-  const policies = startPolicies({ ...hands, fleet: belongs, supervisor, clock, logger }, stack);
+  const policies = startPolicies(
+    { ...hands, fleet: belongs, roll: faces.roll, supervisor, clock, logger },
+    stack,
+  );
   const views = createScopeViews(supervisor, board, feed, clock, placing?.desk, addresses);
   const intake = createIntake({ store, board, supervisor, memory, clock });
   const { readLocal: viewLocal, publishSoon } = views;

@@ -6,6 +6,8 @@ import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { Fleet } from "#control/fleet.ts";
 import { createPolicies, type PolicyLoop } from "#control/policies/create-policies.ts";
+import { createPolicyShelf } from "#control/policies/policy-shelf.ts";
+import type { Roll } from "#control/roll.ts";
 import type { Supervisor } from "#control/supervisor.ts";
 import type { Engine } from "#engine/engine.ts";
 import { openGuard } from "#guard/open.ts";
@@ -17,6 +19,7 @@ export interface PolicyParts {
   readonly engine: Pick<Engine, "endpoint">;
   readonly loops: { readonly board: FactsBoard; readonly decisions: DecisionLog };
   readonly fleet: Fleet | undefined;
+  readonly roll: Pick<Roll, "list" | "problem">;
   readonly supervisor: Supervisor;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -24,7 +27,7 @@ export interface PolicyParts {
 
 /** Makes the loop; the rules that it has made stay when the node ends. */
 export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): PolicyLoop {
-  const { store, fleet, engine, supervisor, loops, clock, logger } = parts;
+  const { store, fleet, roll, engine, supervisor, loops, clock, logger } = parts;
   const { endpoint } = engine;
   // The store may be opened long after everything has begun, when the caller's stack is another's.
   const opened = stack.use(new AsyncDisposableStack());
@@ -34,11 +37,20 @@ export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): 
     board: loops.board,
     decisions: loops.decisions,
     clock,
-    logger,
     guard: openGuard(
       isHere ? { kind: "nftables", netfilter: createNetfilter() } : { kind: "absent", endpoint },
     ),
-    openStore: async () => (fleet === undefined ? store : opened.use(await fleet.openStore())),
+    shelf: createPolicyShelf({
+      openStore: async () => (fleet === undefined ? store : opened.use(await fleet.openStore())),
+      fleet: fleet && {
+        self: roll.list()[0]?.id ?? "",
+        own: store,
+        readNodes: () =>
+          roll.problem === undefined ? new Set(roll.list().map(({ id }) => id)) : undefined,
+      },
+      clock,
+      logger,
+    }),
     intents: () => [...supervisor.loops.values()].map(({ desired }) => desired.intent),
   });
 }

@@ -15,7 +15,12 @@ export type CompiledPolicies = ReadonlyMap<string, VerdictTable>;
 
 /** Compiles again and again. Policies and instances that have not changed have to be the same objects as before. */
 export interface PolicyCompiler {
-  compile(policies: readonly NetworkPolicy[], world: PolicyWorld): CompiledPolicies;
+  /** With `only`, tables of instances with these ids alone. */
+  compile(
+    policies: readonly NetworkPolicy[],
+    world: PolicyWorld,
+    options?: { readonly only?: ReadonlySet<string> },
+  ): CompiledPolicies;
 }
 
 type Direction = "ingress" | "egress";
@@ -101,10 +106,12 @@ function isSame(
 function gatherSelected(
   policies: readonly NetworkPolicy[],
   index: Index,
+  only: ReadonlySet<string> | undefined,
 ): ReadonlyMap<PolicyInstance, NetworkPolicy[]> {
   const selected = new Map<PolicyInstance, NetworkPolicy[]>();
   for (const policy of policies)
     for (const instance of index.inScope(policy.scope, policy.instances)) {
+      if (only?.has(instance.id) === false) continue;
       const list = selected.get(instance);
       if (list === undefined) selected.set(instance, [policy]);
       else list.push(policy);
@@ -135,7 +142,7 @@ export function createPolicyCompiler(): PolicyCompiler {
   }
 
   return {
-    compile(policies, world) {
+    compile(policies, world, { only } = {}) {
       const index = createIndex(world);
       const used = new Map<string, DirectionTable>();
       /** What was looked up in this turn: the same rule is asked for by all that its policy selects. */
@@ -183,7 +190,7 @@ export function createPolicyCompiler(): PolicyCompiler {
       }
 
       const compiled = new Map<string, VerdictTable>();
-      for (const [instance, isolating] of gatherSelected(policies, index))
+      for (const [instance, isolating] of gatherSelected(policies, index, only))
         compiled.set(instance.id, {
           ingress: compileDirection(isolating, "ingress", instance),
           egress: compileDirection(isolating, "egress", instance),

@@ -4,7 +4,9 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, test } from "node:test";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ServiceView } from "@fairlead/protocol/views.ts";
@@ -168,9 +170,12 @@ test("one address reaches the instances of both hosts, and they see who calls", 
 });
 
 /** A connection of a caller that stays open, and what is sent over it comes back. */
-async function hold(at: Place): Promise<{ readonly name: string; echo(): Promise<string> }> {
+async function hold(
+  at: Place,
+  address = addresses[0] ?? "",
+): Promise<{ readonly name: string; echo(): Promise<string> }> {
   const { pid } = await findOne(at, "caller");
-  const args = [`--net=/proc/${pid}/ns/net`, "busybox", "nc", addresses[0] ?? "", "80"];
+  const args = [`--net=/proc/${pid}/ns/net`, "busybox", "nc", address, "80"];
   const child = spawn("nsenter", args, { stdio: ["pipe", "pipe", "ignore"] });
   children.push(child);
   const name = String((await once(child.stdout, "data"))[0]).trim();
@@ -247,6 +252,68 @@ test("what somebody else removes is put back, and a node that is killed leaves i
   await at.node.signal("SIGKILL");
   assert.equal(whoOf(await call(at, addresses[0] ?? "", 20)).length, 2);
   await at.node.start();
+});
+
+/** Who may call web, by label. */
+async function allow(service: string): Promise<void> {
+  const { node } = place(0);
+  const file = join(node.stateDir, "policy.yaml");
+  writeFileSync(
+    file,
+    `{ apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: { name: web, namespace: shop },
+  spec: { podSelector: { matchLabels: { service: web } }, ingress: [{ from: [{ podSelector: { matchLabels: { service: ${service} } } }] }] } }`,
+  );
+  const { code, stderr } = await node.cli("policy", "apply", file);
+  assert.equal(code, 0, stderr);
+}
+
+/** Whether an instance is answered at once. */
+async function isAnswered(at: Place, id: string, address: string): Promise<boolean> {
+  const command = ["sh", "-c", `nc -w 1 ${address} 80 </dev/null`];
+  const { stdout } = await at.engine.exec(id, command, { decision: "test" });
+  return isName(stdout.trim());
+}
+
+test("policy knows the instances of all hosts by label, and a change cuts what stands", async () => {
+  const web = await Promise.all(places.map((at) => findOne(at, "web")));
+  const all = web.flatMap(({ endpoints }) => endpoints?.[NETWORK]?.addresses ?? []);
+  assert.equal(all.length, 4, "two of each family");
+  const [first, second] = [place(0), place(1)];
+  const labels = ["com.docker.compose.project=shop", "com.docker.compose.service=stranger"];
+  const words = labels.flatMap((label) => ["--label", label]);
+  const run = ["run", "-d", "--init", "--network", NETWORK, ...words, IMAGE, "sleep", "1000"];
+  const stranger = runProgram("docker", ["-H", second.node.host.endpoint, ...run]).trim();
+  for (const address of all)
+    await until("without a policy it may call", PATIENCE_MS, () =>
+      isAnswered(second, stranger, address),
+    );
+  await allow("caller");
+  for (const at of places) {
+    const { id } = await findOne(at, "caller");
+    for (const address of all)
+      await until("callers may", PATIENCE_MS, () => isAnswered(at, id, address));
+  }
+  for (const address of all)
+    await until("a stranger may not", PATIENCE_MS, async () => {
+      return !(await isAnswered(second, stranger, address));
+    });
+  const listed = await second.node.cli("policy", "ls", "--scope", "shop");
+  assert.match(listed.stdout, /shop +web +enforce +ingress +2 /, "of both hosts");
+
+  const far = web[1]?.endpoints?.[NETWORK]?.addresses[0] ?? "";
+  const held = await hold(first, far);
+  assert.equal(await held.echo(), "still there");
+  await allow("stranger");
+  await until("the stranger may now", PATIENCE_MS, () => isAnswered(second, stranger, far));
+  const echo = held.echo();
+  assert.equal(await Promise.race([echo, sleep(1_000, "cut")]), "cut");
+  await allow("caller");
+  assert.equal(await echo, "still there", "TCP sends again what was cut");
+
+  // Its address is soon another's, which others must not take for it.
+  runProgram("docker", ["-H", second.node.host.endpoint, "rm", "-f", stranger]);
+  const { code } = await first.node.cli("policy", "rm", "shop/web");
+  assert.equal(code, 0);
 });
 
 test("down takes it from the kernel", async () => {

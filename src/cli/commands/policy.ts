@@ -95,7 +95,9 @@ async function listIn(context: Context): Promise<Envelope<PolicyView>> {
 }
 
 async function find(context: Context, name: string | undefined): Promise<PolicyView> {
-  const { items } = await listIn(context);
+  // A name with its scope is meant whatever the directory is.
+  const isWhole = name?.includes("/") === true;
+  const { items } = await (isWhole ? context.api.list<PolicyView>("policies") : listIn(context));
   const names = items.map(LIST.name);
   const found = items.filter((item) => item.policy.name === name || LIST.name(item) === name);
   const [only, second] = found;

@@ -4,11 +4,9 @@ import type { InstanceView } from "@fairlead/protocol/views.ts";
 import { isIpv4, isIpv6 } from "#base/addresses.ts";
 import type { BalancedService, BalanceSpace, BalanceTarget } from "#balance/balancer.ts";
 import type { FleetPicture } from "#brain/fleet/picture.ts";
-import { OWN_LABELS, type Facts, type InstanceFact, type NetworkFact } from "#model/facts.ts";
+import { createWideCheck } from "#control/wide-networks.ts";
+import type { Facts, InstanceFact } from "#model/facts.ts";
 import type { AddressEntry } from "./address-shelf.ts";
-
-/** Drivers of networks on which containers of several hosts reach each other. */
-const WIDE_DRIVERS = new Set(["overlay", "macvlan", "ipvlan"]);
 
 /** An instance that takes new connections. */
 interface Candidate {
@@ -65,15 +63,6 @@ function readNetworks(
       .filter(isWide)
       .map((name) => [name, [addresses[name] ?? "", addresses6[name] ?? ""].filter(Boolean)]),
   );
-}
-
-/** Whether a network of this host is one of the fleet's. */
-function createWideCheck(networks: readonly NetworkFact[]): (name: string) => boolean {
-  const wide = networks.filter(
-    ({ driver, labels }) => WIDE_DRIVERS.has(driver) || labels[OWN_LABELS.overlay] !== undefined,
-  );
-  const names = new Set(wide.map(({ name }) => name));
-  return (name) => names.has(name);
 }
 
 function listElsewhere({ fleet, facts }: SpaceFacts, key: string): readonly Candidate[] {

@@ -23,7 +23,7 @@ function readPorts(value: string | undefined): readonly NamedPort[] {
   });
 }
 
-function listAddresses({ endpoints = {} }: InstanceFact): readonly string[] {
+function listAddresses({ endpoints = {} }: Pick<InstanceFact, "endpoints">): readonly string[] {
   return Object.values(endpoints)
     .flatMap(({ addresses }) => addresses)
     .flatMap((text) => {
@@ -79,4 +79,20 @@ export function createWorldBuilder(): (
       scopes: new Map([...scopes].map(([scope, { labels }]) => [scope, labels])),
     };
   };
+}
+
+/** Those of this host as other hosts reach them: with their addresses on networks that are those hosts' too. */
+export function listReachable(
+  instances: readonly PolicyInstance[],
+  facts: readonly InstanceFact[],
+  isWide: (network: string) => boolean,
+): readonly PolicyInstance[] {
+  const byId = new Map(instances.map((one) => [one.id, one]));
+  return facts.flatMap((fact) => {
+    const instance = byId.get(fact.id);
+    if (instance === undefined) return [];
+    const wide = Object.entries(fact.endpoints ?? {}).filter(([name]) => isWide(name));
+    const addresses = listAddresses({ ...fact, endpoints: Object.fromEntries(wide) });
+    return addresses.length === 0 ? [] : [{ ...instance, addresses }];
+  });
 }

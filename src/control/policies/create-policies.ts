@@ -4,41 +4,38 @@
 import type { PolicyMode, PolicyView, NetworkPolicy } from "#model/policy.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
-import type { Logger } from "#base/logger.ts";
 import { describePolicyChange } from "./describe-policy-turn.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
+import { createDoorbell } from "#control/doorbell.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { AskedBy } from "#control/topologies.ts";
+import { createWideCheck } from "#control/wide-networks.ts";
 import type { Guard } from "#guard/guard.ts";
-import { OWN_LABELS } from "#model/facts.ts";
+import { OWN_LABELS, type NetworkFact } from "#model/facts.ts";
 import type { Intent } from "#model/intent.ts";
+import { nameBridge } from "#network/plan-overlay.ts";
 import { createPolicyCompiler } from "#policy/compile-policies.ts";
 import { makeLabelPolicy } from "#policy/label-policies.ts";
 import { matchLabels } from "#policy/select.ts";
 import type { PolicyWorld } from "#policy/world.ts";
 import type { Store } from "#store/store.ts";
-import { createWorldBuilder, isGuardable } from "./build-world.ts";
+import { createWorldBuilder, isGuardable, listReachable } from "./build-world.ts";
 import { answerCan } from "./can.ts";
 import { createEnforcer } from "./enforcer.ts";
 import type { Policies } from "./policies.ts";
-import {
-  createPolicyBook,
-  namesOf,
-  POLICY_PREFIX,
-  removePolicy,
-  writeRequest,
-} from "./policy-book.ts";
+import { HEARD_MS } from "./owner-watch.ts";
+import { namesOf, removePolicy, writeRequest } from "./policy-book.ts";
+import type { PolicyShelf } from "./policy-shelf.ts";
 
 export interface PoliciesOptions {
   readonly guard: Guard;
-  /** Opens the store that keeps policies; it is not disposed of here. */
-  readonly openStore: () => Promise<Store>;
+  /** What is declared, and who is on other hosts. */
+  readonly shelf: PolicyShelf;
   readonly board: Pick<FactsBoard, "read" | "ready" | "onChange" | "find">;
   /** What is wanted of the scopes of this host, for the labels of their services. */
   readonly intents: () => readonly Intent[];
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
   readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** The loop, and what others may ask of it. */
@@ -48,7 +45,6 @@ export interface PolicyLoop extends Policies {
   run(signal: AbortSignal): Promise<void>;
 }
 
-const RETRY_MS = 1_000;
 /** How often rules are looked at although nothing was told. */
 const RESYNC_MS = 10_000;
 /** How long a write waits until it is in force here. */
@@ -75,29 +71,21 @@ function createLabelReader(): (intents: readonly Intent[]) => readonly NetworkPo
 
 /** Makes the loop. */
 export function createPolicies(options: PoliciesOptions): PolicyLoop {
-  const { guard, board, decisions, clock, logger } = options;
-  const book = createPolicyBook(logger);
+  const { guard, shelf, board, decisions, clock } = options;
   const compiler = createPolicyCompiler();
   const enforcer = createEnforcer({ guard, decisions, clock });
   const buildWorld = createWorldBuilder();
   const readLabels = createLabelReader();
-  let problem: string | undefined = "the store was not read yet";
-  let isKnown = false;
-  let isDue = true;
-  let wakeLoop: (() => void) | undefined;
+  const bell = createDoorbell(clock);
   let passes = 0;
-  let store: Store | undefined;
   const waiting = new Set<() => void>();
 
-  function wake(): void {
-    isDue = true;
-    wakeLoop?.();
-  }
+  let tellingProblem: string | undefined;
 
-  const modeOf = (scope: string): PolicyMode => book.scopes.get(scope)?.mode ?? "enforce";
+  const modeOf = (scope: string): PolicyMode => shelf.scopes.get(scope)?.mode ?? "enforce";
 
   function listDeclared(): readonly NetworkPolicy[] {
-    return [...book.scopes.values()].flatMap(({ policies }) => policies);
+    return [...shelf.scopes.values()].flatMap(({ policies }) => policies);
   }
 
   function listActive(): readonly NetworkPolicy[] {
@@ -106,7 +94,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
   }
 
   function readWorld(): PolicyWorld {
-    return buildWorld(board.read().instances, book.scopes, []);
+    return buildWorld(board.read().instances, shelf.scopes, shelf.listNeighbours());
   }
 
   /** Networks of scopes that policies are enforced in; the engine's default bridge is everybody's, and stays open. */
@@ -123,59 +111,44 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       networks
         .filter(({ driver, name }) => driver === "bridge" && name !== "bridge")
         .filter(({ name, labels }) => used.has(name) || isEnforced(labels[OWN_LABELS.scope] ?? ""))
-        .map(({ name, id }) => [name, `br-${id.slice(0, 12)}`]),
+        .map((network) => [network.name, findBridge(network)]),
     );
   }
 
-  async function pass(look: boolean): Promise<void> {
+  /** Tells other nodes who is here; returns whom they may still take for another. */
+  async function tell({ instances }: PolicyWorld): Promise<ReadonlySet<string>> {
+    const { networks, instances: facts } = board.read();
+    try {
+      const held = await shelf.tell(listReachable(instances, facts, createWideCheck(networks)));
+      tellingProblem = undefined;
+      return held;
+    } catch (thrown) {
+      tellingProblem = FairleadError.from(thrown).message;
+      return new Set();
+    }
+  }
+
+  /** Returns whether somebody waits who need not for long. */
+  async function pass(look: boolean): Promise<boolean> {
     const policies = listActive();
-    const compiled = compiler.compile(policies, readWorld());
+    const world = readWorld();
+    const facts = board.read().instances.filter(isGuardable);
+    const here = new Set(facts.map(({ id }) => id));
+    const compiled = compiler.compile(policies, world, { only: here });
     const counts = Map.groupBy(policies, ({ scope }) => scope);
+    const telling = tell(world);
     await enforcer.enforce(
       {
-        instances: board.read().instances.filter(isGuardable),
+        instances: facts,
         compiled,
         modeOf,
         gated: listGated(policies),
         countPolicies: (scope) => counts.get(scope)?.length ?? 0,
+        held: telling,
       },
       { look },
     );
-  }
-
-  async function follow(from: Store, signal: AbortSignal): Promise<void> {
-    const snapshot = await from.list(POLICY_PREFIX, { signal });
-    book.clear();
-    for (const entry of snapshot.entries) book.take(entry);
-    [isKnown, problem] = [true, undefined];
-    wake();
-    for await (const changes of from.watch(POLICY_PREFIX, snapshot.revision, { signal })) {
-      for (const change of changes) book.take(change);
-      wake();
-    }
-  }
-
-  async function keepUp(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        store ??= await options.openStore();
-        await follow(store, signal);
-      } catch (thrown) {
-        if (signal.aborted) return;
-        const { message } = FairleadError.from(thrown);
-        if (message !== problem) logger.warn("policies cannot be read", { reason: message });
-        problem = message;
-        await clock.sleep(RETRY_MS, signal).catch(() => undefined);
-      }
-    }
-  }
-
-  async function rest(signal: AbortSignal): Promise<boolean> {
-    const woken = new AbortController();
-    wakeLoop = () => woken.abort();
-    if (isDue) woken.abort();
-    await clock.sleep(RESYNC_MS, AbortSignal.any([woken.signal, signal])).catch(() => undefined);
-    return !woken.signal.aborted;
+    return (await telling).size > 0;
   }
 
   /** Resolves after a pass that began later than now. */
@@ -184,10 +157,10 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     const done = new AbortController();
     const check = (): void => {
       if (passes >= goal) done.abort();
-      else wake();
+      else bell.ring();
     };
     waiting.add(check);
-    wake();
+    bell.ring();
     await clock.sleep(SETTLE_MS, done.signal).catch(() => undefined);
     waiting.delete(check);
   }
@@ -198,7 +171,6 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     by: AskedBy,
     task: (store: Store) => Promise<void>,
   ): Promise<void> {
-    const to = store ?? (store = await options.openStore());
     const nowMs = clock.nowMs();
     const begun = await Promise.all(
       [...scopes].map(([scope, names]) =>
@@ -211,17 +183,12 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     const finish = (outcome: "done" | "failed", result: string) =>
       Promise.all(begun.map((decision) => decisions.finish(decision, { outcome, result })));
     try {
-      await task(to);
+      await shelf.change(task);
     } catch (thrown) {
       await finish("failed", FairleadError.from(thrown).message);
       throw thrown;
     }
     await finish("done", "kept");
-    const snapshot = await to.list(POLICY_PREFIX);
-    for (const entry of snapshot.entries) book.take(entry);
-    const keys = new Set(snapshot.entries.map(({ key }) => key));
-    for (const scope of book.scopes.keys())
-      if (!keys.has(POLICY_PREFIX + scope)) book.take({ key: POLICY_PREFIX + scope });
     await settle();
   }
 
@@ -248,7 +215,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     guardNetworks: async () => (listActive().length === 0 ? undefined : settle()),
     get problem() {
       const [broken] = enforcer.problems.values();
-      return problem ?? broken;
+      return shelf.problem ?? tellingProblem ?? broken;
     },
     async apply(request, by) {
       const names = (scope: string): readonly string[] => {
@@ -275,13 +242,18 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         request,
       ),
     async run(signal) {
-      const stop = board.onChange(wake);
-      const keeping = keepUp(signal);
+      const stop = board.onChange(bell.ring);
+      shelf.onChange(bell.ring);
+      const keeping = shelf.run(signal);
+      let lookedMs = clock.monotonicMs();
+      let restMs = RESYNC_MS;
       while (!signal.aborted) {
-        const look = await rest(signal);
+        await bell.wait(restMs, signal);
         if (signal.aborted) break;
-        isDue = false;
-        if (isKnown && board.ready) await pass(look);
+        const isDue = clock.monotonicMs() - lookedMs >= RESYNC_MS;
+        if (isDue) lookedMs = clock.monotonicMs();
+        const isHeld = shelf.isKnown && board.ready && (await pass(isDue));
+        restMs = isHeld ? HEARD_MS : RESYNC_MS;
         passes += 1;
         for (const check of waiting) check();
       }
@@ -289,6 +261,12 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       await keeping;
     },
   };
+}
+
+/** The device of a network, as the engine names it, or we do. */
+function findBridge({ id, labels }: NetworkFact): string {
+  const vni = labels[OWN_LABELS.overlay];
+  return vni === undefined ? `br-${id.slice(0, 12)}` : nameBridge(Number(vni));
 }
 
 function compare(a: NetworkPolicy, b: NetworkPolicy): number {

@@ -22,6 +22,8 @@ export interface Wanted {
   modeOf(scope: string): PolicyMode;
   /** Names of networks with guarded instances, and the engine's bridges for them. */
   readonly gated: ReadonlyMap<string, string>;
+  /** Ids of those that may be taken for another still, and have to wait. */
+  readonly held: Promise<ReadonlySet<string>>;
   /** How many policies a scope has. */
   countPolicies(scope: string): number;
 }
@@ -115,11 +117,13 @@ export function createEnforcer({ guard, decisions, clock }: EnforcerOptions): En
   }
 
   /** Lets those through whose rules are in. */
-  async function holdGate({ instances, gated }: Wanted, look: boolean): Promise<void> {
+  async function holdGate({ instances, gated, held }: Wanted, look: boolean): Promise<void> {
+    const waiting = await held;
     const ready = instances.flatMap(({ id, pid = 0, endpoints = {} }) => {
       const networks = Object.keys(endpoints).toSorted();
       const isConcerned = networks.some((name) => gated.has(name));
-      return isConcerned && !problems.has(id) ? [{ id, pid, networks }] : [];
+      const isReady = !problems.has(id) && !waiting.has(id);
+      return isConcerned && isReady ? [{ id, pid, networks }] : [];
     });
     try {
       await guard.gate({ bridges: [...gated.values()].toSorted(), ready, look });
