@@ -310,10 +310,7 @@ function superviseScopes(
     },
     startedAtMs,
   });
-  const policies = startPolicies(
-    { ...hands, fleet: belongs, roll: faces.roll, supervisor, clock, logger },
-    stack,
-  );
+  const policies = startPolicies({ ...hands, ...faces, belongs, supervisor, clock, logger }, stack);
   const views = createScopeViews(supervisor, board, feed, clock, placing?.desk, addresses);
   const intake = createIntake({ store, board, supervisor, memory, clock });
   const { readLocal: viewLocal, publishSoon } = views;

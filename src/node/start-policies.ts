@@ -18,7 +18,8 @@ export interface PolicyParts {
   readonly store: Store;
   readonly engine: Pick<Engine, "endpoint">;
   readonly loops: { readonly board: FactsBoard; readonly decisions: DecisionLog };
-  readonly fleet: Fleet | undefined;
+  /** The fleet; undefined for a node by itself. */
+  readonly belongs: Fleet | undefined;
   readonly roll: Pick<Roll, "list" | "problem">;
   readonly supervisor: Supervisor;
   readonly clock: Clock;
@@ -27,7 +28,7 @@ export interface PolicyParts {
 
 /** Makes the loop; the rules that it has made stay when the node ends. */
 export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): PolicyLoop {
-  const { store, fleet, roll, engine, supervisor, loops, clock, logger } = parts;
+  const { store, belongs: fleet, roll, engine, supervisor, loops, clock, logger } = parts;
   const { endpoint } = engine;
   // The store may be opened long after everything has begun, when the caller's stack is another's.
   const opened = stack.use(new AsyncDisposableStack());
