@@ -92,8 +92,8 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     flags: [
       {
         name: "to",
-        value: ["etcd", "sqlite"],
-        text: "etcd or sqlite; where they are the settings say",
+        value: ["etcd", "consul", "sqlite"],
+        text: "etcd, consul or sqlite; where they are the settings say",
       },
       { name: "config", value: "file", text: "settings file" },
     ],

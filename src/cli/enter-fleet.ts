@@ -8,6 +8,7 @@ import type { NodeView } from "@fairlead/protocol/node.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { SettingChanges } from "#config/edit-settings.ts";
 import type { LoadedSettings } from "#config/load-settings.ts";
+import { parseStoreEndpoints, type SharedStoreKind } from "#config/store-endpoints.ts";
 import { findPlaces, locateNodeFiles, makeNodeDirectories } from "#config/node-files.ts";
 import type { Context, FleetEntered } from "./context.ts";
 import { cliErrors } from "./errors.ts";
@@ -41,19 +42,26 @@ function refuseSecondFleet({ settings, origins }: LoadedSettings): void {
   });
 }
 
-/** The node's own state may be in one etcd only, and that is the one that the settings name. */
+/** Addresses, each with the kind of store that is there. */
+function listPlaces(text: string, kind?: SharedStoreKind): ReadonlySet<string> {
+  const place = parseStoreEndpoints(text, kind);
+  return new Set(place?.endpoints.map((endpoint) => `${place.kind}://${endpoint}`));
+}
+
+/** The node's own state may be in one store of several nodes only, and that is the one that the settings name. */
 function refuseOtherStore(context: Context, loaded: LoadedSettings, entry: FleetEntry): void {
   const { store, nodeName } = loaded.settings;
-  if (store.kind !== "etcd") return;
+  if (store.kind === "sqlite") return;
   const name = context.parsed.text("name") ?? nodeName;
   if (name !== nodeName && store.prefix === "")
     throw new FairleadError(cliErrors["store-in-use"], "this node's state is kept under its name", {
       facts: { name: nodeName },
       remedy: `say store.prefix: /fairlead/${nodeName}/ in the settings first, so that it is found under another name`,
     });
-  const [own, wanted] = [new Set(store.endpoints.split(",")), new Set(entry.endpoints)];
+  const own = listPlaces(store.endpoints, store.kind);
+  const wanted = listPlaces(entry.endpoints.join(","));
   if (own.isSubsetOf(wanted) || wanted.isSubsetOf(own)) return;
-  throw new FairleadError(cliErrors["store-in-use"], "this node keeps its state in another etcd", {
+  throw new FairleadError(cliErrors["store-in-use"], "this node keeps its state in another store", {
     facts: { own: store.endpoints, "the fleet's": entry.endpoints.join(",") },
   });
 }
@@ -77,7 +85,7 @@ function listChanges(context: Context, entry: FleetEntry, loaded: LoadedSettings
     return [[path, path.endsWith("File") ? resolve(cwd, value) : value]];
   });
   const ca = entry.ca === undefined ? "" : locateNodeFiles(findPlaces(loaded.settings)).fleetCa;
-  const hasStore = loaded.settings.store.kind === "etcd";
+  const hasStore = loaded.settings.store.kind !== "sqlite";
   return {
     ...(name === undefined ? {} : { nodeName: name }),
     ...(hasStore ? {} : { "store.endpoints": entry.endpoints.join(",") }),

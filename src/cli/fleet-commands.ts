@@ -19,7 +19,11 @@ const STORE_FLAGS: readonly Flag[] = [
   { name: "cert-file", value: "file", text: "certificate (PEM) for a store that asks for one" },
   { name: "key-file", value: "file", text: "key (PEM) of that certificate" },
   { name: "user", value: "text", text: "user of the store, where it has users" },
-  { name: "password-file", value: "file", text: "file with that user's password" },
+  {
+    name: "password-file",
+    value: "file",
+    text: "file with that user's password, or with a token of Consul",
+  },
 ];
 
 /** Commands about the fleet and its nodes. */
@@ -45,14 +49,18 @@ export const FLEET_COMMANDS: readonly Command[] = [
     name: "fleet",
     group: "Set up",
     summary:
-      "fleet create NAME: begin a fleet on an etcd that runs, with this host as its first node",
+      "fleet create NAME: begin a fleet on an etcd or a Consul that runs, with this host as its first node",
     arguments: [
       { name: "create", required: true, many: false, value: ["create"] },
       { name: "name", required: false, many: false },
     ],
     flags: [
-      { name: "store", value: "text", text: "HOST:PORT,… of etcd's members (store.endpoints)" },
-      { name: "ca-file", value: "file", text: "certificates (PEM) of who vouches for etcd" },
+      {
+        name: "store",
+        value: "text",
+        text: "HOST:PORT,… of etcd's members, or consul://HOST:PORT,… (store.endpoints)",
+      },
+      { name: "ca-file", value: "file", text: "certificates (PEM) of who vouches for that store" },
       ...STORE_FLAGS,
       name,
       address,

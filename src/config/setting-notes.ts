@@ -44,8 +44,8 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     cost: "one list of all containers each time",
   },
   "store.kind": {
-    effect: "etcd outlives this host; `fairlead store migrate` takes along what is there",
-    cost: "each write takes as long as etcd's majority needs, and there is none while that is away",
+    effect: "etcd and Consul outlive this host; `fairlead store migrate` takes along what is there",
+    cost: "each write takes as long as their majority needs, and there is none while that is away",
   },
   "store.endpoints": { effect: "all members, so that one may be away", cost: "none" },
   "store.prefix": {
@@ -54,10 +54,13 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     otherwise: "/fairlead/NODENAME/",
   },
   "store.caFile": { effect: "switches TLS on", cost: "none" },
-  "store.certFile": { effect: "needed where etcd asks for certificates", cost: "none" },
+  "store.certFile": { effect: "needed where the store asks for certificates", cost: "none" },
   "store.keyFile": { effect: "needed with store.certFile", cost: "none" },
   "store.user": { effect: "needed where etcd has users", cost: "none" },
-  "store.passwordFile": { effect: "needed with store.user", cost: "none" },
+  "store.passwordFile": {
+    effect: "needed with store.user, and where Consul's access control is on",
+    cost: "none",
+  },
   "engine.endpoint": {
     effect: "names the engine",
     cost: "none",

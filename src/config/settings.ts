@@ -5,6 +5,7 @@ import { z } from "zod";
 import { parseDuration } from "#base/duration.ts";
 import { parseBlock } from "#base/addresses.ts";
 import { parseSize } from "#base/size.ts";
+import { parseStoreEndpoints } from "./store-endpoints.ts";
 
 const numeric = (value: unknown): unknown =>
   typeof value === "string" && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
@@ -80,21 +81,23 @@ export const SettingsSchema = z.strictObject({
   ),
   store: z.strictObject({
     kind: z
-      .enum(["sqlite", "etcd"])
-      .describe("Where this node keeps its state: files in stateDir, or a running etcd."),
+      .enum(["sqlite", "etcd", "consul"])
+      .describe("Where this node keeps its state: files in stateDir, or a running etcd or Consul."),
     endpoints: z
       .string()
-      .regex(/^\S+:\d{1,5}(,\S+:\d{1,5})*$/, "has to be HOST:PORT, with commas between")
-      .describe("Members of etcd."),
+      .refine((text) => parseStoreEndpoints(text) !== undefined, {
+        message: "has to be HOST:PORT, or consul://HOST:PORT, with commas between",
+      })
+      .describe("Members of etcd, or agents of Consul with consul:// before them."),
     prefix: z
       .string()
       .regex(/^[\x20-\x7e]{0,128}$/, "has to be at most 128 printable ASCII characters")
-      .describe("Stands before every key in etcd."),
-    caFile: filePath.describe("Certificates (PEM) of who vouches for etcd; none: no TLS."),
-    certFile: filePath.describe("Certificate (PEM) by which this node proves who it is to etcd."),
+      .describe("Stands before every key in etcd or Consul."),
+    caFile: filePath.describe("Certificates (PEM) of who vouches for that store; none: no TLS."),
+    certFile: filePath.describe("Certificate (PEM) by which this node proves who it is to it."),
     keyFile: filePath.describe("Key (PEM) of that certificate."),
     user: z.string().describe("Name of a user of etcd; empty where it has none."),
-    passwordFile: filePath.describe("File with that user's password."),
+    passwordFile: filePath.describe("File with that user's password, or with a token of Consul."),
   }),
   engine: z.strictObject({
     endpoint: z
@@ -177,7 +180,7 @@ export const SettingsSchema = z.strictObject({
         "has to be small letters, digits and -, at most 32, or empty",
       )
       .describe(
-        "Fleet that this node belongs to; empty: none. Its roll is in the etcd of store.endpoints.",
+        "Fleet that this node belongs to; empty: none. Its roll is in the store of store.endpoints.",
       ),
     listen: listen
       .refine((text) => text !== "off", { message: "cannot be off" })

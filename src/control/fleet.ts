@@ -12,7 +12,10 @@ export interface Fleet {
   /** A new key, 32 bytes as base64. */
   makeKey(): string;
   /** How other hosts reach the store: `host:port` of its members, and the PEM of who vouches for them if they speak TLS. */
-  describeAccess(): Promise<{ readonly endpoints: readonly string[]; readonly ca?: string }>;
+  describeAccess(
+    /** Where other hosts reach the store, when that differs. */
+    elsewhere?: readonly string[],
+  ): Promise<{ readonly endpoints: readonly string[]; readonly ca?: string }>;
   startMembership(options: {
     readonly id: string;
     readonly incarnation: number;

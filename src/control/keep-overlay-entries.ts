@@ -143,6 +143,7 @@ export function planEndpoints(
 
 /** Writes operations that need no condition. */
 export async function writeAll(store: Store, operations: readonly StoreOperation[]): Promise<void> {
-  for (let at = 0; at < operations.length; at += BATCH)
-    await store.transact(operations.slice(at, at + BATCH));
+  const count = Math.min(BATCH, store.operationsMax);
+  for (let at = 0; at < operations.length; at += count)
+    await store.transact(operations.slice(at, at + count));
 }

@@ -117,7 +117,7 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
       const { ttlMs = TOKEN_TTL_MS.default, uses = TOKEN_USES.default } = request;
       const nowMs = clock.nowMs();
       const proof = { id: createId("tok", nowMs, random), secret: fleet.makeKey() };
-      const access = await fleet.describeAccess();
+      const access = await fleet.describeAccess(request.endpoints);
       const act = {
         act: "token.create",
         object: `token/${proof.id}`,
@@ -128,7 +128,7 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
       return perform(act, by, async (store) => {
         const createdBy = `${by.actor} on ${self().name}`;
         const view = await keepToken(store, { ...proof, ttlMs, uses, createdBy, nowMs });
-        const endpoints = [...(request.endpoints ?? access.endpoints)];
+        const endpoints = [...access.endpoints];
         const ca = access.ca === undefined ? {} : { ca: access.ca };
         const text = renderJoinToken({ fleet: fleet.name, endpoints, ...ca, ...proof });
         const answer = { fleet: fleet.name, endpoints, view, text };

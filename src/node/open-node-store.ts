@@ -6,6 +6,7 @@ import { FairleadError, isKind } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import { findPlaces, locateNodeFiles } from "#config/node-files.ts";
 import type { Settings } from "#config/settings.ts";
+import { readStorePlace, type SharedStoreKind } from "#config/store-endpoints.ts";
 import { storeErrors } from "#store/errors.ts";
 import { openStore, quarantineStore, type StoreOptions } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
@@ -32,8 +33,22 @@ async function read(setting: string, path: string): Promise<Buffer> {
 async function readPassword({ passwordFile }: Settings["store"], logger: Logger): Promise<string> {
   const text = (await read("store.passwordFile", passwordFile)).toString("utf8");
   if (((await stat(passwordFile)).mode & OTHERS_MAY_READ) !== 0)
-    logger.warn("other users of this host may read the password of etcd", { path: passwordFile });
+    logger.warn("other users of this host may read the password of the store", {
+      path: passwordFile,
+    });
   return text.replace(/\n$/, "");
+}
+
+/** Who this node is to the store: a user of etcd, or who has a token of Consul. */
+async function readCredentials(
+  kind: SharedStoreKind,
+  store: Settings["store"],
+  logger: Logger,
+): Promise<{ user?: { name: string; password: string }; token?: string }> {
+  if (kind === "consul")
+    return store.passwordFile === "" ? {} : { token: await readPassword(store, logger) };
+  if (store.user === "") return {};
+  return { user: { name: store.user, password: await readPassword(store, logger) } };
 }
 
 /** What `openStore` is to be given for a store of that kind. Throws FL0410 `store-file` for a file that is missing. */
@@ -44,7 +59,8 @@ export async function describeStore(
 ): Promise<StoreOptions> {
   const { nodeName, store } = settings;
   if (kind === "sqlite") return { kind, directory: locateNodeFiles(findPlaces(settings)).store };
-  const { endpoints, prefix, caFile, certFile, keyFile, user } = store;
+  const { endpoints } = readStorePlace({ kind, endpoints: store.endpoints });
+  const { prefix, caFile, certFile, keyFile } = store;
   const [ca, cert, key] = await Promise.all([
     caFile === "" ? undefined : read("store.caFile", caFile),
     certFile === "" ? undefined : read("store.certFile", certFile),
@@ -52,10 +68,10 @@ export async function describeStore(
   ]);
   return {
     kind,
-    endpoints: endpoints.split(","),
+    endpoints,
     prefix: prefix === "" ? `/fairlead/${nodeName}/` : prefix,
     ...(ca === undefined ? {} : { tls: { ca, ...(cert && { cert }), ...(key && { key }) } }),
-    ...(user === "" ? {} : { user: { name: user, password: await readPassword(store, logger) } }),
+    ...(await readCredentials(kind, store, logger)),
   };
 }
 

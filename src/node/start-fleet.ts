@@ -10,6 +10,7 @@ import { isIPv6 } from "node:net";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import { readNodeDevices, readNodeLabels, type Settings } from "#config/settings.ts";
+import { readStorePlace, renderStoreEndpoints } from "#config/store-endpoints.ts";
 import type { PeerFleet } from "#control/fleet.ts";
 import type { OwnRecord } from "#control/roll-entries.ts";
 import { startMembership } from "#membership/start-membership.ts";
@@ -58,7 +59,7 @@ async function findOwnAddress({ fleet, store }: Settings): Promise<string> {
   if (fleet.address !== "") return fleet.address;
   const { host } = splitPlace(fleet.listen);
   if (host !== "0.0.0.0" && host !== "::") return host;
-  const [first = ""] = store.endpoints.split(",");
+  const [first = ""] = readStorePlace(store).endpoints;
   return (await findAddressTowards(first)) ?? (isIPv6(host) ? "::1" : "127.0.0.1");
 }
 
@@ -89,12 +90,15 @@ export function describeFleet(parts: FleetParts): PeerFleet | undefined {
     name,
     async openStore() {
       const store = { ...settings.store, prefix: `/fairlead/fleets/${name}/` };
-      return openStore(await describeStore("etcd", { ...settings, store }, logger), { clock });
+      const { kind } = readStorePlace(store);
+      return openStore(await describeStore(kind, { ...settings, store }, logger), { clock });
     },
-    async describeAccess() {
-      const { endpoints, caFile } = settings.store;
+    async describeAccess(elsewhere) {
+      const { kind, endpoints } = readStorePlace(settings.store);
+      const asked = elsewhere && readStorePlace({ kind, endpoints: elsewhere.join(",") });
+      const { caFile } = settings.store;
       const ca = caFile === "" ? {} : { ca: await readFile(caFile, "utf8") };
-      return { endpoints: endpoints.split(","), ...ca };
+      return { endpoints: renderStoreEndpoints(asked ?? { kind, endpoints }), ...ca };
     },
     makeKey: () => randomBytes(KEY_BYTES).toString("base64"),
     startMembership: (options) =>

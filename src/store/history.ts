@@ -22,10 +22,19 @@ export interface HistoryLimits {
 /** Enough for minutes of a busy node, small beside the 120 MB that a node may use. */
 export const HISTORY_LIMITS: HistoryLimits = { changesMax: 8192, bytesMax: 4 * 1024 * 1024 };
 
+export interface HistoryOptions {
+  readonly limits?: HistoryLimits;
+  /**
+   * Whether revisions may be left out, as others have made them: then a watcher may also wait for what comes after one
+   * that has not been appended.
+   */
+  readonly gaps?: boolean;
+}
+
 export interface History {
   /** The revision last appended. */
   readonly revision: Revision;
-  /** Adds the changes of the transaction that made `revision`, which must be the next one, and wakes the watchers. */
+  /** Adds the changes of the transaction that made `revision`, the next one, and wakes the watchers. */
   append(revision: Revision, changes: readonly RecordedChange[]): void;
   /** As Store.watch. */
   watch(
@@ -38,13 +47,18 @@ export interface History {
 }
 
 interface Kept {
+  readonly revision: Revision;
   readonly changes: readonly RecordedChange[];
   readonly sizeBytes: number;
 }
 
 /** A history that starts empty after `revision`. */
-export function createHistory(revision: Revision, limits: HistoryLimits = HISTORY_LIMITS): History {
-  const kept = new Map<Revision, Kept>();
+export function createHistory(
+  revision: Revision,
+  { limits = HISTORY_LIMITS, gaps = false }: HistoryOptions = {},
+): History {
+  /** Oldest first. */
+  const kept: Kept[] = [];
   const waiters = new Set<() => void>();
   let newest = revision;
   let floor = revision;
@@ -53,11 +67,21 @@ export function createHistory(revision: Revision, limits: HistoryLimits = HISTOR
   let closed: FairleadError | undefined;
 
   function dropOldest(): void {
-    floor++;
-    const oldest = kept.get(floor);
-    kept.delete(floor);
+    const oldest = kept.shift();
+    floor = oldest?.revision ?? floor;
     keptChanges -= oldest?.changes.length ?? 0;
     keptBytes -= oldest?.sizeBytes ?? 0;
+  }
+
+  /** The first that came after it. */
+  function findAfter(cursor: Revision): Kept | undefined {
+    let [low, high] = [0, kept.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((kept[middle]?.revision ?? Infinity) > cursor) high = middle;
+      else low = middle + 1;
+    }
+    return kept[low];
   }
 
   function wake(): void {
@@ -84,31 +108,32 @@ export function createHistory(revision: Revision, limits: HistoryLimits = HISTOR
     },
     append(next, changes) {
       const sizeBytes = changes.reduce((sum, c) => sum + c.key.length + (c.text?.length ?? 0), 0);
-      kept.set(next, { changes, sizeBytes });
+      kept.push({ revision: next, changes, sizeBytes });
       newest = next;
       keptChanges += changes.length;
       keptBytes += sizeBytes;
       const { changesMax, bytesMax } = limits;
-      while (floor + 1 < newest && (keptChanges > changesMax || keptBytes > bytesMax)) dropOldest();
+      while (kept.length > 1 && (keptChanges > changesMax || keptBytes > bytesMax)) dropOldest();
       wake();
     },
     async *watch(prefix, from, signal) {
       for (let cursor = from; ;) {
         signal.throwIfAborted();
         if (closed !== undefined) throw closed;
-        if (cursor < floor || cursor > newest) throw createLagged(cursor, floor, newest);
-        if (cursor === newest) {
+        if (cursor < floor || (cursor > newest && !gaps)) throw createLagged(cursor, floor, newest);
+        const next = findAfter(cursor);
+        if (next === undefined) {
           await waitForChange(signal);
           continue;
         }
-        cursor++;
-        const changes = revealChanges(prefix, cursor, kept.get(cursor)?.changes ?? []);
+        cursor = next.revision;
+        const changes = revealChanges(prefix, cursor, next.changes);
         if (changes.length > 0) yield changes;
       }
     },
     close(reason) {
       closed = reason;
-      kept.clear();
+      kept.length = 0;
       wake();
     },
   };

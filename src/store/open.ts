@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only way to a driver.
 import type { Clock } from "#base/clock.ts";
+import type { ConsulStoreOptions } from "./drivers/consul/driver.ts";
 import type { EtcdStoreOptions } from "./drivers/etcd/driver.ts";
 import { createMemoryStore } from "./drivers/memory/driver.ts";
 import { openSqliteStore } from "./drivers/sqlite/driver.ts";
@@ -11,6 +12,7 @@ import type { Store } from "./store.ts";
 export type StoreOptions =
   | ({ readonly kind: "sqlite" } & SqliteStoreOptions)
   | ({ readonly kind: "etcd" } & EtcdStoreOptions)
+  | ({ readonly kind: "consul" } & ConsulStoreOptions)
   | { readonly kind: "memory" };
 
 /**
@@ -29,6 +31,10 @@ export async function openStore(
       // Its gRPC is ten megabytes that a node without etcd has no use for.
       const { openEtcdStore } = await import("./drivers/etcd/driver.ts");
       return openEtcdStore(options, { clock });
+    }
+    case "consul": {
+      const { openConsulStore } = await import("./drivers/consul/driver.ts");
+      return openConsulStore(options, { clock });
     }
     case "memory":
       return createMemoryStore({ clock });
@@ -49,6 +55,7 @@ export function quarantineStore(
     case "sqlite":
       return moveAside(locateFiles(options.directory), clock.nowMs());
     case "etcd":
+    case "consul":
     case "memory":
       return [];
     default:

@@ -23,7 +23,7 @@ export async function pruneStore(
     countMax = Infinity,
     sizeMaxBytes = Infinity,
     beforeKey = "",
-    chunk = 256,
+    chunk = Math.min(256, store.operationsMax),
     signal,
   }: PruneOptions,
 ): Promise<number> {

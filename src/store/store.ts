@@ -62,6 +62,8 @@ export interface Measure {
  */
 export interface Store extends AsyncDisposable {
   readonly kind: string;
+  /** Operations that `transact` surely takes, beside a few conditions. Who has more that need not stay together splits them. */
+  readonly operationsMax: number;
   get(key: string, options?: { signal?: AbortSignal }): Promise<Entry | undefined>;
   /** Entries whose key starts with `prefix`, sorted by key, all of one revision. */
   list(prefix: string, options?: ListOptions): Promise<Snapshot>;

@@ -94,6 +94,7 @@ export function createStoreDoor({
 
   return {
     kind: "simulated",
+    operationsMax: store().operationsMax,
     get: (key, options) => call(() => store().get(key), options?.signal),
     list: (prefix, options) => call(() => store().list(prefix, options), options?.signal),
     measure: (prefix, options) => call(() => store().measure(prefix), options?.signal),

@@ -5,6 +5,10 @@ import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
+import type { Settings } from "#config/settings.ts";
+import { readStorePlace } from "#config/store-endpoints.ts";
+
+type Kind = Settings["store"]["kind"];
 
 /** A node would go on writing to the store that is left behind. */
 async function refuseRunningNode(context: Context): Promise<void> {
@@ -20,11 +24,16 @@ async function refuseRunningNode(context: Context): Promise<void> {
   });
 }
 
-function readTarget(text: string | undefined): "etcd" | "sqlite" {
-  if (text === "etcd" || text === "sqlite") return text;
+function readTarget(text: string | undefined): Kind {
+  if (text === "etcd" || text === "consul" || text === "sqlite") return text;
   throw new FairleadError(cliErrors["missing-argument"], "--to is missing", {
-    remedy: "fairlead store migrate --to etcd, or --to sqlite",
+    remedy: "fairlead store migrate --to etcd, --to consul or --to sqlite",
   });
+}
+
+/** Which store with addresses is left: the one that this node has, or the one that is named. */
+function readSource({ kind, endpoints }: Settings["store"]): Kind {
+  return readStorePlace({ kind, endpoints }).kind;
 }
 
 /** `fairlead store migrate --to KIND` */
@@ -32,7 +41,7 @@ export async function run(context: Context): Promise<number> {
   const { out, parsed } = context;
   const { settings } = loadNodeSettings(context, {}, parsed.text("config"));
   const to = readTarget(parsed.text("to"));
-  const from = to === "etcd" ? "sqlite" : "etcd";
+  const from = to === "sqlite" ? readSource(settings.store) : "sqlite";
   await refuseRunningNode(context);
   const { entries, left } = await context.migrateStore({ from, to, settings });
   out.note(

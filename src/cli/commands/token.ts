@@ -40,7 +40,7 @@ const LIST: ListView<TokenView> = {
   ],
 };
 
-const LOOPBACK = /^(127\.|localhost:|\[::1\])/;
+const LOOPBACK = /^(?:\w+:\/\/)?(127\.|localhost:|\[::1\])/;
 
 function readUses(context: Context): { uses?: number } {
   const uses = context.parsed.count("uses");

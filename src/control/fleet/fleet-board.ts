@@ -31,6 +31,8 @@ export interface FleetBoard {
   readonly lease: string | undefined;
   /** The same while it surely lives, also while the store does not answer: no other node counts this one as away yet. */
   readonly heldLease: string | undefined;
+  /** Operations that one `write` surely takes. */
+  readonly operationsMax: number;
   get(key: string): Entry | undefined;
   /** Entries by what follows `room/` in their keys. */
   list(room: string): ReadonlyMap<string, Entry>;
@@ -147,6 +149,9 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     },
     get heldLease() {
       return holdsLease() ? lease : undefined;
+    },
+    get operationsMax() {
+      return store?.operationsMax ?? 1;
     },
     get(key) {
       const [room, rest] = splitKey(key);

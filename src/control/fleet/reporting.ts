@@ -143,8 +143,9 @@ export function createReporting(options: ReportingOptions): Reporting {
       operations.push({ kind: "put", key, value, lease });
     }
     for (const key of told.keys()) if (!all.has(key)) operations.push({ kind: "delete", key });
-    for (let from = 0; from < operations.length; from += OPERATIONS_MAX)
-      await board.write(operations.slice(from, from + OPERATIONS_MAX));
+    const count = Math.min(OPERATIONS_MAX, board.operationsMax);
+    for (let from = 0; from < operations.length; from += count)
+      await board.write(operations.slice(from, from + count));
     for (const [key, text] of texts) told.set(key, text);
     for (const key of told.keys()) if (!all.has(key)) told.delete(key);
     if (present === lease || !facts.ready) return;

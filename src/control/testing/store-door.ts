@@ -40,6 +40,7 @@ export function createStoreDoor(inner: Store): StoreDoor {
 
   const store: Store = {
     kind: inner.kind,
+    operationsMax: inner.operationsMax,
     get: (...args) => pass(() => inner.get(...args)),
     list: (...args) => pass(() => inner.list(...args)),
     measure: (...args) => pass(() => inner.measure(...args)),

@@ -25,6 +25,7 @@ export async function createFullStore(clock: Clock): Promise<FullStore> {
   };
   const store: Store = {
     kind: inner.kind,
+    operationsMax: inner.operationsMax,
     get: (key, options) => inner.get(key, options),
     list: (prefix, options) => inner.list(prefix, options),
     measure: (prefix, options) => inner.measure(prefix, options),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
 import type { Revision, Store, StoreChange, StoreOperation } from "#store/store.ts";
 
 /** A store under test, and how to make its time pass. */
@@ -9,6 +10,8 @@ export interface StoreFixture extends AsyncDisposable {
   elapse(ms: number): Promise<void>;
   /** How much later than its time a lease may end here, ms. */
   readonly expiryLagMs: number;
+  /** Whether revisions are left out, as others make them too. */
+  readonly gaps?: boolean;
   /** Moves the wall clock only; does nothing for a driver that has none. */
   jumpWallClock(ms: number): void;
   /** Closes the store and opens it again on the same state. */
@@ -20,6 +23,16 @@ export type Rule = (fixture: StoreFixture) => Promise<void>;
 
 export function put(key: string, value: unknown, lease?: string): StoreOperation {
   return lease === undefined ? { kind: "put", key, value } : { kind: "put", key, value, lease };
+}
+
+/** Fails unless the revision is that many after the other one; where there are gaps it may be more. */
+export function assertLater(
+  { gaps = false }: StoreFixture,
+  revision: Revision | undefined,
+  { than, by }: { readonly than: Revision; readonly by: number },
+): void {
+  const later = (revision ?? 0) - than;
+  assert.ok(gaps ? later >= by : later === by, `${later} after ${than}`);
 }
 
 export function remove(key: string): StoreOperation {

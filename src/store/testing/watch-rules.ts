@@ -40,7 +40,7 @@ export const watchRules: Readonly<Record<string, Rule>> = {
     );
     const { revision, entries } = await store.list("k/");
     for (const { key } of entries) seen.set(key, 1);
-    const last = store.transact([put("k/last", 0)]);
+    const last = writing.then(() => store.transact([put("k/last", 0)]));
     const { signal } = new AbortController();
     for await (const changes of store.watch("k/", revision, { signal })) {
       for (const { key } of changes) seen.set(key, (seen.get(key) ?? 0) + 1);

@@ -10,6 +10,7 @@ import {
   checkPrefix,
   checkTtl,
   endOfPrefix,
+  OPERATIONS_MAX,
   prepareTransaction,
 } from "#store/prepare-transaction.ts";
 import type { PreparedOperation } from "#store/prepare-transaction.ts";
@@ -109,6 +110,7 @@ export async function openEtcdStore(
 
   return {
     kind: "etcd",
+    operationsMax: OPERATIONS_MAX,
     async get(key, { signal } = {}) {
       checkKey(key);
       const request = { key: encode(key) };

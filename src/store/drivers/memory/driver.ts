@@ -12,6 +12,7 @@ import {
   checkPrefix,
   checkTtl,
   endOfPrefix,
+  OPERATIONS_MAX,
   prepareTransaction,
 } from "#store/prepare-transaction.ts";
 import type { PreparedOperation } from "#store/prepare-transaction.ts";
@@ -34,7 +35,7 @@ export function createMemoryStore({
 }): Store {
   const rows = new Map<string, Row>();
   const keys = createSortedKeys();
-  const history = createHistory(0, historyLimits);
+  const history = createHistory(0, { limits: historyLimits });
   const leases = createLeaseKeeper(clock, async (ids) => deleteLeased(new Set(ids)));
   let leaseCount = 0;
   let closed: FairleadError | undefined;
@@ -84,6 +85,7 @@ export function createMemoryStore({
 
   return {
     kind: "memory",
+    operationsMax: OPERATIONS_MAX,
     async get(key, options) {
       check(options?.signal);
       checkKey(key);

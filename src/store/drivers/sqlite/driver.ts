@@ -13,6 +13,7 @@ import {
   checkLimit,
   checkPrefix,
   checkTtl,
+  OPERATIONS_MAX,
   prepareTransaction,
 } from "#store/prepare-transaction.ts";
 import type { PreparedTransaction } from "#store/prepare-transaction.ts";
@@ -53,7 +54,7 @@ function createStore(
   clock: Clock,
   historyLimits: HistoryLimits,
 ): Store {
-  const history = createHistory(head.revision, historyLimits);
+  const history = createHistory(head.revision, { limits: historyLimits });
   const reader = createReader(db, path);
   const writer = createWriter(db, path, mark, head);
   const queue = createCommitQueue({
@@ -95,6 +96,7 @@ function createStore(
 
   return {
     kind: "sqlite",
+    operationsMax: OPERATIONS_MAX,
     async get(key, options) {
       check(options?.signal);
       checkKey(key);
