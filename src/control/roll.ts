@@ -6,7 +6,7 @@ import { NodeFarewell, NodeRecord as NodeRecordSchema } from "@fairlead/protocol
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
-import type { Membership } from "#membership/membership.ts";
+import type { Member, Membership } from "#membership/membership.ts";
 import type { Snapshot, Store, StoreChange } from "#store/store.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { controlErrors } from "./errors.ts";
@@ -58,10 +58,16 @@ const RENEWALS_PER_LEASE = 4;
 const RETRY_MS = 1_000;
 const WATCH_MS = 200;
 
+function sortByName(records: Iterable<NodeRecord>): readonly NodeRecord[] {
+  return [...records].sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
+}
+
 /** Makes the loop of a roll. */
 export function createRoll(options: RollOptions): Roll {
   const { self, fleet, decisions, clock, logger } = options;
   const records = new Map<string, NodeRecord>();
+  /** The records as they are listed; undefined after a change. */
+  let order: readonly NodeRecord[] | undefined;
   const live = new Set<string>();
   const turns = createNodeTurns({ decisions, clock, logger });
   let own: NodeRecord = { ...self, ...UNMARKED, incarnation: 0 };
@@ -74,18 +80,15 @@ export function createRoll(options: RollOptions): Roll {
   let kept: Promise<void> = Promise.resolve();
   let problem: string | undefined = fleet === undefined ? undefined : "the store was not asked yet";
 
-  function judge(record: NodeRecord): NodeView {
-    if (record.id === own.id) {
-      const { address, port, ...rest } = own;
-      const place = address === "" ? {} : { address, port };
-      return { ...rest, ...place, state: "alive", reason: "", self: true };
-    }
-    const member = membership?.list().find(({ id }) => id === record.id);
+  function describeSelf(): NodeView {
+    const { address, port, ...rest } = own;
+    const place = address === "" ? {} : { address, port };
+    return { ...rest, ...place, state: "alive", reason: "", self: true };
+  }
+
+  function judge(record: NodeRecord, member: Member | undefined, isolated: boolean): NodeView {
     const lease = problem === undefined ? live.has(record.id) : undefined;
-    const judged: Judgement = judgeNode(member, {
-      lease,
-      isolated: membership?.isolated === true,
-    });
+    const judged: Judgement = judgeNode(member, { lease, isolated });
     return {
       ...record,
       ...judged,
@@ -98,9 +101,11 @@ export function createRoll(options: RollOptions): Roll {
   }
 
   function list(): readonly NodeView[] {
-    const others = [...records.values()].filter(({ id }) => id !== own.id).map(judge);
-    others.sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
-    return [judge(own), ...others];
+    const members = new Map((membership?.list() ?? []).map((member) => [member.id, member]));
+    const isolated = membership?.isolated === true;
+    order ??= sortByName(records.values());
+    const others = order.filter(({ id }) => id !== own.id);
+    return [describeSelf(), ...others.map((one) => judge(one, members.get(one.id), isolated))];
   }
 
   function settle(): void {
@@ -121,6 +126,7 @@ export function createRoll(options: RollOptions): Roll {
 
   function takeRecord(taken: NodeRecord): void {
     records.set(taken.id, taken);
+    order = undefined;
     // Others mark a node on its entry.
     const { schedulable, draining } = taken;
     if (taken.id === own.id) own = { ...own, schedulable, draining };
@@ -128,6 +134,7 @@ export function createRoll(options: RollOptions): Roll {
 
   function dropRecord(id: string): void {
     records.delete(id);
+    order = undefined;
     turns.forget(id);
   }
 
@@ -189,6 +196,7 @@ export function createRoll(options: RollOptions): Roll {
     const snapshot = await store.list(ROLL, { signal });
     const before = new Set(records.keys());
     records.clear();
+    order = undefined;
     live.clear();
     for (const entry of snapshot.entries) take(entry);
     if (before.size > 0) catchUp(before, snapshot);

@@ -15,6 +15,7 @@ import type { Decision } from "#model/decision.ts";
 import type { Intent } from "#model/intent.ts";
 import type { StoreOperation } from "#store/store.ts";
 import type { Actor } from "./actor.ts";
+import { createAlarm } from "./alarm.ts";
 import type { AlertBoard } from "./alert-board.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Evidence } from "./evidence.ts";
@@ -107,7 +108,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
   const held = new Map<string, Hold & { tries: number }>();
   const acts = new Set<Promise<void>>();
   const timer = new AbortController();
-  let alarm = new AbortController();
+  const alarm = createAlarm(clock, wake, timer.signal);
   let desired = first;
   let last = NOTHING;
   let looked = false;
@@ -152,13 +153,13 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
   }
 
   function setAlarm(atMs: number | undefined): void {
-    alarm.abort();
-    alarm = new AbortController();
-    if (atMs === undefined || stopped) return;
-    const signal = AbortSignal.any([alarm.signal, timer.signal]);
-    clock
-      .sleep(Math.min(Math.max(1, atMs - clock.nowMs() + 1), 3_600_000), signal)
-      .then(wake, () => undefined);
+    if (atMs === undefined) {
+      alarm.set(undefined);
+      return;
+    }
+    // What is to be done is dated by the wall, which may jump.
+    const delayMs = Math.min(Math.max(1, atMs - clock.nowMs() + 1), 3_600_000);
+    alarm.set(clock.monotonicMs() + delayMs);
   }
 
   function tidy(input: ReconcileInput): void {
@@ -304,7 +305,6 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
     stop() {
       stopped = true;
       timer.abort();
-      alarm.abort();
     },
     async idle() {
       while (acts.size > 0) await Promise.allSettled(acts);

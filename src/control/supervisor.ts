@@ -12,6 +12,7 @@ import type { EngineEvent } from "#engine/engine.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { Intent } from "#model/intent.ts";
 import type { Store } from "#store/store.ts";
+import { createAlarm } from "./alarm.ts";
 import {
   startScopeLoop,
   type Desired,
@@ -62,8 +63,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const busy = new Set<string>();
   const held = new Map<string, Hold & { tries: number }>();
   let loaded = false;
-  let alarm = new AbortController();
   const stopping = new AbortController();
+  const alarm = createAlarm(clock, watchOthers, stopping.signal);
 
   function setDesired(scope: string, desired: Desired): void {
     const loop = loops.get(scope);
@@ -113,12 +114,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     for (const action of reap.actions) void reapOne(action);
     for (const action of [...reap.observed, ...planObserved(instances, managed, nowMs)])
       tellOnce(action);
-    alarm.abort();
-    alarm = new AbortController();
-    if (reap.wakeAtMs === undefined) return;
-    clock
-      .sleep(Math.min(reap.wakeAtMs - nowMs + 1, 3_600_000), alarm.signal)
-      .then(watchOthers, () => undefined);
+    const delayMs = Math.min((reap.wakeAtMs ?? Infinity) - nowMs + 1, 3_600_000);
+    alarm.set(reap.wakeAtMs === undefined ? undefined : clock.monotonicMs() + delayMs);
   }
 
   function tellOnce(action: PlannedAction): void {
@@ -198,7 +195,6 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       } catch (error) {
         if (!signal.aborted) throw error;
       } finally {
-        alarm.abort();
         stopping.abort();
         for (const loop of loops.values()) loop.stop();
         await Promise.all([...loops.values()].map((loop) => loop.idle()));

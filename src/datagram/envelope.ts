@@ -44,16 +44,17 @@ export function encodeEnvelope(
   kind: number,
   body: Buffer,
 ): Buffer {
-  const sender = Buffer.from(header.sender, "utf8");
-  const bytes = Buffer.alloc(HEADER_BYTES + sender.length + body.length);
+  const senderBytes = Buffer.byteLength(header.sender);
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + senderBytes + body.length);
+  bytes.fill(0, MAC_AT, HEADER_BYTES);
   bytes.writeUInt32BE(magic, 0);
   bytes.writeUInt8(kind, 4);
-  bytes.writeUInt8(sender.length, 5);
+  bytes.writeUInt8(senderBytes, 5);
   bytes.writeUIntBE(header.incarnation, 6, 6);
   bytes.writeUIntBE(header.sequence, 12, 6);
   bytes.writeUIntBE(header.stampMs, 18, 6);
-  sender.copy(bytes, HEADER_BYTES);
-  body.copy(bytes, HEADER_BYTES + sender.length);
+  bytes.write(header.sender, HEADER_BYTES);
+  body.copy(bytes, HEADER_BYTES + senderBytes);
   return bytes;
 }
 

@@ -47,35 +47,40 @@ const HEAD_BYTES = 56 + 63 + 6 + 64;
 const TAIL_BYTES = 6 + 6 + 2;
 const AGE_BYTES = 1 + TAIL_BYTES;
 
-function encodeNews(news: readonly Age[]): Buffer {
-  const parts: Buffer[] = [];
-  let left = DATAGRAM_BYTES_MAX - HEAD_BYTES;
-  for (const { id, incarnation, sequence, ageMs } of news) {
-    const name = Buffer.from(id, "utf8");
-    left -= name.length + AGE_BYTES;
-    if (left < 0) break;
-    const tail = Buffer.alloc(TAIL_BYTES);
-    tail.writeUIntBE(incarnation, 0, 6);
-    tail.writeUIntBE(sequence, 6, 6);
-    tail.writeUInt16BE(Math.min(AGE_MS_MAX, Math.max(0, Math.round(ageMs))), 12);
-    parts.push(Buffer.from([name.length]), name, tail);
-  }
-  return Buffer.concat(parts);
+/** A body is written here and copied from here at once. */
+const scratch = Buffer.alloc(DATAGRAM_BYTES_MAX);
+
+function writeName(name: string, at: number): number {
+  const length = scratch.write(name, at + 1);
+  scratch[at] = length;
+  return at + 1 + length;
 }
 
-function encodeBody(message: Message): Buffer {
-  if (message.kind === "leave") return Buffer.alloc(0);
-  const nonce = Buffer.alloc(6);
-  nonce.writeUIntBE(message.nonce, 0, 6);
-  const news = encodeNews(message.news);
-  if (message.kind !== "ask") return Buffer.concat([nonce, news]);
-  const target = Buffer.from(message.target, "utf8");
-  return Buffer.concat([nonce, Buffer.from([target.length]), target, news]);
+/** Returns where it ends; what does not fit is left out. */
+function writeNews(news: readonly Age[], from: number): number {
+  const end = from + DATAGRAM_BYTES_MAX - HEAD_BYTES;
+  let at = from;
+  for (const { id, incarnation, sequence, ageMs } of news) {
+    if (at + Buffer.byteLength(id) + AGE_BYTES > end) break;
+    at = writeName(id, at);
+    scratch.writeUIntBE(incarnation, at, 6);
+    scratch.writeUIntBE(sequence, at + 6, 6);
+    scratch.writeUInt16BE(Math.min(AGE_MS_MAX, Math.max(0, Math.round(ageMs))), at + 12);
+    at += TAIL_BYTES;
+  }
+  return at;
+}
+
+function writeBody(message: Message): number {
+  if (message.kind === "leave") return 0;
+  scratch.writeUIntBE(message.nonce, 0, 6);
+  return writeNews(message.news, message.kind === "ask" ? writeName(message.target, 6) : 6);
 }
 
 /** A datagram with room for its HMAC. News that do not fit are left out, the last first. */
 export function encodeMessage(header: Header, message: Message): Buffer {
-  return encodeEnvelope(MEMBERSHIP, header, KIND[message.kind], encodeBody(message));
+  const body = scratch.subarray(0, writeBody(message));
+  return encodeEnvelope(MEMBERSHIP, header, KIND[message.kind], body);
 }
 
 function readName(bytes: Buffer, at: number): string | undefined {

@@ -34,7 +34,6 @@ export interface PlacingParts {
 
 /** How long a node that has just started waits for the word of the fleet before it stops what must not run twice. */
 const UNSURE_MS = 5_000;
-const FENCE_WATCH_MS = 200;
 /** Keys that say something of a scope. */
 const SCOPE_KEY = /^(?:intent|assignments|reports\/[^/]+)\/(.+)$/;
 
@@ -111,14 +110,15 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
   /** A lease ends without a word: whoever has singletons looks again. */
   async function watchFence(supervisor: Supervisor, signal: AbortSignal): Promise<void> {
     let was = readFence();
-    while (!signal.aborted) {
-      await clock.sleep(FENCE_WATCH_MS, signal).catch(() => undefined);
+    const leave = roll.onLook(() => {
       const now = readFence();
-      if (now === was) continue;
+      if (now === was) return;
       was = now;
       for (const loop of supervisor.loops.values())
         if (loop.desired.intent.services.some(({ singleton }) => singleton === true)) loop.wake();
-    }
+    });
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    leave();
   }
 
   return {

@@ -31,9 +31,10 @@ export function watchFences(store: Store, report: (violation: string) => void): 
   return {
     ...store,
     async transact(operations, conditions, options) {
-      const leader = await store.get("leader");
+      const isWatched = operations.some(({ kind, key }) => kind === "put" && key === ASSIGNMENT);
+      const leader = isWatched ? await store.get("leader") : undefined;
       const revision = await store.transact(operations, conditions, options);
-      for (const operation of revision === undefined ? [] : operations) {
+      for (const operation of isWatched && revision !== undefined ? operations : []) {
         if (operation.kind !== "put" || operation.key !== ASSIGNMENT) continue;
         const { fence } = Assignment.parse(operation.value);
         if (fence !== leader?.revision)

@@ -15,10 +15,24 @@ export interface Life {
   readonly dead: boolean;
   /** Runs `act` after the delay: later when it is paused then, never when it is dead. */
   after(delayMs: number, act: () => void): void;
-  /** Likewise, for what nobody awaits. */
+  /** Runs what nobody awaits at once: later when it is paused, never when it is dead. */
+  now(act: () => void): void;
+  /** Likewise after a delay. */
   afterQuietly(delayMs: number, act: () => void): void;
   /** Ends it without a word: what it waited for never comes. */
   kill(): void;
+}
+
+const stopsBySignal = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** What is called when it aborts, behind one listener: adding one for each sleep costs more than the sleep. */
+function listStops(signal: AbortSignal): Set<() => void> {
+  const known = stopsBySignal.get(signal);
+  if (known !== undefined) return known;
+  const stops = new Set<() => void>();
+  stopsBySignal.set(signal, stops);
+  signal.addEventListener("abort", () => stops.forEach((stop) => stop()), { once: true });
+  return stops;
 }
 
 /** Begins a life. `startMs`: what its monotonic clock shows at the world's time 0. */
@@ -35,6 +49,7 @@ export function beginLife(timeline: Timeline, startMs: number, skewMs: number): 
     get dead() {
       return dead;
     },
+    now: run,
     afterQuietly: (delayMs, act) => timeline.atQuietly(timeline.nowMs + delayMs, () => run(act)),
     after: (delayMs, act) => timeline.at(timeline.nowMs + delayMs, () => run(act)),
     kill() {
@@ -45,14 +60,19 @@ export function beginLife(timeline: Timeline, startMs: number, skewMs: number): 
       monotonicMs: () => startMs + timeline.nowMs,
       sleep(delayMs, signal) {
         return new Promise((resolve, reject) => {
-          if (signal?.aborted === true) {
+          if (signal === undefined) {
+            life.after(delayMs, resolve);
+            return;
+          }
+          if (signal.aborted) {
             reject(signal.reason);
             return;
           }
-          const stop = (): void => reject(signal?.reason);
-          signal?.addEventListener("abort", stop, { once: true });
+          const stop = (): void => reject(signal.reason);
+          const stops = listStops(signal);
+          stops.add(stop);
           life.after(delayMs, () => {
-            signal?.removeEventListener("abort", stop);
+            stops.delete(stop);
             resolve();
           });
         });

@@ -28,7 +28,7 @@ const PEACE_MS = 90_000;
 const LOOK_MS = 1_000;
 /** So many looks in a row have to find it so. */
 const SETTLED_LOOKS = 3;
-const START_MS = 3_500;
+const START_MS = 2_500;
 const SIGNS = { alive: "+", suspect: "?", gone: "-", left: "." } as const;
 
 /** What each node sees, a sign for each other: `n0 +++?-`; nothing for one that is down. */
@@ -71,7 +71,7 @@ export async function runHistory({ seed, steps, nodes }: HistoryOptions): Promis
     const faults = listFaults(world);
     if (faults.length > 0) return end(faults);
     const what = doFault(world);
-    await world.pass(200 + world.random() * 6_000);
+    await world.pass(200 + world.random() ** 2 * 6_000);
     note(what);
   }
   const faults = listFaults(world);

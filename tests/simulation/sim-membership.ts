@@ -46,7 +46,7 @@ export function startSimMembership(options: SimMembershipOptions): Membership {
   }
 
   mailboxes.set(id, (bytes) =>
-    life.afterQuietly(0, () => {
+    life.now(() => {
       const [header, message] = [decodeHeader(MEMBERSHIP, bytes), decodeMessage(bytes)];
       if (header === undefined || message === undefined || closed) return;
       apply(detector.take(header, message, clock.monotonicMs(), clock.nowMs()));

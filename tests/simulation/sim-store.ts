@@ -109,6 +109,10 @@ export function createStoreDoor({
       // A connection that says nothing is asked whether it is there, as keepalives do.
       const look = (): void => {
         if (either.aborted) return;
+        if (!isCut(STORE, node)) {
+          life.afterQuietly(LOOK_MS, look);
+          return;
+        }
         listen(either).then(
           () => life.after(LOOK_MS, look),
           (thrown: unknown) => lost.abort(thrown),

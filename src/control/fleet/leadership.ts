@@ -7,7 +7,7 @@ import { Leadership as LeadershipSchema } from "@fairlead/protocol/assignment.ts
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Roll } from "#control/roll.ts";
-import type { StoreCondition, StoreOperation } from "#store/store.ts";
+import type { Entry, StoreCondition, StoreOperation } from "#store/store.ts";
 import type { FleetBoard } from "./fleet-board.ts";
 
 const LEADER = "leader";
@@ -16,7 +16,7 @@ export interface LeadershipOptions {
   readonly board: FleetBoard;
   /** Id of this node. */
   readonly self: string;
-  readonly roll: Pick<Roll, "list" | "onChange">;
+  readonly roll: Pick<Roll, "list" | "onChange" | "onLook">;
   readonly logger: Logger;
 }
 
@@ -38,9 +38,15 @@ export interface Leadership {
 export function createLeadership({ board, self, roll, logger }: LeadershipOptions): Leadership {
   let won: number | undefined;
   let standing = false;
+  /** Nobody knows what became of it when it last stood. */
+  let unheard = false;
+  let read: { readonly entry?: Entry | undefined; readonly leader?: string | undefined } = {};
 
   function readLeader(): string | undefined {
-    return LeadershipSchema.safeParse(board.get(LEADER)?.value).data?.node;
+    const entry = board.get(LEADER);
+    if (entry !== read.entry)
+      read = { entry, leader: LeadershipSchema.safeParse(entry?.value).data?.node };
+    return read.leader;
   }
 
   function readFence(): number | undefined {
@@ -66,20 +72,24 @@ export function createLeadership({ board, self, roll, logger }: LeadershipOption
 
   function campaign(signal: AbortSignal): void {
     const { lease } = board;
+    if (standing || signal.aborted || lease === undefined) return;
     const revision = board.get(LEADER)?.revision ?? 0;
     const leader = readLeader();
     const isFree = revision === 0 || (leader === self ? revision !== won : isAway(leader));
-    if (standing || signal.aborted || lease === undefined || !isFree) return;
+    if (!isFree) return;
     standing = true;
+    unheard = false;
     stand(lease, revision)
-      .catch((thrown: unknown) =>
-        logger.warn("could not stand for leader", { reason: FairleadError.from(thrown).message }),
-      )
+      .catch((thrown: unknown) => {
+        unheard = true;
+        logger.warn("could not stand for leader", { reason: FairleadError.from(thrown).message });
+      })
       .finally(() => {
         standing = false;
-        const now = board.get(LEADER)?.revision;
-        // It was elected and did not hear of it; the picture has it already, so nothing else would make it look again.
-        if (readLeader() === self && now !== revision && now !== won) campaign(signal);
+        const now = board.get(LEADER)?.revision ?? 0;
+        // It was elected and did not hear of it, or nobody leads any more: the picture has it already, so nothing else
+        // would make it look again.
+        if (now !== revision && now !== won) campaign(signal);
       });
   }
 
@@ -99,9 +109,13 @@ export function createLeadership({ board, self, roll, logger }: LeadershipOption
     async run(signal) {
       board.onChange(() => campaign(signal));
       roll.onChange(() => campaign(signal));
+      const leave = roll.onLook(() => {
+        if (unheard) campaign(signal);
+      });
       campaign(signal);
-      if (signal.aborted) return;
-      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      if (!signal.aborted)
+        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      leave();
     },
   };
 }

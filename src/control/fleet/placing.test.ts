@@ -67,7 +67,17 @@ async function startHost(
       [...states].map(([one, state]) => view(one, one === id ? "alive" : state, one === id)),
     problem: undefined,
     onChange: () => undefined,
+    onLook(listener: () => void) {
+      lookers.add(listener);
+      return () => void lookers.delete(listener);
+    },
   };
+  const lookers = new Set<() => void>();
+  async function look(): Promise<void> {
+    for (; !signal.aborted; lookers.forEach((looker) => looker()))
+      await clock.sleep(200, signal).catch(() => undefined);
+  }
+  void look();
   const pictures = createPictureReader({ board, roll, clock });
   const leadership = createLeadership({ board, self: id, roll, logger: silentLogger });
   const own = await openStore({ kind: "memory" }, { clock });

@@ -11,21 +11,21 @@ import { isRestoring, type FleetPicture, type FleetScope } from "#brain/fleet/pi
 import { rebalance } from "#brain/fleet/rebalance.ts";
 import type { Decision } from "#model/decision.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
+import { createDoorbell } from "#control/doorbell.ts";
 import type { Roll } from "#control/roll.ts";
 import type { StoreOperation } from "#store/store.ts";
 import type { FleetBoard } from "./fleet-board.ts";
 import type { Leadership } from "./leadership.ts";
 import type { PictureReader } from "./read-picture.ts";
 
-/** How often the leader looks at least, since who lives changes without a word in the store; and at most. */
-const LOOK_MS = 200;
+/** Between two looks at the whole fleet. */
 const PAUSE_MS = 20;
 /** For so long it can still matter how long a node has been there or away. */
 const AGE_MAX_MS = 60_000;
 
 export interface PlacingOptions {
   readonly board: FleetBoard;
-  readonly roll: Pick<Roll, "problem" | "onChange">;
+  readonly roll: Pick<Roll, "problem" | "onLook">;
   readonly pictures: PictureReader;
   readonly leadership: Leadership;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
@@ -127,11 +127,12 @@ export function createPlacing(options: PlacingOptions): {
     return [fence, ...marks].join(";");
   }
 
-  async function look(): Promise<void> {
+  /** False when there was nothing to look at. */
+  async function look(): Promise<boolean> {
     const { fence } = leadership;
-    if (fence === undefined || roll.problem !== undefined) return;
+    if (fence === undefined || roll.problem !== undefined) return false;
     const signature = sign(fence);
-    if (!stale && signature === seen) return;
+    if (!stale && signature === seen) return false;
     stale = false;
     seen = signature;
     const picture = pictures.read();
@@ -141,31 +142,30 @@ export function createPlacing(options: PlacingOptions): {
     for (const change of changes) await write(picture, change);
     const spread = changes.length === 0 ? rebalance(picture) : undefined;
     if (spread !== undefined) await write(picture, spread);
+    return true;
   }
 
   return {
     async run(signal) {
-      let wake = (): void => undefined;
+      const bell = createDoorbell(clock);
       board.onChange(() => {
         stale = true;
-        wake();
+        bell.ring();
       });
-      roll.onChange(() => wake());
+      // Who lives changes without a word in the store.
+      const leave = roll.onLook(bell.ring);
       while (!signal.aborted) {
-        await look().catch((thrown: unknown) => {
+        const hasLooked = await look().catch((thrown: unknown) => {
           stale = true;
           logger.warn("could not place what is wanted", {
             reason: FairleadError.from(thrown).message,
           });
+          return true;
         });
-        const changed = new Promise<void>((resolve) => (wake = resolve));
-        const late = new AbortController();
-        const either = AbortSignal.any([signal, late.signal]);
-        const timer = clock.sleep(LOOK_MS, either).catch(() => undefined);
-        await Promise.race([changed, timer]);
-        late.abort();
-        if (!signal.aborted) await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
+        if (hasLooked) await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
+        await bell.wait(Infinity, signal);
       }
+      leave();
     },
   };
 }

@@ -32,7 +32,11 @@ export interface Candidate extends AsyncDisposable {
 }
 
 /** A roll on which nobody else stands. */
-const EMPTY: LeadershipOptions["roll"] = { list: () => [], onChange: () => undefined };
+const EMPTY: LeadershipOptions["roll"] = {
+  list: () => [],
+  onChange: () => undefined,
+  onLook: () => () => undefined,
+};
 
 /** Starts one; it stands for leader until disposed of. */
 export function startCandidate(name: string, ground: LeadershipGround, roll = EMPTY): Candidate {
@@ -115,7 +119,7 @@ export function leadershipRules(name: string, create: () => Promise<LeadershipGr
     let turn = (): void => undefined;
     const onChange = (listener: () => void): void => void (turn = listener);
     let seen = lost;
-    await using b = startCandidate("b", ground, { list: () => [seen], onChange });
+    await using b = startCandidate("b", ground, { ...EMPTY, list: () => [seen], onChange });
     await until(ground, "b knows", () => b.leadership.leader === "a");
     turn();
     await ground.elapse();
