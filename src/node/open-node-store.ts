@@ -7,6 +7,7 @@ import type { Logger } from "#base/logger.ts";
 import { findPlaces, locateNodeFiles } from "#config/node-files.ts";
 import type { Settings } from "#config/settings.ts";
 import { readStorePlace, type SharedStoreKind } from "#config/store-endpoints.ts";
+import { checkWhole } from "#store/copy-store.ts";
 import { storeErrors } from "#store/errors.ts";
 import { openStore, quarantineStore, type StoreOptions } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
@@ -75,14 +76,25 @@ export async function describeStore(
   };
 }
 
-/** Opens it; one that is damaged is moved aside and begun anew. */
+async function openWhole(options: StoreOptions, clock: Clock): Promise<Store> {
+  const store = await openStore(options, { clock });
+  try {
+    await checkWhole(store);
+    return store;
+  } catch (thrown) {
+    await store[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+/** Opens it; one that is damaged is moved aside and begun anew. Throws FL0414 for one that is half a copy. */
 export async function openNodeStore(
   settings: Settings,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<OpenedStore> {
   const options = await describeStore(settings.store.kind, settings, logger);
   try {
-    return { store: await openStore(options, { clock }), lost: [] };
+    return { store: await openWhole(options, clock), lost: [] };
   } catch (error) {
     if (!isKind(error, storeErrors["store-corrupt"])) throw error;
     const lost = quarantineStore(options, { clock });

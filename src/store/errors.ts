@@ -76,7 +76,19 @@ export const storeErrors = defineErrors({
     code: "unavailable",
     cause: "The store's backend and this node do not accept each other's certificates",
     remedy:
-      "compare store.caFile, store.certFile and store.keyFile with what etcd was started with",
+      "compare store.caFile, store.certFile and store.keyFile with what the store was started with",
+  },
+  "store-half-copied": {
+    id: "FL0414",
+    code: "failed_precondition",
+    cause: "A copy into this store was cut off: a part of it is there, and the source is as it was",
+    remedy: "run `fairlead store migrate` again, it begins anew; or say the former store.kind",
+  },
+  "store-lived-in": {
+    id: "FL0415",
+    code: "failed_precondition",
+    cause: "A node announces itself in this store, and would go on writing to it",
+    remedy: "end that node; what one that was killed announced is gone within a minute",
   },
   "store-limit": {
     id: "FL0409",

@@ -6,17 +6,25 @@ import { after, before, test } from "node:test";
 import type { NodeStatus } from "@fairlead/protocol/views.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
 import { IMAGE, until } from "#lab/rig.ts";
+import { openStore } from "#store/open.ts";
+import type { Store } from "#store/store.ts";
+import { systemClock as clock } from "#store/testing/system-clock.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 const FILE = `name: kept\nservices:\n  app:\n    image: ${IMAGE}\n    stop_grace_period: 0s\n`;
 const SQLITE = { FAIRLEAD_STORE_KIND: "sqlite" };
+const PREFIX = "/scenario/";
 
 let cluster: EtcdCluster;
 let scenario: Scenario;
 before(async () => {
   cluster = await startEtcd();
   scenario = await openScenario({
-    env: { FAIRLEAD_STORE_KIND: "etcd", FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(",") },
+    env: {
+      FAIRLEAD_STORE_KIND: "etcd",
+      FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(","),
+      FAIRLEAD_STORE_PREFIX: PREFIX,
+    },
   });
   await scenario.up(scenario.file(FILE));
 });
@@ -77,6 +85,11 @@ test("its state moves to files and back; not while a node runs, not over somethi
   assert.equal(running.code, 4, running.stderr);
   assert.match(running.stderr, /FL0621 node-runs/);
   await rig.endNode("SIGTERM");
+  await using etcd = await openStore({ kind: "etcd", ...cluster, prefix: PREFIX }, { clock });
+  const announced = "discovery/members/elsewhere";
+  await etcd.transact([{ kind: "put", key: announced, value: {} }]);
+  assert.match((await migrate("sqlite")).stderr, /FL0415 store-lived-in/);
+  await etcd.transact([{ kind: "delete", key: announced }]);
   const moved = await migrate("sqlite");
   assert.equal(moved.code, 0, moved.stderr);
   assert.match(moved.stderr, /copied \d+ entries from etcd to sqlite/);
@@ -87,6 +100,20 @@ test("its state moves to files and back; not while a node runs, not over somethi
   });
   assert.equal(back.code, 0, back.stderr);
   assert.match(back.stderr, /copied \d+ entries from sqlite to etcd/);
+  await using another = await openStore(
+    { kind: "etcd", ...cluster, prefix: "/another/" },
+    { clock },
+  );
+  const read = async (store: Store) =>
+    (await store.list("")).entries.map(({ key, value }) => ({ key, value }));
+  assert.deepEqual(
+    await read(another),
+    await read(etcd),
+    "nothing was lost on the way there and back",
+  );
+  await another.transact([{ kind: "put", key: "copying", value: "sqlite" }]);
+  const half = await rig.cli(["node"], { env: { ...rig.env, FAIRLEAD_STORE_PREFIX: "/another/" } });
+  assert.match(half.stderr, /FL0414 store-half-copied/);
   Object.assign(rig.env, SQLITE);
   await rig.startNode();
   await scenario.settled("kept");
