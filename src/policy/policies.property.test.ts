@@ -3,15 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { compileCluster } from "./testing/decide.ts";
-import {
-  isAllowed,
-  type Cluster,
-  type LabelSelector,
-  type Manifest,
-  type ManifestPeer,
-  type ManifestRule,
-  type Pod,
-} from "./testing/oracle.ts";
+import { arbitraryPolicy } from "./testing/arbitrary-policies.ts";
+import { isAllowed, type Cluster, type Pod } from "./testing/oracle.ts";
 
 /** Random policies; each is asked about all pairs of its pods and strangers, on a few ports. */
 const RUNS = Number(process.env["FAIRLEAD_POLICY_RUNS"] ?? 300);
@@ -19,81 +12,25 @@ const RUNS = Number(process.env["FAIRLEAD_POLICY_RUNS"] ?? 300);
 const SCOPES = ["a", "b", "c"];
 const KEYS = ["app", "tier", "x.io/role"];
 const VALUES = ["web", "db", ""];
-const key = fc.constantFrom(...KEYS);
-const value = fc.constantFrom(...VALUES);
-const labels = fc.dictionary(key, value, { maxKeys: 3, noNullPrototype: true });
-
-const requirement = fc.oneof(
-  fc.record({
-    key,
-    operator: fc.constantFrom("In", "NotIn"),
-    values: fc.uniqueArray(value, { minLength: 1, maxLength: 2 }),
-  }),
-  fc.record({ key, operator: fc.constantFrom("Exists", "DoesNotExist") }),
-);
-const selector: fc.Arbitrary<LabelSelector> = fc.record(
-  {
-    matchLabels: fc.dictionary(key, value, { maxKeys: 1, noNullPrototype: true }),
-    matchExpressions: fc.array(requirement, { maxLength: 1 }),
-  },
-  { requiredKeys: [] },
-);
-const block = fc.constantFrom(
-  { cidr: "10.0.0.0/8" },
-  { cidr: "10.0.0.0/30", except: ["10.0.0.2/32"] },
-  { cidr: "10.0.0.0/16", except: ["10.0.0.0/31", "10.0.0.0/30", "10.0.4.0/24"] },
-  { cidr: "0.0.0.0/0", except: ["10.0.0.0/29"] },
-  { cidr: "0.0.0.0/0" },
-  { cidr: "10.0.0.3/32" },
-  { cidr: "fd00::/8", except: ["fd00::4/126"] },
-  { cidr: "::/0" },
-);
-const peer: fc.Arbitrary<ManifestPeer> = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ podSelector: selector }) },
-  fc.record({ namespaceSelector: selector }),
-  fc.record({
-    namespaceSelector: fc.oneof(
-      selector,
-      fc.constant({ matchLabels: { "kubernetes.io/metadata.name": "b" } }),
-    ),
-    podSelector: selector,
-  }),
-  fc.record({ ipBlock: block }),
-);
-const port = fc.constantFrom<NonNullable<ManifestRule["ports"]>[number]>(
-  {},
-  { port: 80 },
-  { port: 80, endPort: 90 },
-  { port: 85, endPort: 91 },
-  { port: "http" },
-  { protocol: "UDP" },
-  { protocol: "UDP", port: 53 },
-  { protocol: "UDP", port: "dns" },
-  { protocol: "SCTP", port: 80 },
-  { protocol: "ICMP" },
-);
-
-function rule(side: "from" | "to"): fc.Arbitrary<ManifestRule> {
-  return fc.record(
-    { [side]: fc.array(peer, { maxLength: 3 }), ports: fc.array(port, { maxLength: 3 }) },
-    { requiredKeys: [] },
-  );
-}
-
-const policy: fc.Arbitrary<Manifest> = fc
-  .record({
-    namespace: fc.constantFrom(...SCOPES),
-    spec: fc.record(
-      {
-        podSelector: selector,
-        policyTypes: fc.uniqueArray(fc.constantFrom("Ingress", "Egress"), { maxLength: 2 }),
-        ingress: fc.array(rule("from"), { maxLength: 3 }),
-        egress: fc.array(rule("to"), { maxLength: 3 }),
-      },
-      { requiredKeys: ["podSelector"] },
-    ),
-  })
-  .map(({ namespace, spec }) => ({ metadata: { name: "p", namespace }, spec }));
+const labels = fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom(...VALUES), {
+  maxKeys: 3,
+  noNullPrototype: true,
+});
+const policy = arbitraryPolicy({
+  scopes: SCOPES,
+  keys: KEYS,
+  values: VALUES,
+  blocks: [
+    { cidr: "10.0.0.0/8" },
+    { cidr: "10.0.0.0/30", except: ["10.0.0.2/32"] },
+    { cidr: "10.0.0.0/16", except: ["10.0.0.0/31", "10.0.0.0/30", "10.0.4.0/24"] },
+    { cidr: "0.0.0.0/0", except: ["10.0.0.0/29"] },
+    { cidr: "0.0.0.0/0" },
+    { cidr: "10.0.0.3/32" },
+    { cidr: "fd00::/8", except: ["fd00::4/126"] },
+    { cidr: "::/0" },
+  ],
+});
 
 const pod = fc.record({
   namespace: fc.constantFrom(...SCOPES),

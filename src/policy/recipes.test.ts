@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The recipes of ahmetb/kubernetes-network-policy-recipes as a truth table.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { compileCluster } from "./testing/decide.ts";
-import { isAllowed, type Manifest, type Pod } from "./testing/oracle.ts";
+import { isAllowed, type Pod } from "./testing/oracle.ts";
+import { readRecipes, type Recipe } from "./testing/recipes.ts";
 
-interface Recipe {
-  readonly id: string;
-  readonly title: string;
-  readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  readonly pods: Readonly<Record<string, Pick<Pod, "labels" | "ports">>>;
-  readonly policies: readonly Manifest[];
-  readonly probes: readonly {
-    readonly from: string;
-    readonly to: string;
-    readonly port: number;
-    readonly protocol: string;
-    readonly expect: "allow" | "deny";
-  }[];
-}
-
-const { recipes } = JSON.parse(
-  readFileSync(new URL("testdata/netpol-recipes.json", import.meta.url), "utf8"),
-) as { readonly recipes: readonly Recipe[] };
+const recipes = readRecipes();
 
 const OUTSIDE: Pod = { labels: {}, address: "203.0.113.9", ports: [] };
 

@@ -16,7 +16,7 @@ const PORT_LABEL = "fairlead.port";
 /** `8080/http, 53/udp`: what is spoken there is the port's name. */
 function readPorts(value: string | undefined): readonly NamedPort[] {
   return (value ?? "").split(/\s*,\s*|\s+/).flatMap((part): NamedPort[] => {
-    const [, port = "", name = "tcp"] = /^(\d{1,5})(?:\/([a-z0-9]+))?$/.exec(part) ?? [];
+    const [, port = "", name = "tcp"] = /^(\d{1,5})(?:\/([a-z0-9-]+))?$/.exec(part) ?? [];
     if (port === "") return [];
     const protocol: PolicyProtocol = name === "udp" ? "UDP" : "TCP";
     return [{ name, protocol, port: Number(port) }];
