@@ -212,7 +212,7 @@ export function spellCluster(cluster: Cluster, world: string): PolicyFile {
   return parsePolicies(documents.join("\n---\n"), { file: "world.yaml", scope: "default" });
 }
 
-export function describeCase({ from, to, family, protocol, port }: Case): string {
+function describeCase({ from, to, family, protocol, port }: Case): string {
   return `${from.namespace ?? ""}/${from.name} -> ${to.namespace ?? ""}/${to.name} ${protocol}/${port} IPv${family}`;
 }
 
