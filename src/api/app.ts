@@ -12,6 +12,7 @@ import { describeApi } from "./openapi.ts";
 import { addFleetRoutes } from "./fleet-routes.ts";
 import { createPageFiles } from "./page-files.ts";
 import { convertThrown, respondWithProblem } from "./problems.ts";
+import { addFlowRoutes } from "./flow-routes.ts";
 import { addPolicyRoutes } from "./policy-routes.ts";
 import { addReadRoutes, listRoutes } from "./read-routes.ts";
 import { createRoleCheck } from "./roles.ts";
@@ -71,6 +72,7 @@ export function addRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addTopologyRoutes(app, parts);
   addFleetRoutes(app, parts);
   addPolicyRoutes(app, parts);
+  addFlowRoutes(app, parts);
   addStreamRoutes(app, parts);
   addImageRoutes(app, parts);
   addSessionRoutes(app, parts);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from "./command.ts";
-import { SCOPE_FLAGS, WRITE_FLAGS } from "./flags.ts";
+import { LIST_FLAGS, SCOPE_FLAGS, TIME_FLAGS, WRITE_FLAGS } from "./flags.ts";
 
-const VERBS = ["ls", "show", "apply", "rm", "mode"];
+const VERBS = ["ls", "show", "apply", "rm", "mode", "enforce"];
 
 /** Commands about who may talk to whom. */
 export const POLICY_COMMANDS: readonly Command[] = [
@@ -10,7 +10,7 @@ export const POLICY_COMMANDS: readonly Command[] = [
     name: "policy",
     group: "Change",
     summary:
-      "network policy: ls, show NAME, apply FILE, rm NAME, or mode off|watch|enforce of a scope",
+      "network policy: ls, show NAME, apply FILE, rm NAME, mode off|watch|enforce of a scope, or enforce",
     arguments: [
       { name: VERBS.join("|"), required: true, many: false, value: VERBS },
       { name: "file|name|mode", required: false, many: true },
@@ -26,6 +26,23 @@ export const POLICY_COMMANDS: readonly Command[] = [
     ],
     writes: true,
     load: () => import("./commands/policy.ts"),
+  },
+  {
+    name: "flows",
+    group: "See",
+    summary: "who was seen talking to whom, and what policy said to it",
+    arguments: [],
+    flags: [
+      { name: "follow", short: "f", text: "go on as they are seen" },
+      { name: "denied", text: "only what was dropped, or would have been" },
+      { name: "service", value: "service", text: "only with this service or instance" },
+      { name: "from", value: "service", text: "only begun by it" },
+      { name: "to", value: "service", text: "only to it" },
+      ...TIME_FLAGS.slice(0, 1),
+      ...LIST_FLAGS.slice(1),
+    ],
+    writes: false,
+    load: () => import("./commands/flows.ts"),
   },
   {
     name: "can",

@@ -14,7 +14,7 @@ export interface Place {
 
 /** An instance with what shall hold for it. */
 export interface Ward extends Place {
-  /** With `watch` what the table denies is counted, and passes. */
+  /** With `watch` what the table denies is counted, and passes; with a table that denies nothing too. */
   readonly mode: "watch" | "enforce";
   readonly table: VerdictTable;
 }
@@ -47,13 +47,21 @@ export interface Question {
   readonly port: number;
 }
 
-/** Packets of one kind that were denied, or with `watch` would have been. */
-export interface Denial {
+/** Conversations of one kind that were begun with an instance or by it, as the kernel counts them. */
+export interface Sight {
   readonly direction: "ingress" | "egress";
+  /** `denied`: by the table; with `watch` it passed all the same. */
+  readonly verdict: "allowed" | "denied";
+  /** Of the other side. */
   readonly address: string;
+  /** As nft calls it: `tcp`, `ipv6-icmp`. */
   readonly protocol: string;
+  /** Of the one that is called. 0: the protocol has none, or there were too many to keep them apart. */
   readonly port: number;
+  /** Of what is allowed only those that begin a conversation, of what is denied all. */
   readonly packets: number;
+  /** Since the last of them, s. */
+  readonly idleSeconds: number;
 }
 
 /** What stands in the kernel for one instance. */
@@ -63,7 +71,10 @@ export interface Installed {
   /** Asks the tables that stand, not those that were wanted. A direction that is not isolated allows everything. */
   allows(question: Question): boolean;
   readonly denied: { readonly ingress: number; readonly egress: number };
-  readonly denials: readonly Denial[];
+  /** Of the last hour. */
+  readonly sights: readonly Sight[];
+  /** Packets that begin a conversation and were counted nowhere, as there were too many kinds. */
+  readonly lost: number;
 }
 
 /** What became of a packet that was really sent. `unknown`: nothing can be concluded, and `detail` says why. */

@@ -66,7 +66,8 @@ function isPort({ ports }: PolicyRule, { to, protocol, port }: Conversation): bo
   return set.some((one) => one.protocol === protocol && one.first <= port && port <= one.last);
 }
 
-function judge(
+/** What policies say of one conversation on one side of it. */
+export function explainSide(
   policies: readonly NetworkPolicy[],
   world: PolicyWorld,
   conversation: Conversation,
@@ -102,8 +103,8 @@ export function explainConversation(
   conversation: Conversation,
 ): Explanation {
   const steps = [
-    judge(policies, world, conversation, "egress"),
-    judge(policies, world, conversation, "ingress"),
+    explainSide(policies, world, conversation, "egress"),
+    explainSide(policies, world, conversation, "ingress"),
   ];
   return { allowed: steps.every(({ verdict }) => verdict === "allow"), steps };
 }

@@ -15,6 +15,11 @@ export function createFakePolicies(
     async remove(scope, name, by) {
       note("removePolicy", scope, name, by);
     },
+    flows: {
+      list: async () => [],
+      async *follow() {},
+      lost: 0,
+    },
     async can({ protocol }) {
       const proof = { verdict: "unknown", detail: "" } as const;
       const end = { scope: "", service: "", instances: 0 };

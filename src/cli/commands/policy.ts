@@ -152,7 +152,7 @@ async function setMode(context: Context, word: string | undefined): Promise<numb
   return answer.partial ? EXIT.unknown : EXIT.ok;
 }
 
-/** `fairlead policy ls|show|apply|rm|mode` */
+/** `fairlead policy ls|show|apply|rm|mode|enforce` */
 export async function run(context: Context): Promise<number> {
   const [verb, ...rest] = context.parsed.arguments;
   switch (verb) {
@@ -162,6 +162,8 @@ export async function run(context: Context): Promise<number> {
       return remove(context, rest[0]);
     case "mode":
       return setMode(context, rest[0]);
+    case "enforce":
+      return setMode(context, "enforce");
     case "show":
       await context.out.document(await find(context, rest[0]), {
         kind: "PolicyView",

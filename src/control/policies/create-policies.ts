@@ -22,6 +22,7 @@ import type { Store } from "#store/store.ts";
 import { createWorldBuilder, isGuardable, listReachable } from "./build-world.ts";
 import { answerCan } from "./can.ts";
 import { createEnforcer } from "./enforcer.ts";
+import { createFlowWatch } from "./flow-watch.ts";
 import type { Policies } from "./policies.ts";
 import { HEARD_MS } from "./owner-watch.ts";
 import { namesOf, removePolicy, writeRequest } from "./policy-book.ts";
@@ -142,6 +143,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         instances: facts,
         compiled,
         modeOf,
+        observes: (scope) => modeOf(scope) === "watch",
         gated: listGated(policies),
         countPolicies: (scope) => counts.get(scope)?.length ?? 0,
         held: telling,
@@ -150,6 +152,19 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     );
     return (await telling).size > 0;
   }
+
+  const flows = createFlowWatch({
+    guard,
+    clock,
+    world: readWorld,
+    policies: listActive,
+    guarded: () => {
+      const pids = new Map(board.read().instances.map(({ id, pid = 0 }) => [id, pid]));
+      return readWorld()
+        .instances.filter(({ id }) => enforcer.guarded.has(id))
+        .map((instance) => ({ id: instance.id, pid: pids.get(instance.id) ?? 0, instance }));
+    },
+  });
 
   /** Resolves after a pass that began later than now. */
   async function settle(): Promise<void> {
@@ -212,6 +227,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
 
   return {
     list,
+    flows,
     guardNetworks: async () => (listActive().length === 0 ? undefined : settle()),
     get problem() {
       const [broken] = enforcer.problems.values();
@@ -244,7 +260,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     async run(signal) {
       const stop = board.onChange(bell.ring);
       shelf.onChange(bell.ring);
-      const keeping = shelf.run(signal);
+      const keeping = Promise.all([shelf.run(signal), flows.run(signal)]);
       let lookedMs = clock.monotonicMs();
       let restMs = RESYNC_MS;
       while (!signal.aborted) {

@@ -20,6 +20,8 @@ export interface Wanted {
   readonly instances: readonly InstanceFact[];
   readonly compiled: CompiledPolicies;
   modeOf(scope: string): PolicyMode;
+  /** Whether also instances that no policy selects are looked at, to see whom they talk to. */
+  observes(scope: string): boolean;
   /** Names of networks with guarded instances, and the engine's bridges for them. */
   readonly gated: ReadonlyMap<string, string>;
   /** Ids of those that may be taken for another still, and have to wait. */
@@ -38,6 +40,8 @@ export interface EnforcerOptions {
 export interface Enforcer {
   /** With `look` also what seems to be as wanted is looked at. What fails is in `problems`, and tried again in the next pass. */
   enforce(wanted: Wanted, options: { readonly look: boolean }): Promise<void>;
+  /** Ids of instances that have rules. */
+  readonly guarded: { has(id: string): boolean };
   /** By id of the instance, or of `gate`, why rules are not as wanted. */
   readonly problems: ReadonlyMap<string, string>;
 }
@@ -88,16 +92,19 @@ export function createEnforcer({ guard, decisions, clock }: EnforcerOptions): En
     const mode = wanted.modeOf(instance.scope);
     const table = findTable(wanted.compiled, instance.id);
     const isOpen = table.ingress === undefined && table.egress === undefined;
-    if (mode === "off" || isOpen) {
+    const isObserved = isOpen && wanted.observes(instance.scope);
+    if (mode === "off" || (isOpen && !isObserved)) {
       const act = "policy.release";
       return (await release(place)) ? { instance, act, mode: "enforce" } : undefined;
     }
-    const ward: Ward = { ...place, mode, table };
+    const ward: Ward = { ...place, mode: isObserved ? "watch" : mode, table };
     if (!look && isSame(wards.get(instance.id), ward)) return undefined;
     const protection = await guard.protect(ward);
     wards.set(instance.id, ward);
     seen.add(instance.id);
-    return protection === "unchanged" ? undefined : { instance, act: ACTS[protection], mode };
+    return protection === "unchanged"
+      ? undefined
+      : { instance, act: ACTS[protection], mode: ward.mode };
   }
 
   async function attempt(
@@ -157,6 +164,7 @@ export function createEnforcer({ guard, decisions, clock }: EnforcerOptions): En
 
   return {
     problems,
+    guarded: wards,
     async enforce(wanted, { look }) {
       const ids = new Set(wanted.instances.map(({ id }) => id));
       for (const known of [wards, problems, seen])

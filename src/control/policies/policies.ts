@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others may ask of the loop that enforces network policy.
+import type { FlowQuery, FlowView } from "#model/flows.ts";
 import type { CanAnswer, CanRequest, PolicyRequest, PolicyView } from "#model/policy.ts";
 import type { AskedBy } from "#control/topologies.ts";
+
+/** Who was seen talking to whom, where instances have rules or their scope is watched. */
+export interface Flows {
+  /** The last seen first; read from the kernel now, or less than a second ago. */
+  list(query: FlowQuery): Promise<readonly FlowView[]>;
+  /** What is new, about once a second, each with the count of what is new; until the signal. */
+  follow(query: FlowQuery, signal: AbortSignal): AsyncIterable<FlowView>;
+  /** Conversations that were begun and are in no list, as there were too many. */
+  readonly lost: number;
+}
 
 export interface Policies {
   /** All that are known, by scope and name, those that follow from labels too. */
@@ -17,4 +28,5 @@ export interface Policies {
   remove(scope: string, name: string, by: AskedBy): Promise<void>;
   /** Whether one may talk to the other, by three proofs. Throws FL0701 `no-such-object`, FL0702 `ambiguous-name`. */
   can(request: CanRequest): Promise<CanAnswer>;
+  readonly flows: Flows;
 }

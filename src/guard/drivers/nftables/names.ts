@@ -24,6 +24,37 @@ export const PROTOCOL_NAMES = {
   ICMP: ["icmp", "ipv6-icmp"],
 } as const;
 
+/** What is remembered of conversations, so many kinds of each and for so long, s. */
+export const SIGHTS_MAX = 4_096;
+export const SIGHTS_FOR_SECONDS = 3_600;
+
+/** A set of what was seen. Those that are `bare` have no ports, and hold also what the others have no room for. */
+export interface SightSet {
+  readonly name: string;
+  readonly family: 4 | 6;
+  readonly verdict: "allowed" | "denied";
+  readonly bare: boolean;
+}
+
+/** The sets of what was seen on one side, in the order in which they are tried. */
+export function listSightSets(side: Side): readonly SightSet[] {
+  return (["allowed", "denied"] as const).flatMap((verdict) =>
+    [false, true].flatMap((bare) =>
+      ([4, 6] as const).map((family) => ({
+        name: `${side}_${verdict === "denied" ? "denied" : "seen"}${bare ? "_bare" : ""}${family}`,
+        family,
+        verdict,
+        bare,
+      })),
+    ),
+  );
+}
+
+/** Whether an object only counts, so that it differs from one time to the next. */
+export function isCount(name: string): boolean {
+  return /_(?:denied|seen|lost)/.test(name) || name === "held";
+}
+
 /** Maps and sets that hold what was compiled. */
 export function listTables(
   side: Side,

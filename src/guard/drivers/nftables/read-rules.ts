@@ -3,8 +3,15 @@
 // wanted them to be.
 import { parseAddress } from "#base/addresses.ts";
 import type { NftObject } from "#netfilter/netfilter.ts";
-import type { Denial, Installed, Question } from "#guard/guard.ts";
-import { MARK_EVERYTHING, PROTOCOL_NAMES, type Side } from "./names.ts";
+import type { Installed, Question, Sight } from "#guard/guard.ts";
+import {
+  isCount,
+  listSightSets,
+  MARK_EVERYTHING,
+  PROTOCOL_NAMES,
+  SIGHTS_FOR_SECONDS,
+  type Side,
+} from "./names.ts";
 
 type Json = string | number | readonly Json[] | { readonly [key: string]: Json };
 
@@ -71,7 +78,7 @@ function partsOf(element: Json): readonly Json[] {
 function isOpen(objects: readonly NftObject[], chain: string): boolean {
   const rules = objects.flatMap(({ rule }) => (rule?.["chain"] === chain ? [rule] : []));
   const [only] = rules;
-  return rules.length === 1 && JSON.stringify(only?.["expr"]) === '[{"accept":null}]';
+  return rules.length === 1 && JSON.stringify(only?.["expr"]).startsWith('[{"goto":');
 }
 
 function allows(objects: readonly NftObject[], question: Question): boolean {
@@ -96,23 +103,26 @@ function countOf(objects: readonly NftObject[], name: string): number {
   return Number(found?.["counter"]?.["packets"] ?? 0);
 }
 
-/** `{ elem: { val: { concat: [address, protocol, port] }, counter: { packets } } }` */
-function readDenials(objects: readonly NftObject[], side: Side): readonly Denial[] {
+/** `{ elem: { val: { concat: [address, protocol, port] }, expires, counter: { packets } } }` */
+function readSights(objects: readonly NftObject[], side: Side): readonly Sight[] {
   const direction = side === "in" ? "ingress" : "egress";
-  return ([4, 6] as const).flatMap((family) =>
-    elementsOf(objects, `${side}_denied${family}`).flatMap((element): Denial[] => {
+  return listSightSets(side).flatMap(({ name, verdict }) =>
+    elementsOf(objects, name).flatMap((element): Sight[] => {
       const whole = isRecord(element) ? element["elem"] : undefined;
       if (!isRecord(whole)) return [];
-      const [address, protocol, port] = partsOf(whole["val"] ?? "");
+      const [address, protocol, port = 0] = partsOf(whole["val"] ?? "");
       const counter = whole["counter"];
       const packets = isRecord(counter) ? Number(counter["packets"]) : 0;
+      const left = Number(whole["expires"] ?? SIGHTS_FOR_SECONDS);
       return [
         {
           direction,
+          verdict,
           address: String(address),
           protocol: String(protocol),
           port: Number(port),
           packets,
+          idleSeconds: Math.max(0, SIGHTS_FOR_SECONDS - left),
         },
       ];
     }),
@@ -138,7 +148,8 @@ export function readRules(objects: readonly NftObject[]): Installed | undefined 
     drops: policy === "drop",
     allows: (question) => allows(objects, question),
     denied: { ingress: countOf(objects, "in_denied"), egress: countOf(objects, "out_denied") },
-    denials: [...readDenials(objects, "in"), ...readDenials(objects, "out")],
+    sights: [...readSights(objects, "in"), ...readSights(objects, "out")],
+    lost: countOf(objects, "in_lost") + countOf(objects, "out_lost"),
   };
 }
 
@@ -148,7 +159,7 @@ const PASSING = new Set(["handle", "packets", "bytes", "expires"]);
 export function fingerprint(objects: readonly NftObject[]): string {
   const kept = objects.filter((object) => {
     const name = String((object["set"] ?? object["counter"])?.["name"] ?? "");
-    return !name.includes("_denied") && name !== "held";
+    return !isCount(name);
   });
   return JSON.stringify(kept, (key, value: unknown) => (PASSING.has(key) ? undefined : value));
 }

@@ -5,12 +5,19 @@
 import { formatAddress } from "#base/addresses.ts";
 import type { DirectionTable } from "#policy/verdict-table.ts";
 import type { Ward } from "#guard/guard.ts";
-import { listTables, MARK_EVERYTHING, markOf, PROTOCOL_NAMES, TABLE, type Side } from "./names.ts";
+import {
+  listSightSets,
+  listTables,
+  MARK_EVERYTHING,
+  markOf,
+  PROTOCOL_NAMES,
+  SIGHTS_FOR_SECONDS,
+  SIGHTS_MAX,
+  TABLE,
+  type Side,
+} from "./names.ts";
 
 const PORT_MAX = 65_535;
-/** How many different denied conversations are remembered, and for how long. */
-const DENIALS_MAX = 4_096;
-const DENIALS_FOR = "1h";
 
 function mark(table: DirectionTable, index: number): number {
   return table.classes[index]?.everything === true ? MARK_EVERYTHING : markOf(index);
@@ -43,59 +50,90 @@ function listElements(side: Side, table: DirectionTable): ReadonlyMap<string, re
 }
 
 /** Rules that judge by one table: `address` and `port` say where in the packet the peer and the called port are. */
-function renderJudge(side: Side, address: "saddr" | "daddr", port: "dport" | "sport"): string[] {
+function renderJudge(
+  side: Side,
+  address: "saddr" | "daddr",
+  port: "dport" | "sport",
+  pass: string,
+): string[] {
   return [
     "meta mark set 0",
     `meta mark set ip ${address} map @${side}_blocks4`,
     `meta mark set ip6 ${address} map @${side}_blocks6`,
     `meta mark set ip ${address} map @${side}_hosts4`,
     `meta mark set ip6 ${address} map @${side}_hosts6`,
-    `meta mark ${MARK_EVERYTHING} meta mark set 0 accept`,
-    `meta mark . meta l4proto @${side}_protocols meta mark set 0 accept`,
-    `meta mark . meta l4proto . th ${port} @${side}_ports meta mark set 0 accept`,
-    `meta mark . meta l4proto . th ${port} @${side}_ranges meta mark set 0 accept`,
+    `meta mark ${MARK_EVERYTHING} meta mark set 0 ${pass}`,
+    `meta mark . meta l4proto @${side}_protocols meta mark set 0 ${pass}`,
+    `meta mark . meta l4proto . th ${port} @${side}_ports meta mark set 0 ${pass}`,
+    `meta mark . meta l4proto . th ${port} @${side}_ranges meta mark set 0 ${pass}`,
     "meta mark set 0",
+  ];
+}
+
+/** Counts a call under what it is. A set without room does not match, so that the next is tried, and last of all the loss is counted. */
+function renderRecord(side: Side, wanted: "allowed" | "denied", verdict: string): string[] {
+  const address = side === "in" ? "saddr" : "daddr";
+  const sets = listSightSets(side).filter((one) => one.verdict === wanted);
+  return [
+    ...sets.map(({ name, family, bare }) => {
+      const peer = `${family === 4 ? "ip" : "ip6"} ${address} . meta l4proto`;
+      return bare
+        ? `update @${name} { ${peer} } ${verdict}`
+        : `meta l4proto { tcp, udp, sctp } update @${name} { ${peer} . th dport } ${verdict}`;
+    }),
+    `counter name ${side}_lost ${verdict}`,
   ];
 }
 
 /** What is done with what no rule let pass. */
 function renderDenial(side: Side, isCall: boolean, verdict: "drop" | "accept"): string[] {
-  const address = side === "in" ? "saddr" : "daddr";
-  const record = (family: "ip" | "ip6", number: 4 | 6): string =>
-    `meta l4proto { tcp, udp, sctp } update @${side}_denied${number} { ${family} ${address} . meta l4proto . th dport }`;
   return [
-    ...(isCall ? [record("ip", 4), record("ip6", 6)] : []),
-    `counter name ${side}_denied ${verdict}`,
+    `counter name ${side}_denied`,
+    ...(isCall ? renderRecord(side, "denied", verdict) : [verdict]),
   ];
+}
+
+/** What is done with a call that may pass: the first packet of a conversation is counted. */
+function renderPass(side: Side): readonly string[] {
+  return ["ct state != new accept", ...renderRecord(side, "allowed", "accept")];
+}
+
+/** Where a call goes that may pass. */
+function passOf(side: Side): string {
+  return `pass_${side}`;
 }
 
 /** The four ways in which a packet can be judged. */
 function listChains({ table, mode }: Ward): ReadonlyMap<string, readonly string[]> {
   const verdict = mode === "watch" ? "accept" : "drop";
   const { ingress, egress } = table;
-  const open = ["accept"];
-  const chain = (
+  const calls = (
+    side: Side,
     judging: DirectionTable | undefined,
-    judge: readonly string[],
-    denial: readonly string[],
-  ): readonly string[] => (judging === undefined ? open : [...judge, ...denial]);
+    address: "saddr" | "daddr",
+  ): readonly string[] => {
+    const pass = `goto ${passOf(side)}`;
+    if (judging === undefined) return [pass];
+    return [...renderJudge(side, address, "dport", pass), ...renderDenial(side, true, verdict)];
+  };
+  const answers = (
+    side: Side,
+    judging: DirectionTable | undefined,
+    address: "saddr" | "daddr",
+  ): readonly string[] => {
+    if (judging === undefined) return ["accept"];
+    return [
+      ...renderJudge(side, address, "sport", "accept"),
+      ...renderDenial(side, false, verdict),
+    ];
+  };
   return new Map([
-    [
-      "calls_in",
-      chain(ingress, renderJudge("in", "saddr", "dport"), renderDenial("in", true, verdict)),
-    ],
-    [
-      "answers_out",
-      chain(ingress, renderJudge("in", "daddr", "sport"), renderDenial("in", false, verdict)),
-    ],
-    [
-      "calls_out",
-      chain(egress, renderJudge("out", "daddr", "dport"), renderDenial("out", true, verdict)),
-    ],
-    [
-      "answers_in",
-      chain(egress, renderJudge("out", "saddr", "sport"), renderDenial("out", false, verdict)),
-    ],
+    [passOf("in"), renderPass("in")],
+    [passOf("out"), renderPass("out")],
+    ["calls_in", calls("in", ingress, "saddr")],
+    ["answers_out", answers("in", ingress, "daddr")],
+    ["calls_out", calls("out", egress, "daddr")],
+    ["answers_in", answers("out", egress, "saddr")],
   ]);
 }
 
@@ -135,14 +173,15 @@ function declare(policy: "drop" | "accept"): string[] {
     ...sides.flatMap((side) => [
       ...listTables(side).map(({ kind, name, type }) => `add ${kind} ${TABLE} ${name} { ${type} }`),
       `add counter ${TABLE} ${side}_denied`,
-      ...([4, 6] as const).map(
-        (family) =>
-          `add set ${TABLE} ${side}_denied${family} { type ipv${family}_addr . inet_proto . inet_service; size ${DENIALS_MAX}; flags dynamic,timeout; timeout ${DENIALS_FOR}; counter; }`,
+      `add counter ${TABLE} ${side}_lost`,
+      ...listSightSets(side).map(({ name, family, bare }) => {
+        const type = `ipv${family}_addr . inet_proto${bare ? "" : " . inet_service"}`;
+        return `add set ${TABLE} ${name} { type ${type}; size ${SIGHTS_MAX}; flags dynamic,timeout; timeout ${SIGHTS_FOR_SECONDS}s; counter; }`;
+      }),
+      ...[passOf(side), `calls_${side}`, `answers_${side}`].map(
+        (name) => `add chain ${TABLE} ${name}`,
       ),
     ]),
-    ...["calls_in", "calls_out", "answers_in", "answers_out"].map(
-      (name) => `add chain ${TABLE} ${name}`,
-    ),
     ...["input", "output"].map(
       (hook) =>
         `add chain ${TABLE} ${hook} { type filter hook ${hook} priority -20; policy ${policy}; }`,

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who was seen talking to whom.
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { FlowList, FlowQuery, FlowView } from "@fairlead/protocol/flows.ts";
+import type { ApiEnv } from "./channel.ts";
+import { createCaller, type ApiParts } from "./parts.ts";
+import { describeJson, given, PROBLEM, runOperation, wrapList } from "./route-parts.ts";
+import type { Message } from "./streams.ts";
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/v1/flows",
+  summary: "Conversations that were seen, with what policy said to them",
+  request: { query: FlowQuery },
+  responses: { 200: describeJson("The last seen first", FlowList), default: PROBLEM },
+});
+const followRoute = createRoute({
+  method: "get",
+  path: "/v1/flows/follow",
+  summary: "Conversations as they are seen, about once a second",
+  request: { query: FlowQuery },
+  responses: {
+    200: {
+      description:
+        "Each with the count of what is new. Server-sent events when `Accept: text/event-stream`, else JSON lines.",
+      content: {
+        "application/x-ndjson": { schema: FlowView },
+        "text/event-stream": { schema: FlowView },
+      },
+    },
+    default: PROBLEM,
+  },
+});
+
+async function* toMessages(flows: AsyncIterable<FlowView>): AsyncGenerator<Message> {
+  for await (const data of flows) yield { data };
+}
+
+/** Adds the routes about flows. */
+export function addFlowRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  const { policies, clock, streams } = parts;
+  app.openapi(listRoute, async (c) => {
+    const query = given(c.req.valid("query"));
+    const items = await runOperation(c, parts, () => policies.flows.list(query));
+    const { lost } = policies.flows;
+    const missing = [
+      ...(policies.problem === undefined ? [] : [`policy: ${policies.problem}`]),
+      ...(lost === 0 ? [] : [`${lost} conversations that there was no room for`]),
+    ];
+    return c.json(wrapList("FlowList", { items, asOfMs: clock.nowMs(), missing }), 200);
+  });
+  app.openapi(followRoute, (c) => {
+    const caller = createCaller(c, parts);
+    const stopped = new AbortController();
+    const signal = AbortSignal.any([caller.signal, stopped.signal]);
+    const flows = policies.flows.follow(given(c.req.valid("query")), signal);
+    const stop = () => stopped.abort();
+    return streams.respond(c, toMessages(flows), { name: "flow", slowClient: "wait", stop });
+  });
+}
