@@ -2,6 +2,7 @@
 // Who was seen talking to whom, and what policy said to it.
 import { z } from "zod";
 import { ScopeName, SourceRef } from "./intent.ts";
+import { NetworkPolicy } from "./policy.ts";
 import { listOf } from "./views.ts";
 
 /** One side of a conversation. Without `instance` it is none that this node knows. */
@@ -62,3 +63,36 @@ export type FlowQuery = z.infer<typeof FlowQuery>;
 /** Answer of `GET /v1/flows`: conversations, the last seen first. */
 export const FlowList = listOf("FlowList", FlowView);
 export type FlowList = z.infer<typeof FlowList>;
+
+/** `POST /v1/policies/effect`: what policies would do to what was seen, in place of those with the same scope and name. */
+export const EffectRequest = z.strictObject({
+  policies: z.array(NetworkPolicy).max(10_000),
+  /** Labels that scopes shall have, by scope. */
+  scopes: z.record(ScopeName, z.record(z.string(), z.string())),
+  /** For so long instances of these scopes are looked at although no policy selects them. */
+  watchSeconds: z.number().int().min(0).max(3_600).optional(),
+  /** Only what was seen since, ms since 1970. */
+  sinceMs: z.number().int().min(0).optional(),
+});
+export type EffectRequest = z.infer<typeof EffectRequest>;
+
+/** A conversation that would have another verdict. */
+export const FlowEffect = z.strictObject({
+  flow: FlowView,
+  /** What the policies would say if they were enforced. */
+  verdict: z.enum(["allow", "deny"]),
+  /** The policy that says so, and where. */
+  policy: z.string().optional(),
+  at: SourceRef.optional(),
+});
+export type FlowEffect = z.infer<typeof FlowEffect>;
+
+/** Answer of `POST /v1/policies/effect`. */
+export const EffectView = z.strictObject({
+  /** Kinds of conversations that were judged, and how many of them would be as they are. */
+  judged: z.number().int(),
+  same: z.number().int(),
+  /** The last seen first. */
+  effects: z.array(FlowEffect),
+});
+export type EffectView = z.infer<typeof EffectView>;

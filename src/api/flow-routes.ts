@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who was seen talking to whom.
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import { FlowList, FlowQuery, FlowView } from "@fairlead/protocol/flows.ts";
+import {
+  EffectRequest,
+  EffectView,
+  FlowList,
+  FlowQuery,
+  FlowView,
+} from "@fairlead/protocol/flows.ts";
+import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
-import { describeJson, given, PROBLEM, runOperation, wrapList } from "./route-parts.ts";
+import { acceptJson, describeJson, given, PROBLEM, runOperation, wrapList } from "./route-parts.ts";
 import type { Message } from "./streams.ts";
 
 const listRoute = createRoute({
@@ -39,6 +46,21 @@ async function* toMessages(flows: AsyncIterable<FlowView>): AsyncGenerator<Messa
 /** Adds the routes about flows. */
 export function addFlowRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   const { policies, clock, streams } = parts;
+  const effectRoute = createRoute({
+    method: "post",
+    path: "/v1/policies/effect",
+    summary: "What policies would change for what was seen; nothing is declared",
+    middleware: readJsonBody(parts),
+    request: { body: acceptJson(EffectRequest) },
+    responses: {
+      200: describeJson("What would have another verdict", EffectView),
+      default: PROBLEM,
+    },
+  });
+  app.openapi(effectRoute, async (c) => {
+    const request = c.req.valid("json");
+    return c.json(await runOperation(c, parts, () => policies.effect(request)), 200);
+  });
   app.openapi(listRoute, async (c) => {
     const query = given(c.req.valid("query"));
     const items = await runOperation(c, parts, () => policies.flows.list(query));

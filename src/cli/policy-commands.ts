@@ -2,7 +2,8 @@
 import type { Command } from "./command.ts";
 import { LIST_FLAGS, SCOPE_FLAGS, TIME_FLAGS, WRITE_FLAGS } from "./flags.ts";
 
-const VERBS = ["ls", "show", "apply", "rm", "mode", "enforce"];
+const SINCE = { name: "since", value: "time" } as const;
+const VERBS = ["ls", "show", "apply", "rm", "mode", "enforce", "test", "suggest", "try"];
 
 /** Commands about who may talk to whom. */
 export const POLICY_COMMANDS: readonly Command[] = [
@@ -10,7 +11,7 @@ export const POLICY_COMMANDS: readonly Command[] = [
     name: "policy",
     group: "Change",
     summary:
-      "network policy: ls, show NAME, apply FILE, rm NAME, mode off|watch|enforce of a scope, or enforce",
+      "network policy: ls, show NAME, apply FILE, rm NAME, mode off|watch|enforce of a scope, enforce; test FILE runs its tests, suggest SCOPE writes what was seen, try FILE says what it would change",
     arguments: [
       { name: VERBS.join("|"), required: true, many: false, value: VERBS },
       { name: "file|name|mode", required: false, many: true },
@@ -21,6 +22,12 @@ export const POLICY_COMMANDS: readonly Command[] = [
         value: ["off", "watch", "enforce"],
         text: "with apply: also the mode of the scopes in the file",
       },
+      {
+        name: "for",
+        value: "duration",
+        text: "with try: go on for so long, also with what is seen then",
+      },
+      { ...SINCE, text: "with suggest and try: only what was seen since (10m)" },
       ...SCOPE_FLAGS,
       ...WRITE_FLAGS,
     ],
@@ -34,6 +41,7 @@ export const POLICY_COMMANDS: readonly Command[] = [
     arguments: [],
     flags: [
       { name: "follow", short: "f", text: "go on as they are seen" },
+      { name: "limit", short: "n", value: "count", text: "how many; with --follow it ends then" },
       { name: "denied", text: "only what was dropped, or would have been" },
       { name: "service", value: "service", text: "only with this service or instance" },
       { name: "from", value: "service", text: "only begun by it" },

@@ -1,2 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-export type { FlowEnd, FlowQuery, FlowVerdict, FlowView } from "@fairlead/protocol/flows.ts";
+export type {
+  EffectRequest,
+  EffectView,
+  FlowEffect,
+  FlowEnd,
+  FlowQuery,
+  FlowVerdict,
+  FlowView,
+} from "@fairlead/protocol/flows.ts";

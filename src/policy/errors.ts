@@ -15,6 +15,13 @@ export const policyErrors = defineErrors({
     cause: "A policy has a field that NetworkPolicy does not have; it is never passed over",
     remedy: "correct or remove the field named; nothing of the file was taken",
   },
+  "bad-policy-test": {
+    id: "FL1504",
+    code: "invalid_argument",
+    cause:
+      "A test of a policy does not say who shall or shall not reach whom, or names somebody who is not there",
+    remedy: 'write { from: web, to: db, port: 5432, expect: deny }, or can: [web, "db:5432"]',
+  },
   "policy-kind": {
     id: "FL1503",
     code: "invalid_argument",

@@ -10,12 +10,15 @@ import { createReader, type Field, type Mapping, type Reader } from "./document.
 import { policyErrors } from "./errors.ts";
 import { readRules } from "./read-rules.ts";
 import { readSelector } from "./read-selector.ts";
+import { readTest, type PolicyTest } from "./read-tests.ts";
 
 /** What a file declares. */
 export interface PolicyFile {
   readonly policies: readonly NetworkPolicy[];
   /** Labels of scopes, from Namespace documents. */
   readonly scopes: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Of documents that are nothing but `tests`. */
+  readonly tests: readonly PolicyTest[];
 }
 
 export interface ParsePlace {
@@ -60,6 +63,7 @@ interface Parsing {
   readonly place: ParsePlace;
   readonly policies: NetworkPolicy[];
   readonly scopes: Record<string, Readonly<Record<string, string>>>;
+  readonly tests: PolicyTest[];
 }
 
 function readName({ reader }: Parsing, metadata: Mapping, whole: Field): string {
@@ -146,6 +150,11 @@ function readNamespace(parsing: Parsing, top: Mapping, whole: Field): void {
 
 function readDocument(parsing: Parsing, whole: Field): void {
   const { reader, findings } = parsing;
+  if (whole.tree.kind === "map" && whole.tree.entries.has("tests")) {
+    const items = reader.items(reader.mapping(whole, ["tests"])?.get("tests"));
+    parsing.tests.push(...items.flatMap((item) => readTest(reader, item)));
+    return;
+  }
   const kind = whole.tree.kind === "map" ? whole.tree.entries.get("kind")?.value : undefined;
   const isList = kind?.kind === "scalar" && /^(?:NetworkPolicy)?List$/.test(String(kind.value));
   const top = reader.mapping(whole, isList ? ["apiVersion", "kind", "metadata", "items"] : TOP);
@@ -174,8 +183,8 @@ function readDocument(parsing: Parsing, whole: Field): void {
 export function parsePolicies(text: string, place: ParsePlace): PolicyFile {
   const findings = createFindings();
   const reader = createReader(findings);
-  const parsing: Parsing = { findings, reader, place, policies: [], scopes: {} };
+  const parsing: Parsing = { findings, reader, place, policies: [], scopes: {}, tests: [] };
   for (const tree of parseTrees(text, place.file)) readDocument(parsing, { tree, path: "" });
   findings.throwIfAny();
-  return { policies: parsing.policies, scopes: parsing.scopes };
+  return { policies: parsing.policies, scopes: parsing.scopes, tests: parsing.tests };
 }

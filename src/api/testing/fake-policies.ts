@@ -15,6 +15,7 @@ export function createFakePolicies(
     async remove(scope, name, by) {
       note("removePolicy", scope, name, by);
     },
+    effect: async () => ({ judged: 0, same: 0, effects: [] }),
     flows: {
       list: async () => [],
       async *follow() {},

@@ -25,16 +25,20 @@ function readQuery(context: Context): Query {
 export async function run(context: Context): Promise<number> {
   const { api, out, parsed } = context;
   const query = readQuery(context);
+  const limit = parsed.count("limit");
   if (!parsed.has("follow")) {
     const answer = await api.list<FlowView>("flows", query);
-    await out.list(answer, FLOW_LIST);
+    const items = limit === undefined ? answer.items : answer.items.slice(0, limit);
+    await out.list({ ...answer, items }, FLOW_LIST);
     return answer.partial ? EXIT.unknown : EXIT.ok;
   }
   const filters = parsed.list("filter");
   applyFilters([], FLOW_LIST.columns, filters);
+  let told = 0;
   for await (const flow of api.lines<FlowView>("GET", "flows/follow", { query })) {
     if (applyFilters([flow], FLOW_LIST.columns, filters).length === 0) continue;
     await out.stream(flow, (item, style) => renderFlow(item, style, Date.now()));
+    if (++told === limit) break;
   }
   return EXIT.ok;
 }

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { PolicyRequest, PolicyView } from "@fairlead/protocol/policy.ts";
 import { FairleadError } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
@@ -13,7 +11,10 @@ import type { Envelope, ListView } from "#cli/output.ts";
 import { makePrintable } from "#cli/printable.ts";
 import { readReason } from "#cli/send-action.ts";
 import { renderPolicy } from "#cli/render-policy.ts";
-import { parsePolicies, type PolicyFile } from "#policy/parse-policies.ts";
+import { readPolicyFile } from "#cli/policy/read-policy-file.ts";
+import { suggest } from "#cli/policy/suggest.ts";
+import { test } from "#cli/policy/test.ts";
+import { tryOut } from "#cli/policy/try.ts";
 
 const MODES = ["off", "watch", "enforce"] as const;
 const TONES = { off: "dim", watch: "warn", enforce: "good" } as const;
@@ -46,20 +47,6 @@ function missing(what: string, remedy: string): FairleadError {
   return new FairleadError(cliErrors["missing-argument"], what, { remedy });
 }
 
-function readFile(context: Context, path: string): PolicyFile {
-  let text: string;
-  try {
-    text = readFileSync(path === "-" ? 0 : resolve(context.cwd, path), "utf8");
-  } catch (cause) {
-    const because = cause instanceof Error ? cause.message : String(cause);
-    throw new FairleadError(cliErrors["bad-value"], `cannot read ${path}`, {
-      cause,
-      facts: { because },
-    });
-  }
-  return parsePolicies(text, { file: path, scope: findScope(context) });
-}
-
 function readMode(text: string | undefined): (typeof MODES)[number] | undefined {
   return MODES.find((mode) => mode === text);
 }
@@ -67,7 +54,7 @@ function readMode(text: string | undefined): (typeof MODES)[number] | undefined 
 async function apply(context: Context, paths: readonly string[]): Promise<number> {
   const { api, out, parsed } = context;
   if (paths.length === 0) throw missing("say which file", "fairlead policy apply policies.yaml");
-  const files = paths.map((path) => readFile(context, path));
+  const files = paths.map((path) => readPolicyFile(context, path));
   const mode = readMode(parsed.text("mode"));
   const policies = files.flatMap((file) => file.policies);
   const scopes = Object.assign({}, ...files.map((file) => file.scopes));
@@ -152,7 +139,7 @@ async function setMode(context: Context, word: string | undefined): Promise<numb
   return answer.partial ? EXIT.unknown : EXIT.ok;
 }
 
-/** `fairlead policy ls|show|apply|rm|mode|enforce` */
+/** `fairlead policy ls|show|apply|rm|mode|enforce|test|suggest|try` */
 export async function run(context: Context): Promise<number> {
   const [verb, ...rest] = context.parsed.arguments;
   switch (verb) {
@@ -164,6 +151,12 @@ export async function run(context: Context): Promise<number> {
       return setMode(context, rest[0]);
     case "enforce":
       return setMode(context, "enforce");
+    case "test":
+      return test(context, rest);
+    case "suggest":
+      return suggest(context, rest[0]);
+    case "try":
+      return tryOut(context, rest);
     case "show":
       await context.out.document(await find(context, rest[0]), {
         kind: "PolicyView",

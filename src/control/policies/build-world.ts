@@ -2,26 +2,14 @@
 // Facts as policies see them. Instances that have not changed stay the same objects, which is how the compiler knows.
 import { formatAddress, parseAddress } from "#base/addresses.ts";
 import type { InstanceFact } from "#model/facts.ts";
-import type { PolicyProtocol, ScopePolicies } from "#model/policy.ts";
+import type { ScopePolicies } from "#model/policy.ts";
+import { readPorts } from "#policy/read-ports.ts";
 import {
   SERVICE_LABEL,
   SERVICE_SHORT_LABEL,
-  type NamedPort,
   type PolicyInstance,
   type PolicyWorld,
 } from "#policy/world.ts";
-
-const PORT_LABEL = "fairlead.port";
-
-/** `8080/http, 53/udp`: what is spoken there is the port's name. */
-function readPorts(value: string | undefined): readonly NamedPort[] {
-  return (value ?? "").split(/\s*,\s*|\s+/).flatMap((part): NamedPort[] => {
-    const [, port = "", name = "tcp"] = /^(\d{1,5})(?:\/([a-z0-9-]+))?$/.exec(part) ?? [];
-    if (port === "") return [];
-    const protocol: PolicyProtocol = name === "udp" ? "UDP" : "TCP";
-    return [{ name, protocol, port: Number(port) }];
-  });
-}
 
 function listAddresses({ endpoints = {} }: Pick<InstanceFact, "endpoints">): readonly string[] {
   return Object.values(endpoints)
@@ -53,7 +41,7 @@ function toInstance(fact: InstanceFact): PolicyInstance {
     service,
     labels: { [SERVICE_SHORT_LABEL]: service, ...labels, [SERVICE_LABEL]: service },
     addresses: listAddresses(fact),
-    ports: readPorts(labels[PORT_LABEL]),
+    ports: readPorts(labels),
   };
 }
 

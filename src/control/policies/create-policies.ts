@@ -21,6 +21,7 @@ import type { PolicyWorld } from "#policy/world.ts";
 import type { Store } from "#store/store.ts";
 import { createWorldBuilder, isGuardable, listReachable } from "./build-world.ts";
 import { answerCan } from "./can.ts";
+import { judgeEffect } from "./effect.ts";
 import { createEnforcer } from "./enforcer.ts";
 import { createFlowWatch } from "./flow-watch.ts";
 import type { Policies } from "./policies.ts";
@@ -85,6 +86,14 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
 
   const modeOf = (scope: string): PolicyMode => shelf.scopes.get(scope)?.mode ?? "enforce";
 
+  /** Until when scopes are looked at besides, ms since 1970. */
+  const watchedUntilMs = new Map<string, number>();
+
+  /** Whether instances are looked at that no policy selects. */
+  function observes(scope: string): boolean {
+    return modeOf(scope) === "watch" || (watchedUntilMs.get(scope) ?? 0) > clock.nowMs();
+  }
+
   function listDeclared(): readonly NetworkPolicy[] {
     return [...shelf.scopes.values()].flatMap(({ policies }) => policies);
   }
@@ -143,7 +152,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         instances: facts,
         compiled,
         modeOf,
-        observes: (scope) => modeOf(scope) === "watch",
+        observes,
         gated: listGated(policies),
         countPolicies: (scope) => counts.get(scope)?.length ?? 0,
         held: telling,
@@ -228,6 +237,17 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
   return {
     list,
     flows,
+    async effect(request) {
+      const now = clock.nowMs();
+      const scopes = new Set(request.policies.map(({ scope }) => scope));
+      const news = [...scopes].filter((scope) => !observes(scope));
+      const { watchSeconds = 0, sinceMs = 0 } = request;
+      if (watchSeconds > 0)
+        for (const scope of scopes) watchedUntilMs.set(scope, now + watchSeconds * 1_000);
+      if (watchSeconds > 0 && news.length > 0) await settle();
+      const seen = await flows.list({ sinceMs });
+      return judgeEffect(request, seen, { world: readWorld(), policies: listActive() });
+    },
     guardNetworks: async () => (listActive().length === 0 ? undefined : settle()),
     get problem() {
       const [broken] = enforcer.problems.values();

@@ -46,12 +46,19 @@ function keyOf({ from, to, protocol, port }: FlowView): string {
   return `${from.instance ?? from.address} ${to.instance ?? to.address} ${protocol} ${port}`;
 }
 
-/** Both sides count what passes both; then the one that is called has the last word on what came through. */
+/** Both sides count what passes both, over each of their addresses; then the one that is called has the last word on what came through. */
 function mergeSides(views: readonly FlowView[]): readonly FlowView[] {
   const isAnswered = views.some(({ direction }) => direction === "ingress");
-  return views.filter(
+  const kept = views.filter(
     ({ direction, verdict }) => !isAnswered || direction === "ingress" || verdict !== "allowed",
   );
+  const alike = Map.groupBy(kept, ({ direction, verdict }) => `${direction} ${verdict}`);
+  return [...alike.values()].flatMap((group) => {
+    const last = group.toSorted((a, b) => b.lastAtMs - a.lastAtMs)[0];
+    if (last === undefined) return [];
+    const count = group.reduce((sum, one) => sum + one.count, 0);
+    return [{ ...last, count, firstAtMs: Math.min(...group.map(({ firstAtMs }) => firstAtMs)) }];
+  });
 }
 
 /** A book in which nothing stands. */
@@ -115,9 +122,9 @@ export function createFlowBook(): FlowBook {
       lost += Math.max(0, installed.lost - before);
       if (losses.size > RECORDS_MAX) losses.clear();
       losses.set(self.id, installed.lost);
-      const fresh = installed.sights.flatMap(
-        (sight) => add(self, sight, installed.drops, scene) ?? [],
-      );
+      const fresh = installed.sights
+        .filter((sight) => !isHousekeeping(sight))
+        .flatMap((sight) => add(self, sight, installed.drops, scene) ?? []);
       forget(scene.nowMs);
       return fresh;
     },
@@ -130,6 +137,11 @@ export function createFlowBook(): FlowBook {
       return [...groups.values()].flatMap(mergeSides).toSorted((a, b) => b.lastAtMs - a.lastAtMs);
     },
   };
+}
+
+/** Hosts look for routers and groups on their own; nobody called anybody. */
+function isHousekeeping({ protocol, address }: Sight): boolean {
+  return protocol === "ipv6-icmp" && /^(?:ff02:|fe80:)/.test(address);
 }
 
 function isSameFamily(one: string, other: string): boolean {

@@ -36,7 +36,8 @@ export interface FlowWatch extends Flows {
   run(signal: AbortSignal): Promise<void>;
 }
 
-const PROTOCOLS: Readonly<Record<string, PolicyProtocol>> = {
+/** How policies call protocols that nft names. */
+export const PROTOCOLS: Readonly<Record<string, PolicyProtocol>> = {
   tcp: "TCP",
   udp: "UDP",
   sctp: "SCTP",

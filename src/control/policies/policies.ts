@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others may ask of the loop that enforces network policy.
-import type { FlowQuery, FlowView } from "#model/flows.ts";
+import type { EffectRequest, EffectView, FlowQuery, FlowView } from "#model/flows.ts";
 import type { CanAnswer, CanRequest, PolicyRequest, PolicyView } from "#model/policy.ts";
 import type { AskedBy } from "#control/topologies.ts";
 
@@ -29,4 +29,6 @@ export interface Policies {
   /** Whether one may talk to the other, by three proofs. Throws FL0701 `no-such-object`, FL0702 `ambiguous-name`. */
   can(request: CanRequest): Promise<CanAnswer>;
   readonly flows: Flows;
+  /** What policies would change for what was seen. Nothing is dropped for it. */
+  effect(request: EffectRequest): Promise<EffectView>;
 }
