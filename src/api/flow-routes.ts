@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who was seen talking to whom.
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import {
   EffectRequest,
   EffectView,
@@ -12,18 +12,21 @@ import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
 import { acceptJson, describeJson, given, PROBLEM, runOperation, wrapList } from "./route-parts.ts";
+import { defineRoute } from "./roles.ts";
 import type { Message } from "./streams.ts";
 
-const listRoute = createRoute({
+const listRoute = defineRoute({
   method: "get",
   path: "/v1/flows",
+  "x-fairlead-role": "viewer",
   summary: "Conversations that were seen, with what policy said to them",
   request: { query: FlowQuery },
   responses: { 200: describeJson("The last seen first", FlowList), default: PROBLEM },
 });
-const followRoute = createRoute({
+const followRoute = defineRoute({
   method: "get",
   path: "/v1/flows/follow",
+  "x-fairlead-role": "viewer",
   summary: "Conversations as they are seen, about once a second",
   request: { query: FlowQuery },
   responses: {
@@ -46,9 +49,10 @@ async function* toMessages(flows: AsyncIterable<FlowView>): AsyncGenerator<Messa
 /** Adds the routes about flows. */
 export function addFlowRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   const { policies, clock, streams } = parts;
-  const effectRoute = createRoute({
+  const effectRoute = defineRoute({
     method: "post",
     path: "/v1/policies/effect",
+    "x-fairlead-role": "operator",
     summary: "What policies would change for what was seen; nothing is declared",
     middleware: readJsonBody(parts),
     request: { body: acceptJson(EffectRequest) },
