@@ -2,7 +2,7 @@
 // What the API takes in. Everything is refused unless these schemas accept it.
 import { z } from "zod";
 import { Plan } from "./decision.ts";
-import { Intent } from "./intent.ts";
+import { Intent, ServiceName } from "./intent.ts";
 import { TopologyDeclaration } from "./topology.ts";
 
 /** Why somebody asks, in their words; kept in the decisions that follow from it. */
@@ -56,6 +56,17 @@ export const ActionRequest = z.discriminatedUnion("action", [
   }),
 ]);
 export type ActionRequest = z.infer<typeof ActionRequest>;
+
+/** `PUT /v1/scopes/{scope}/replicas` */
+export const ScaleRequest = z.strictObject({
+  /** How many instances are wanted, by service; the others stay as they are. */
+  replicas: z
+    .record(ServiceName, z.number().int().min(0).max(10_000))
+    .refine((replicas) => Object.keys(replicas).length > 0, "names no service"),
+  dryRun: z.boolean().optional(),
+  reason: Reason.optional(),
+});
+export type ScaleRequest = z.infer<typeof ScaleRequest>;
 
 /** `POST /v1/scopes/{scope}/topology/plan` */
 export const TopologyPlanRequest = z.strictObject({

@@ -43,6 +43,10 @@ function act(title: string, body: unknown, says: string | RegExp): BadRequest {
   return { ...put(title, body, says), method: "POST", path };
 }
 
+function scale(title: string, body: unknown, says: string | RegExp): BadRequest {
+  return { ...put(title, body, says), path: "/v1/scopes/shop/replicas" };
+}
+
 function get(title: string, path: string, says: string | RegExp): BadRequest {
   return { title, path, status: 400, id: "FL0515", says };
 }
@@ -132,6 +136,9 @@ const BAD_BODIES: readonly BadRequest[] = [
   act("an action without services", { action: "restart" }, "body.services"),
   act("services as a string", { action: "restart", services: "web" }, "body.services"),
   act("a pause of no time", { action: "pause", services: [], forMs: 0 }, "body.forMs"),
+  scale("numbers of nobody", { replicas: {} }, "body.replicas"),
+  scale("less than none", { replicas: { web: -1 } }, "body.replicas.web"),
+  scale("a number as text", { replicas: { web: "3" } }, "body.replicas.web"),
   act("a wrong dry run", { action: "resume", services: [], dryRun: "yes" }, "body.dryRun"),
   {
     ...act("a form", "", ""),

@@ -18,6 +18,7 @@ const ROUTES: Readonly<Record<string, readonly string[]>> = {
     JSON.stringify({ action: "restart", services: ["web"], reason: "why not" }),
     JSON.stringify({ action: "pause", services: [], forMs: 60_000 }),
   ],
+  "PUT /v1/scopes/shop/replicas": [JSON.stringify({ replicas: { web: 3 }, dryRun: true })],
   "POST /v1/tokens": [JSON.stringify({ ttlMs: 600_000, uses: 2, endpoints: ["10.0.0.5:2379"] })],
   "POST /v1/nodes/node-b/actions": [JSON.stringify({ action: "drain", reason: "new disks" })],
   "POST /v1/scopes/shop/topology/plan": [JSON.stringify({ declaration: { kind: "ring" } }), "{}"],

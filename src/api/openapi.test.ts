@@ -36,6 +36,7 @@ describe("the OpenAPI document", () => {
       ["/v1/scopes/{scope}", ["delete", "get"]],
       ["/v1/scopes/{scope}/intent", ["get", "put"]],
       ["/v1/scopes/{scope}/actions", ["post"]],
+      ["/v1/scopes/{scope}/replicas", ["put"]],
       ["/v1/services", ["get"]],
       ["/v1/instances", ["get"]],
       ["/v1/decisions", ["get"]],

@@ -26,6 +26,7 @@ const TABLE: Readonly<Record<string, string>> = {
     POST /v1/plans  POST /v1/images  POST /v1/sign-in-links  GET /v1/openapi.json`,
   operator: `
     PUT /v1/scopes/{scope}/intent  DELETE /v1/scopes/{scope}  POST /v1/scopes/{scope}/actions
+    PUT /v1/scopes/{scope}/replicas
     PUT /v1/scopes/{scope}/topology  DELETE /v1/scopes/{scope}/topology  POST /v1/nodes/{node}/actions
     POST /v1/can  POST /v1/policies/effect  POST /v1/builds  POST /v1/pulls`,
   admin: `

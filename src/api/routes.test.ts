@@ -127,6 +127,14 @@ describe("routes", () => {
     assert.equal(Plan.parse(json).steps[0]?.title, "restart web-1");
   });
 
+  it("PUT replicas passes the numbers on", async () => {
+    const body = { replicas: { web: 3 }, reason: "a sale" };
+    const { operation, json } = await sendJson("PUT", "/v1/scopes/shop/replicas", body);
+    assert.equal(operation?.name, "scale");
+    assert.deepEqual(operation.args, ["shop", body]);
+    Plan.parse(json);
+  });
+
   it("POST images tells which exist, in the order asked", async () => {
     const { json } = await sendJson("POST", "/v1/images", { references: ["nginx", "shop/web:1"] });
     assert.deepEqual(ImagesAnswer.parse(json), {

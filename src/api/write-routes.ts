@@ -7,6 +7,7 @@ import {
   ApplyRequest,
   DownRequest,
   PlanRequest,
+  ScaleRequest,
 } from "@fairlead/protocol/requests.ts";
 import { FairleadError } from "#base/errors.ts";
 import { readJsonBody } from "./body.ts";
@@ -70,6 +71,15 @@ function addScopeRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     request: { params: scopeParams, body: acceptJson(DownRequest, false) },
     responses,
   });
+  const scaleRoute = defineRoute({
+    method: "put",
+    path: "/v1/scopes/{scope}/replicas",
+    "x-fairlead-role": "operator",
+    summary: "Want other numbers of instances, until the intent is applied anew",
+    middleware: readJsonBody(parts),
+    request: { params: scopeParams, body: acceptJson(ScaleRequest) },
+    responses,
+  });
   const actionRoute = defineRoute({
     method: "post",
     path: "/v1/scopes/{scope}/actions",
@@ -83,6 +93,12 @@ function addScopeRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     const { scope } = c.req.valid("param");
     const request = c.req.valid("json");
     const plan = await runOperation(c, parts, (caller) => operations.down(scope, request, caller));
+    return c.json(plan, 200);
+  });
+  app.openapi(scaleRoute, async (c) => {
+    const { scope } = c.req.valid("param");
+    const request = c.req.valid("json");
+    const plan = await runOperation(c, parts, (caller) => operations.scale(scope, request, caller));
     return c.json(plan, 200);
   });
   app.openapi(actionRoute, async (c) => {

@@ -71,6 +71,15 @@ export const CHANGE_COMMANDS: readonly Command[] = [
     load: () => import("./commands/restart.ts"),
   },
   {
+    name: "scale",
+    group: "Change",
+    summary: "change how many instances of services run",
+    arguments: [{ name: "service=number", required: true, many: true, value: "service" }],
+    flags: [...SCOPE_FLAGS.slice(0, 1), ...WRITE_FLAGS, ...WAIT_FLAGS],
+    writes: true,
+    load: () => import("./commands/scale.ts"),
+  },
+  {
     name: "pause",
     group: "Change",
     summary: "stop automation for services, all without a name",

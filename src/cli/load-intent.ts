@@ -12,6 +12,7 @@ import { cliErrors } from "./errors.ts";
 import { createDiskSource } from "./file-source.ts";
 import { findComposeFiles } from "./find-scope.ts";
 import { guardBuilds } from "./guard-builds.ts";
+import { readScale, refuseScale } from "./read-scale.ts";
 import { renderDiagnostic } from "./service-warnings.ts";
 
 /** The Compose files that the flags, COMPOSE_FILE or the directory name. Throws FL0607. */
@@ -71,21 +72,11 @@ export function printWarnings(context: Context, diagnostics: Intent["diagnostics
   }
 }
 
-function refuseScale(text: string, why: string, remedy?: string): FairleadError {
-  return new FairleadError(cliErrors["bad-value"], `--scale does not take "${text}"`, {
-    facts: { because: why },
-    ...(remedy === undefined ? {} : { remedy }),
-  });
-}
-
-const REPLICAS_MAX = 10_000;
-
 /** The intent with the replicas that --scale asks for. Throws FL0605. */
 export function applyScale(intent: Intent, scales: readonly string[]): Intent {
   const wanted = new Map<string, number>();
   for (const text of scales) {
-    const at = text.lastIndexOf("=");
-    const [name, count] = [text.slice(0, at), text.slice(at + 1)];
+    const [name, count] = readScale(text);
     const service = intent.services.find((one) => one.name === name);
     if (service === undefined) {
       const nearest = findNearest(
@@ -98,13 +89,10 @@ export function applyScale(intent: Intent, scales: readonly string[]): Intent {
         nearest && `did you mean ${nearest}?`,
       );
     }
-    if (!/^\d{1,5}$/.test(count) || Number(count) > REPLICAS_MAX) {
-      throw refuseScale(text, `"${count}" is not a number from 0 to ${REPLICAS_MAX}`);
-    }
-    if (service.fixedName !== undefined && Number(count) > 1) {
+    if (service.fixedName !== undefined && count > 1) {
       throw refuseScale(text, `container_name ${service.fixedName} allows one instance only`);
     }
-    wanted.set(name, Number(count));
+    wanted.set(name, count);
   }
   if (wanted.size === 0) return intent;
   const services = intent.services.map((one) => ({

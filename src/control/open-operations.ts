@@ -25,7 +25,7 @@ function startOfDay(nowMs: number): number {
 
 type Reads = Omit<
   Operations,
-  "plan" | "apply" | "down" | "act" | "logs" | "usage" | "events" | "build" | "pull"
+  "plan" | "apply" | "scale" | "down" | "act" | "logs" | "usage" | "events" | "build" | "pull"
 >;
 
 function createReads(options: OperationsOptions): Reads {

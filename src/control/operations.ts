@@ -2,7 +2,12 @@
 // The operations that every face calls: CLI, HTTP and page return what these return.
 import type { Decision, Plan } from "#model/decision.ts";
 import type { Intent } from "#model/intent.ts";
-import type { ActionRequest, ApplyRequest, DownRequest } from "@fairlead/protocol/requests.ts";
+import type {
+  ActionRequest,
+  ApplyRequest,
+  DownRequest,
+  ScaleRequest,
+} from "@fairlead/protocol/requests.ts";
 import type { PullRequest } from "@fairlead/protocol/routes.ts";
 import type {
   Alert,
@@ -129,6 +134,8 @@ export interface Operations {
   plan(intent: Intent, caller: Caller): Promise<Plan>;
   /** Stores the intent; the loop acts on it. Throws FL0703 `plan-out-of-date` when `plan` no longer holds. */
   apply(request: ApplyRequest, caller: Caller): Promise<Plan>;
+  /** Stores other numbers of instances, until what is wanted is applied anew. With dryRun: only the plan. */
+  scale(scope: string, request: ScaleRequest, caller: Caller): Promise<Plan>;
   /** Stores that nothing is wanted. With dryRun: only the plan. */
   down(scope: string, request: DownRequest, caller: Caller): Promise<Plan>;
   /** restart, pause, resume. Returns the plan of a restart; empty for the others. */

@@ -11,7 +11,12 @@ import type { Plan } from "#model/decision.ts";
 import type { Intent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
 import type { FleetIntent } from "@fairlead/protocol/assignment.ts";
-import type { ActionRequest, DownRequest } from "@fairlead/protocol/requests.ts";
+import type {
+  ActionRequest,
+  ApplyRequest,
+  DownRequest,
+  ScaleRequest,
+} from "@fairlead/protocol/requests.ts";
 import { controlErrors } from "./errors.ts";
 import type { FleetDesk, Rehearsal } from "./fleet/fleet-desk.ts";
 import { hideInFacts } from "./hide.ts";
@@ -20,7 +25,7 @@ import type { OperationsOptions } from "./operations-options.ts";
 import type { Caller, Operations } from "./operations.ts";
 import { askAnew, type Asked, type ScopeLoop } from "./scope-loop.ts";
 
-type Writes = Pick<Operations, "plan" | "apply" | "down" | "act">;
+type Writes = Pick<Operations, "plan" | "apply" | "scale" | "down" | "act">;
 
 /** How long a request waits for an engine that does not answer. */
 const ENGINE_PATIENCE_MS = 3_000;
@@ -148,24 +153,19 @@ export function createWrites(options: OperationsOptions): Writes {
     },
     async apply(request, caller: Caller) {
       await needEngine();
-      const { intent } = request;
-      checkIntent(intent);
-      refuseRemoving(intent.scope);
       // A tag that was moved a moment ago must not be missed for an event that is still on its way.
       await board.refreshImages();
-      const recreateAtMs = request.recreate === true ? clock.nowMs() : undefined;
-      const plan = await planFor(intent, recreateAtMs);
-      if (request.plan !== undefined) checkPlan(request.plan, plan);
-      const asked = toAsked(request, caller, plan);
-      if (fleet !== undefined) {
-        const again = recreateAtMs === undefined ? {} : { recreateAtMs };
-        await fleet.ask({ intent, origin: fleet.self, ...again, ...asked });
-        return plan;
-      }
-      const desired = { intent, removal: undefined, ...asked };
-      await intake.take(desired, recreateAtMs);
-      await waitForLoop(intent.scope, plan.intentHash);
-      return plan;
+      return want(request, caller);
+    },
+    async scale(scope, request, caller) {
+      await needEngine();
+      const known = fleet?.wanted(scope);
+      const intent =
+        known?.intent ??
+        supervisor.loop(scope)?.desired.intent ??
+        failLookup(scope, [...(fleet?.names() ?? []), ...supervisor.loops.keys()]);
+      const scaled = withReplicas(intent, request.replicas);
+      return want({ ...request, intent: scaled }, caller, known?.origin);
     },
     async down(scope, request, caller) {
       const wanted = fleet?.wanted(scope);
@@ -194,6 +194,31 @@ export function createWrites(options: OperationsOptions): Writes {
       return plan;
     },
   };
+
+  /** `origin`: the node that has what the files name, where that is another. */
+  async function want(
+    request: ApplyRequest & Pick<ScaleRequest, "dryRun">,
+    caller: Caller,
+    origin?: string,
+  ): Promise<Plan> {
+    const { intent } = request;
+    checkIntent(intent);
+    refuseRemoving(intent.scope);
+    const recreateAtMs = request.recreate === true ? clock.nowMs() : undefined;
+    const plan = await planFor(intent, recreateAtMs);
+    if (request.plan !== undefined) checkPlan(request.plan, plan);
+    if (request.dryRun === true) return plan;
+    const asked = toAsked(request, caller, plan);
+    if (fleet !== undefined) {
+      const again = recreateAtMs === undefined ? {} : { recreateAtMs };
+      await fleet.ask({ intent, origin: origin ?? fleet.self, ...again, ...asked });
+      return plan;
+    }
+    const desired = { intent, removal: undefined, ...asked };
+    await intake.take(desired, recreateAtMs);
+    await waitForLoop(intent.scope, plan.intentHash);
+    return plan;
+  }
 
   /** Nothing is wanted on any node; each removes what it has. */
   async function downFleet(
@@ -282,6 +307,17 @@ function widenPlan(
     steps: [...own.steps, ...elsewhere],
     warnings: [...own.warnings, ...warnings],
   };
+}
+
+/** The same with other numbers of instances. Throws FL0701 `no-such-object`. */
+function withReplicas(intent: Intent, replicas: Readonly<Record<string, number>>): Intent {
+  const names = intent.services.map((service) => service.name);
+  for (const name of Object.keys(replicas)) if (!names.includes(name)) failLookup(name, names);
+  const services = intent.services.map((service) => ({
+    ...service,
+    replicas: replicas[service.name] ?? service.replicas,
+  }));
+  return { ...intent, services };
 }
 
 function chooseServices(intent: Intent, request: ActionRequest): string[] {

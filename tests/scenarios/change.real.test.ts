@@ -57,6 +57,28 @@ describe("changes", () => {
     );
   });
 
+  it("of numbers alone touch no other instance, and end with the file's", async () => {
+    const names = async (): Promise<readonly string[]> =>
+      (await scenario.instances("change")).map(({ name }) => name).filter((n) => n.includes("web"));
+    const first = await idOf("change-web-1");
+    const scale = (...words: string[]) =>
+      scenario.rig.cli(["scale", ...words, "--scope", "change"]);
+    const up = await scale("web=3", "--reason", "a sale");
+    assert.equal(up.code, 0, up.stderr);
+    assert.deepEqual(await names(), ["change-web-1", "change-web-2", "change-web-3"]);
+    const rehearsed = await scale("web=0", "--dry-run");
+    assert.match(rehearsed.stdout, /web-3/);
+    const down = await scale("web=1");
+    assert.equal(down.code, 0, down.stderr);
+    assert.deepEqual(await names(), ["change-web-1"]);
+    assert.equal(await idOf("change-web-1"), first);
+    const unknown = await scale("wbe=2");
+    assert.equal(unknown.code, 2, unknown.stderr);
+    assert.match(unknown.stderr, /FL0701[^]*did you mean "web"/);
+    await scenario.up(scenario.file(compose('["sleep", "99999"]')));
+    assert.deepEqual(await names(), ["change-web-1", "change-web-2"]);
+  });
+
   it("that do not come up leave the old ones running and say why", async () => {
     const before = (await scenario.instances("change")).map((instance) => instance.id);
     const result = await scenario.up(

@@ -13,7 +13,7 @@ export interface FakeOperations extends FakeWorld {
 }
 
 type Streams = "logs" | "usage" | "events" | "build" | "pull";
-type Writes = "plan" | "apply" | "down" | "act";
+type Writes = "plan" | "apply" | "scale" | "down" | "act";
 
 function findNamed(services: readonly ServiceView[], object: string): ServiceView {
   const name = object.replace(/^service\//, "");
@@ -180,6 +180,10 @@ function createWrites(world: FakeWorld): Pick<Operations, Writes> {
     async down(scope, request, caller) {
       await world.enter("down", [scope, request], caller);
       return emptyPlan(scope);
+    },
+    async scale(scope, request, caller) {
+      await world.enter("scale", [scope, request], caller);
+      return createPlan(scope, world.nowMs(), Object.keys(request.replicas)[0] ?? "web");
     },
     async act(scope, request, caller) {
       await world.enter("act", [scope, request], caller);
