@@ -6,6 +6,7 @@ export const ALONE: Readonly<Record<string, string>> = {
   "scripts/demo.real.test.ts": "it counts what the machine has of engines, bridges and files",
   "src/discovery/multicast/loss.real.test.ts":
     "a host that gets no turn for seconds is taken for gone",
+  "tests/simulation/simulation.test.ts": "it takes all cores for minutes",
   "tests/scenarios/crash-loop.real.test.ts": "it compares the pauses of a back-off",
   "tests/scenarios/faults.real.test.ts": "a host that gets no turn for seconds is taken for gone",
   "tests/scenarios/nodes.real.test.ts": "a node that gets no turn for seconds is taken for gone",

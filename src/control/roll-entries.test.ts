@@ -32,8 +32,8 @@ function bid(how: NodeFarewell["how"], incarnation: number): NodeFarewell {
 
 async function openRoll() {
   const store = await openStore({ kind: "memory" }, { clock: createManualClock() });
-  const enter = (own: NodeRecord = NODE, { nowMs = NOW_MS, welcome = false } = {}) =>
-    enterRoll(store, own, { fleet: "harbour", nowMs, welcome });
+  const enter = (own: NodeRecord = NODE, { nowMs = NOW_MS, welcome = false, lived = 0 } = {}) =>
+    enterRoll(store, own, { fleet: "harbour", nowMs, welcome, lived });
   const live = (id: string) => store.transact([{ kind: "put", key: LIVE + id, value: 1 }]);
   return { store, enter, live };
 }
@@ -69,6 +69,12 @@ describe("a node on the roll", () => {
       lives.map(({ incarnation }) => incarnation - NOW_MS),
       [0, 1, 2],
     );
+  });
+
+  test("has a later life also on a roll that was lost, by what it knows itself", async () => {
+    const { enter } = await openRoll();
+    const { incarnation } = await enter(NODE, { nowMs: 1_000, lived: NOW_MS });
+    assert.equal(incarnation, NOW_MS + 1);
   });
 
   test("that was removed stays out until it is welcome", async () => {

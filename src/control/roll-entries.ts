@@ -64,6 +64,8 @@ export interface Entering {
   readonly nowMs: number;
   /** Whether it may come although somebody has removed it: it shows a token. */
   readonly welcome: boolean;
+  /** Incarnation of its last life, as far as the node itself knows. Default 0. */
+  readonly lived?: number;
 }
 
 /**
@@ -73,7 +75,7 @@ export interface Entering {
 export async function enterRoll(
   store: Store,
   own: NodeRecord,
-  { fleet, nowMs, welcome }: Entering,
+  { fleet, nowMs, welcome, lived = 0 }: Entering,
 ): Promise<NodeRecord> {
   const key = NODES + own.id;
   const before = await store.get(key);
@@ -93,7 +95,7 @@ export async function enterRoll(
     );
   const known = readRecord(before);
   // A roll that was lost with its store must not begin below the lives that others remember.
-  const last = known?.incarnation ?? farewell?.incarnation ?? 0;
+  const last = Math.max(lived, known?.incarnation ?? farewell?.incarnation ?? 0);
   const next = Math.max(last + 1, Math.floor(nowMs));
   const { schedulable, draining } = known ?? own;
   const incarnation = own.incarnation === 0 ? next : own.incarnation;

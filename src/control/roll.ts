@@ -12,6 +12,7 @@ import type { DecisionLog } from "./decision-log.ts";
 import { controlErrors } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
 import { judgeNode, type Judgement } from "./judge-node.ts";
+import { keepLife, readLastLife, type LifeStore } from "./lives.ts";
 import { createNodeTurns } from "./node-turns.ts";
 import {
   enterRoll,
@@ -28,6 +29,8 @@ export interface RollOptions {
   readonly self: OwnRecord;
   /** Undefined for a node by itself. */
   readonly fleet: Fleet | undefined;
+  /** The node's own. */
+  readonly store: LifeStore;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -176,7 +179,15 @@ export function createRoll(options: RollOptions): Roll {
 
   /** Puts this node on the roll, in a new life when it has just started. Throws FL0711 `node-name-taken`. */
   async function register(store: Store, { name }: Fleet): Promise<void> {
-    own = await enterRoll(store, own, { fleet: name, nowMs: clock.nowMs(), welcome: false });
+    const lived = await readLastLife(options.store);
+    const entering = { fleet: name, nowMs: clock.nowMs(), welcome: false, lived };
+    own = await enterRoll(store, own, entering);
+    if (own.incarnation === lived) return;
+    await keepLife(options.store, own.incarnation).catch((thrown: unknown) =>
+      logger.warn("this node's life could not be noted", {
+        reason: FairleadError.from(thrown).message,
+      }),
+    );
   }
 
   async function keepLease(store: Store, signal: AbortSignal): Promise<void> {

@@ -70,7 +70,8 @@ async function seat(parts: FleetParts): Promise<Seated> {
   const memory = await openStore({ kind: "memory" }, { clock });
   const decisions = createDecisionLog({ ...parts, store: memory });
   const fleet = describeFleet(parts);
-  const roll = createRoll({ self: await describeSelf(parts), fleet, decisions, ...parts });
+  const own = { self: await describeSelf(parts), store: memory, decisions };
+  const roll = createRoll({ ...own, fleet, ...parts });
   const ending = new AbortController();
   const running = roll.run(ending.signal);
   const seated: Seated = {
@@ -235,8 +236,10 @@ test("a node that is gone is removed, does not come back by itself, and joins an
     ["removed", "ana on node-a", "its disk died"],
   );
   const fleet = describeFleet(parts);
-  const decisions = first.decisions;
-  const roll = createRoll({ self: await describeSelf(parts), fleet, decisions, ...parts });
+  const { decisions } = first;
+  const memory = await openStore({ kind: "memory" }, { clock });
+  const own = { self: await describeSelf(parts), store: memory, decisions };
+  const roll = createRoll({ ...own, fleet, ...parts });
   const ending = new AbortController();
   const running = roll.run(ending.signal);
   t.after(() => ending.abort());

@@ -215,7 +215,7 @@ async function openTalk(
   if (dns !== undefined) stack.use(dns);
   const self = await describeSelf(parts);
   const belongs = describeFleet(parts);
-  const roll = createRoll({ self, fleet: belongs, decisions, clock, logger });
+  const roll = createRoll({ self, fleet: belongs, store, decisions, clock, logger });
   const fleet = openFleetOperations({ fleet: belongs, roll, decisions, clock, random });
   const nets = startOverlays({ settings, self, fleet: belongs, roll, board, ...hands }, stack);
   const placing =

@@ -8,7 +8,7 @@ import { describeRun, runMany, shapeHistory } from "./run-many.ts";
 
 const USAGE = `usage: npm run sim -- [--seed N] [--steps M] [--nodes K] [--histories H] [--workers W] [--progress FILE] [--trace]
   --seed       of the first history; the others count on from it (default: the time)
-  --steps      faults in each (40 for one history; of many, 1 to 7, each fiftieth 20)
+  --steps      faults in each (40 for one history; of many, 1 to 6, each fiftieth 20)
   --nodes      of the fleet (5 for one history; of many, 2 to 5)
   --histories  how many (1 with --seed, else 1000)
   --workers    how many at a time (default: one a core)

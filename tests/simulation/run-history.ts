@@ -54,7 +54,7 @@ export async function runHistory({ seed, steps, nodes }: HistoryOptions): Promis
     hash.update(`${line} ${timeline.events}\n`);
   };
   const end = (faults: readonly string[]): History => {
-    for (const host of world.hosts) host.crash();
+    world.end();
     return {
       hash: hash.digest("hex"),
       trace,

@@ -10,7 +10,7 @@ const NODES = [2, 3, 2, 3, 3, 4, 2, 3, 3, 5];
 /** Short and small, of many kinds: most of what breaks needs few steps and few nodes. A seed has its own. */
 export function shapeHistory(seed: number): HistoryOptions {
   const isLong = seed % 50 === 0;
-  return { seed, steps: isLong ? 20 : 1 + (seed % 7), nodes: NODES[seed % NODES.length] ?? 3 };
+  return { seed, steps: isLong ? 20 : 1 + (seed % 6), nodes: NODES[seed % NODES.length] ?? 3 };
 }
 
 export interface Sum {

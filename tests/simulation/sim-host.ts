@@ -28,6 +28,8 @@ export interface Surroundings {
   readonly mailboxes: Mailboxes;
   /** Called when an instance has started anywhere. */
   readonly onStart: () => void;
+  /** Aborts when the world ends: what waits for a signal is kept in memory until then. */
+  readonly ended: AbortSignal;
 }
 
 /** A node that runs. */
@@ -80,6 +82,7 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
   let node: RunningNode | undefined;
   // Its own disk: it outlives the node, and is written without the network.
   const disk = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock });
+  around.ended.addEventListener("abort", () => void disk[Symbol.asyncDispose]());
   const health: DiskHealth = { delayMsMax: DISK_MS };
   let startedMs = 0;
   let [seenMs, bootedMs] = [0, 0];
@@ -105,7 +108,8 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     devices: {},
   };
 
-  function describeFleet(life: Life, entered: () => void): Fleet {
+  /** `entered` notes that it takes part, and says whether it did before. */
+  function describeFleet(life: Life, entered: () => boolean): Fleet {
     return {
       name: "sim",
       openStore: () =>
@@ -115,8 +119,8 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
       makeKey: () => "c2ltdWxhdGVk",
       describeAccess: () => Promise.resolve({ endpoints: [] }),
       startMembership({ incarnation }) {
-        incarnations.push(incarnation);
-        entered();
+        // One that is given another key of the fleet begins to ask anew in the same life.
+        if (!entered()) incarnations.push(incarnation);
         const parts = { id, incarnation, life, network, mailboxes, random };
         return Promise.resolve(startSimMembership(parts));
       },
@@ -129,8 +133,12 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     const logger = silentLogger;
     const own = createDiskDoor(disk, { life, health, random });
     const decisions = createDecisionLog({ store: own, clock, random, logger });
-    const fleet = describeFleet(life, () => (running.memberSinceMs = timeline.nowMs));
-    const roll = createRoll({ self, fleet, decisions, clock, logger });
+    const fleet = describeFleet(life, () => {
+      const didBefore = running.memberSinceMs !== undefined;
+      running.memberSinceMs = timeline.nowMs;
+      return didBefore;
+    });
+    const roll = createRoll({ self, fleet, store: own, decisions, clock, logger });
     const onFailure = (failure: string): void => void failures.push(failure);
     const { name, os, arch, labels, cpuCount, memoryBytes } = self;
     const traits = { id, hostName: name, os, arch, labels, engineLabels: {} };
@@ -150,9 +158,10 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
       // As a node begins: what a life before this one left open gets its end first.
       await decisions.recover();
       const door = engine.open(life);
-      const services = { ...parts, ...past, store: own, engine: door, onFailure };
+      const signal = around.ended;
+      const services = { ...parts, ...past, store: own, engine: door, signal, onFailure };
       running.services = await startServices(services);
-      await roll.run(new AbortController().signal);
+      await roll.run(around.ended);
     }
     life.after(0, () => void run().catch((thrown: unknown) => onFailure(String(thrown))));
   }

@@ -42,6 +42,7 @@ export interface ServicesParts {
   /** When a node last saw the engine, and when the host came up, in the host's time. */
   readonly lastSeenMs: number;
   readonly hostStartedAtMs: number;
+  readonly signal: AbortSignal;
   readonly onFailure: (failure: string) => void;
 }
 
@@ -54,7 +55,7 @@ export interface SimServices {
 /** Starts the loops; they end with the life. */
 export async function startServices(parts: ServicesParts): Promise<SimServices> {
   const { traits, cpuCount, memoryBytes, fleet, roll, decisions, life, random } = parts;
-  const { store, engine, lastSeenMs, hostStartedAtMs } = parts;
+  const { store, engine, signal, lastSeenMs, hostStartedAtMs } = parts;
   const { clock } = life;
   const logger = silentLogger;
   const alerts = createAlertBoard(clock, random);
@@ -97,7 +98,6 @@ export async function startServices(parts: ServicesParts): Promise<SimServices> 
     viewLocal: views.readLocal,
     publishSoon: () => undefined,
   };
-  const signal = new AbortController().signal;
   for (const loop of [board, supervisor, ...placing.attend(local)])
     loop.run(signal).catch((thrown: unknown) => parts.onFailure(String(thrown)));
   return { leader: () => placing.leader() };

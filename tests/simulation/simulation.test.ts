@@ -1,30 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-// Short histories of a simulated fleet, many of them; `npm run sim` runs long ones and many.
+// Short histories of a simulated fleet, on all cores; `npm run sim` runs long ones and millions.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { listFaults, listUnsettled } from "./invariants.ts";
-import { runHistory } from "./run-history.ts";
+import { runHistory, type HistoryOptions } from "./run-history.ts";
+import { describeRun, runMany, shapeHistory } from "./run-many.ts";
+import { OLD_SEEDS } from "./seeds.ts";
 import { createWorld } from "./world.ts";
 
-const HISTORIES = Number(process.env["FAIRLEAD_HISTORIES"] ?? 40);
+const HISTORIES = Number(process.env["FAIRLEAD_HISTORIES"] ?? 10_000);
+/** On a slow machine fewer are run: so many as there is time for. */
+const BUDGET_MS = Number(process.env["FAIRLEAD_HISTORIES_MS"] ?? 200_000);
 
 test("whatever befalls a fleet: who is heard is not gone, one leads, singletons run once, in peace all runs as assigned", async (t) => {
-  let [virtualMs, events] = [0, 0];
-  for (let seed = 1; seed <= HISTORIES; seed++) {
-    const options = { seed, steps: 2 + (seed % 5), nodes: 2 + (seed % 3) };
-    const history = await runHistory(options);
-    assert.deepEqual(
-      history.faults,
-      [],
-      `npm run sim -- --seed ${seed} --steps ${options.steps} --nodes ${options.nodes}`,
-    );
-    virtualMs += history.virtualMs;
-    events += history.events;
+  function* list(): Generator<HistoryOptions> {
+    for (let seed = 1; seed <= HISTORIES; seed++) yield shapeHistory(seed);
   }
+  const broken: string[] = [];
+  const { histories, virtualMs, events } = await runMany(list(), {
+    signal: AbortSignal.timeout(BUDGET_MS),
+    onBroken: (options, { faults }) => void broken.push(`${describeRun(options)}: ${faults[0]}`),
+  });
+  assert.deepEqual(broken, []);
+  assert.ok(histories > 0);
   t.diagnostic(
-    `${HISTORIES} histories, ${(virtualMs / 60_000).toFixed(0)} virtual minutes, ${events} events`,
+    `${histories} histories, ${(virtualMs / 3_600_000).toFixed(1)} virtual hours, ${events} events`,
   );
 });
+
+for (const { was, ...options } of OLD_SEEDS)
+  test(`seed ${options.seed} holds: ${was}`, async () => {
+    const { faults } = await runHistory(options);
+    assert.deepEqual(faults, [], describeRun(options));
+  });
 
 test("a seed gives the same history to the last event, and another one another", async () => {
   const [first, again, other] = [
@@ -58,5 +66,5 @@ test("what is wrong is seen: a node that ends without the world knowing, and one
   world.cut(cut, "store");
   await world.pass(20_000);
   assert.ok((await listUnsettled(world)).includes(`${cut}: the store does not answer`));
-  for (const host of world.hosts) host.crash();
+  world.end();
 });

@@ -40,6 +40,8 @@ export interface World {
   readonly wanted: number | undefined;
   /** What went wrong between two looks, in words. */
   readonly violations: readonly string[];
+  /** Ends all lives, and lets go of what they hold. */
+  end(): void;
   /** Ends every fault but that hosts are down or stand still. */
   mend(): void;
   /** Lets time pass. */
@@ -65,7 +67,9 @@ export function createWorld(seed: number, count: number): World {
     for (const double of listDoubles(hosts, timeline.nowMs))
       violations.push(`at ${(timeline.nowMs / 1_000).toFixed(3)} s ${double}`);
   };
+  const ending = new AbortController();
   const around = {
+    ended: ending.signal,
     timeline,
     random,
     network,
@@ -138,6 +142,11 @@ export function createWorld(seed: number, count: number): World {
       await store.transact([{ kind: "put", key: `intent/${SCOPE}`, value }]);
     },
     cutMs: (a, b) => lastCutMs.get(pairOf(a, b)) ?? -Infinity,
+    end() {
+      for (const host of hosts) host.crash();
+      ending.abort("the world ends");
+      void store[Symbol.asyncDispose]();
+    },
     mend() {
       look();
       network.mendAll();
