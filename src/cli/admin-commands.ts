@@ -28,6 +28,23 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     load: () => import("./commands/doctor.ts"),
   },
   {
+    name: "support",
+    group: "Dig",
+    summary: "pack what is needed to look into a problem into one file, without secrets",
+    arguments: [],
+    flags: [
+      {
+        name: "output",
+        short: "o",
+        value: "file",
+        text: "the file (fairlead-support-HOST-TIME.tar.gz)",
+      },
+      { name: "decisions", value: "count", text: "how many decisions (500)" },
+    ],
+    writes: false,
+    load: () => import("./commands/support.ts"),
+  },
+  {
     name: "demo",
     group: "Set up",
     summary: "a multi-agent stack, a fault every 40 s, each heal explained",

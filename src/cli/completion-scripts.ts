@@ -2,12 +2,12 @@
 // Completion from the command table, so that it cannot fall behind. Names come from `fairlead complete`, a local file.
 import type { Argument, Command } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
-import { COMMON_FLAGS, type Flag, type FlagValue } from "./flags.ts";
+import { type Flag, type FlagValue, withCommonFlags } from "./flags.ts";
 
 const shown = COMMANDS.filter((command) => command.hidden !== true);
 
 function listFlags(command: Command): readonly Flag[] {
-  return [...command.flags, ...COMMON_FLAGS];
+  return withCommonFlags(command.flags);
 }
 
 function spell(flag: Flag): string[] {

@@ -51,6 +51,18 @@ export const cliErrors = defineErrors({
     cause: "A file that was named cannot be read or is not what it should be",
     remedy: "check the path and its permissions",
   },
+  "unwritable-file": {
+    id: "FL0629",
+    code: "failed_precondition",
+    cause: "A file that was to be made cannot be written, or is there already",
+    remedy: "name another file, or remove the one that is there",
+  },
+  "part-unreadable": {
+    id: "FL0630",
+    code: "unavailable",
+    cause: "Something that a support bundle tells of could not be read on this host",
+    remedy: "the bundle is made without it; see its README.txt",
+  },
   "no-such-name": {
     id: "FL0622",
     code: "not_found",

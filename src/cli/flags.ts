@@ -46,6 +46,11 @@ const COMMON: readonly Flag[] = [
 /** Flags of every command. */
 export const COMMON_FLAGS: readonly Flag[] = COMMON;
 
+/** Flags of a command and the common ones, but for those that it has of its own under the same name. */
+export function withCommonFlags(flags: readonly Flag[]): readonly Flag[] {
+  return [...flags, ...COMMON.filter(({ name }) => !flags.some((own) => own.name === name))];
+}
+
 export const SCOPE_FLAGS: readonly Flag[] = [
   { name: "scope", value: "scope", text: "the scope; default: this directory's Compose project" },
   { name: "all", short: "A", text: "all scopes" },

@@ -7,7 +7,7 @@ import type { Command } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
 import { cliErrors } from "./errors.ts";
 import { checkFlagValue } from "./flag-values.ts";
-import { COMMON_FLAGS, type Flag } from "./flags.ts";
+import { type Flag, withCommonFlags } from "./flags.ts";
 import { createParsed, type Parsed } from "./parsed.ts";
 
 /** Wider than any line of help. */
@@ -68,7 +68,7 @@ function collectValues(
 
 /** Flags of a command, the common ones included. */
 export function listFlags(command: Command): readonly Flag[] {
-  return [...command.flags, ...COMMON_FLAGS];
+  return withCommonFlags(command.flags);
 }
 
 /** What Commander says, in our words: `needs OBJECT`, `takes 1 word, not 2: web db`. */

@@ -2,28 +2,16 @@
 // Secrets live in environment variables, build arguments and inline files. They are needed to make containers again,
 // and no answer, log or record ever shows them: not where they are declared, and not where the same value turns up again,
 // in a command that it was written into, in what a health check says, in the last lines of a log.
+import { createMask, HIDDEN, hideVariable, listPasswordsInUrls } from "#base/secrets.ts";
 import type { Facts } from "#model/facts.ts";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
 
-/** What stands where a value was. */
-export const HIDDEN = "[hidden]";
-/** Shorter values are too common in other words to be looked for. */
-const VALUE_LENGTH_MIN = 6;
 /** Variables whose value is looked for elsewhere. Others are hidden where they stand. */
 const SECRET_NAME =
   /pass|pwd|secret|token|key|cred|auth|private|salt|cookie|session|cert|dsn|conn|sign|ur[il]$/i;
-/** `scheme://user:password@host`: only the password is secret. */
-const PASSWORD_IN_URL = /\w+:\/\/[^:/\s]*:([^@/\s]+)@/g;
-
-/** `NAME=value` → `NAME=[hidden]`. */
-export function hideVariable(variable: string): string {
-  const at = variable.indexOf("=");
-  return at < 0 ? variable : `${variable.slice(0, at)}=${HIDDEN}`;
-}
-
 function listFromVariable(name: string, value: string): string[] {
-  const passwords = [...value.matchAll(PASSWORD_IN_URL)].map(([, password = ""]) => password);
-  if (passwords.length > 0) return passwords;
+  const passwords = listPasswordsInUrls(value);
+  if (passwords.length > 0) return [...passwords];
   if (!SECRET_NAME.test(name) || value.includes("://")) return [];
   return value.split("\n");
 }
@@ -44,14 +32,6 @@ function listSecrets({ container, build, files }: ServiceIntent): string[] {
     Buffer.from(content, "base64").toString("utf8").split("\n"),
   );
   return [...listFromVariables(container.Env ?? []), ...args, ...contents];
-}
-
-/** Makes a function that puts `[hidden]` where one of the values stands in a text. */
-function createMask(values: readonly string[]): (text: string) => string {
-  const wanted = [...new Set(values.map((value) => value.trim()))]
-    .filter((value) => value.length >= VALUE_LENGTH_MIN)
-    .sort((a, b) => b.length - a.length);
-  return (text) => wanted.reduce((rest, value) => rest.replaceAll(value, HIDDEN), text);
 }
 
 /** Hides the secrets of a service in what its containers say; of none when it is not known. */

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // A secret goes into its container and nowhere else: not into answers, records, logs, errors or the engine's labels.
 import assert from "node:assert/strict";
-import { readdirSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { IMAGE, until } from "#lab/rig.ts";
+import { IMAGE, until, type Rig } from "#lab/rig.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 const CANARY = "canary-8f31b6c2d7";
+/** What a label says is no secret on this host; it is not given away either. */
+const LABEL = "label-5e8a1f0c";
 /** The secret as a program, a command line, a label, a health check and an error of the engine may say it. */
 const FILE = `
 name: secret
@@ -24,7 +27,7 @@ services:
     image: ${IMAGE}
     command: ["sh", "-c", "sleep 1000", "--token=\${FL_TEST_TOKEN}"]
     environment: { API_TOKEN: "\${FL_TEST_TOKEN}" }
-    labels: { note: "token \${FL_TEST_TOKEN}", fairlead.heal: "restart max=2/10m" }
+    labels: { note: "token \${FL_TEST_TOKEN}", sign: ${LABEL}, fairlead.heal: "restart max=2/10m" }
     healthcheck: { test: ["CMD-SHELL", "echo refused for $$API_TOKEN; exit 1"], interval: 300ms, timeout: 5s, retries: 1, start_period: 0s }
     stop_grace_period: 0s
   broken:
@@ -37,6 +40,51 @@ secrets:
 configs:
   conf: { content: "${CANARY}-conf" }
 `;
+/** Everything in a support bundle of a host that has secrets in its environment, its registries and its node's log too. */
+async function readBundle({ directory, cli, env }: Rig): Promise<string> {
+  const docker = join(directory, "docker");
+  const state = env["FAIRLEAD_STATE_DIR"] ?? "";
+  mkdirSync(docker);
+  const auth = Buffer.from(`user:${CANARY}-registry`).toString("base64");
+  const auths = { "registry.example": { auth, identitytoken: `${CANARY}-identity` } };
+  writeFileSync(join(docker, "config.json"), JSON.stringify({ auths }));
+  const token = readFileSync(join(state, "token"), "utf8").trim();
+  const lines = [
+    {
+      message: "asked",
+      authorization: `Bearer ${CANARY}-bearer`,
+      url: `https://u:${CANARY}-in@x/`,
+    },
+    { message: `ran --password ${CANARY}-flag, API_TOKEN=${CANARY}-equal, auth ${auth}` },
+    { message: `the node's own ${token}` },
+  ];
+  writeFileSync(
+    join(state, "node.log"),
+    [
+      ...lines.map((line) => JSON.stringify(line)),
+      `login with ${CANARY}-registry as ${CANARY}-shell`,
+      `-----BEGIN PRIVATE KEY-----\n${CANARY}-pem\n-----END PRIVATE KEY-----`,
+    ].join("\n"),
+    { mode: 0o600 },
+  );
+  const file = join(directory, "bundle.tar.gz");
+  const { code, stdout, stderr } = await cli(["support", "-o", file], {
+    env: { DOCKER_CONFIG: docker, MY_PASSWORD: `${CANARY}-shell`, LC_ALL: "C.UTF-8" },
+  });
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, `${file}\n`);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  const text = execFileSync("tar", ["--extract", "--to-stdout", `--file=${file}`], {
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  for (const word of ["service.quarantine", '"fairlead":', "PASSWORD=[hidden]", "Left out:"])
+    assert.ok(text.includes(word), word);
+  assert.deepEqual(text.match(/.* NOT THERE.*/g), null);
+  assert.ok(!text.includes(token) && !text.includes(auth), "a token of this host");
+  assert.ok(!text.includes(LABEL), "a label");
+  return text;
+}
 const SERVICES = ["app", "argued", "broken"];
 const GROUP_AND_OTHERS = 0o077;
 
@@ -132,6 +180,7 @@ describe("secrets", () => {
       ["down", ...scope, "--dry-run", "-o", "json"],
     ])
       await produce(args);
+    keepSecret("a support bundle", await readBundle(rig));
     const wrong = await rig.ask<unknown>("scopes/secret/intent", {
       method: "PUT",
       body: {

@@ -1,32 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
-import { defaultStateDir } from "#config/default-paths.ts";
 import type { Context } from "#cli/context.ts";
-import { askEngine } from "#cli/doctor/ask-engine.ts";
-import type { Check, Evidence, Finding } from "#cli/doctor/check.ts";
-import { DISCOVERY_CHECK } from "#cli/doctor/discovery-check.ts";
-import { DOCKER_CHECKS } from "#cli/doctor/docker-checks.ts";
-import { HOST_CHECKS } from "#cli/doctor/host-checks.ts";
-import { KERNEL_CHECKS } from "#cli/doctor/kernel-checks.ts";
-import { NET_CHECKS } from "#cli/doctor/net-checks.ts";
-import { NODE_CHECKS } from "#cli/doctor/node-checks.ts";
-import { renderDoctor, type Report } from "#cli/doctor/render-doctor.ts";
-import { settleSilences, silence } from "#cli/doctor/silences.ts";
+import type { Check } from "#cli/doctor/check.ts";
+import { CHECKS, examine } from "#cli/doctor/examine.ts";
+import { renderDoctor } from "#cli/doctor/render-doctor.ts";
+import { settleSilences } from "#cli/doctor/silences.ts";
 import { cliErrors } from "#cli/errors.ts";
-import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { wrapItems } from "#cli/output.ts";
-
-const CHECKS: readonly Check[] = [
-  ...DOCKER_CHECKS,
-  ...KERNEL_CHECKS,
-  ...NET_CHECKS,
-  DISCOVERY_CHECK,
-  ...HOST_CHECKS,
-  ...NODE_CHECKS,
-];
 
 function matches(check: Check, words: readonly string[]): boolean {
   return words.includes(check.group) || words.includes(check.name);
@@ -52,53 +34,6 @@ function chooseChecks(only: readonly string[], leave: readonly string[]): readon
   );
 }
 
-async function askNode(
-  context: Context,
-): Promise<{ node?: NodeStatus; services: readonly ServiceView[] }> {
-  try {
-    const node = await context.api.call<NodeStatus>("GET", "status");
-    const services = await context.api.list<ServiceView>("services");
-    return { node, services: services.items };
-  } catch (thrown) {
-    // That no node answers is a finding, not an error.
-    if (thrown instanceof FairleadError) return { services: [] };
-    throw thrown;
-  }
-}
-
-/** What a node started from here would be told to talk to; empty when nothing is set, or the settings are wrong. */
-function findEndpoint(context: Context): string {
-  try {
-    return loadNodeSettings(context, {}).settings.engine.endpoint;
-  } catch {
-    return "";
-  }
-}
-
-async function gather(context: Context): Promise<Evidence> {
-  const { node, services } = await askNode(context);
-  return {
-    engine: await askEngine(findEndpoint(context), node?.engine.endpoint, context.env),
-    node,
-    services,
-    socket: context.socket,
-    stateDir: context.env["FAIRLEAD_STATE_DIR"] ?? defaultStateDir(context),
-    listen: context.env["FAIRLEAD_LISTEN"] ?? "127.0.0.1:7117",
-    uid: context.uid,
-  };
-}
-
-async function runCheck(check: Check, evidence: Evidence): Promise<Finding> {
-  try {
-    return await check.run(evidence);
-  } catch (thrown) {
-    return {
-      verdict: "unknown",
-      text: `${check.name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-    };
-  }
-}
-
 /** `fairlead doctor`: exits 0 unless something fails, then 1. */
 export async function run(context: Context): Promise<number> {
   const startedMs = performance.now();
@@ -106,15 +41,7 @@ export async function run(context: Context): Promise<number> {
   const skipped = Map.groupBy(splitWords(context, "skip"), (word) => word.includes("="));
   const checks = chooseChecks(splitWords(context, "only"), skipped.get(false) ?? []);
   const silences = settleSilences(context, skipped.get(true) ?? [], nowMs);
-  const evidence = await gather(context);
-  const reports: Report[] = [];
-  for (const check of checks) {
-    const found = silence(await runCheck(check, evidence), check.name, silences);
-    const { kind, factObjects: _, ...finding } = found;
-    const advice =
-      kind === undefined ? {} : { id: kind.id, slug: kind.slug, so: kind.cause, try: kind.remedy };
-    reports.push({ group: check.group, name: check.name, ...finding, ...advice });
-  }
+  const reports = await examine(context, checks, silences);
   const { out, parsed } = context;
   if (out.forPeople) {
     const tookMs = performance.now() - startedMs;

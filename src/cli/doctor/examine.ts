@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the checks, one after the other, over what was gathered once.
+import type { NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
+import { FairleadError } from "#base/errors.ts";
+import { defaultStateDir } from "#config/default-paths.ts";
+import type { Context } from "#cli/context.ts";
+import { loadNodeSettings } from "#cli/load-node-settings.ts";
+import { askEngine } from "./ask-engine.ts";
+import type { Check, Evidence, Finding } from "./check.ts";
+import { DISCOVERY_CHECK } from "./discovery-check.ts";
+import { DOCKER_CHECKS } from "./docker-checks.ts";
+import { HOST_CHECKS } from "./host-checks.ts";
+import { KERNEL_CHECKS } from "./kernel-checks.ts";
+import { NET_CHECKS } from "./net-checks.ts";
+import { NODE_CHECKS } from "./node-checks.ts";
+import type { Report } from "./render-doctor.ts";
+import { silence, type Silence } from "./silences.ts";
+
+/** Every check, in the order of the report. */
+export const CHECKS: readonly Check[] = [
+  ...DOCKER_CHECKS,
+  ...KERNEL_CHECKS,
+  ...NET_CHECKS,
+  DISCOVERY_CHECK,
+  ...HOST_CHECKS,
+  ...NODE_CHECKS,
+];
+
+async function askNode(
+  context: Context,
+): Promise<{ node?: NodeStatus; services: readonly ServiceView[] }> {
+  try {
+    const node = await context.api.call<NodeStatus>("GET", "status");
+    const services = await context.api.list<ServiceView>("services");
+    return { node, services: services.items };
+  } catch (thrown) {
+    // That no node answers is a finding, not an error.
+    if (thrown instanceof FairleadError) return { services: [] };
+    throw thrown;
+  }
+}
+
+/** What a node started from here would be told to talk to; empty when nothing is set, or the settings are wrong. */
+function findEndpoint(context: Context): string {
+  try {
+    return loadNodeSettings(context, {}).settings.engine.endpoint;
+  } catch {
+    return "";
+  }
+}
+
+async function gather(context: Context): Promise<Evidence> {
+  const { node, services } = await askNode(context);
+  return {
+    engine: await askEngine(findEndpoint(context), node?.engine.endpoint, context.env),
+    node,
+    services,
+    socket: context.socket,
+    stateDir: context.env["FAIRLEAD_STATE_DIR"] ?? defaultStateDir(context),
+    listen: context.env["FAIRLEAD_LISTEN"] ?? "127.0.0.1:7117",
+    uid: context.uid,
+  };
+}
+
+async function runCheck(check: Check, evidence: Evidence): Promise<Finding> {
+  try {
+    return await check.run(evidence);
+  } catch (thrown) {
+    return {
+      verdict: "unknown",
+      text: `${check.name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    };
+  }
+}
+
+/** What each of the checks found. Never throws for what a check could not do. */
+export async function examine(
+  context: Context,
+  checks: readonly Check[],
+  silences: readonly Silence[] = [],
+): Promise<readonly Report[]> {
+  const evidence = await gather(context);
+  const reports: Report[] = [];
+  for (const check of checks) {
+    const found = silence(await runCheck(check, evidence), check.name, silences);
+    const { kind, factObjects: _, ...finding } = found;
+    const advice =
+      kind === undefined ? {} : { id: kind.id, slug: kind.slug, so: kind.cause, try: kind.remedy };
+    reports.push({ group: check.group, name: check.name, ...finding, ...advice });
+  }
+  return reports;
+}
