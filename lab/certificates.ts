@@ -23,13 +23,32 @@ export function makeAuthority(directory: string, name: string): CertificateFiles
 export function issueCertificate(
   directory: string,
   name: string,
-  { authority, names }: { readonly authority: CertificateFiles; readonly names: readonly string[] },
+  {
+    authority,
+    names,
+    days = 1,
+  }: {
+    readonly authority: CertificateFiles;
+    readonly names: readonly string[];
+    /** How long it is good; -1: until yesterday. */
+    readonly days?: number;
+  },
 ): CertificateFiles {
   const [cert, key] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
   const request = join(directory, `${name}.csr`);
   const wanted = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${names.join(",")}`];
   runProgram("openssl", ["req", "-new", ...NEW_KEY, ...wanted, "-keyout", key, "-out", request]);
   const by = ["-CA", authority.cert, "-CAkey", authority.key, "-copy_extensions", "copy"];
-  runProgram("openssl", ["x509", "-req", "-in", request, ...by, "-days", "1", "-out", cert]);
+  runProgram("openssl", [
+    "x509",
+    "-req",
+    "-in",
+    request,
+    ...by,
+    "-days",
+    String(days),
+    "-out",
+    cert,
+  ]);
   return { cert, key };
 }

@@ -42,7 +42,8 @@ interface Member {
 const ATTEMPT_TIMEOUT_MS = 2_000;
 /** Finds a member that hangs, or a cable that was pulled, without waiting for TCP. */
 const CHANNEL_OPTIONS = {
-  "grpc.keepalive_time_ms": 5_000,
+  // etcd ends a connection with more than one in 5 s.
+  "grpc.keepalive_time_ms": 6_000,
   "grpc.keepalive_timeout_ms": 2_000,
   "grpc.keepalive_permit_without_calls": 0,
   "grpc.initial_reconnect_backoff_ms": 100,

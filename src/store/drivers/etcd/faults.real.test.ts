@@ -143,6 +143,39 @@ test("a watch from before a compaction lagged, one that kept up goes on", async 
   assert.equal((await fresh)[0]?.[0]?.value, 3);
 });
 
+test("a watch from long ago gets every change, though etcd gives them in pieces of 1,000", async () => {
+  await using cluster = await startEtcd();
+  await using store = await openEtcdStore({ endpoints: cluster.endpoints }, { clock });
+  const { revision } = await store.list("");
+  const numbers = Array.from({ length: 2_500 }, (_, n) => n);
+  for (let at = 0; at < numbers.length; at += 250)
+    await Promise.all(numbers.slice(at, at + 250).map((n) => store.transact([put(`n/${n}`, n)])));
+  const batches = await takeChanges(store, "n/", revision, numbers.length);
+  const seen = batches.flat().map(({ value }) => Number(value));
+  assert.deepEqual(
+    seen.toSorted((a, b) => a - b),
+    numbers,
+  );
+});
+
+test("a watch of what never changes is moved on by etcd, out of reach of compactions", async () => {
+  const flags = ["--experimental-watch-progress-notify-interval=100ms"];
+  await using cluster = await startEtcd({ flags });
+  await using store = await openEtcdStore({ endpoints: cluster.endpoints }, { clock });
+  const { revision } = await store.list("");
+  const quiet = takeChanges(store, "quiet/", revision, 1);
+  for (let n = 0; n < 20; n++) await store.transact([put("busy", n)]);
+  // Many times the interval: what etcd tells the watch is not seen from outside.
+  await clock.sleep(2_000);
+  const newest = await store.list("");
+  await ask(cluster, "kv/compaction", { revision: newest.revision });
+  const [member] = cluster.members;
+  await member?.signal("SIGKILL");
+  await member?.start();
+  await store.transact([put("quiet/a", 1)]);
+  assert.equal((await quiet)[0]?.[0]?.value, 1);
+});
+
 test("with users: a wrong name is refused, and a member started anew takes a new token", async () => {
   await using cluster = await startEtcd();
   await ask(cluster, "auth/user/add", { name: "root", password: "secret" });
@@ -206,11 +239,38 @@ test("mutual TLS: with the right certificates it works, with wrong ones it says 
   await store.transact([put("a", 1)]);
   assert.equal((await store.get("a"))?.value, 1);
   const wrongCa = { ca: readFileSync(other.cert), ...read(client) };
-  for (const tls of [wrongCa, { ca }, { ca, ...read(stranger) }])
-    await assert.rejects(openEtcdStore({ endpoints, tls }, { clock }), (thrown) => {
+  const expired = issueCertificate(directory, "expired", { authority, names, days: -1 });
+  const named = { authority, names: ["IP:192.0.2.1"] };
+  const elsewhere = issueCertificate(directory, "elsewhere", named);
+  const old = issueCertificate(directory, "old", { authority, names, days: -1 });
+  await using misnamed = await startEtcd({
+    tls: { ca: authority.cert, ...elsewhere, clientCa: false },
+  });
+  await using outlived = await startEtcd({ tls: { ca: authority.cert, ...old, clientCa: false } });
+  const wrong = [
+    { endpoints, tls: wrongCa },
+    { endpoints, tls: { ca } },
+    { endpoints, tls: { ca, ...read(stranger) } },
+    { endpoints, tls: { ca, ...read(expired) } },
+    { endpoints: misnamed.endpoints, tls: { ca } },
+    { endpoints: outlived.endpoints, tls: { ca } },
+  ];
+  for (const options of wrong)
+    await assert.rejects(openEtcdStore(options, { clock }), (thrown) => {
       assert.ok(isKind(thrown, storeErrors["store-untrusted"]), String(thrown));
       assert.match(thrown.message, /certificate/);
       assert.match(thrown.remedy, /store\.caFile/);
       return true;
     });
+  // One that is dead, before and behind the one that lives.
+  for (const all of [
+    ["127.0.0.1:1", ...endpoints],
+    [...endpoints, "127.0.0.1:1"],
+  ]) {
+    await using one = await openEtcdStore(
+      { endpoints: all, tls: { ca, ...read(client) } },
+      { clock },
+    );
+    assert.equal((await one.get("a"))?.value, 1);
+  }
 });
