@@ -22,3 +22,13 @@ export function parseSpiffeId(text: string): SpiffeId | undefined {
     segments.every((segment) => SEGMENT.test(segment));
   return isOne ? { trustDomain, segments } : undefined;
 }
+
+/**
+ * The one URI among a certificate's other names (`URI:spiffe://…, DNS:…`), when it is a SPIFFE id; undefined where there is
+ * none, or more than one URI: such a certificate is nobody's.
+ */
+export function readSpiffeId(subjectAltName: string | undefined): string | undefined {
+  const uris = (subjectAltName ?? "").split(", ").filter((name) => name.startsWith("URI:"));
+  const [uri = ""] = uris.map((name) => name.slice("URI:".length));
+  return uris.length === 1 && parseSpiffeId(uri) !== undefined ? uri : undefined;
+}

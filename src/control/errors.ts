@@ -214,4 +214,11 @@ export const controlErrors = defineErrors({
     cause: "Every address that services could get is some service's",
     remedy: "name a larger block in serviceAddresses, alike on all nodes",
   },
+  "certificate-unknown": {
+    id: "FL0761",
+    code: "unauthenticated",
+    cause:
+      "A node's certificate is believed only while the fleet's store says that it is that node's",
+    remedy: "see `fairlead identity ls`; a node that was removed joins anew with a token",
+  },
 });

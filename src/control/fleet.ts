@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fleet that a node belongs to, as its loops are given it.
 import type { Membership } from "#membership/membership.ts";
-import type { Peering } from "#peering/peering.ts";
+import type { PeerCredentials, Peering, Refusal } from "#peering/peering.ts";
 import type { Store } from "#store/store.ts";
 
 /** Its part of the store, and what it takes to hear the others. */
@@ -28,8 +28,9 @@ export interface Fleet {
 export interface PeerFleet extends Fleet {
   /** Opens the port at which other nodes ask this one. */
   startPeering(options: {
-    readonly id: string;
     readonly port: number;
-    readonly secret: Buffer;
+    readonly credentials: PeerCredentials;
+    /** Called for each that is turned away. */
+    readonly onRefused: (refusal: Refusal) => void;
   }): Promise<Peering>;
 }

@@ -14,6 +14,8 @@ export const NODES = `${ROLL}nodes/`;
 export const LIVE = `${ROLL}live/`;
 /** Before a node's id: that it belongs to the fleet no more. */
 export const FAREWELLS = `${ROLL}farewells/`;
+/** Before a node's id: which certificate is its. */
+export const NODE_CERTIFICATES = "identity/nodes/";
 const KEY = "key";
 
 /** What a node knows of itself before it stands on a roll. */
@@ -114,6 +116,7 @@ export async function leaveRoll(store: Store, farewell: NodeFarewell): Promise<b
   const operations: readonly StoreOperation[] = [
     { kind: "delete", key: NODES + id },
     { kind: "delete", key: LIVE + id },
+    { kind: "delete", key: NODE_CERTIFICATES + id },
     { kind: "put", key: FAREWELLS + id, value: farewell },
   ];
   const conditions = how === "removed" ? [{ key: LIVE + id, revision: 0 }] : [];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operations of a node that belongs to a fleet: over all its nodes, and for those that ask this one.
+import type { AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
 import { createActHere } from "#control/across/act-here.ts";
 import { answerNodes } from "#control/across/answer-nodes.ts";
@@ -7,10 +8,12 @@ import { createOtherNodes } from "#control/across/ask-nodes.ts";
 import { spreadOperations } from "#control/across/spread-operations.ts";
 import type { PeerFleet } from "#control/fleet.ts";
 import type { FleetDesk } from "#control/fleet/fleet-desk.ts";
+import { createIdentityKeeper } from "#control/identity/keep-identity.ts";
 import type { Operations } from "#control/operations.ts";
 import { createPeers, type Peers, type PeersOptions } from "#control/peers.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Supervisor } from "#control/supervisor.ts";
+import { noteRefusals } from "./note-refusals.ts";
 
 export interface SpreadParts {
   readonly peers: Peers | undefined;
@@ -22,12 +25,19 @@ export interface SpreadParts {
   readonly clock: Clock;
 }
 
-/** The way to other nodes; undefined without a fleet. */
+/** Who this node is, and the way to other nodes; undefined without a fleet. */
 export function openPeers(
-  options: Omit<PeersOptions, "fleet"> & { readonly fleet: PeerFleet | undefined },
+  options: Omit<PeersOptions, "fleet" | "self" | "identity" | "onRefused"> & {
+    readonly fleet: PeerFleet | undefined;
+    readonly self: { readonly id: string; readonly name: string; readonly port: number };
+    readonly audit: Pick<AuditLog, "note">;
+  },
 ): Peers | undefined {
-  const { fleet } = options;
-  return fleet === undefined ? undefined : createPeers({ ...options, fleet });
+  const { fleet, audit, clock } = options;
+  if (fleet === undefined) return undefined;
+  const identity = createIdentityKeeper({ ...options, fleet });
+  const onRefused = noteRefusals(audit, clock);
+  return createPeers({ ...options, fleet, identity, onRefused });
 }
 
 /** The operations that faces are given; without a fleet they are those of the node alone. */

@@ -199,7 +199,7 @@ async function startFabric(parts: NodeParts, routes: RouteBoard): Promise<Fabric
 /** All by which agents join, find others and are found, and by which nodes know of each other. */
 async function openTalk(
   parts: NodeParts,
-  { store, engine, loops: { board, decisions } }: Awaited<ReturnType<typeof openHands>>,
+  { store, engine, audit, loops: { board, decisions } }: Awaited<ReturnType<typeof openHands>>,
   stack: AsyncDisposableStack,
 ) {
   const { settings, clock, random, logger } = parts;
@@ -224,7 +224,7 @@ async function openTalk(
       : openPlacing({ fleet: belongs, self, roll, decisions, board, clock, random, logger });
   const placed = { settings, self, store, placing, board, decisions, clock, logger };
   const addresses = await openAddresses(placed);
-  const peers = openPeers({ fleet: belongs, self, clock, logger });
+  const peers = openPeers({ fleet: belongs, self, audit, clock, logger });
   const links = openLinks({ settings, peers, self, roll, board, ...nets, ...hands });
   const images = openImages({ settings, peers, roll, engine, board, clock });
   const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, ...nets };

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { FairleadError, type Code } from "#base/errors.ts";
 import { peeringErrors } from "./errors.ts";
@@ -21,12 +22,13 @@ const STATUS: Readonly<Partial<Record<Code, number>>> = {
   aborted: 409,
   resource_exhausted: 429,
   unavailable: 503,
+  unauthenticated: 401,
 };
 
 export interface AnsweringOptions {
   readonly handlers: ReadonlyMap<string, PeerHandler>;
-  /** Who is at the other end of a socket, as it says. */
-  readonly nameOf: (socket: object) => string;
+  /** Id of the node at the other end of a socket. Throws FL1203 when it is none of the fleet. */
+  readonly identify: (socket: Socket) => Promise<string>;
   readonly onAnswered: () => void;
 }
 
@@ -83,11 +85,12 @@ async function send(
 async function decide(
   request: IncomingMessage,
   signal: AbortSignal,
-  { handlers, nameOf }: AnsweringOptions,
+  { handlers, identify }: AnsweringOptions,
 ): Promise<PeerReply | undefined> {
+  const from = await identify(request.socket);
   const { pathname, searchParams: query } = new URL(request.url ?? "/", "https://peer.invalid");
   const handler = request.method === "GET" ? handlers.get(pathname) : undefined;
-  return handler?.({ from: nameOf(request.socket), query, signal });
+  return handler?.({ from, query, signal });
 }
 
 /** Makes the listener of a server. */

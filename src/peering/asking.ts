@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The side that asks: each question has a connection of its own, as they are few and long.
 import { createHash } from "node:crypto";
-import type { IncomingMessage } from "node:http";
-import { request } from "node:https";
+import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { connect, type TLSSocket } from "node:tls";
 import { FairleadError } from "#base/errors.ts";
 import { CONNECTION, DIGEST } from "./answering.ts";
 import { peeringErrors } from "./errors.ts";
-import type { AskOptions, Peering, PeerPlace } from "./peering.ts";
-import { makeClientTls } from "./tls.ts";
+import type { AskOptions, PeerCredentials, Peering, PeerPlace } from "./peering.ts";
+import { makeClientTls, type KnownPeers } from "./tls.ts";
 
 export interface AskingOptions {
-  readonly id: string;
-  readonly secret: Uint8Array;
+  readonly credentials: PeerCredentials;
+  readonly known: KnownPeers;
 }
 
 /** For the connection, and between two signs that an answer comes. */
@@ -29,17 +30,55 @@ function unreachable(to: PeerPlace, why: string, cause?: unknown): FairleadError
   );
 }
 
-function convertFailure(to: PeerPlace, thrown: unknown, handshaken: boolean): FairleadError {
+function untrusted(to: PeerPlace, why: string, cause: unknown): FairleadError {
+  return new FairleadError(
+    peeringErrors["peer-untrusted"],
+    `${to.address}:${to.port} is not ${to.id}: ${why}`,
+    { cause },
+  );
+}
+
+function wordsOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** OpenSSL's words on the other side's certificate, or the other side's on ours: `…:SSL alert number 42`. */
+const TLS_FAILURE = /^(EPROTO$|ERR_SSL_|ERR_TLS_|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|INVALID_)/;
+
+function convertFailure(to: PeerPlace, thrown: unknown): FairleadError {
   if (thrown instanceof FairleadError) return thrown;
   const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
-  if (!handshaken && /^(EPROTO$|ERR_SSL_|ERR_TLS_)/.test(code))
-    return new FairleadError(
-      peeringErrors["peer-untrusted"],
-      `${to.address}:${to.port} does not have the fleet's key, or is not ${to.id}`,
-      { cause: thrown },
-    );
-  const why = thrown instanceof Error ? thrown.message : String(thrown);
-  return unreachable(to, handshaken ? `the connection was cut (${why})` : why, thrown);
+  if (TLS_FAILURE.test(code)) return untrusted(to, wordsOf(thrown), thrown);
+  return unreachable(to, wordsOf(thrown), thrown);
+}
+
+/** A connection to the node that was meant, and to no other. */
+async function dial(
+  { credentials, known }: AskingOptions,
+  to: PeerPlace,
+  signal: AbortSignal | undefined,
+): Promise<TLSSocket> {
+  const socket = connect({ ...makeClientTls(credentials), host: to.address, port: to.port });
+  const alarm = setTimeout(
+    () => socket.destroy(unreachable(to, `said nothing for ${SILENCE_MS} ms`)),
+    SILENCE_MS,
+  );
+  const leave = (): void => void socket.destroy(new Error("nobody waits any more"));
+  signal?.addEventListener("abort", leave, { once: true });
+  try {
+    await once(socket, "secureConnect");
+    const id = await known.identify(socket);
+    if (id !== to.id) throw untrusted(to, `it is ${id}`, undefined);
+    return socket;
+  } catch (thrown) {
+    // What comes of it afterwards concerns nobody.
+    socket.on("error", () => undefined).destroy();
+    signal?.throwIfAborted();
+    throw convertFailure(to, thrown);
+  } finally {
+    clearTimeout(alarm);
+    signal?.removeEventListener("abort", leave);
+  }
 }
 
 interface Opened {
@@ -49,33 +88,26 @@ interface Opened {
 }
 
 /** The head of the answer. */
-function open(
-  { id, secret }: AskingOptions,
+async function open(
+  options: AskingOptions,
   to: PeerPlace,
   path: string,
   { query = {}, signal, headers }: AskOptions & { readonly headers?: Record<string, string> },
 ): Promise<Opened> {
+  signal?.throwIfAborted();
+  const socket = await dial(options, to, signal);
   return new Promise((resolve, reject) => {
-    let handshaken = false;
     const search = new URLSearchParams(query).toString();
     const sent = request({
-      ...makeClientTls(secret, id, to.id),
+      createConnection: () => socket,
       host: to.address,
-      port: to.port,
       path: search === "" ? path : `${path}?${search}`,
-      agent: false,
       ...(headers === undefined ? {} : { headers }),
       ...(signal === undefined ? {} : { signal }),
     });
     const alarm = setTimeout(
       () => sent.destroy(unreachable(to, `said nothing for ${SILENCE_MS} ms`)),
       SILENCE_MS,
-    );
-    sent.on("socket", (socket) =>
-      socket.once("secureConnect", () => {
-        handshaken = true;
-        alarm.refresh();
-      }),
     );
     sent.on("information", () => alarm.refresh());
     sent.on("response", (response) => {
@@ -89,10 +121,21 @@ function open(
     });
     sent.on("error", (error) => {
       clearTimeout(alarm);
-      reject(signal?.aborted === true ? signal.reason : convertFailure(to, error, handshaken));
+      reject(signal?.aborted === true ? signal.reason : convertCut(to, error));
     });
     sent.end();
   });
+}
+
+/** What ends a connection whose other end is known; with TLS 1.3 it looks at this one's certificate only now. */
+function convertCut(to: PeerPlace, thrown: unknown): FairleadError {
+  const failure = convertFailure(to, thrown);
+  if (failure.kind !== peeringErrors["peer-unreachable"] || failure === thrown) return failure;
+  return unreachable(
+    to,
+    `the connection was cut (${wordsOf(thrown)}); perhaps this node's certificate is not believed there`,
+    thrown,
+  );
 }
 
 /** The bytes of an answer; throws when they stand still or are cut. */
@@ -107,7 +150,8 @@ async function* readBytes(to: PeerPlace, response: IncomingMessage): AsyncGenera
       yield next.value;
     }
   } catch (thrown) {
-    throw convertFailure(to, thrown, true);
+    if (thrown instanceof FairleadError) throw thrown;
+    throw unreachable(to, `the connection was cut (${wordsOf(thrown)})`, thrown);
   } finally {
     response.destroy();
   }
@@ -128,11 +172,19 @@ async function readValue(to: PeerPlace, response: IncomingMessage): Promise<unkn
   }
 }
 
-/** Throws FL1204 when the answer is a refusal. */
+function refusedHere(to: PeerPlace, message: string): FairleadError {
+  return new FairleadError(
+    peeringErrors["peer-untrusted"],
+    `${to.address}:${to.port} does not believe this node: ${message.slice(0, 500)}`,
+  );
+}
+
+/** Throws FL1204 when the answer is a refusal, FL1203 when this node is nobody there. */
 async function checkStatus(to: PeerPlace, response: IncomingMessage): Promise<void> {
   if (response.statusCode === 200) return;
   const value = await readValue(to, response);
   const { code, message } = { code: "internal", message: "no reason", ...(value as object | null) };
+  if (response.statusCode === 401) throw refusedHere(to, String(message));
   throw new FairleadError(peeringErrors["peer-refused"], String(message).slice(0, 500), {
     facts: { code: String(code) },
   });

@@ -18,8 +18,9 @@ export const peeringErrors = defineErrors({
   "peer-untrusted": {
     id: "FL1203",
     code: "unauthenticated",
-    cause: "What answers there does not have the fleet's key, or is another node than was meant",
-    remedy: "see `fairlead nodes` for who should be at that address",
+    cause: "One of the two shows no certificate of the fleet, or is another node than was meant",
+    remedy:
+      "see `fairlead identity ls` for the certificates that are believed, and the clocks in `fairlead nodes`",
   },
   "peer-refused": {
     id: "FL1204",

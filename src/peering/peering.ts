@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The face of the room: nodes of a fleet ask each other. Who may is the business of a driver; now it is who has the key.
+// The face of the room: nodes of a fleet ask each other, and each proves which node it is.
+import type { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
 
 /** Where a node is, and who it has to be. */
@@ -10,7 +11,32 @@ export interface PeerPlace {
   readonly port: number;
 }
 
-/** A question. `from` is the id that the asker gives itself: it has the key, so it is believed, but not proven to be that one. */
+/** What a node shows, and whom it believes. All PEM. */
+export interface PeerMaterial {
+  readonly authorities: readonly string[];
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** How nodes know each other. */
+export interface PeerCredentials {
+  /** What is in force now. */
+  read(): PeerMaterial;
+  /** Calls the listener when something else is in force; returns the function that ends it. */
+  onChange(listener: () => void): () => void;
+  /** Id of the node whose certificate it is. Its authority and its time have been checked. Throws FairleadError with why it is nobody's. */
+  identify(certificate: X509Certificate): Promise<string>;
+  /** Whether a node is believed still that was identified by this certificate; asked for open connections after each change. */
+  isBelieved(certificate: X509Certificate): boolean;
+}
+
+/** Somebody who was turned away. */
+export interface Refusal {
+  readonly address: string;
+  readonly reason: string;
+}
+
+/** A question, and the id of the node that asks, as its certificate proves. */
 export interface PeerRequest {
   readonly from: string;
   readonly query: URLSearchParams;
@@ -38,7 +64,7 @@ export interface AskOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Connections between nodes. Safe for concurrent use. */
+/** Connections between nodes. Safe for concurrent use; one of a node that is believed no more is cut. */
 export interface Peering extends AsyncDisposable {
   /** TCP port on which it answers. */
   readonly port: number;

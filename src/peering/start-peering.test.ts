@@ -7,14 +7,18 @@ import { test } from "node:test";
 import { buffer, text } from "node:stream/consumers";
 import { connect as connectTls } from "node:tls";
 import { baseErrors, FairleadError } from "#base/errors.ts";
-import type { Peering, PeerPlace } from "./peering.ts";
+import { issueCredential, makeKey } from "#identity/authority.ts";
+import { createLabAuthority } from "#lab/peer-credentials.ts";
+import type { Peering, PeerPlace, PeerReply } from "./peering.ts";
 import { startPeering } from "./start-peering.ts";
 
-const SECRET = Buffer.alloc(32, 7);
+const lab = await createLabAuthority();
+const stranger = await createLabAuthority();
 const ADDRESS = "127.0.0.1";
 
-const start = (id: string, secret = SECRET): Promise<Peering> =>
-  startPeering({ id, address: ADDRESS, port: 0, secret });
+async function start(id: string, by = lab): Promise<Peering> {
+  return startPeering({ address: ADDRESS, port: 0, credentials: await by.issue(id) });
+}
 
 const place = (id: string, { port }: Pick<Peering, "port">): PeerPlace => ({
   id,
@@ -56,26 +60,140 @@ test("a node asks another for a value and is told from whom it comes; refusals c
   assert.equal(await refusal(a.ask(place("b", b), "/unknown")), "peer-refused");
 });
 
-test("strangers get nothing and are counted: another key, no key, no TLS, a node other than was meant", async () => {
+test("strangers get nothing and are counted: another authority, no certificate, no TLS, a node other than was meant", async () => {
   await using a = await start("a");
-  await using b = await start("b");
-  await using stranger = await start("a", Buffer.alloc(32, 8));
+  const reasons: string[] = [];
+  await using b = await startPeering({
+    address: ADDRESS,
+    port: 0,
+    credentials: await lab.issue("b"),
+    onRefused: ({ reason }) => void reasons.push(reason),
+  });
+  await using other = await start("a", stranger);
   b.answer("/secret", async () => ({ kind: "value", value: "treasure" }));
-  stranger.answer("/secret", async () => ({ kind: "value", value: "forged" }));
-  assert.equal(await refusal(stranger.ask(place("b", b), "/secret")), "peer-untrusted");
+  other.answer("/secret", async () => ({ kind: "value", value: "forged" }));
+  assert.equal(await refusal(other.ask(place("b", b), "/secret")), "peer-untrusted");
   await awaitRefused(b, 1);
-  assert.equal(await refusal(b.ask(place("a", stranger), "/secret")), "peer-untrusted");
-  assert.equal(await refusal(a.ask(place("c", b), "/secret")), "peer-untrusted");
-  await awaitRefused(b, 2);
+  assert.equal(await refusal(b.ask(place("a", other), "/secret")), "peer-untrusted");
+  await using c = await start("c");
+  assert.equal(await refusal(a.ask(place("d", c), "/secret")), "peer-untrusted");
 
+  // With TLS 1.3 who connects is done before its certificate is looked at.
   const bare = connectTls({ host: ADDRESS, port: b.port, rejectUnauthorized: false });
-  await assert.rejects(once(bare, "secureConnect"));
-  await awaitRefused(b, 3);
+  bare.on("error", () => undefined).write("GET /secret HTTP/1.1\r\nHost: b\r\n\r\n");
+  const said: Buffer[] = [];
+  bare.on("data", (piece: Buffer) => said.push(piece));
+  await new Promise((resolve) => bare.once("close", resolve));
+  assert.equal(Buffer.concat(said).toString(), "");
+  await awaitRefused(b, 2);
   const plain = connect(b.port, ADDRESS);
   plain.end("GET /secret HTTP/1.1\r\n\r\n");
   assert.doesNotMatch((await buffer(plain)).toString(), /treasure/);
+  await awaitRefused(b, 3);
+  const old = connectTls({ host: ADDRESS, port: b.port, maxVersion: "TLSv1.2" });
+  await assert.rejects(once(old, "secureConnect"));
   await awaitRefused(b, 4);
   assert.deepEqual(b.readCounters(), { answered: 0, refused: 4 });
+  assert.equal(reasons.length, 4, reasons.join("; "));
+});
+
+/** A node that shows a certificate which the test has made. */
+async function startWith(parts: Partial<Parameters<typeof issueCredential>[1]>): Promise<Peering> {
+  const base = { uri: "spiffe://lab/fairlead/node/a", key: await makeKey(), nowMs: Date.now() };
+  const credential = await issueCredential(lab.authority, { ...base, ...parts });
+  const credentials = await lab.issue("a");
+  return startPeering({
+    address: ADDRESS,
+    port: 0,
+    credentials: {
+      ...credentials,
+      read: () => ({ ...credential, authorities: [lab.authority.certificate] }),
+    },
+  });
+}
+
+test("a certificate that has run out, begins later, or is an agent's or another fleet's is refused on both sides", async () => {
+  await using b = await start("b");
+  b.answer("/secret", async () => ({ kind: "value", value: "treasure" }));
+  const hourMs = 3_600_000;
+  const cases = [
+    { nowMs: Date.now() - 1.01 * hourMs },
+    { nowMs: Date.now() + 1.01 * hourMs },
+    { uri: "spiffe://lab/shop/web" },
+    { uri: "spiffe://other/fairlead/node/a" },
+    { uri: "https://lab/fairlead/node/a" },
+  ];
+  for (const [index, one] of cases.entries()) {
+    await using a = await startWith(one);
+    a.answer("/secret", async () => ({ kind: "value", value: "forged" }));
+    const says = JSON.stringify(one);
+    assert.equal(await refusal(b.ask(place("a", a), "/secret")), "peer-untrusted", says);
+    const asked = await refusal(a.ask(place("b", b), "/secret"));
+    // What fails in the handshake is cut off: who asked is not told why.
+    assert.match(asked, /^peer-(untrusted|unreachable)$/, says);
+    await awaitRefused(b, index + 1);
+  }
+  assert.equal(b.readCounters()["answered"], 0);
+});
+
+test("what an authority shows of itself is no node's certificate", async () => {
+  await using b = await start("b");
+  const { authority } = lab;
+  const credentials = await lab.issue("a");
+  await using a = await startPeering({
+    address: ADDRESS,
+    port: 0,
+    credentials: {
+      ...credentials,
+      read: () => ({ ...authority, authorities: [authority.certificate] }),
+    },
+  });
+  const asked = await refusal(a.ask(place("b", b), "/secret"));
+  assert.match(asked, /^peer-(untrusted|unreachable)$/);
+  await awaitRefused(b, 1);
+});
+
+test("who is believed no more is cut off at once, in both directions, and others are not", async () => {
+  const own = await lab.issue("b");
+  await using b = await startPeering({ address: ADDRESS, port: 0, credentials: own });
+  const [thief, honest] = [await lab.issue("a"), await lab.issue("c")];
+  await using a = await startPeering({ address: ADDRESS, port: 0, credentials: thief });
+  await using c = await startPeering({ address: ADDRESS, port: 0, credentials: honest });
+  const takeAll = async (): Promise<PeerReply> => ({
+    kind: "connection",
+    take: (it) => it.pipe(it),
+  });
+  for (const one of [a, b, c]) one.answer("/talk", takeAll);
+  const stolen = [await a.connect(place("b", b), "/talk"), await b.connect(place("a", a), "/talk")];
+  const kept = await c.connect(place("b", b), "/talk");
+  const cut = stolen.map((stream) => once(stream.on("error", () => undefined).resume(), "close"));
+  own.distrust(thief.keyHash);
+  await Promise.all(cut);
+  assert.equal(await refusal(a.connect(place("b", b), "/talk")), "peer-untrusted");
+  kept.write("still here");
+  const [echoed] = (await once(kept, "data")) as [Buffer];
+  assert.equal(echoed.toString(), "still here");
+  kept.destroy();
+});
+
+test("a certificate is renewed under an open connection, which stays; new ones use the new", async () => {
+  const own = await lab.issue("b");
+  await using b = await startPeering({ address: ADDRESS, port: 0, credentials: own });
+  await using a = await start("a");
+  b.answer("/talk", async () => ({ kind: "connection", take: (it) => it.pipe(it) }));
+  const kept = await a.connect(place("b", b), "/talk");
+  for (let index = 0; index < 3; index++) {
+    await own.renew();
+    kept.write("still here");
+    await once(kept, "data");
+    (await a.connect(place("b", b), "/talk")).destroy();
+  }
+  // So that it is seen to be the new one: with one that has run out nobody connects any more.
+  await own.renew(Date.now() - 4_000_000);
+  assert.equal(await refusal(a.connect(place("b", b), "/talk")), "peer-untrusted");
+  kept.write("still here");
+  await once(kept, "data");
+  kept.destroy();
 });
 
 test("a handshake that is sent back to its sender is none", async () => {
@@ -152,7 +270,11 @@ test("a stream that is cut never looks whole", async () => {
 
 test("a port that is taken is refused", async () => {
   await using a = await start("a");
-  const second = startPeering({ id: "b", address: ADDRESS, port: a.port, secret: SECRET });
+  const second = startPeering({
+    address: ADDRESS,
+    port: a.port,
+    credentials: await lab.issue("b"),
+  });
   assert.equal(await refusal(second), "peering-listen");
 });
 
@@ -179,6 +301,6 @@ test("a connection goes both ways, and who cannot take it says why", async () =>
     await refusal(a.ask(place("b", b), "/talk", { query: { to: "b" } })),
     "peer-refused",
   );
-  await using stranger = await start("c", Buffer.alloc(32, 8));
-  assert.equal(await refusal(stranger.connect(place("b", b), "/talk")), "peer-untrusted");
+  await using other = await start("c", stranger);
+  assert.equal(await refusal(other.connect(place("b", b), "/talk")), "peer-untrusted");
 });

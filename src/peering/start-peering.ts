@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nodes ask each other by HTTP over TLS that the fleet's key opens.
+// Nodes ask each other by HTTP over mutual TLS.
 import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { FairleadError } from "#base/errors.ts";
 import { createAnswering, createConnecting } from "./answering.ts";
 import { createAsking } from "./asking.ts";
 import { peeringErrors } from "./errors.ts";
-import type { PeerHandler, Peering } from "./peering.ts";
-import { makeServerTls } from "./tls.ts";
+import type { PeerCredentials, PeerHandler, Peering, Refusal } from "./peering.ts";
+import { createKnownPeers, makeSecureContext, makeServerTls } from "./tls.ts";
 
 export interface PeeringOptions {
-  /** This node, as the others know it. */
-  readonly id: string;
   /** IP address and TCP port to answer on; port 0 takes a free one. */
   readonly address: string;
   readonly port: number;
-  /** The fleet's key: 16 bytes or more. */
-  readonly secret: Uint8Array;
+  readonly credentials: PeerCredentials;
+  /** Called for each that is turned away because it is nobody of the fleet. */
+  readonly onRefused?: (refusal: Refusal) => void;
 }
 
 const CONNECTIONS_MAX = 1_024;
@@ -69,19 +69,31 @@ async function listen(server: Server, { address, port }: PeeringOptions): Promis
 
 /** Opens the port; disposing cuts what is under way. Throws FL1201 `peering-listen`. */
 export async function startPeering(options: PeeringOptions): Promise<Peering> {
-  const { id, secret } = options;
+  const { credentials, onRefused } = options;
   const counters = { answered: 0, refused: 0 };
   const refuse = (): void => void counters.refused++;
+  function turnAway(socket: Socket, reason: string): void {
+    refuse();
+    onRefused?.({ address: socket.remoteAddress ?? "", reason });
+  }
   const handlers = new Map<string, PeerHandler>();
-  const names = new WeakMap<object, string>();
+  const known = createKnownPeers(credentials);
   const answering = {
     handlers,
-    nameOf: (socket: object) => names.get(socket) ?? "",
+    async identify(socket: Socket) {
+      if (!(socket instanceof TLSSocket)) throw new Error("every connection is TLS");
+      try {
+        return await known.identify(socket);
+      } catch (thrown) {
+        turnAway(socket, FairleadError.from(thrown).message);
+        throw thrown;
+      }
+    },
     onAnswered: () => void counters.answered++,
   };
   const server = createServer(
     {
-      ...makeServerTls(secret, id, (socket, name) => void names.set(socket, name)),
+      ...makeServerTls(credentials),
       handshakeTimeout: HANDSHAKE_MS,
       headersTimeout: HEADERS_MS,
       requestTimeout: HEADERS_MS,
@@ -96,15 +108,23 @@ export async function startPeering(options: PeeringOptions): Promise<Peering> {
   server.maxConnections = CONNECTIONS_MAX;
   server.timeout = IDLE_MS;
   const open = limitAddresses(server, refuse);
-  server.on("drop", refuse).on("tlsClientError", refuse);
+  server.on("drop", refuse).on("tlsClientError", (error, socket) => {
+    const { authorizationError: because } = socket;
+    turnAway(socket, because === undefined || because === null ? error.message : String(because));
+  });
   await listen(server, options);
   server.on("error", () => undefined);
+  const stop = credentials.onChange(() => {
+    server.setSecureContext(makeSecureContext(credentials));
+    known.expel();
+  });
   return {
     port: (server.address() as AddressInfo).port,
     answer: (path, handler) => void handlers.set(path, handler),
-    ...createAsking({ id, secret }),
+    ...createAsking({ credentials, known }),
     readCounters: () => ({ ...counters }),
     async [Symbol.asyncDispose]() {
+      stop();
       const closed = once(server, "close");
       server.close();
       for (const socket of open) socket.destroy();

@@ -1,53 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who has the fleet's key proves it in the handshake: TLS 1.3 with a pre-shared key and fresh ECDHE, so that what was recorded
-// stays secret when the key is known later. No certificates: neither side has any, and one that is shown is refused.
-import { hkdfSync } from "node:crypto";
-import type { ConnectionOptions, TlsOptions, TLSSocket } from "node:tls";
+// Mutual TLS 1.3. That a certificate is of an authority of the fleet and has not run out is checked in the handshake; which
+// node it is, after it and before the first word is read or said.
+import type { X509Certificate } from "node:crypto";
+import type { ConnectionOptions, SecureContextOptions, TlsOptions, TLSSocket } from "node:tls";
 import { FairleadError } from "#base/errors.ts";
 import { peeringErrors } from "./errors.ts";
+import type { PeerCredentials } from "./peering.ts";
 
-const PURPOSE = "fairlead peering 1";
-const KEY_BYTES = 32;
-const ID = /^[\w.-]{1,63}$/;
-/** The pre-shared keys of OpenSSL's older callback, which Node has, go with SHA-256 only. */
-const PROTOCOL = {
-  minVersion: "TLSv1.3",
-  maxVersion: "TLSv1.3",
-  ciphers: "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
-} as const;
+const PROTOCOL = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" } as const;
 
-/**
- * A key of its own for each direction of each pair: a handshake that somebody sends back to its sender, or on to a third
- * node, is no handshake there.
- */
-function deriveKey(secret: Uint8Array, from: string, to: string): Buffer {
-  const info = `${PURPOSE}\n${from}\n${to}`;
-  return Buffer.from(hkdfSync("sha256", secret, Buffer.alloc(0), info, KEY_BYTES));
+/** What a new handshake uses. */
+export function makeSecureContext(credentials: PeerCredentials): SecureContextOptions {
+  const { authorities, certificate, key } = credentials.read();
+  return { ...PROTOCOL, ca: [...authorities], cert: certificate, key };
 }
 
-/** The side that listens. `onPeer` is told who says to be there, before it has proven to have the key. */
-export function makeServerTls(
-  secret: Uint8Array,
-  self: string,
-  onPeer: (socket: TLSSocket, id: string) => void,
-): TlsOptions {
+/** The side that listens. */
+export function makeServerTls(credentials: PeerCredentials): TlsOptions {
+  return { ...makeSecureContext(credentials), requestCert: true, rejectUnauthorized: true };
+}
+
+/** The side that connects. Names are none of the handshake's business: a node is its id, not its address. */
+export function makeClientTls(credentials: PeerCredentials): ConnectionOptions {
   return {
-    ...PROTOCOL,
-    pskCallback(socket, identity) {
-      if (!ID.test(identity)) return null;
-      onPeer(socket, identity);
-      return deriveKey(secret, identity, self);
-    },
+    ...makeSecureContext(credentials),
+    rejectUnauthorized: true,
+    checkServerIdentity: () => undefined,
   };
 }
 
-/** The side that connects. */
-export function makeClientTls(secret: Uint8Array, self: string, to: string): ConnectionOptions {
+/** Connections whose other end is known, by socket. */
+export interface KnownPeers {
+  /** Id of the node at the other end. Throws FL1203 `peer-untrusted` with why it is none. */
+  identify(socket: TLSSocket): Promise<string>;
+  /** Cuts the connections of nodes that are believed no more. */
+  expel(): void;
+}
+
+/** Begins without any. */
+export function createKnownPeers(credentials: PeerCredentials): KnownPeers {
+  const open = new Map<TLSSocket, X509Certificate>();
+
+  function untrusted(reason: string, cause?: unknown): FairleadError {
+    return new FairleadError(
+      peeringErrors["peer-untrusted"],
+      reason,
+      cause === undefined ? {} : { cause },
+    );
+  }
+
   return {
-    ...PROTOCOL,
-    pskCallback: () => ({ psk: deriveKey(secret, self, to), identity: self }),
-    // Asked only when the other side chose a certificate instead of the key.
-    checkServerIdentity: () =>
-      new FairleadError(peeringErrors["peer-untrusted"], "the other side shows a certificate"),
+    async identify(socket) {
+      const known = open.get(socket);
+      const shown = known ?? socket.getPeerX509Certificate();
+      if (shown === undefined) throw untrusted("no certificate was shown");
+      // A session that goes on with an older handshake's keys brings that one's certificate.
+      if (shown.validToDate.getTime() < Date.now() && known === undefined)
+        throw untrusted("the certificate has run out");
+      try {
+        const id = await credentials.identify(shown);
+        if (known === undefined && !socket.destroyed) {
+          open.set(socket, shown);
+          socket.once("close", () => void open.delete(socket));
+        }
+        return id;
+      } catch (thrown) {
+        throw untrusted(FairleadError.from(thrown).message, thrown);
+      }
+    },
+    expel() {
+      for (const [socket, shown] of open) if (!credentials.isBelieved(shown)) socket.destroy();
+    },
   };
 }

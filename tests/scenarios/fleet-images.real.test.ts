@@ -16,11 +16,14 @@ import { fetchImage } from "#control/images/fetch-image.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
 import { packFiles } from "#engine/drivers/docker/tar.ts";
 import { importTar } from "#lab/images.ts";
+import { createLabAuthority } from "#lab/peer-credentials.ts";
+import { playMember } from "#lab/play-node.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import type { Peering, PeerPlace } from "#peering/peering.ts";
 import { startPeering } from "#peering/start-peering.ts";
 import { openStore } from "#store/open.ts";
+import type { Store } from "#store/store.ts";
 
 const PATIENCE_MS = 30_000;
 /** Addresses on loopback that are this run's own, so that all nodes have the same port, as on real hosts. */
@@ -35,8 +38,8 @@ const BY = { decision: "test" };
 
 let cluster: EtcdCluster;
 let rigs: readonly Rig[] = [];
-/** The fleet's key, as it stands in etcd. */
-let secret: Buffer;
+/** The fleet's part of etcd. */
+let fleetStore: Store;
 
 function rigOf(name: (typeof NAMES)[number]): Rig {
   const rig = rigs[NAMES.indexOf(name)];
@@ -97,14 +100,11 @@ before(async () => {
       return states.length === 2 && states.every((state) => state === "alive");
     });
   const prefix = "/fairlead/fleets/harbour/";
-  await using store = await openStore(
-    { kind: "etcd", endpoints: cluster.endpoints, prefix },
-    { clock },
-  );
-  secret = Buffer.from(String((await store.get("key"))?.value), "base64");
+  fleetStore = await openStore({ kind: "etcd", endpoints: cluster.endpoints, prefix }, { clock });
 });
 after(async () => {
   await Promise.all(rigs.map((rig) => rig[Symbol.asyncDispose]()));
+  await fleetStore?.[Symbol.asyncDispose]();
   await cluster?.[Symbol.asyncDispose]();
 });
 
@@ -163,9 +163,8 @@ test("an image that nobody has is said to be nowhere, with who was asked", async
 });
 
 /** A third node, whose answers are the test's; node-a is asked through it. */
-async function playNode(id: string, key = secret): Promise<Peering> {
-  return startPeering({ id, address: `${NETWORK}.9`, port: 0, secret: key });
-}
+const play = (id: string): Promise<Peering> =>
+  playMember({ store: fleetStore, fleet: "harbour", address: `${NETWORK}.9` }, id);
 
 async function placeOfA(): Promise<PeerPlace> {
   const [self] = await listNodes(rigOf("node-a"));
@@ -201,8 +200,8 @@ test("what is cut off goes on where it was, what is changed on the way is refuse
   const details = await a.engine.inspectImage(OWN);
   assert.ok(details !== undefined);
   const find = async () => ({ kind: "value", value: describeImage(details) }) as const;
-  await using relay = await playNode("relay");
-  await using asker = await playNode("asker");
+  await using relay = await play("relay");
+  await using asker = await play("asker");
   const asked: number[] = [];
   relay.answer(FIND_PATH, find);
   relay.answer(GIVE_PATH, async ({ query, signal }) => {
@@ -238,7 +237,7 @@ test("what is cut off goes on where it was, what is changed on the way is refuse
 
   // A layer whose bytes are others than the image says: whole by its own sum, refused by the engine.
   await b.engine.removeImage(OWN, { ...BY, force: true });
-  await using liar = await playNode("liar");
+  await using liar = await play("liar");
   liar.answer(FIND_PATH, find);
   liar.answer(GIVE_PATH, async ({ query, signal }) => {
     const tar = await buffer(
@@ -264,7 +263,11 @@ test("what is cut off goes on where it was, what is changed on the way is refuse
   assert.match(await fetch([liarView, view(relay, "relay")]), /from relay; from liar: /);
   assert.equal(await idOn(b, OWN), details.id);
 
-  await using stranger = await playNode("asker", Buffer.alloc(32, 1));
+  await using stranger = await startPeering({
+    address: `${NETWORK}.9`,
+    port: 0,
+    credentials: await (await createLabAuthority("harbour")).issue("asker"),
+  });
   await assert.rejects(
     stranger.ask(place, FIND_PATH, { query: { reference: IMAGE } }),
     (error: FairleadError) => error.kind.slug === "peer-untrusted",

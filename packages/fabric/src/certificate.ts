@@ -3,15 +3,6 @@
 import { parseSpiffeId } from "@fairlead/protocol/spiffe.ts";
 import { FabricError } from "./errors.ts";
 
-/** The SPIFFE id among a certificate's other names (`URI:spiffe://…, DNS:…`); undefined where it has none, or two. */
-export function readSpiffeId(subjectAltName: string | undefined): string | undefined {
-  const found = (subjectAltName ?? "")
-    .split(", ")
-    .filter((name) => name.startsWith("URI:spiffe://"))
-    .map((name) => name.slice("URI:".length));
-  return found.length === 1 ? found[0] : undefined;
-}
-
 /** The path that the certificate of such a peer has: `/SCOPE/NAME`, and `/fairlead/node/NAME` for a node. */
 function listSegments({ scope, name }: { readonly scope: string; readonly name: string }) {
   return scope === "" ? ["fairlead", "node", name] : [scope, name];

@@ -63,7 +63,10 @@ async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<unk
 }
 
 /** Makes it over the roll and the way to the others. */
-export function createOtherNodes(peers: Peers, roll: Pick<Roll, "list">): OtherNodes {
+export function createOtherNodes(
+  peers: Pick<Peers, "peering" | "problem">,
+  roll: Pick<Roll, "list">,
+): OtherNodes {
   function refuse({ name }: NodeView, why: string, cause?: unknown): FairleadError {
     const options = cause === undefined ? {} : { cause };
     return new FairleadError(controlErrors["node-silent"], `${name}: ${why}`, options);

@@ -8,6 +8,7 @@ import { FairleadError, isKind } from "#base/errors.ts";
 import { controlErrors } from "#control/errors.ts";
 import type { LogEntry, LogRequest, Operations } from "#control/operations.ts";
 import { createSystemClock } from "#node/system-clock.ts";
+import { createLabAuthority } from "#lab/peer-credentials.ts";
 import type { Peering } from "#peering/peering.ts";
 import { startPeering } from "#peering/start-peering.ts";
 import { answerNodes } from "./answer-nodes.ts";
@@ -58,8 +59,9 @@ const toOperations = (some: Some): Operations => some as Operations;
 
 /** Three nodes; `node-a` is asked. What the others have is given, undefined for one that does not answer. */
 async function openFleet(own: Some, b: Some, c: Some | undefined) {
-  const start = (id: string): Promise<Peering> =>
-    startPeering({ id, address: ADDRESS, port: 0, secret: Buffer.alloc(32, 7) });
+  const lab = await createLabAuthority();
+  const start = async (id: string): Promise<Peering> =>
+    startPeering({ address: ADDRESS, port: 0, credentials: await lab.issue(id) });
   const stack = new AsyncDisposableStack();
   const peering = stack.use(await start("node-a"));
   const nodes: NodeView[] = [view("node-a", peering.port, { self: true })];

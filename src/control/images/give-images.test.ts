@@ -8,6 +8,7 @@ import { test } from "node:test";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { ImageDetails } from "#engine/engine.ts";
 import { createSystemClock } from "#node/system-clock.ts";
+import { createLabAuthority } from "#lab/peer-credentials.ts";
 import type { Peering } from "#peering/peering.ts";
 import { startPeering } from "#peering/start-peering.ts";
 import { findGivers, type Giver } from "./find-givers.ts";
@@ -19,8 +20,9 @@ const ADDRESS = "127.0.0.1";
 const BYTES = Buffer.from("the same image is saved in the same bytes each time");
 const idOf = (digit: string): string => `sha256:${digit.repeat(64)}`;
 
-const start = (id: string): Promise<Peering> =>
-  startPeering({ id, address: ADDRESS, port: 0, secret: Buffer.alloc(32, 7) });
+const lab = await createLabAuthority();
+const start = async (id: string): Promise<Peering> =>
+  startPeering({ address: ADDRESS, port: 0, credentials: await lab.issue(id) });
 
 function describe(digit: string, parts: Partial<ImageDetails> = {}): ImageDetails {
   const made = { os: "linux", arch: "amd64", variant: "", sizeBytes: 9, createdAtMs: 1 };

@@ -8,7 +8,7 @@ import {
   TLSSocket,
   type PeerCertificate,
 } from "node:tls";
-import { readSpiffeId } from "@fairlead/fabric/certificate.ts";
+import { readSpiffeId } from "@fairlead/protocol/spiffe.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import { isLocalAddress } from "./address.ts";

@@ -11,7 +11,7 @@ import {
 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
-import { readSpiffeId } from "@fairlead/fabric/certificate.ts";
+import { readSpiffeId } from "@fairlead/protocol/spiffe.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import { isLocalAddress } from "./address.ts";

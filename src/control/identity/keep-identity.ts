@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who this node is, and who the others are. A node's key never leaves its memory; the fleet's authority signs for it, and which
+// key a node has stands in the fleet's store. So a certificate is believed while both hold: it is signed, and it is the one of a
+// node that stands on the roll. While the store is away both go on as they were, and certificates are renewed.
+import { X509Certificate } from "node:crypto";
+import { z } from "zod";
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import type { Fleet } from "#control/fleet.ts";
+import { controlErrors } from "#control/errors.ts";
+import { NODE_CERTIFICATES, NODES, readFleetKey } from "#control/roll-entries.ts";
+import {
+  CREDENTIAL_TTL_MS,
+  hashKey,
+  issueCredential,
+  makeKey,
+  type Credential,
+} from "#identity/authority.ts";
+import { nodeUri, readNodeName } from "#identity/verify.ts";
+import type { PeerCredentials } from "#peering/peering.ts";
+import type { Store, StoreChange } from "#store/store.ts";
+import {
+  AUTHORITIES,
+  findAuthorities,
+  IDENTITY,
+  listBelieved,
+  readAuthorities,
+  turnAuthority,
+  type KnownAuthority,
+} from "./authorities.ts";
+
+/** A node's certificate as all nodes know it. */
+export const NodeCertificate = z.strictObject({
+  name: z.string(),
+  uri: z.string(),
+  serial: z.string(),
+  keyHash: z.string(),
+  notAfterMs: z.number(),
+});
+export type NodeCertificate = z.infer<typeof NodeCertificate>;
+
+export interface IdentityOptions {
+  readonly fleet: Fleet;
+  readonly self: { readonly id: string; readonly name: string };
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface IdentityKeeper {
+  /** Resolves once this node has a certificate that others know. Rejects with the signal's reason. */
+  ready(signal: AbortSignal): Promise<PeerCredentials>;
+  /** Certificates of nodes that are believed, by id. */
+  listNodes(): ReadonlyMap<string, NodeCertificate>;
+  /** Newest first; those before the first are believed until what they signed has run out. */
+  listAuthorities(): readonly KnownAuthority[];
+  /** Lets the next authority sign; every node takes a new certificate of it. */
+  turn(by: string): Promise<void>;
+  /** Believes a node's certificate no more, on any node; one that is there takes another, on a new key. */
+  revoke(id: string): Promise<void>;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Between two attempts, doubled each time: the first ones only wait for the node to stand on the roll. */
+const RETRY_MS = { first: 100, last: 5_000 } as const;
+/** For so long is waited until the store says which node has a key: it may have come just now. */
+const ARRIVAL_MS = 1_000;
+/** What the store does not have any more when it comes back is believed for so long: it may have lost everything. */
+const LOST_MS = 10_000;
+/** A new authority is made when so much is left of the one that signs. */
+const AUTHORITY_LEFT_MS = 30 * 24 * 3_600_000;
+/** How often is looked whether half of the time is over. */
+const LOOK_MS = 5_000;
+
+/** Makes the loop; there are no credentials before it runs. */
+export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
+  const { fleet, self, clock, logger } = options;
+  const trustDomain = fleet.name;
+  const nodes = new Map<string, NodeCertificate>();
+  const missing = new Map<string, number>();
+  const listeners = new Set<() => void>();
+  let authorities: readonly KnownAuthority[] = [];
+  let fleetKey: Buffer = Buffer.alloc(0);
+  let own: Credential | undefined;
+  let problem = "";
+  let retryMs: number = RETRY_MS.first;
+
+  function tell(): void {
+    for (const listener of listeners) listener();
+  }
+
+  /** Takes a certificate of the newest authority; on a new key where the old one is not to be believed any more. */
+  async function renew(key: string | undefined): Promise<Credential> {
+    const [authority] = authorities;
+    if (authority === undefined) throw new Error("an authority is found before anything is signed");
+    const uri = nodeUri(trustDomain, self.name);
+    const nowMs = clock.nowMs();
+    own = await issueCredential(authority, { uri, key: key ?? (await makeKey()), nowMs });
+    return own;
+  }
+
+  function describeOwn(): NodeCertificate {
+    if (own === undefined) throw new Error("a certificate is taken before it is described");
+    const { uri, serial, keyHash, notAfterMs } = own;
+    return { name: self.name, uri, serial, keyHash, notAfterMs };
+  }
+
+  function hasOwnKey(): boolean {
+    return own !== undefined && nodes.get(self.id)?.keyHash === own.keyHash;
+  }
+
+  /** Says in the store which certificate this node has; throws while it does not stand on the roll. */
+  async function publish(store: Store): Promise<void> {
+    const value = describeOwn();
+    const key = NODES + self.id;
+    const entry = await store.get(key);
+    const isOn = entry !== undefined;
+    const condition = { key, revision: entry?.revision ?? 0 };
+    const put = { kind: "put", key: NODE_CERTIFICATES + self.id, value } as const;
+    if (isOn && (await store.transact([put], [condition])) !== undefined) return;
+    throw new FairleadError(controlErrors["act-failed"], "this node does not stand on the roll");
+  }
+
+  function take({ key, value }: Pick<StoreChange, "key" | "value">): void {
+    if (key === AUTHORITIES && value !== undefined) authorities = readAuthorities(value, fleetKey);
+    if (!key.startsWith(NODE_CERTIFICATES)) return;
+    const id = key.slice(NODE_CERTIFICATES.length);
+    const read = NodeCertificate.safeParse(value).data;
+    missing.delete(id);
+    if (read === undefined) nodes.delete(id);
+    else nodes.set(id, read);
+  }
+
+  /** Those that are missing now are believed for a while longer; what is deleted while this watches is not. */
+  async function readAll(store: Store): Promise<number> {
+    const { entries, revision } = await store.list(IDENTITY);
+    for (const entry of entries) take(entry);
+    const present = new Set(entries.map(({ key }) => key.slice(NODE_CERTIFICATES.length)));
+    for (const id of nodes.keys())
+      if (present.has(id)) missing.delete(id);
+      else if (!missing.has(id)) missing.set(id, clock.monotonicMs());
+    return revision;
+  }
+
+  function forgetMissing(): void {
+    const before = clock.monotonicMs() - LOST_MS;
+    for (const [id, sinceMs] of missing) {
+      if (sinceMs > before) continue;
+      missing.delete(id);
+      nodes.delete(id);
+      tell();
+    }
+  }
+
+  /** A new certificate where the one there is does not do: of an older authority, or taken back. */
+  async function settle(store: Store): Promise<void> {
+    const [authority] = authorities;
+    if (authority === undefined) return;
+    const isRevoked = !hasOwnKey();
+    const isOld = own !== undefined && !isSignedBy(own, authority);
+    if (own !== undefined && !isRevoked && !isOld) return;
+    await renew(isRevoked ? undefined : own?.key);
+    await publish(store);
+    nodes.set(self.id, describeOwn());
+    tell();
+  }
+
+  async function attend(store: Store, signal: AbortSignal): Promise<void> {
+    fleetKey = await readFleetKey(store, fleet.makeKey);
+    const nowMs = clock.nowMs();
+    const making = { fleetKey, trustDomain, nowMs, by: self.name };
+    authorities = await findAuthorities(store, making, authorities);
+    const revision = await readAll(store);
+    const isKnown = own !== undefined && !missing.has(self.id) && hasOwnKey();
+    if (!isKnown) await renew(undefined);
+    await publish(store);
+    nodes.set(self.id, describeOwn());
+    missing.delete(self.id);
+    retryMs = RETRY_MS.first;
+    problem = "";
+    tell();
+    for await (const changes of store.watch(IDENTITY, revision, { signal })) {
+      for (const change of changes) take(change);
+      await settle(store);
+      tell();
+    }
+  }
+
+  async function keep(signal: AbortSignal): Promise<void> {
+    let store: Store | undefined;
+    while (!signal.aborted) {
+      try {
+        store ??= await fleet.openStore();
+        await attend(store, signal);
+      } catch (thrown) {
+        if (signal.aborted) break;
+        const { message } = FairleadError.from(thrown);
+        if (problem !== message)
+          logger.info("this node has no part in the fleet's identities yet", { reason: message });
+        problem = message;
+        await clock.sleep(retryMs, signal).catch(() => undefined);
+        retryMs = Math.min(retryMs * 2, RETRY_MS.last);
+      }
+    }
+    await store?.[Symbol.asyncDispose]();
+  }
+
+  /** Renews in time also while the store is away; what it could not be told, it is told when it is back. */
+  async function renewInTime(): Promise<void> {
+    forgetMissing();
+    const nowMs = clock.nowMs();
+    if (own === undefined || nowMs <= own.notAfterMs - CREDENTIAL_TTL_MS / 2) return;
+    await renew(own.key);
+    tell();
+    await using store = await fleet.openStore();
+    await publish(store);
+    const [authority] = authorities;
+    if (authority === undefined) return;
+    const { validToDate } = new X509Certificate(authority.certificate);
+    if (validToDate.getTime() - nowMs < AUTHORITY_LEFT_MS) await turn(self.name, authority);
+  }
+
+  async function look(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(LOOK_MS, signal).catch(() => undefined);
+      await renewInTime().catch((thrown: unknown) =>
+        logger.warn("the fleet was not told of this node's new certificate", {
+          reason: FairleadError.from(thrown).message,
+        }),
+      );
+    }
+  }
+
+  /** Lets another authority sign; unless somebody else was quicker than who names the one there was. */
+  async function turn(by: string, unless?: KnownAuthority): Promise<void> {
+    await using store = await fleet.openStore();
+    const making = { fleetKey, trustDomain, nowMs: clock.nowMs(), by };
+    await turnAuthority(store, making, unless);
+  }
+
+  function findByKey(keyHash: string): string | undefined {
+    return [...nodes].find(([, known]) => known.keyHash === keyHash)?.[0];
+  }
+
+  /** Resolves when what is asked for holds, and at the latest after the time. */
+  function awaitUntil(holds: () => boolean, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!holds() && !signal.aborted) return;
+        listeners.delete(look);
+        signal.removeEventListener("abort", look);
+        resolve();
+      };
+      listeners.add(look);
+      signal.addEventListener("abort", look, { once: true });
+      look();
+    });
+  }
+
+  async function identify(certificate: X509Certificate): Promise<string> {
+    const name = readNodeName(certificate, trustDomain);
+    const keyHash = hashKey(certificate);
+    const isKnown = (): boolean => findByKey(keyHash) !== undefined;
+    if (!isKnown()) await awaitUntil(isKnown, AbortSignal.timeout(ARRIVAL_MS));
+    const id = findByKey(keyHash);
+    if (id !== undefined && nodes.get(id)?.name === name) return id;
+    throw new FairleadError(
+      controlErrors["certificate-unknown"],
+      `the certificate of ${name} is not the one that the fleet knows`,
+      { facts: { serial: certificate.serialNumber.toLowerCase() } },
+    );
+  }
+
+  const credentials: PeerCredentials = {
+    read() {
+      if (own === undefined) throw new Error("credentials are not given before there are any");
+      const believed = listBelieved(authorities, clock.nowMs());
+      return {
+        authorities: believed.map(({ certificate }) => certificate),
+        certificate: own.certificate,
+        key: own.key,
+      };
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    identify,
+    isBelieved: (certificate) => findByKey(hashKey(certificate)) !== undefined,
+  };
+
+  return {
+    async ready(signal) {
+      await awaitUntil(hasOwnKey, signal);
+      signal.throwIfAborted();
+      return credentials;
+    },
+    listNodes: () => nodes,
+    listAuthorities: () => listBelieved(authorities, clock.nowMs()),
+    turn: (by) => turn(by),
+    async revoke(id) {
+      await using store = await fleet.openStore();
+      await store.transact([{ kind: "delete", key: NODE_CERTIFICATES + id }]);
+    },
+    async run(signal) {
+      await Promise.all([keep(signal), look(signal)]);
+    },
+  };
+}
+
+function isSignedBy(credential: Credential, authority: KnownAuthority): boolean {
+  const leaf = new X509Certificate(credential.certificate);
+  return leaf.checkIssued(new X509Certificate(authority.certificate));
+}

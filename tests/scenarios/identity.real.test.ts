@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Three nodes of one fleet on a real etcd prove to each other who they are, and a stranger in several disguises does not. They
+// have no engines, which identities do not need.
+import assert from "node:assert/strict";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { NodeView } from "@fairlead/protocol/node.ts";
+import { FairleadError } from "#base/errors.ts";
+import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
+import { issueCredential, makeKey, type Credential } from "#identity/authority.ts";
+import { nodeUri } from "#identity/verify.ts";
+import { createLabAuthority } from "#lab/peer-credentials.ts";
+import { playNode, readSigningAuthority } from "#lab/play-node.ts";
+import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
+import { askSocket, until } from "#lab/rig.ts";
+import { createSystemClock } from "#node/system-clock.ts";
+import type { Peering } from "#peering/peering.ts";
+import { openStore } from "#store/open.ts";
+import type { Store } from "#store/store.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const MAIN = join(ROOT, "src/main.ts");
+const PATIENCE_MS = 30_000;
+const PORT = 17120;
+const NETWORK = `127.${64 + randomInt(128)}.${randomInt(256)}`;
+
+interface List<T> {
+  readonly items: readonly T[];
+  readonly missing: readonly string[];
+}
+
+interface TestNode {
+  readonly name: string;
+  start(): Promise<void>;
+  end(): Promise<void>;
+  ask<T>(path: string): Promise<List<T>>;
+  cli(...args: readonly string[]): { readonly code: number; readonly text: string };
+}
+
+let cluster: EtcdCluster;
+let directory: string;
+let store: Store;
+const nodes: TestNode[] = [];
+
+function nodeAt(index: number): TestNode {
+  const node = nodes[index];
+  assert.ok(node !== undefined);
+  return node;
+}
+
+function createNode(index: number): TestNode {
+  const name = `node-${"abc"[index]}`;
+  const place = join(directory, String(index));
+  const socket = join(place, "fairlead.sock");
+  const env: NodeJS.ProcessEnv = {
+    ...withCompileCache(process.env, ROOT),
+    FAIRLEAD_STATE_DIR: join(place, "state"),
+    FAIRLEAD_SOCKET: socket,
+    FAIRLEAD_LISTEN: "off",
+    FAIRLEAD_NODE_NAME: name,
+    FAIRLEAD_ENGINE_ENDPOINT: `unix://${directory}/no-engine.sock`,
+    FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(","),
+    FAIRLEAD_FLEET_NAME: "harbour",
+    FAIRLEAD_FLEET_LISTEN: `${NETWORK}.${index + 1}:${PORT}`,
+    NO_COLOR: "1",
+  };
+  let child: ChildProcess | undefined;
+  return {
+    name,
+    async start() {
+      const started = spawn(process.execPath, [...NODE_PROCESS_FLAGS, MAIN, "node"], {
+        env,
+        stdio: ["ignore", "ignore", "pipe", "ipc"],
+      });
+      child = started;
+      let log = "";
+      started.stderr?.setEncoding("utf8").on("data", (text: string) => (log += text));
+      await new Promise<void>((resolve, reject) => {
+        started.once("message", () => resolve());
+        started.once("exit", (code) => reject(new Error(`${name} ended with ${code}: ${log}`)));
+      });
+    },
+    async end() {
+      if (child === undefined) return;
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+      child = undefined;
+    },
+    ask: async <T>(path: string) => (await askSocket<List<T>>(socket, path)).body,
+    cli(...args) {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+        env,
+        encoding: "utf8",
+      });
+      return { code: status ?? -1, text: stdout + stderr };
+    },
+  };
+}
+
+/** Every node is told by every other one what it decided: nobody is missing from the list. */
+async function awaitTogether(): Promise<void> {
+  for (const node of nodes)
+    await until(`${node.name} reaches all`, PATIENCE_MS, async () => {
+      const { items } = await node.ask<NodeView>("nodes");
+      if (items.length !== nodes.length || items.some(({ state }) => state !== "alive"))
+        return false;
+      const { missing } = await node.ask("decisions");
+      return missing.every((text) => text.startsWith("engine: "));
+    });
+}
+
+async function tryAsking(stranger: Peering): Promise<string> {
+  try {
+    const [self] = (await nodeAt(0).ask<NodeView>("nodes")).items;
+    const at = { id: self?.id ?? "", address: `${NETWORK}.1`, port: PORT };
+    await stranger.ask(at, "/images/find", { query: { reference: "busybox:1" } });
+  } catch (thrown) {
+    return FairleadError.from(thrown).kind.slug;
+  }
+  return "was answered";
+}
+
+before(async () => {
+  cluster = await startEtcd();
+  directory = mkdtempSync(join(tmpdir(), "fairlead-identity-"));
+  store = await openStore(
+    { kind: "etcd", endpoints: cluster.endpoints, prefix: "/fairlead/fleets/harbour/" },
+    { clock: createSystemClock() },
+  );
+  nodes.push(createNode(0), createNode(1), createNode(2));
+  await Promise.all(nodes.map((node) => node.start()));
+  await awaitTogether();
+});
+after(async () => {
+  for (const node of nodes) await node.end();
+  await store?.[Symbol.asyncDispose]();
+  await cluster?.[Symbol.asyncDispose]();
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+});
+
+test("forged, stale and stolen certificates are refused, and each refusal is in the audit log", async () => {
+  const a = nodeAt(0);
+  const authority = await readSigningAuthority(store);
+  const key = await makeKey();
+  const uri = nodeUri("harbour", "node-b");
+  const nowMs = Date.now();
+  const forged = await createLabAuthority("harbour");
+  const disguises: Readonly<Record<string, Credential>> = {
+    "another authority": await issueCredential(forged.authority, { uri, key, nowMs }),
+    "a stale one": await issueCredential(authority, { uri, key, nowMs: nowMs - 3_700_000 }),
+    "one of the future": await issueCredential(authority, { uri, key, nowMs: nowMs + 3_700_000 }),
+    "an agent's": await issueCredential(authority, {
+      uri: "spiffe://harbour/shop/web",
+      key,
+      nowMs,
+    }),
+    // Signed by the fleet's own authority, on a key that no node has: a stolen authority does not make a node.
+    "a key that is nobody's": await issueCredential(authority, { uri, key, nowMs }),
+    "a name that is nobody's": await issueCredential(authority, {
+      uri: nodeUri("harbour", "node-x"),
+      key,
+      nowMs,
+    }),
+  };
+  const place = { store, fleet: "harbour", address: `${NETWORK}.9` };
+  for (const [what, credential] of Object.entries(disguises)) {
+    await using stranger = await playNode(place, credential);
+    assert.match(await tryAsking(stranger), /^peer-(untrusted|unreachable)$/, what);
+  }
+  const lines = await a.ask<{ kind: string; actor: string; facts: Record<string, string> }>(
+    "audit?kind=refused",
+  );
+  const reasons = lines.items.map(({ facts }) => facts["reason"] ?? "");
+  const wanted = [
+    /^(SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT_LOCALLY|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/,
+    /^CERT_HAS_EXPIRED$/,
+    /^CERT_NOT_YET_VALID$/,
+    /^the certificate is of shop\/web, which is no node$/,
+    /^the certificate of node-b is not the one that the fleet knows$/,
+    /^the certificate of node-x is not the one that the fleet knows$/,
+  ];
+  for (const one of wanted)
+    assert.ok(
+      reasons.some((reason) => one.test(reason)),
+      `${one} is not among ${reasons.join("; ")}`,
+    );
+  await awaitTogether();
+});
