@@ -35,4 +35,10 @@ export const OLD_SEEDS: readonly OldSeed[] = [
     nodes: 3,
     was: "the rule was wrong: a node that takes over another key of the fleet asks anew in the same life",
   },
+  {
+    seed: 200_318,
+    steps: 15,
+    nodes: 3,
+    was: "nobody said again what was wanted: the store lost everything between the word that names it and its reading",
+  },
 ];

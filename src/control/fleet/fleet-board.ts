@@ -51,6 +51,10 @@ function splitKey(key: string): readonly [room: string, rest: string] {
   return at < 0 ? [key, ""] : [key.slice(0, at), key.slice(at + 1)];
 }
 
+function createLost(): FairleadError {
+  return new FairleadError(controlErrors["fleet-store-away"], "it has lost what it had");
+}
+
 /** Makes the board; nothing is opened before `run`. */
 export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
   const { clock, random, logger, sessionMs = SESSION_MS } = options;
@@ -87,6 +91,8 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
       signal,
     });
     const snapshot = await from.list("", { signal });
+    // Between the two it can have lost everything, this word too, and without it nobody would say again what was wanted.
+    if (snapshot.entries.every(({ key }) => key !== IDENTITY)) throw createLost();
     rooms.clear();
     picture++;
     snapshot.entries.forEach(take);
@@ -97,8 +103,7 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     for await (const changes of from.watch("", snapshot.revision, { signal })) {
       for (const { kind, key, value: next, revision: at } of changes) {
         const [room, rest] = splitKey(key);
-        if (kind === "delete" && key === IDENTITY)
-          throw new FairleadError(controlErrors["fleet-store-away"], "it has lost what it had");
+        if (kind === "delete" && key === IDENTITY) throw createLost();
         if (kind === "put") take({ key, value: next, revision: at });
         else roomOf(room).delete(rest);
         revision = Math.max(revision, at);
