@@ -27,6 +27,8 @@ export interface SimEngineOptions {
   readonly host: string;
   /** Called when a container has started. */
   readonly onStart: () => void;
+  /** Whether it stops what it is told to stop. */
+  readonly stops: boolean;
 }
 
 /** What was written to the engine, with what it was written for. */
@@ -87,7 +89,7 @@ function describeInstance(id: string, request: CreateRequest, nowMs: number): In
 
 /** An engine without containers. */
 export function createSimEngine(options: SimEngineOptions): SimEngine {
-  const { timeline, random, nowMs, host, onStart } = options;
+  const { timeline, random, nowMs, host, onStart, stops } = options;
   const instances = new Map<string, InstanceFact>();
   const networks = new Map<string, NetworkFact>();
   const watchers = new Set<Watcher>();
@@ -149,7 +151,7 @@ export function createSimEngine(options: SimEngineOptions): SimEngine {
 
   function remove(id: string): void {
     const found = find(id);
-    if (found === undefined) return;
+    if (found === undefined || (!stops && found.state === "running")) return;
     end(found.id, KILLED);
     instances.delete(found.id);
     tell("container", "destroy", found.id, found.name);
@@ -185,7 +187,12 @@ export function createSimEngine(options: SimEngineOptions): SimEngine {
       return call(run, afterMs);
     }
     const stop = (id: string, options: WriteOptions & { graceMs: number }): Promise<void> =>
-      write("stop", options, () => end(id, 0), Math.min(options.graceMs, random() * STOP_MS_MAX));
+      write(
+        "stop",
+        options,
+        () => (stops ? end(id, 0) : undefined),
+        Math.min(options.graceMs, random() * STOP_MS_MAX),
+      );
     const engine: Partial<Engine> = {
       endpoint: "sim",
       ping: () => call(() => undefined),

@@ -8,6 +8,7 @@ import { createRoll, type Roll } from "#control/roll.ts";
 import { scopeKey } from "#control/supervisor.ts";
 import { createMemoryStore } from "#store/drivers/memory/driver.ts";
 import type { Store } from "#store/store.ts";
+import { breakDisk, type Breakage } from "./breakage.ts";
 import { beginLife, type Life } from "./life.ts";
 import { createDiskDoor, DISK_MS, type DiskHealth } from "./sim-disk.ts";
 import { createSimEngine, type SimEngine } from "./sim-engine.ts";
@@ -30,6 +31,7 @@ export interface Surroundings {
   readonly onStart: () => void;
   /** Aborts when the world ends: what waits for a signal is kept in memory until then. */
   readonly ended: AbortSignal;
+  readonly breakage: Breakage | undefined;
 }
 
 /** A node that runs. */
@@ -93,6 +95,7 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     nowMs: wallMs,
     host: id,
     onStart: around.onStart,
+    stops: around.breakage !== "stop",
   });
   const self = {
     id,
@@ -131,7 +134,8 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     const life = beginLife(timeline, startMs, skewMs);
     const { clock } = life;
     const logger = silentLogger;
-    const own = createDiskDoor(disk, { life, health, random });
+    const door = createDiskDoor(disk, { life, health, random });
+    const own = breakDisk(door, around.breakage);
     const decisions = createDecisionLog({ store: own, clock, random, logger });
     const fleet = describeFleet(life, () => {
       const didBefore = running.memberSinceMs !== undefined;
@@ -157,10 +161,9 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     async function run(): Promise<void> {
       // As a node begins: what a life before this one left open gets its end first.
       await decisions.recover();
-      const door = engine.open(life);
-      const signal = around.ended;
-      const services = { ...parts, ...past, store: own, engine: door, signal, onFailure };
-      running.services = await startServices(services);
+      const calls = { store: own, engine: engine.open(life), signal: around.ended, onFailure };
+      const isFenced = around.breakage !== "fence-wait";
+      running.services = await startServices({ ...parts, ...past, ...calls, isFenced });
       await roll.run(around.ended);
     }
     life.after(0, () => void run().catch((thrown: unknown) => onFailure(String(thrown))));

@@ -43,6 +43,8 @@ export interface ServicesParts {
   readonly lastSeenMs: number;
   readonly hostStartedAtMs: number;
   readonly signal: AbortSignal;
+  /** Whether it asks before it runs a singleton. */
+  readonly isFenced: boolean;
   readonly onFailure: (failure: string) => void;
 }
 
@@ -86,7 +88,7 @@ export async function startServices(parts: ServicesParts): Promise<SimServices> 
     bulk: createLimiter(BULK_WIDTH),
     heal: createLimiter(HEAL_WIDTH),
     elsewhere: (scope) => placing.desk.elsewhere(scope),
-    fence: () => placing.fence(),
+    fence: () => (parts.isFenced ? placing.fence() : "open"),
     onPass: () => placing.notePass(),
     startedAtMs: clock.nowMs(),
   });

@@ -6,6 +6,7 @@ import { markNode, readRoll } from "#control/roll-entries.ts";
 import { createMemoryStore } from "#store/drivers/memory/driver.ts";
 import type { Store } from "#store/store.ts";
 import { createSeededRandom } from "#store/testing/seeded-random.ts";
+import { breakStore, type Breakage } from "./breakage.ts";
 import { beginLife } from "./life.ts";
 import { describeIntent, listDoubles, SCOPE, watchFences } from "./fleet-rules.ts";
 import { DISK_MS } from "./sim-disk.ts";
@@ -48,8 +49,8 @@ export interface World {
   pass(durationMs: number): Promise<void>;
 }
 
-/** A quiet world whose hosts have just been started. */
-export function createWorld(seed: number, count: number): World {
+/** A quiet world whose hosts have just been started; `breakage`: with a part that is broken. */
+export function createWorld(seed: number, count: number, breakage?: Breakage): World {
   const timeline = createTimeline();
   const random = createSeededRandom(seed);
   const network = createSimNetwork(timeline, random);
@@ -58,7 +59,8 @@ export function createWorld(seed: number, count: number): World {
   let stores = 0;
   const makeStore = (): Store => {
     const memory = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock });
-    return watchFences(nameLeases(memory, `s${stores++}`), report);
+    const named = nameLeases(memory, `s${stores++}`);
+    return breakStore(watchFences(named, report), breakage);
   };
   let store = makeStore();
   let wanted: number | undefined = undefined;
@@ -70,6 +72,7 @@ export function createWorld(seed: number, count: number): World {
   const ending = new AbortController();
   const around = {
     ended: ending.signal,
+    breakage,
     timeline,
     random,
     network,
