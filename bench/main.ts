@@ -23,6 +23,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   converge: async () => (await import("./converge.ts")).converge,
   failover: async () => (await import("./failover.ts")).failover,
   sdk: async () => (await import("./sdk.ts")).sdk,
+  socket: async () => (await import("./socket.ts")).socket,
 };
 
 /** Those that need no engine, and say themselves what else they need. */

@@ -13,6 +13,8 @@ export interface DockerLimits {
   readonly memoryBytes: number;
   /** Of each container. */
   readonly cpus: number;
+  /** Of one copy into a container, as a tar. */
+  readonly copyBytes: number;
   /** After so long a container is reaped. */
   readonly ttlMs: number;
   /** The network that containers are on; `none` has no other host. */
@@ -21,12 +23,13 @@ export interface DockerLimits {
 
 /** The form of the word, for people. */
 export const DOCKER_FORM =
-  "guarded images=PATTERN,… and, as wanted, count=, memory=, cpus=, ttl=, network=, for example guarded images=busybox:1,alpine:* count=3 ttl=10m";
+  "guarded images=PATTERN,… and, as wanted, count=, memory=, cpus=, copy=, ttl=, network=, for example guarded images=busybox:1,alpine:* count=3 ttl=10m";
 
 const DEFAULTS = {
   countMax: 4,
   memoryBytes: 256 * 1024 * 1024,
   cpus: 1,
+  copyBytes: 256 * 1024 * 1024,
   ttlMs: 3_600_000,
   network: "none",
 } as const;
@@ -57,6 +60,10 @@ const READERS: Readonly<Record<string, Reader>> = {
   cpus(text) {
     const cpus = /^\d{1,4}(\.\d{1,2})?$/.test(text) ? Number(text) : 0;
     return within(cpus, 0.01, 1_024) ? { cpus } : undefined;
+  },
+  copy(text) {
+    const copyBytes = parseSize(text);
+    return within(copyBytes, 1_024, 2 ** 50) ? { copyBytes } : undefined;
   },
   ttl(text) {
     const ttlMs = parseDuration(text);

@@ -5,6 +5,7 @@ import type { DockerLimits } from "#model/docker-limits.ts";
 import { deny } from "./deny.ts";
 import {
   flag,
+  ignored,
   nameSet,
   nothing,
   oneOf,
@@ -172,7 +173,13 @@ export function checkCreate(
   limits: DockerLimits,
 ): Record<string, unknown> {
   const host: Check = (value, at) => readFields(value, hostFields(limits), at);
-  const fields = { ...CONFIG, HostConfig: host, NetworkingConfig: networkingConfig(limits) };
+  // `name` is dockerode's, which says it in the query too.
+  const fields = {
+    ...CONFIG,
+    name: ignored,
+    HostConfig: host,
+    NetworkingConfig: networkingConfig(limits),
+  };
   const config = readFields(body, fields, "");
   const asked = (config["HostConfig"] ?? {}) as Readonly<Record<string, unknown>>;
   const memory = asked["Memory"] ?? limits.memoryBytes;
@@ -222,5 +229,6 @@ export function checkExec(body: Readonly<Record<string, unknown>>): Record<strin
 
 /** A body of `POST /exec/{id}/start`. Throws FL1901. */
 export function checkExecStart(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return readFields(body, { Detach: flag, Tty: flag, ConsoleSize: consoleSize }, "");
+  const own = { hijack: ignored, stdin: ignored };
+  return readFields(body, { Detach: flag, Tty: flag, ConsoleSize: consoleSize, ...own }, "");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls about containers: those that only look, and those that act on one.
 import { randomBytes } from "node:crypto";
+import { formatSize } from "#base/size.ts";
 import { OWN_LABELS } from "#model/facts.ts";
 import {
   actUnder,
@@ -16,6 +17,7 @@ import {
 import { checkCreate, checkUpdate } from "./check-container.ts";
 import { deny } from "./deny.ts";
 import { makeFilters, readFilters } from "./filters.ts";
+import { limitBytes } from "./limit-bytes.ts";
 import { isOwned, nameOwner, namePrefix } from "./owner.ts";
 import { FLAG, KEYS, NUMBER, SIGNAL, takeQuery, TEXT, TIME } from "./parse-target.ts";
 
@@ -68,7 +70,7 @@ async function countOwn(call: Call): Promise<number> {
 /** `POST /containers/create` */
 export async function createContainer(call: Call): Promise<void> {
   const { owner, limits } = call;
-  const query = takeQuery(call.target.query, { name: NAME, platform: PLATFORM });
+  const query = takeQuery(call.target.query, { name: NAME, platform: PLATFORM }, "ignored");
   const json = checkCreate(await readJson(call), owner, limits);
   const name = query.get("name") || randomBytes(6).toString("hex");
   query.set("name", `${namePrefix(owner)}${name}`);
@@ -181,6 +183,10 @@ export function lookAtContainer(method: string, what: string): (call: Call) => P
   };
 }
 
+function refuseCopy(copyBytes: number): never {
+  return deny(`a copy may have at most ${formatSize(copyBytes)} (copy in fairlead.docker)`);
+}
+
 const ARCHIVE = { path: TEXT, noOverwriteDirNonDir: FLAG, copyUIDGID: FLAG };
 
 /** `GET` and `HEAD /containers/{id}/archive` */
@@ -193,18 +199,23 @@ export function readArchive(method: string): (call: Call) => Promise<number> {
   };
 }
 
-/** `PUT /containers/{id}/archive`: the one body that is not read, since it is what the container gets. */
+/** `PUT /containers/{id}/archive`: the one body that is not read, since it is what the container gets; but it has an end. */
 export async function writeArchive(call: Call): Promise<void> {
   const query = takeQuery(call.target.query, ARCHIVE);
+  const { request, signal } = call;
+  const { copyBytes } = call.limits;
+  if (Number(request.headers["content-length"] ?? 0) > copyBytes) refuseCopy(copyBytes);
   const { id, name } = await findOwn(call, call.place);
   const path = makePath(call.target, ["containers", id, "archive"], query);
-  const { request: tar, signal } = call;
-  await actUnder(call, { title: `copied into ${name}`, object: name }, async (decision) => ({
-    status: await passOn(
-      call,
-      await call.upstream.open({ method: "PUT", path, tar, decision, signal }),
-    ),
-  }));
+  const copy = limitBytes(request, copyBytes);
+  await actUnder(call, { title: `copied into ${name}`, object: name }, async (decision) => {
+    const question = { method: "PUT", path, tar: copy.bytes, decision, signal };
+    const message = await call.upstream.open(question).catch((thrown: unknown) => {
+      if (copy.isOver()) refuseCopy(copyBytes);
+      throw thrown;
+    });
+    return { status: await passOn(call, message) };
+  });
 }
 
 /** `POST /containers/prune`: of its own alone. */

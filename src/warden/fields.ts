@@ -74,6 +74,9 @@ export function texts(countMax: number, form = /^[^\0]*$/s): Check {
   };
 }
 
+/** A word that clients tell themselves and the engine does not know: left out. */
+export const ignored: Check = () => undefined;
+
 /** Nothing at all, whatever nothing looks like. */
 export const nothing: Check = (value, at) =>
   saysNothing(value) || value === -1 ? undefined : deny(`${at} may not be set`);

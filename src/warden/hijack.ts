@@ -88,10 +88,11 @@ const ATTACH = {
 
 /** `POST /containers/{id}/attach` */
 export async function attachContainer(call: Call): Promise<void> {
-  const query = takeQuery(call.target.query, ATTACH);
+  // dockerode says `hijack` too, which the engine does not know.
+  const query = takeQuery(call.target.query, ATTACH, "ignored");
   const takeover = takeovers.get(call.request);
-  if (takeover !== undefined && (await readFront(call, takeover)).length > 0)
-    refuseForm("attach has no body");
+  // The engine reads no body here; dockerode sends one. It must not become what the process reads.
+  if (takeover !== undefined) await readFront(call, takeover);
   if (takeover === undefined && /^(1|true)$/i.test(query.get("stdin") ?? ""))
     deny("attach with stdin needs Upgrade: tcp");
   const { id, name } = await findOwn(call, call.place);

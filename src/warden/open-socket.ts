@@ -8,6 +8,7 @@ import { FairleadError, type Code } from "#base/errors.ts";
 import type { Desk } from "./call.ts";
 import { wardenErrors } from "./errors.ts";
 import { deny } from "./deny.ts";
+import { drainShortly } from "./limit-bytes.ts";
 import { noteTakeover } from "./hijack.ts";
 import { parseTarget } from "./parse-target.ts";
 import { explainRefusal, findRoute, ROUTES, TAKEOVERS, type Route } from "./routes.ts";
@@ -46,7 +47,8 @@ function answerError(response: ServerResponse, error: FairleadError): number {
     response.writeHead(status, {
       "content-type": "application/json",
       "content-length": body.length,
-      connection: "close",
+      // A connection that is closed while the other side still sends costs it the answer: that of `docker build`.
+      ...(response.req.complete ? { connection: "close" } : {}),
     });
     response.end(body);
   }
@@ -96,7 +98,7 @@ function createAnswerer(desk: Desk) {
       const error = FairleadError.from(thrown, wardenErrors["docker-engine-away"]);
       const status = answerError(response, error);
       desk.recorder.note(desk.owner, name, status, `${error.kind.id}: ${error.message}`);
-      if (!request.complete) request.destroy();
+      if (!request.complete) drainShortly(request);
     } finally {
       calls--;
     }

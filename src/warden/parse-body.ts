@@ -3,6 +3,7 @@
 // case, is refused, and what the engine gets is written anew from what was read.
 import type { IncomingMessage } from "node:http";
 import { refuseForm } from "./deny.ts";
+import { iterateKept } from "./limit-bytes.ts";
 
 /** Largest body that is read into memory. */
 export const BODY_BYTES_MAX = 1024 * 1024;
@@ -35,7 +36,7 @@ function findAmbiguity(text: string): string | undefined {
 export async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of iterateKept(request)) {
     sizeBytes += chunk.length;
     if (sizeBytes > BODY_BYTES_MAX) refuseForm(`the body is larger than ${BODY_BYTES_MAX} bytes`);
     chunks.push(chunk);

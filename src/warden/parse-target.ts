@@ -8,26 +8,34 @@ export interface Target {
   /** `v1.41`; absent when the address names none. */
   readonly version: string | undefined;
   readonly segments: readonly string[];
-  readonly query: ReadonlyMap<string, string>;
+  readonly query: Query;
 }
 
-const TARGET_MAX = 4_096;
+/** Parameters, and those names, in lower case, that came twice: what is read must not be among them. */
+export interface Query {
+  readonly values: ReadonlyMap<string, string>;
+  readonly repeated: ReadonlySet<string>;
+}
+
+/** dockerode puts the whole body of `create` into the query too. */
+const TARGET_MAX = 15_000;
 const VERSION = /^v1\.\d{1,3}$/;
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/;
 const ESCAPE = /%(?![0-9a-fA-F]{2})/;
 
-function parseQuery(text: string): ReadonlyMap<string, string> {
+function parseQuery(text: string): Query {
   if (ESCAPE.test(text) || /[^\x21-\x7e]/.test(text)) refuseForm("the query is not well-formed");
-  const query = new Map<string, string>();
+  const values = new Map<string, string>();
+  const repeated = new Set<string>();
   const seen = new Set<string>();
   for (const [key, value] of new URLSearchParams(text)) {
     const folded = key.toLowerCase();
-    if (seen.has(folded)) refuseForm(`the query says ${key} twice`);
+    if (seen.has(folded)) repeated.add(folded);
     if (value.includes("\0") || value.includes("\ufffd")) refuseForm(`${key} is not text`);
     seen.add(folded);
-    query.set(key, value);
+    values.set(key, value);
   }
-  return query;
+  return { values, repeated };
 }
 
 /** Reads a request target. Throws FL1902 for what could be read in two ways. */
@@ -46,14 +54,20 @@ export function parseTarget(target: string): Target {
   return { version, segments, query: parseQuery(queryText ?? "") };
 }
 
-/** The query with only what is among `allowed`; throws FL1901 for any other that says something. */
+/** Whether a parameter that is not among those allowed is refused, or left out like the words that clients tell themselves. */
+export type Others = "refused" | "ignored";
+
+/** The query with only what is among `allowed`; throws FL1901 for any other that says something, FL1902 for one that comes twice. */
 export function takeQuery(
-  query: ReadonlyMap<string, string>,
+  { values, repeated }: Query,
   allowed: Readonly<Record<string, RegExp>>,
+  others: Others = "refused",
 ): URLSearchParams {
   const taken = new URLSearchParams();
-  for (const [key, value] of query) {
+  for (const [key, value] of values) {
     const form = Object.hasOwn(allowed, key) ? allowed[key] : undefined;
+    if (form === undefined && others === "ignored") continue;
+    if (repeated.has(key.toLowerCase())) refuseForm(`the query says ${key.slice(0, 40)} twice`);
     if (form === undefined) {
       if (value === "" || value === "0" || value === "false") continue;
       deny(`the parameter ${key.slice(0, 40)} is not allowed here`);

@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
+import { request, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { AuditVerification } from "@fairlead/protocol/audit.ts";
+import Docker from "dockerode";
 import { IMAGE, until } from "#lab/rig.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
@@ -151,6 +152,62 @@ describe("the guarded Docker API", () => {
     await works(boss, ["container", "prune", "-f"]);
   });
 
+  test("dockerode works on it unchanged: makes, attaches, executes, copies, follows events, removes", async () => {
+    const client = new Docker({ socketPath: boss });
+    const events = (await client.getEvents({
+      filters: { event: ["start"] },
+    })) as IncomingMessage;
+    const started = new Promise<string>((resolve) => {
+      events.once("data", (chunk: Buffer) => resolve(chunk.toString()));
+    });
+    const create = {
+      Image: IMAGE,
+      name: "rode",
+      Cmd: ["sh", "-c", "read x; echo got $x; sleep 1000"],
+    };
+    const made = await client.createContainer({ ...create, OpenStdin: true });
+    const stream = await made.attach({ stream: true, stdin: true, stdout: true, hijack: true });
+    const heard = new Promise<string>((resolve) => {
+      stream.once("data", (chunk: Buffer) => resolve(chunk.subarray(8).toString()));
+    });
+    await made.start();
+    stream.write("it\n");
+    assert.equal(await heard, "got it\n");
+    stream.end();
+    assert.match(await started, /"name":"rode"/);
+    events.destroy();
+    const exec = await made.exec({ Cmd: ["cat", "/etc/hostname"], AttachStdout: true });
+    const out = await exec.start({ hijack: true, stdin: false });
+    let said = "";
+    for await (const chunk of out) said += String(chunk);
+    assert.ok(said.includes((await made.inspect()).Config.Hostname));
+    const file = await made.getArchive({ path: "/bin/busybox" });
+    let sizeBytes = 0;
+    for await (const chunk of file) sizeBytes += Buffer.from(chunk).length;
+    assert.ok(sizeBytes > 100_000);
+    const [listed, ...others] = await client.listContainers({ filters: { name: ["^/rode"] } });
+    assert.deepEqual([listed?.Names, others], [["/rode"], []]);
+    assert.deepEqual(
+      (await client.listImages()).flatMap(({ RepoTags }) => RepoTags),
+      [IMAGE],
+    );
+    const refused = (work: Promise<unknown>) =>
+      work.then(
+        () => "worked",
+        (error: { statusCode?: number; json?: { message?: string } }) =>
+          `${error.statusCode} ${error.json?.message}`,
+      );
+    const host = { HostConfig: { Privileged: true } };
+    assert.match(
+      await refused(client.createContainer({ ...create, ...host })),
+      /^403 FL1901: .*Privileged/,
+    );
+    assert.match(await refused(client.getContainer(victim).inspect()), /^404 FL1903/);
+    assert.match(await refused(client.pull("busybox:1")), /^403 /);
+    assert.match(await refused(client.buildImage("/dev/null")), /^403 /);
+    await made.remove({ force: true });
+  });
+
   test("S07: every way to the host or to another's container is refused", async () => {
     const asks: readonly (readonly [readonly string[], RegExp])[] = [
       [["--privileged"], /Privileged/],
@@ -197,7 +254,11 @@ describe("the guarded Docker API", () => {
     await isRefused(boss, ["exec", "crew-victim-1", "env"], /No such container/);
     await isRefused(boss, ["exec", "--privileged", "tool2", "id"], /Privileged/);
     await isRefused(rival, ["container", "inspect", "tool2"], /[Nn]o such container/);
+    const context = join(scenario.rig.directory, "context");
+    mkdirSync(context);
+    writeFileSync(join(context, "Dockerfile"), `FROM ${IMAGE}\n`);
     for (const args of [
+      ["build", context],
       ["pull", IMAGE],
       ["rmi", IMAGE],
       ["info"],
