@@ -50,7 +50,9 @@ def family_of(address):
 
 def accept(listener):
     try:
-        listener.accept()[0].close()
+        one = listener.accept()[0]
+        one.send(b"!")
+        one.close()
     except OSError:
         pass
 
@@ -101,13 +103,15 @@ def start(probe, done):
 
     def connected():
         error = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error not in GONE:
-            done(error in (0, errno.ECONNREFUSED))
+        if error == 0:
+            # A proxy connects whoever comes; only who is behind it says something.
+            selector.modify(one, selectors.EVENT_READ, heard)
+        elif error not in GONE:
+            done(error == errno.ECONNREFUSED)
 
     def heard():
         try:
-            one.recv(2048)
-            done(True)
+            done(one.recv(2048) != b"")
         except OSError as error:
             if error.errno == errno.ECONNREFUSED:
                 done(True)

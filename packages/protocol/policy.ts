@@ -97,6 +97,8 @@ export const PolicyView = z.strictObject({
   origin: z.enum(["declared", "label"]),
   /** Instances that it selects, by name. */
   selects: z.array(z.string()),
+  /** Instances that it selects in vain, since they live in the host's own network. */
+  unenforced: z.array(z.string()).default([]),
 });
 export type PolicyView = z.infer<typeof PolicyView>;
 

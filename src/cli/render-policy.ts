@@ -62,7 +62,10 @@ function renderRule(rule: PolicyRule, scope: string, word: "from" | "to"): strin
 }
 
 /** The policy in words, each rule with its line. */
-export function renderPolicy({ policy, mode, selects }: PolicyView, style: Style): string[] {
+export function renderPolicy(
+  { policy, mode, selects, unenforced }: PolicyView,
+  style: Style,
+): string[] {
   const { scope, name, at } = policy;
   const place = at.line === undefined ? at.file : `${at.file}:${at.line}`;
   const who = renderSelector(policy.instances);
@@ -73,6 +76,14 @@ export function renderPolicy({ policy, mode, selects }: PolicyView, style: Style
   return [
     `${scope}/${name}   ${mode}   ${place}`,
     `  selects  ${who === "" ? "everybody" : who}: ${selects.join(" ") || "nobody here"}`,
+    ...(unenforced.length === 0
+      ? []
+      : [
+          style.paint(
+            `  not enforced: ${unenforced.join(" ")} in the host's own network (FL1701)`,
+            "bad",
+          ),
+        ]),
     ...sides.flatMap(([direction, verb, word]) => {
       const rules = policy[direction];
       if (rules === undefined) return [];

@@ -21,8 +21,17 @@ export interface Ward extends Place {
 
 /** An instance that may talk: its rules are in, or it has none to wait for. */
 export interface Guest extends Place {
-  /** Networks that it is on; who is connected to another has another port. */
-  readonly networks: readonly string[];
+  /** Its places on bridges; who is connected to another has another port. */
+  readonly ports: readonly GuestPort[];
+}
+
+/** What an instance is on a bridge, as the engine says; it can send as nobody else there. */
+export interface GuestPort {
+  /** The bridge's device. */
+  readonly bridge: string;
+  readonly mac: string;
+  /** IPv4 and IPv6. */
+  readonly addresses: readonly string[];
 }
 
 /** Where nothing passes before an instance is ready. */
@@ -99,7 +108,8 @@ export interface Guard {
    */
   protect(ward: Ward, options?: GuardCallOptions): Promise<Protection>;
   /**
-   * Holds back all traffic of bridges but that of instances that are ready; without bridges everything passes again. Throws what
+   * Holds back all traffic of bridges but that of instances that are ready, and what these send under another's MAC or address;
+   * without bridges everything passes again. Throws what
    * netfilter throws, and FL1305, FL1306 for the devices.
    */
   gate(order: GateOrder): Promise<Protection>;

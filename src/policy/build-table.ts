@@ -16,6 +16,22 @@ export interface Span {
   readonly last: bigint;
 }
 
+type Parsed = ReturnType<typeof parseAddress>;
+
+/** The same addresses are read over and over. */
+const ADDRESSES_MAX = 100_000;
+const read = new Map<string, Parsed>();
+
+/** An address as a number; undefined for what is none. */
+export function readAddress(text: string): Parsed {
+  const known = read.get(text);
+  if (known !== undefined) return known;
+  const parsed = parseAddress(text);
+  if (read.size >= ADDRESSES_MAX) read.clear();
+  read.set(text, parsed);
+  return parsed;
+}
+
 /** All addresses there are. */
 export const ANYWHERE: readonly Span[] = [
   { family: 4, first: 0n, last: (1n << 32n) - 1n },
@@ -91,7 +107,8 @@ function sweep(
 }
 
 function findRange(ranges: readonly AddressRange[], address: string): AddressRange | undefined {
-  const parsed = parseAddress(address);
+  if (ranges.length === 0) return undefined;
+  const parsed = readAddress(address);
   if (parsed === undefined) return undefined;
   let [low, high] = [0, ranges.length - 1];
   while (low <= high) {

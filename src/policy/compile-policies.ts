@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies and who there is to one table for each instance. What a rule grants is kept for as long as it means the same
 // instances, and a table for as long as it comes from the same grants: after a change only what it touches is made anew.
-import { parseAddress } from "#base/addresses.ts";
 import type { NetworkPolicy, PolicyPeer, PolicyRule } from "#model/policy.ts";
-import { ANYWHERE, buildTable, cutBlock, type Grant, type Span } from "./build-table.ts";
+import {
+  ANYWHERE,
+  buildTable,
+  cutBlock,
+  readAddress,
+  type Grant,
+  type Span,
+} from "./build-table.ts";
 import { resolvePorts, usesNames, type PortSet } from "./port-sets.ts";
 import { EVERYTHING } from "./read-selector.ts";
 import { createIndex, type Index } from "./select.ts";
@@ -32,12 +38,24 @@ interface Granted {
   readonly grants: readonly Grant[];
 }
 
+/** Equal texts: the same names for the same ports. Instances do not change. */
+const nameKeys = new WeakMap<PolicyInstance, string>();
+
+function nameKey(instance: PolicyInstance): string {
+  const known = nameKeys.get(instance);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(instance.ports);
+  nameKeys.set(instance, text);
+  return text;
+}
+
 function grantTo(instances: readonly PolicyInstance[], ports: PortSet): Grant {
   return { hosts: instances.flatMap(({ addresses }) => addresses), ports };
 }
 
 function isInSpans(spans: readonly Span[], address: string): boolean {
-  const parsed = parseAddress(address);
+  if (spans === ANYWHERE) return true;
+  const parsed = readAddress(address);
   return spans.some(
     ({ family, first, last }) =>
       family === parsed?.family && first <= parsed.value && parsed.value <= last,
@@ -61,11 +79,15 @@ function grantByName(
   const spans = peer?.kind === "block" ? cutBlock(peer.block, peer.except) : ANYWHERE;
   const isRange = peer === undefined || peer.kind === "block";
   const numbered = resolvePorts(ports, []);
+  // Most name their ports alike: they are one grant.
+  const alike = Map.groupBy(instances, nameKey);
   return [
     ...(isRange ? [{ ranges: spans, ports: numbered }] : []),
-    ...instances.map((one) => ({
-      hosts: one.addresses.filter((address) => !isRange || isInSpans(spans, address)),
-      ports: resolvePorts(ports, one.ports),
+    ...[...alike.values()].map((group) => ({
+      hosts: group
+        .flatMap(({ addresses }) => addresses)
+        .filter((address) => !isRange || isInSpans(spans, address)),
+      ports: resolvePorts(ports, group[0]?.ports ?? []),
     })),
   ];
 }
@@ -155,7 +177,7 @@ export function createPolicyCompiler(): PolicyCompiler {
         self: PolicyInstance,
       ): Granted {
         const named = usesNames(rule.ports);
-        const names = named && direction === "ingress" ? JSON.stringify(self.ports) : direction;
+        const names = named && direction === "ingress" ? nameKey(self) : direction;
         const seen = turn.get(rule) ?? new Map<string, Granted>();
         turn.set(rule, seen);
         const found = seen.get(names);

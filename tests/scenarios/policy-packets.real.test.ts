@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies held against real packets between real containers on one host: the recipes as a truth table, and random policies.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { startPackets } from "#lab/packets.ts";
-import { IMAGE, openRig, type Rig } from "#lab/rig.ts";
+import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
 import { arbitraryPolicy } from "#policy/testing/arbitrary-policies.ts";
 import type { Cluster } from "#policy/testing/oracle.ts";
+import { advertise, arp, ethernet, fragment, icmp6, udp4, udp6, vlan } from "./frames.ts";
 import {
   createDeclarer,
   expectOf,
@@ -26,6 +29,9 @@ const WORLDS = Number(process.env["FAIRLEAD_POLICY_PACKETS"] ?? 4);
 const PACKETS = 60;
 const NETWORK = "packets";
 
+const docker = (...args: string[]): string =>
+  runProgram("docker", ["-H", rig.lab.endpoint, ...args]);
+
 const packets = startPackets();
 let rig: Rig;
 let pods: readonly WorldPod[] = [];
@@ -36,7 +42,7 @@ before(async () => {
   await rig.startNode();
   const { endpoint, netns } = rig.lab;
   const subnets = ["--subnet", "10.92.0.0/24", "--ipv6", "--subnet", "fd00:92::/64"];
-  runProgram("docker", ["-H", endpoint, "network", "create", ...subnets, NETWORK]);
+  docker("network", "create", ...subnets, NETWORK);
   runInNamespace(netns, "ip", ["address", "add", `${OUTSIDE.addresses[4]}/32`, "dev", "lo"]);
   runInNamespace(netns, "ip", ["address", "add", `${OUTSIDE.addresses[6]}/128`, "dev", "lo"]);
   await packets.open(OUTSIDE.name, `/run/netns/${netns}`);
@@ -100,4 +106,244 @@ test(`packets are judged as the second evaluator says, for ${WORLDS} random sets
     await check(cluster, cases, `random-${index}`);
   }
   assert.ok(allowed > 0 && allowed < WORLDS * PACKETS, `${allowed} allowed`);
+});
+
+/** A pod as frames know it. */
+interface End extends WorldPod {
+  readonly mac: string;
+  /** Enters its namespace, as whoever has NET_ADMIN there. */
+  inside(program: string, ...args: string[]): string;
+}
+
+function findEnd(namespace: string, label: string): End {
+  const pod = pods.find((one) => one.namespace === namespace && one.labels["app"] === label);
+  assert.ok(pod !== undefined, label);
+  const format = "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.MacAddress}}{{end}}";
+  const [pid = "", mac = ""] = docker("inspect", "-f", format, pod.name).trim().split(" ");
+  const inside = (program: string, ...args: string[]): string =>
+    runProgram("nsenter", [`--net=/proc/${pid}/ns/net`, program, ...args]);
+  return { ...pod, mac, inside };
+}
+
+/** `web` may be called by `foo`, and by nobody else. */
+const ONLY_FOO: Cluster = {
+  namespaces: {},
+  policies: [
+    {
+      metadata: { name: "p", namespace: "default" },
+      spec: {
+        podSelector: { matchLabels: { app: "web" } },
+        ingress: [{ from: [{ podSelector: { matchLabels: { app: "foo" } } }] }],
+      },
+    },
+  ],
+};
+
+test("nobody sends as another, whatever he may do in his own network", async () => {
+  const [web, foo, attacker] = [
+    findEnd("default", "web"),
+    findEnd("default", "foo"),
+    findEnd("default", "other"),
+  ];
+  await declare(ONLY_FOO, "spoof");
+  const needle = Buffer.from(randomBytes(12));
+  const arrived = await packets.watch(web.name, "eth0", needle);
+  const send = (frame: Buffer): Promise<void> => packets.send(attacker.name, "eth0", [frame]);
+  const [a4, a6] = [attacker.addresses[4], attacker.addresses[6]];
+  const [f4, f6] = [foo.addresses[4], foo.addresses[6]];
+  const link = { from: attacker.mac, to: web.mac };
+  const forged = { from: foo.mac, to: web.mac };
+  const data = { port: 53, payload: needle };
+  await send(udp4(link, { from: a4, to: web.addresses[4], ...data }));
+  await send(udp6(link, { from: a6, to: web.addresses[6], ...data }));
+  await until("what is his own comes to the other's device", 10_000, async () => {
+    return (await arrived()) === 2;
+  });
+  const frames: Readonly<Record<string, Buffer>> = {
+    "another's IPv4 address": udp4(link, { from: f4, to: web.addresses[4], ...data }),
+    "another's address and MAC": udp4(forged, { from: f4, to: web.addresses[4], ...data }),
+    "another's MAC": udp4(forged, { from: a4, to: web.addresses[4], ...data }),
+    "another's IPv6 address": udp6(link, { from: f6, to: web.addresses[6], ...data }),
+    "an address of nobody": udp4(link, { from: "10.92.0.250", to: web.addresses[4], ...data }),
+    "an address outside": udp4(link, { from: "203.0.113.9", to: web.addresses[4], ...data }),
+    "ARP: another's address is here": arp(link, { sender: f4, target: web.addresses[4] }, needle),
+    "ARP: another's MAC": arp(link, { sender: a4, target: web.addresses[4], mac: foo.mac }, needle),
+    "neighbour advertisement of another's address": advertise(link, a6, f6, needle),
+    "router advertisement": icmp6(link, { from: a6, to: web.addresses[6], type: 134 }, needle),
+    redirect: icmp6(link, { from: a6, to: web.addresses[6], type: 137 }, needle),
+    "no IP at all": ethernet(link, 0x88b5, needle),
+    "in a VLAN, as another": ethernet(
+      link,
+      0x8100,
+      vlan(udp4(link, { from: f4, to: web.addresses[4], ...data })),
+    ),
+  };
+  for (const frame of Object.values(frames)) await send(frame);
+  // What is sent last is his own again: when it is there, so is what was before it.
+  await send(udp4(link, { from: a4, to: web.addresses[4], ...data }));
+  await until("what was sent last is there", 10_000, async () => (await arrived()) >= 3);
+  if ((await arrived()) !== 3) {
+    const through: string[] = [];
+    for (const [name, frame] of Object.entries(frames)) {
+      const before = await arrived();
+      await send(frame);
+      await sleep(100);
+      if ((await arrived()) !== before) through.push(name);
+    }
+    assert.deepEqual(through, []);
+  }
+});
+
+test("who takes his own rules away, and takes another's address, gets nothing by it", async () => {
+  const [web, foo, attacker] = [
+    findEnd("default", "web"),
+    findEnd("default", "foo"),
+    findEnd("default", "other"),
+  ];
+  await declare(ONLY_FOO, "taken");
+  attacker.inside("nft", "flush", "ruleset");
+  attacker.inside("ip", "address", "add", `${foo.addresses[4]}/32`, "dev", "eth0");
+  attacker.inside("ip", "address", "add", `${foo.addresses[6]}/128`, "dev", "eth0", "nodad");
+  const probes = (["TCP", "UDP"] as const).flatMap((protocol) =>
+    ([4, 6] as const).flatMap((family) => {
+      const one = { address: web.addresses[family], protocol, port: 80 };
+      const stolen = { source: foo.addresses[family], expect: false };
+      return [
+        { ...one, from: attacker.name, expect: false },
+        { ...one, from: attacker.name, ...stolen },
+        { ...one, from: foo.name, expect: true },
+      ];
+    }),
+  );
+  const answers = await packets.ask(probes);
+  assert.deepEqual(
+    answers,
+    probes.map(({ expect }) => expect),
+    "and who has it goes on",
+  );
+  for (const family of [4, 6] as const)
+    attacker.inside(
+      "ip",
+      "address",
+      "del",
+      `${foo.addresses[family]}/${family === 4 ? 32 : 128}`,
+      "dev",
+      "eth0",
+    );
+});
+
+test("what is denied does not come through in fragments", async () => {
+  const [web, foo, attacker] = [
+    findEnd("default", "web"),
+    findEnd("default", "foo"),
+    findEnd("default", "other"),
+  ];
+  await declare(ONLY_FOO, "parts");
+  for (const [caller, expected] of [
+    [attacker, false],
+    [foo, true],
+  ] as const) {
+    const needle = Buffer.from(randomBytes(12));
+    const answered = await packets.watch(caller.name, "eth0", needle);
+    const link = { from: caller.mac, to: web.mac };
+    const payload = Buffer.concat([Buffer.alloc(64), needle]);
+    const way = { from: caller.addresses[4], to: web.addresses[4], port: 53, payload };
+    await packets.send(caller.name, "eth0", fragment(udp4(link, way)));
+    if (expected)
+      await until("allowed parts are put together", 10_000, async () => (await answered()) > 0);
+    else await sleep(500);
+    assert.equal((await answered()) > 0, expected);
+  }
+});
+
+/** Makes one more of a service that `ONLY_FOO` selects, and answers there. */
+async function addWeb(name: string, ...words: readonly string[]): Promise<string> {
+  const labels = [
+    "app=web",
+    "com.docker.compose.project=default",
+    `com.docker.compose.service=${name}`,
+  ];
+  const marks = labels.flatMap((label) => ["--label", label]);
+  docker("run", "-d", "--init", "--name", name, ...marks, ...words, IMAGE, "sleep", "1000");
+  const format = "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+  const [pid = "", address = ""] = docker("inspect", "-f", format, name).trim().split(" ");
+  await packets.open(name, `/proc/${pid}/ns/net`);
+  if (!words.includes("host")) await packets.serve(name, SERVED);
+  return address;
+}
+
+test("no other way leads around a policy: published ports, hairpin, the host itself, bridges without netfilter", async () => {
+  await declare({ namespaces: {}, policies: [] }, "open");
+  await addWeb("published", "--network", NETWORK, "-p", "8081:80", "-p", "127.0.0.1:8082:80");
+  const foo = findEnd("default", "foo");
+  const tcp = { protocol: "TCP", port: 8081 } as const;
+  const ways = [
+    { ...tcp, from: OUTSIDE.name, address: "127.0.0.1" },
+    { ...tcp, from: OUTSIDE.name, address: "127.0.0.1", port: 8082 },
+    { ...tcp, from: OUTSIDE.name, address: "203.0.113.9" },
+    { ...tcp, from: OUTSIDE.name, address: "10.92.0.1" },
+    { ...tcp, from: OUTSIDE.name, address: "2001:db8::9" },
+    { ...tcp, from: foo.name, address: "10.92.0.1" },
+    { ...tcp, from: foo.name, address: "203.0.113.9" },
+    { ...tcp, from: "published", address: "10.92.0.1" },
+  ];
+  const all = (expect: boolean) => ways.map((way) => ({ ...way, expect }));
+  const open = await packets.ask(all(true));
+  assert.ok(
+    open.slice(0, 4).every(Boolean) && open[5] === true,
+    `without a policy: ${open.join(" ")}`,
+  );
+  await declare(ONLY_FOO, "ways");
+  assert.deepEqual(
+    await packets.ask(all(false)),
+    ways.map(() => false),
+  );
+
+  const flag = "net.bridge.bridge-nf-call-iptables";
+  const before = runInNamespace(rig.lab.netns, "sysctl", ["-n", flag]).trim();
+  const web = findEnd("default", "web");
+  for (const value of ["0", "1", before]) {
+    runInNamespace(rig.lab.netns, "sysctl", ["-qw", `${flag}=${value}`]);
+    const direct = { address: web.addresses[4], protocol: "TCP", port: 80 } as const;
+    const answers = await packets.ask([
+      { ...direct, from: foo.name, expect: true },
+      { ...direct, from: findEnd("default", "other").name, expect: false },
+      { ...direct, from: OUTSIDE.name, expect: false },
+    ]);
+    assert.deepEqual(answers, [true, false, false], `${flag}=${value}`);
+  }
+});
+
+test("macvlan holds, and a container in the host's own network is said to be out of reach", async () => {
+  runInNamespace(rig.lab.netns, "ip", ["link", "add", "wide0", "type", "veth", "peer", "wide1"]);
+  for (const end of ["wide0", "wide1"])
+    runInNamespace(rig.lab.netns, "ip", ["link", "set", end, "up"]);
+  docker(
+    "network",
+    "create",
+    "-d",
+    "macvlan",
+    "-o",
+    "parent=wide0",
+    "--subnet",
+    "10.93.0.0/24",
+    "wide",
+  );
+  const [first, second] = [
+    await addWeb("wide1", "--network", "wide"),
+    await addWeb("wide2", "--network", "wide"),
+  ];
+  await addWeb("naked", "--network", "host");
+  const calls = (expect: boolean) => [
+    { from: "wide1", address: second, protocol: "TCP", port: 80, expect } as const,
+    { from: "wide2", address: first, protocol: "UDP", port: 53, expect } as const,
+  ];
+  await declare({ namespaces: {}, policies: [] }, "wide-open");
+  assert.deepEqual(await packets.ask(calls(true)), [true, true]);
+  await declare(ONLY_FOO, "wide");
+  assert.deepEqual(await packets.ask(calls(false)), [false, false]);
+  const { stdout } = await rig.cli(["policy", "ls", "--scope", "default"]);
+  assert.match(stdout, /wide-0 .* \d+, 1 not enforced/);
+  const shown = await rig.cli(["policy", "show", "default/wide-0"]);
+  assert.match(shown.stdout, /not enforced: naked in the host's own network \(FL1701\)/);
 });

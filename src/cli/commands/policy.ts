@@ -23,6 +23,12 @@ function place({ policy: { at } }: PolicyView): string {
   return at.line === undefined ? at.file : `${at.file}:${at.line}`;
 }
 
+/** Those in the host's own network are none that a policy reaches. */
+function countInstances({ selects, unenforced }: PolicyView): string {
+  const vain = unenforced.length === 0 ? "" : `, ${unenforced.length} not enforced`;
+  return `${selects.length}${vain}`;
+}
+
 const LIST: ListView<PolicyView> = {
   name: ({ policy }) => `${policy.scope}/${policy.name}`,
   empty: "there are no policies; everybody may talk to everybody",
@@ -38,7 +44,7 @@ const LIST: ListView<PolicyView> = {
           .filter((direction) => policy[direction] !== undefined)
           .join(" "),
     },
-    { key: "instances", title: "INSTANCES", value: ({ selects }) => String(selects.length) },
+    { key: "instances", title: "INSTANCES", value: countInstances },
     { key: "from", title: "FROM", value: place },
   ],
 };

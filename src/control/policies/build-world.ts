@@ -32,7 +32,8 @@ export function isOnHost({ addresses }: InstanceFact): boolean {
   return Object.hasOwn(addresses, "host");
 }
 
-function toInstance(fact: InstanceFact): PolicyInstance {
+/** A container as policies see it. */
+export function toInstance(fact: InstanceFact): PolicyInstance {
   const { id, name, scope, service, labels } = fact;
   return {
     id,

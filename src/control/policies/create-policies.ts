@@ -17,9 +17,15 @@ import { nameBridge } from "#network/plan-overlay.ts";
 import { createPolicyCompiler } from "#policy/compile-policies.ts";
 import { makeLabelPolicy } from "#policy/label-policies.ts";
 import { matchLabels } from "#policy/select.ts";
-import type { PolicyWorld } from "#policy/world.ts";
+import type { PolicyInstance, PolicyWorld } from "#policy/world.ts";
 import type { Store } from "#store/store.ts";
-import { createWorldBuilder, isGuardable, listReachable } from "./build-world.ts";
+import {
+  createWorldBuilder,
+  isGuardable,
+  isOnHost,
+  listReachable,
+  toInstance,
+} from "./build-world.ts";
 import { answerCan } from "./can.ts";
 import { judgeEffect } from "./effect.ts";
 import { createEnforcer } from "./enforcer.ts";
@@ -218,15 +224,20 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
 
   function list(): readonly PolicyView[] {
     const { instances } = readWorld();
+    const onHost = board.read().instances.filter(isOnHost).map(toInstance);
+    const namesIn = (
+      among: readonly PolicyInstance[],
+      { scope, instances: selector }: NetworkPolicy,
+    ): string[] =>
+      among
+        .filter((one) => one.scope === scope && matchLabels(selector, one.labels))
+        .map(({ name }) => name);
     const view = (policy: NetworkPolicy, origin: PolicyView["origin"]): PolicyView => ({
       policy,
       origin,
       mode: modeOf(policy.scope),
-      selects: instances
-        .filter(
-          ({ scope, labels }) => scope === policy.scope && matchLabels(policy.instances, labels),
-        )
-        .map(({ name }) => name),
+      selects: namesIn(instances, policy),
+      unenforced: namesIn(onHost, policy),
     });
     return [
       ...listDeclared().map((policy) => view(policy, "declared")),

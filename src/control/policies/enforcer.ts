@@ -127,10 +127,12 @@ export function createEnforcer({ guard, decisions, clock }: EnforcerOptions): En
   async function holdGate({ instances, gated, held }: Wanted, look: boolean): Promise<void> {
     const waiting = await held;
     const ready = instances.flatMap(({ id, pid = 0, endpoints = {} }) => {
-      const networks = Object.keys(endpoints).toSorted();
-      const isConcerned = networks.some((name) => gated.has(name));
+      const ports = Object.entries(endpoints).flatMap(([network, { mac, addresses }]) => {
+        const bridge = gated.get(network);
+        return bridge === undefined ? [] : [{ bridge, mac, addresses }];
+      });
       const isReady = !problems.has(id) && !waiting.has(id);
-      return isConcerned && isReady ? [{ id, pid, networks }] : [];
+      return ports.length > 0 && isReady ? [{ id, pid, ports }] : [];
     });
     try {
       await guard.gate({ bridges: [...gated.values()].toSorted(), ready, look });

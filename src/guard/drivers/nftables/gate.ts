@@ -21,14 +21,17 @@ async function findEnds(guest: Guest): Promise<readonly number[]> {
   await using namespace = await openNamespace(guest);
   const ip = createIpRunner(namespace.path);
   const links = readLinks(await ip.ask("ip", ["link", "show"]));
-  return links.flatMap(({ link_index: other }) => (other === undefined ? [] : [other]));
+  // A pair that was made inside has both ends there, whatever their numbers are.
+  return links.flatMap(({ link_index: other, link_netnsid: where }) =>
+    other === undefined || where === undefined ? [] : [other],
+  );
 }
 
-/** Makes the parts of the gate from the host's devices and the ends that are ready. */
+/** Makes the parts of the gate from the host's devices and what is behind them. */
 function assemble(
   links: readonly Link[],
   bridges: ReadonlySet<string>,
-  ready: ReadonlySet<number>,
+  ready: ReadonlyMap<number, Guest>,
 ): GateParts {
   const own = links.filter(({ ifname }) => bridges.has(ifname));
   const ports = links.filter(({ master = "", ifindex, linkinfo }) => {
@@ -36,8 +39,13 @@ function assemble(
     const isReady = ready.has(ifindex) || linkinfo?.info_kind !== "veth";
     return bridges.has(master) && isReady;
   });
+  const owners = ports.flatMap(({ ifname, ifindex, master }) => {
+    const place = ready.get(ifindex)?.ports.find(({ bridge }) => bridge === master);
+    return place === undefined || place.mac === "" ? [] : [{ port: ifname, ...place }];
+  });
   return {
     ports: ports.map(({ ifname }) => ifname).toSorted(),
+    owners: owners.toSorted((a, b) => (a.port < b.port ? -1 : 1)),
     macs: own.flatMap(({ address }) => address ?? []).toSorted(),
     blocks4: own.flatMap((link) => listBlocks(link, 4)).toSorted(),
     blocks6: own.flatMap((link) => listBlocks(link, 6)).toSorted(),
@@ -53,19 +61,23 @@ export function createGate(netfilter: Netfilter): Gate {
   let stands: string | undefined;
   let orders: string | undefined;
 
-  async function listEnds(ready: readonly Guest[]): Promise<ReadonlySet<number>> {
+  async function listEnds(ready: readonly Guest[]): Promise<ReadonlyMap<number, Guest>> {
     const next: typeof ends = new Map();
+    const owners = new Map<number, Guest>();
     for (const guest of ready) {
-      const key = `${guest.id} ${guest.pid} ${guest.networks.join(" ")}`;
+      const bridges = guest.ports.map(({ bridge }) => bridge).toSorted();
+      const key = `${guest.id} ${guest.pid} ${bridges.join(" ")}`;
       try {
-        next.set(key, ends.get(key) ?? (await findEnds(guest)));
+        const found = ends.get(key) ?? (await findEnds(guest));
+        next.set(key, found);
+        for (const end of found) owners.set(end, guest);
       } catch (thrown) {
         // One that has just ended has no port to let pass.
         if (!(thrown instanceof FairleadError)) throw thrown;
       }
     }
     ends = next;
-    return new Set([...next.values()].flat());
+    return owners;
   }
 
   async function open(): Promise<Protection> {
@@ -86,9 +98,9 @@ export function createGate(netfilter: Netfilter): Gate {
         return opened;
       }
       const names = new Set(bridges);
-      const numbers = await listEnds(ready);
+      const owners = await listEnds(ready);
       const links = readLinks(await ip.ask("ip", ["-d", "addr", "show"]));
-      const commands = renderGate(assemble(links, names, numbers));
+      const commands = renderGate(assemble(links, names, owners));
       const text = commands.join("\n");
       const isSame = text === wanted;
       if (isSame) {

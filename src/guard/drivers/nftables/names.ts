@@ -52,7 +52,7 @@ export function listSightSets(side: Side): readonly SightSet[] {
 
 /** Whether an object only counts, so that it differs from one time to the next. */
 export function isCount(name: string): boolean {
-  return /_(?:denied|seen|lost)/.test(name) || name === "held";
+  return /_(?:denied|seen|lost)/.test(name) || name === "held" || name === "spoofed";
 }
 
 /** Maps and sets that hold what was compiled. */

@@ -8,6 +8,8 @@ const Link = z.object({
   ifname: z.string(),
   /** The other end, by its number in the other namespace. */
   link_index: z.number().optional(),
+  /** That the other end is in another namespace. */
+  link_netnsid: z.number().optional(),
   /** The bridge it is a port of. */
   master: z.string().optional(),
   address: z.string().optional(),

@@ -2,8 +2,12 @@
 // The gate in the host's namespace: on bridges where instances are guarded, a port carries nothing before whoever is behind it
 // is ready. The engine gives each start a new port, so that neither an address nor a name that was used before lets anybody
 // pass; and since rules stay, that holds while no node runs too.
+// Who is ready can send only as who he is: under the MAC and the addresses that the engine gave him, whatever he is able to do in
+// his own namespace. This is the port's other end, which he cannot reach.
 // This family does not know bridges by name everywhere (a kernel option), so ports are told by their own names, and those that
 // nobody vouches for by the networks' addresses.
+
+import { formatAddress, parseAddress } from "#base/addresses.ts";
 
 /** Family and name of the table in the host's namespace. */
 export const GATE = "bridge fairlead";
@@ -12,6 +16,8 @@ export const GATE = "bridge fairlead";
 export interface GateParts {
   /** Ports of bridges whose owner is ready, or has no rules to wait for. */
   readonly ports: readonly string[];
+  /** Who is behind ports that are an instance's. */
+  readonly owners: readonly PortOwner[];
   /** MACs of the bridges: what goes to the host and beyond. */
   readonly macs: readonly string[];
   /** The networks' blocks. */
@@ -19,7 +25,30 @@ export interface GateParts {
   readonly blocks6: readonly string[];
 }
 
+/** Under what somebody may send. */
+export interface PortOwner {
+  readonly port: string;
+  readonly mac: string;
+  readonly addresses: readonly string[];
+}
+
+/** Neighbours must believe nobody about another's address, nor take him for a router. */
+const AS_HIMSELF = [
+  "iifname . ether saddr != @owner_macs counter name spoofed drop",
+  "ether type arp iifname . arp saddr ether != @owner_macs counter name spoofed drop",
+  "arp saddr ip 0.0.0.0 return",
+  "iifname . arp saddr ip @owners4 return",
+  "iifname . ip saddr @owners4 return",
+  "icmpv6 type { nd-router-advert, nd-redirect } counter name spoofed drop",
+  "icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @owner_targets counter name spoofed drop",
+  "ip6 saddr :: return",
+  "iifname . ip6 saddr @owners6 return",
+  // What is neither of these is no protocol that policies know.
+  "counter name spoofed drop",
+];
+
 const CHAINS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["prerouting", ["iifname @owned goto as_himself"]],
   [
     "input",
     [
@@ -51,10 +80,46 @@ const CHAINS: ReadonlyMap<string, readonly string[]> = new Map([
   ],
 ]);
 
+/** The address that a device gives itself on its link, from its MAC. */
+function findLinkLocal(mac: string): string {
+  const bytes = mac.split(":").map((byte) => Number.parseInt(byte, 16));
+  const [first = 0, ...rest] = bytes;
+  const all = [first ^ 2, ...rest.slice(0, 2), 0xff, 0xfe, ...rest.slice(2)];
+  const value = all.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  return formatAddress(6, (0xfe80n << 112n) | value);
+}
+
+/** Elements of the sets that say who may send as whom. */
+function listOwnership(owners: readonly PortOwner[]) {
+  const all = owners.flatMap(({ port, mac, addresses }) =>
+    [...addresses, findLinkLocal(mac)].map((address) => ({ port, address })),
+  );
+  const v6 = all.filter(({ address }) => address.includes(":"));
+  const pair = (port: string, what: string): string => `"${port}" . ${what}`;
+  return {
+    macs: owners.map(({ port, mac }) => pair(port, mac)),
+    v4: all
+      .filter(({ address }) => !address.includes(":"))
+      .map(({ port, address }) => pair(port, address)),
+    v6: v6.map(({ port, address }) => pair(port, address)),
+    targets: v6.map(({ port, address }) =>
+      pair(port, `0x${(parseAddress(address)?.value ?? 0n).toString(16).padStart(32, "0")}`),
+    ),
+  };
+}
+
 /** Makes the gate anew, in one step. */
-export function renderGate({ ports, macs, blocks4, blocks6 }: GateParts): readonly string[] {
+export function renderGate(parts: GateParts): readonly string[] {
+  const { ports, owners, macs, blocks4, blocks6 } = parts;
+  const own = listOwnership(owners);
+  const names = (list: readonly string[]): readonly string[] => list.map((name) => `"${name}"`);
   const sets = [
-    { name: "ports", type: "type ifname;", elements: ports.map((port) => `"${port}"`) },
+    { name: "ports", type: "type ifname;", elements: names(ports) },
+    { name: "owned", type: "type ifname;", elements: names(owners.map(({ port }) => port)) },
+    { name: "owner_macs", type: "type ifname . ether_addr;", elements: own.macs },
+    { name: "owners4", type: "type ifname . ipv4_addr;", elements: own.v4 },
+    { name: "owners6", type: "type ifname . ipv6_addr;", elements: own.v6 },
+    { name: "owner_targets", type: "typeof iifname . @th,64,128;", elements: own.targets },
     { name: "macs", type: "type ether_addr;", elements: macs },
     { name: "blocks4", type: "type ipv4_addr; flags interval;", elements: blocks4 },
     { name: "blocks6", type: "type ipv6_addr; flags interval;", elements: blocks6 },
@@ -62,6 +127,8 @@ export function renderGate({ ports, macs, blocks4, blocks6 }: GateParts): readon
   return [
     `add table ${GATE}`,
     `add counter ${GATE} held`,
+    `add counter ${GATE} spoofed`,
+    `add chain ${GATE} as_himself`,
     ...sets.flatMap(({ name, type }) => [
       `add set ${GATE} ${name} { ${type} }`,
       `flush set ${GATE} ${name}`,
@@ -74,7 +141,7 @@ export function renderGate({ ports, macs, blocks4, blocks6 }: GateParts): readon
     ...sets.flatMap(({ name, elements }) =>
       elements.length === 0 ? [] : [`add element ${GATE} ${name} { ${elements.join(", ")} }`],
     ),
-    ...[...CHAINS].flatMap(([hook, rules]) =>
+    ...[...CHAINS, ["as_himself", AS_HIMSELF] as const].flatMap(([hook, rules]) =>
       rules.map((rule) => `add rule ${GATE} ${hook} ${rule}`),
     ),
   ];
