@@ -10,9 +10,11 @@ const PASSWORD_IN_URL = /(:\/\/[^:/\s]{0,100}:)([^@/\s]+)(?=@)/g;
 const SECRET_WORD =
   "pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|private[-_]?key|credentials?|authorization|registry[-_]?auth|cookie";
 const SECRET_FIELD = new RegExp(`(?:${SECRET_WORD})$`, "i");
+const PRIVATE_KEY =
+  /()-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 /** What is secret by its form, wherever it stands; the first group stays. None looks far back: texts are long. */
 const FORMS: readonly RegExp[] = [
-  /()-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
+  PRIVATE_KEY,
   PASSWORD_IN_URL,
   /\b((?:Bearer|Basic)\s+)[\w.~+/=-]{6,}/gi,
   /\b(fl[a-z]\d?_)[\w-]{16,}/g,
@@ -49,6 +51,11 @@ export function createMask(values: readonly string[]): (text: string) => string 
     .filter((value) => value.length >= VALUE_LENGTH_MIN)
     .sort((a, b) => b.length - a.length);
   return (text) => wanted.reduce((rest, value) => rest.replaceAll(value, HIDDEN), text);
+}
+
+/** A text without private keys, which are many lines each. */
+export function hidePrivateKeys(text: string): string {
+  return text.replace(PRIVATE_KEY, HIDDEN);
 }
 
 /** A text without what is secret by its form: private keys, passwords in addresses, tokens, `password=…`. */

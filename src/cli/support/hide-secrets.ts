@@ -3,7 +3,14 @@
 // its field, and what users' programs are told or say.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createMask, HIDDEN, hideByForm, hideVariable, isSecretField } from "#base/secrets.ts";
+import {
+  createMask,
+  HIDDEN,
+  hideByForm,
+  hidePrivateKeys,
+  hideVariable,
+  isSecretField,
+} from "#base/secrets.ts";
 import { locateNodeFiles, findPlaces } from "#config/node-files.ts";
 import type { Settings } from "#config/settings.ts";
 import type { World } from "#cli/context.ts";
@@ -61,7 +68,7 @@ function listFileSecrets(settings: Settings | undefined): readonly string[] {
   const named = [store.passwordFile, store.keyFile, fabric.keyFile, discovery.keyFile];
   return [...own, `${files.tunnelKey}.next`, ...named].flatMap((path) => {
     const text = readText(path);
-    return [text, ...text.split("\n")];
+    return [text, ...text.split("\n").filter((line) => !line.startsWith("-----"))];
   });
 }
 
@@ -115,7 +122,7 @@ export function hideInDocument(value: unknown, mask: (text: string) => string): 
 
 /** Lines of a log: those that are JSON as documents, others as text. */
 export function hideInLog(text: string, mask: (text: string) => string): string {
-  return text
+  return hidePrivateKeys(text)
     .split("\n")
     .map((line) => {
       if (!line.startsWith("{")) return mask(line);

@@ -118,7 +118,10 @@ test("hideInDocument() hides what programs are given and say, and keeps shapes",
 test("hideInLog() reads lines that are JSON, and masks those that are not", () => {
   const mask = (text: string): string => text.replaceAll("abc", "*");
   assert.equal(
-    hideInLog('{"message":"abc","apiToken":"t"}\n{abc\nabc', mask),
-    '{"message":"*","apiToken":"[hidden]"}\n{*\n*',
+    hideInLog(
+      '{"message":"abc","apiToken":"t"}\n{abc\n-----BEGIN PRIVATE KEY-----\nMHc\n-----END PRIVATE KEY-----\nabc',
+      mask,
+    ),
+    '{"message":"*","apiToken":"[hidden]"}\n{*\n[hidden]\n*',
   );
 });
