@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands in a fleet's store besides its roll. `intent/SCOPE` is written by whom a person asks, `assignments/SCOPE` by
-// the leader alone, `offers/NODE`, `reports/NODE/SCOPE` and `ailing/NODE` by each node of itself, under its lease.
+// What stands in a fleet's store besides its roll. `intent/SCOPE` is written by whom a person asks, `assignments/SCOPE` and
+// `turns/SCOPE/SERVICE` by the leader alone, `offers/NODE`, `reports/NODE/SCOPE` and `ailing/NODE` by each node of itself, under its lease.
 import { z } from "zod";
 import { Intent } from "./intent.ts";
 import { ScopeView } from "./views.ts";
@@ -77,6 +77,30 @@ export type Offer = z.infer<typeof Offer>;
 export const Ailment = z.strictObject({ reason: z.string() });
 export type Ailment = z.infer<typeof Ailment>;
 
+/** A change that did not come up. */
+const FailedChange = z.strictObject({ hash: z.string(), reason: z.string() });
+
+/** How a service that stands on several nodes changes on one of them. */
+export const Rolling = z.strictObject({
+  /** Slots that would be changed or restarted now if it were their turn, and the run of their container that this ends. */
+  asks: z.array(z.strictObject({ slot: z.number().int(), run: z.string() })),
+  /** Slots that are in the middle of a change, or not well after one. */
+  moving: z.array(z.number().int()),
+  failed: FailedChange.optional(),
+});
+export type Rolling = z.infer<typeof Rolling>;
+
+/** Whose turn it is to change, of a service that stands on several nodes. Written by the leader alone. */
+export const Turns = z.strictObject({
+  /** Revision of the intent that it follows from. */
+  generation: z.number().int(),
+  /** Slots that may be changed or restarted now: each holds its turn until it is well again. */
+  turns: z.array(z.strictObject({ slot: z.number().int(), node: z.string(), run: z.string() })),
+  /** On one of the nodes: then it has failed on all. */
+  failed: FailedChange.optional(),
+});
+export type Turns = z.infer<typeof Turns>;
+
 /** How a scope stands on one node. */
 export const ScopeReport = z.strictObject({
   /** Generation of the intent that the node follows. */
@@ -85,6 +109,8 @@ export const ScopeReport = z.strictObject({
   taken: z.number().int().optional(),
   /** Absent when the node has nothing of it. */
   view: ScopeView.optional(),
+  /** By service, of those that other nodes have slots of too. */
+  rolling: z.record(z.string(), Rolling).optional(),
 });
 export type ScopeReport = z.infer<typeof ScopeReport>;
 

@@ -77,7 +77,7 @@ export function planChange(own: ServicePass, slot: number, old: InstanceFact): v
   const later = `${old.name} is changed after the others`;
   if (
     isHeldBack(own, slot, wanted.spec, false) ||
-    ((serves || own.pace.failing) && isPaced(own, slot, later))
+    ((serves || own.pace.failing) && isPaced(own, slot, old, later))
   ) {
     keepOld(own, slot, old);
     return;

@@ -6,7 +6,7 @@ import { planChange, planCreate } from "./change.ts";
 import { planHandover } from "./handover.ts";
 import { findImageId } from "./image-change.ts";
 import { planKeep } from "./keep.ts";
-import { createPace } from "./pace.ts";
+import { createPace, createSharedPace } from "./pace.ts";
 import { findPauseEnd, isManaged, isOwn, type Pass } from "./pass.ts";
 import { chooseWanted, splitSlot, type SlotParts } from "./rollout.ts";
 import { actOn, type ServicePass } from "./service-pass.ts";
@@ -128,7 +128,12 @@ export function planService(pass: Pass, service: ServiceIntent): void {
     const instances = slots.get(slot);
     return instances === undefined ? undefined : splitSlot(instances, wanted, memory, pass.nowMs);
   };
-  const pace = createPace({ pass, spec: wanted.spec, memory, partsOf });
+  const paced = { pass, spec: wanted.spec, memory, partsOf };
+  const isShared = service.slots !== undefined && wanted.spec.update.parallelism > 0;
+  const pace =
+    pass.turns !== undefined && isShared
+      ? createSharedPace(paced, pass.turns.get(service.name))
+      : createPace(paced);
   const own: ServicePass = { pass, service, wanted, memory, pace };
   if (wanted.hold || wanted.back) {
     const reason = `the change failed: ${memory.rolloutFailed?.reason ?? ""}`;
@@ -136,4 +141,5 @@ export function planService(pass: Pass, service: ServiceIntent): void {
   }
   for (const slot of listSlots(service)) planSlot(own, slot, partsOf(slot));
   planScaleDown(own);
+  pace.note();
 }

@@ -119,7 +119,7 @@ function planRestart(
   if (
     runs &&
     by === undefined &&
-    isPaced(own, slot, `${instance.name} is restarted after the others`)
+    isPaced(own, slot, instance, `${instance.name} is restarted after the others`)
   )
     return true;
   const short = shortName(own.service.name, slot);

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many instances of a service may be in the middle of a change at once, and when the next may follow.
+// How many instances of a service may be in the middle of a change at once, and when the next may follow. Of a service that
+// stands on several nodes the leader of the fleet says whose turn it is: here it is asked for, and used once given.
 import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import type { ServiceMemory } from "#model/memory.ts";
 import { diagnose } from "./diagnosis.ts";
-import { isReady, type Pass } from "./pass.ts";
+import { isReady, type OwnTurns, type Pass } from "./pass.ts";
 import type { SlotParts } from "./rollout.ts";
 import { listSlots } from "./slots.ts";
 
 /** How many more instances of the service may be taken through a change in this pass. */
 export interface Pace {
-  /** True, and one fewer left, when another may change now. */
-  take(): boolean;
+  /** True, and one fewer left, when the instance of a slot may change now. */
+  take(slot: number, instance: InstanceFact): boolean;
   /** True while what was changed already fails: then nothing else is risked. */
   readonly failing: boolean;
   /** Why none may, once `take` has said no, and when that can change by time alone. */
   readonly refusal: { readonly reason: string; readonly untilMs: number | undefined };
+  /** To be called at the end: says what was asked for, where others give the turns. */
+  note(): void;
 }
 
 /** What the pace of one service follows from; `partsOf` gives the containers of a slot, undefined for an empty one. */
@@ -57,6 +60,7 @@ function waitForReady(fresh: InstanceFact, spec: ServiceIntent): Standing {
 
 interface Count {
   left: number;
+  readonly moving: readonly number[];
   readonly failing: boolean;
   readonly reason: string;
   readonly untilMs: number | undefined;
@@ -68,6 +72,7 @@ function countMoving(input: PaceInput): Count {
   let left = parallelism === 0 ? Number.MAX_SAFE_INTEGER : parallelism;
   let lastChangeMs = 0;
   let untilMs: number | undefined;
+  const moving: number[] = [];
   let failing = false;
   for (const slot of listSlots(spec)) {
     const parts = input.partsOf(slot);
@@ -77,12 +82,18 @@ function countMoving(input: PaceInput): Count {
     if (!standing.settled && standing.failing === true) failing = true;
     if (!standing.settled && standing.untilMs !== undefined)
       untilMs = Math.min(untilMs ?? standing.untilMs, standing.untilMs);
-    if (!standing.settled || pass.busy.has(`${spec.name}/${slot}`)) left--;
+    if (!standing.settled || pass.busy.has(`${spec.name}/${slot}`)) moving.push(slot);
   }
+  left -= moving.length;
   const dueMs = lastChangeMs + delayMs;
   if (delayMs > 0 && lastChangeMs > 0 && pass.nowMs < dueMs && lastChangeMs <= pass.nowMs)
-    return { left: 0, failing, reason: "update_config.delay", untilMs: dueMs };
-  return { left, failing, reason: `update_config.parallelism is ${parallelism}`, untilMs };
+    return { left: 0, moving, failing, reason: "update_config.delay", untilMs: dueMs };
+  return { left, moving, failing, reason: `update_config.parallelism is ${parallelism}`, untilMs };
+}
+
+/** Names one run of a container: with the next start it is another. */
+export function nameRun({ id, startedAtMs }: InstanceFact): string {
+  return `${id.slice(0, 12)}@${startedAtMs}`;
 }
 
 /** Counts, when first asked, the instances that are in the middle of something. */
@@ -91,12 +102,43 @@ export function createPace(input: PaceInput): Pace {
   const read = (): Count => (count ??= countMoving(input));
   return {
     take: () => read().left-- > 0,
+    note: () => undefined,
     get failing() {
       return read().failing;
     },
     get refusal() {
       const { reason, untilMs } = read();
       return { reason, untilMs };
+    },
+  };
+}
+
+/** The pace of a service that stands on several nodes: none changes here before its turn was given. */
+export function createSharedPace(input: PaceInput, turns: OwnTurns | undefined): Pace {
+  const { pass, spec, memory } = input;
+  const asks: { slot: number; run: string }[] = [];
+  const count = countMoving(input);
+  const { parallelism } = spec.update;
+  // Whether it is well is told to the others, so it is looked at once that can have changed.
+  if (count.untilMs !== undefined) pass.wakeAt(count.untilMs);
+  return {
+    take(slot, instance) {
+      const run = nameRun(instance);
+      asks.push({ slot, run });
+      return turns?.slots.get(slot) === run;
+    },
+    failing: count.failing,
+    refusal: {
+      reason: `update_config.parallelism is ${parallelism}, on all nodes together`,
+      untilMs: undefined,
+    },
+    note() {
+      const { rolloutFailed } = memory;
+      const failed =
+        rolloutFailed === undefined
+          ? {}
+          : { failed: { hash: rolloutFailed.hash, reason: rolloutFailed.reason } };
+      pass.roll(spec.name, { asks, moving: count.moving, ...failed });
     },
   };
 }

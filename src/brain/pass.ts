@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one planning pass looks at and collects. Built once a pass so that the cost stays linear in instances.
-import type { PlannedAction, Reconciliation, Waiting } from "#model/action.ts";
+import type { PlannedAction, Reconciliation, RollingService, Waiting } from "#model/action.ts";
 import { OWN_LABELS, type Facts, type InstanceFact } from "#model/facts.ts";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type ScopeMemory, type ServiceMemory } from "#model/memory.ts";
@@ -31,6 +31,8 @@ export interface ReconcileInput {
   readonly elsewhere?: ReadonlyMap<string, Elsewhere> | undefined;
   /** Whether singletons may run here; absent without a fleet, where they may. */
   readonly fence?: Fence | undefined;
+  /** By service, of those that stand on several nodes: whose turn it is here. Absent where nobody gives turns. */
+  readonly turns?: ReadonlyMap<string, OwnTurns> | undefined;
   /** Whether images can be got from other nodes of a fleet. */
   readonly fetchesImages?: boolean | undefined;
 }
@@ -41,6 +43,14 @@ export interface Elsewhere {
   readonly started: number;
   readonly healthy: number;
   readonly completed: number;
+}
+
+/** Which slots of a service may change on this node now. */
+export interface OwnTurns {
+  /** Slot to the run of its container that may end. */
+  readonly slots: ReadonlyMap<number, string>;
+  /** Set once the change has failed on any node. */
+  readonly failed: { readonly hash: string; readonly reason: string } | undefined;
 }
 
 /**
@@ -76,6 +86,8 @@ export interface Pass extends ReconcileInput, Ground {
   /** Adds an action unless its key is busy or held; then it adds why not. */
   act(action: PlannedAction): void;
   wait(waiting: Waiting): void;
+  /** Notes how a service changes here whose turns others give. */
+  roll(service: string, rolling: RollingService): void;
   /** Asks for another pass at that time, if it lies ahead. */
   wakeAt(timeMs: number): void;
   /** What was decided and noted since the last call. Keys stay taken. */
@@ -94,6 +106,7 @@ function createCollector(input: ReconcileInput) {
   let actions: PlannedAction[] = [];
   let waiting: Waiting[] = [];
   let wakeAtMs: number | undefined;
+  const rolling: Record<string, RollingService> = {};
   function wakeAt(timeMs: number): void {
     if (timeMs > input.nowMs && (wakeAtMs === undefined || timeMs < wakeAtMs)) wakeAtMs = timeMs;
   }
@@ -118,14 +131,26 @@ function createCollector(input: ReconcileInput) {
     keys.add(action.key);
     actions.push(action);
   }
+  function roll(service: string, one: RollingService): void {
+    rolling[service] = one;
+  }
   function take(): Reconciliation {
-    const taken = { actions, waiting, wakeAtMs };
+    const told = input.turns === undefined ? {} : { rolling: { ...rolling } };
+    const taken = { actions, waiting, wakeAtMs, ...told };
     actions = [];
     waiting = [];
     wakeAtMs = undefined;
     return taken;
   }
-  return { act, wait, wakeAt, take };
+  return { act, wait, wakeAt, roll, take };
+}
+
+/** What is remembered of a service; a change that failed on another node has failed here. */
+function readMemory({ memory, turns, nowMs }: ReconcileInput, service: string): ServiceMemory {
+  const own = memory.get(service) ?? EMPTY_SERVICE_MEMORY;
+  const failed = turns?.get(service)?.failed;
+  if (failed === undefined || own.rolloutFailed !== undefined) return own;
+  return { ...own, rolloutFailed: { ...failed, atMs: nowMs } };
 }
 
 /** Prepares a pass over one scope. `ground` has to be that of the intent and the facts. */
@@ -152,7 +177,7 @@ export function createPass(
       best: new Map(),
       oldestStart: new Map(),
     },
-    memoryOf: (service) => input.memory.get(service) ?? EMPTY_SERVICE_MEMORY,
+    memoryOf: (service) => readMemory(input, service),
     hasImage: (reference) => input.facts.images.has(normalizeReference(reference)),
   };
 }

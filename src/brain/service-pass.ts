@@ -69,9 +69,14 @@ export function waitFor(
   });
 }
 
-/** True, and said, when the pace of the service allows no other instance to change now. */
-export function isPaced(own: ServicePass, slot: number, what: string): boolean {
-  if (own.pace.take()) return false;
+/** True, and said, when the pace of the service does not allow that this instance changes now. */
+export function isPaced(
+  own: ServicePass,
+  slot: number,
+  instance: InstanceFact,
+  what: string,
+): boolean {
+  if (own.pace.take(slot, instance)) return false;
   const { reason, untilMs } = own.pace.refusal;
   waitFor(own, slot, "updating", `${what}: ${reason}`, untilMs);
   return true;

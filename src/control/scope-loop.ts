@@ -68,6 +68,8 @@ export interface ScopeLoopOptions {
   readonly fetchesImages?: boolean;
   /** What other nodes have of the scope's services; undefined without a fleet, and while that is not known. */
   readonly elsewhere?: (scope: string) => ReconcileInput["elsewhere"];
+  /** Whose turn it is here to change, of services that stand on several nodes. */
+  readonly turns?: (scope: string) => ReconcileInput["turns"];
   /** Whether singletons may run here. */
   readonly fence?: () => ReconcileInput["fence"];
 }
@@ -124,6 +126,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
       busy,
       held,
       elsewhere: options.elsewhere?.(scope),
+      turns: desired.fleet === undefined ? undefined : options.turns?.(scope),
       fence: desired.fleet === undefined ? undefined : options.fence?.(),
       fetchesImages: options.fetchesImages,
     };

@@ -50,10 +50,20 @@ export interface Waiting {
   readonly untilMs?: number;
 }
 
+/** A service that stands on several nodes, as it changes on this one. */
+export interface RollingService {
+  /** Slots whose turn it would have to be, and the run that would end. */
+  readonly asks: readonly { readonly slot: number; readonly run: string }[];
+  readonly moving: readonly number[];
+  readonly failed?: { readonly hash: string; readonly reason: string };
+}
+
 /** The result of one pass. */
 export interface Reconciliation {
   readonly actions: readonly PlannedAction[];
   readonly waiting: readonly Waiting[];
   /** The earliest time at which another pass could decide something without any event. */
   readonly wakeAtMs: number | undefined;
+  /** By service; absent while turns are not given by others. */
+  readonly rolling?: Readonly<Record<string, RollingService>>;
 }

@@ -301,6 +301,7 @@ function superviseScopes(
     ...createWidths(settings, clock),
     fetchesImages: images !== undefined,
     elsewhere: (scope) => placing?.desk.elsewhere(scope),
+    turns: (scope) => placing?.desk.turns(scope),
     fence: () => placing?.fence(),
     onPass(loop) {
       views.publishSoon(loop.desired.intent.scope);

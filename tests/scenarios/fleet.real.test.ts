@@ -22,10 +22,11 @@ name: shop
 services:
   web:
     image: busybox:lab
-    command: ["sh", "-c", "echo hello; exec sleep 1000"]
+    command: ["sh", "-c", "rm -f /tmp/up; echo hello; sleep 1; touch /tmp/up; exec sleep 1000"]
     init: true
     stop_grace_period: 1s
-    deploy: { replicas: 3 }
+    healthcheck: { test: ["CMD", "test", "-e", "/tmp/up"], interval: 200ms, timeout: 5s, retries: 50 }
+    deploy: { replicas: 3, update_config: { parallelism: 1 } }
 `;
 
 let cluster: EtcdCluster;
@@ -75,6 +76,26 @@ async function listDecisions(rig: Rig): Promise<readonly Decision[]> {
   return (
     await rig.ask<{ items: Decision[] }>(`decisions?scope=shop&limit=200&node=${nameOf(rig)}`)
   ).body.items;
+}
+
+/** The most instances of the fleet that were seen not to be well in one look, until it is aborted. */
+async function countAway(signal: AbortSignal): Promise<{ most: number; looks: number }> {
+  let most = 0;
+  let looks = 0;
+  while (!signal.aborted) {
+    // A look takes time: who is away in it is away only if it is so before and after.
+    const [first, second] = [await listAway(), await listAway()];
+    most = Math.max(most, first.filter((name) => second.includes(name)).length);
+    looks++;
+  }
+  return { most, looks };
+}
+
+async function listAway(): Promise<readonly string[]> {
+  const all = (await Promise.all(rigs.map(listOn))).flat();
+  return all
+    .filter(({ state, health }) => state !== "running" || health !== "healthy")
+    .map(({ name }) => name);
 }
 
 before(async () => {
@@ -140,7 +161,12 @@ test("what is asked of any node is answered for all of them", async () => {
   for (const name of NAMES) assert.match(top, new RegExp(`shop-web-\\d +${name} `));
 
   const before = (await Promise.all(rigs.map(listOn))).flat();
+  const counting = new AbortController();
+  const counted = countAway(counting.signal);
   const restarted = await asker.cli(["restart", "--scope", "shop", "--reason", "a test"]);
+  counting.abort();
+  const { most, looks } = await counted;
+  assert.equal(most, 1, `${most} were away at once, by ${looks} looks; parallelism is 1`);
   assert.equal(restarted.code, 0, restarted.stdout + restarted.stderr);
   assert.match(restarted.stdout, new RegExp(` on ${far.node}\\b`));
   const now = (await Promise.all(rigs.map(listOn))).flat();
@@ -214,5 +240,6 @@ test("down, asked of any node, removes it from all", async () => {
   const down = await rigOf("node-b").cli(["down", "--scope", "shop"]);
   assert.equal(down.code, 0, down.stdout + down.stderr);
   for (const rig of rigs) assert.deepEqual(await listOn(rig), []);
-  assert.equal(await readScope(rigOf("node-a")), undefined);
+  for (const rig of rigs)
+    await until("it is forgotten", PATIENCE_MS, async () => (await readScope(rig)) === undefined);
 });

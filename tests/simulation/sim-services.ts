@@ -88,6 +88,7 @@ export async function startServices(parts: ServicesParts): Promise<SimServices> 
     bulk: createLimiter(BULK_WIDTH),
     heal: createLimiter(HEAL_WIDTH),
     elsewhere: (scope) => placing.desk.elsewhere(scope),
+    turns: (scope) => placing.desk.turns(scope),
     fence: () => (parts.isFenced ? placing.fence() : "open"),
     onPass: () => placing.notePass(),
     startedAtMs: clock.nowMs(),

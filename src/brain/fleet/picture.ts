@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fleet as it is at one moment: who is there, what is wanted, where it stands, what the nodes say of it.
-import type { Assignment, FleetIntent, Offer, ScopeReport } from "@fairlead/protocol/assignment.ts";
+import type {
+  Assignment,
+  FleetIntent,
+  Offer,
+  ScopeReport,
+  Turns,
+} from "@fairlead/protocol/assignment.ts";
 import type { NodeOffer } from "#brain/placement/offer.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 
@@ -36,6 +42,8 @@ export interface FleetScope {
   readonly assignedAt: number;
   /** Id of a node to what it says. */
   readonly reports: ReadonlyMap<string, ScopeReport>;
+  /** Service to whose turn it is, and for how long that has stood so, milliseconds. */
+  readonly turns?: ReadonlyMap<string, { readonly value: Turns; readonly ageMs: number }>;
 }
 
 /** All that placing looks at. */

@@ -43,6 +43,8 @@ export interface FleetDesk {
   view(scope: string, local: ScopeView | undefined): ScopeView | undefined;
   /** What other nodes have of it; undefined while that is not known. */
   elsewhere(scope: string): ReconcileInput["elsewhere"];
+  /** Whose turn it is on this node to change, by service. Nobody's, of a scope that is not known. */
+  turns(scope: string): NonNullable<ReconcileInput["turns"]>;
   /** Resolves while the store answers; waits a little for one that was never asked. Throws FL0714 `fleet-store-away`. */
   settle(): Promise<void>;
   rehearse(wanted: FleetIntent): Rehearsal;
@@ -97,6 +99,20 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
       if (board.problem !== undefined) return undefined;
       const known = pictures.scope(scope);
       return known === undefined ? undefined : countElsewhere(known, self);
+    },
+    turns(scope) {
+      const known = pictures.scope(scope);
+      return new Map(
+        [...(known?.turns ?? [])].map(([service, { value }]) => [
+          service,
+          {
+            slots: new Map(
+              value.turns.flatMap(({ slot, node, run }) => (node === self ? [[slot, run]] : [])),
+            ),
+            failed: value.generation === known?.generation ? value.failed : undefined,
+          },
+        ]),
+      );
     },
     rehearse(wanted) {
       const { scope } = wanted.intent;

@@ -8,6 +8,7 @@ import type { Logger } from "#base/logger.ts";
 import { assignScopes, type Draft, type Reassignment } from "#brain/fleet/assign-scopes.ts";
 import { describeMoves } from "#brain/fleet/describe-moves.ts";
 import { isRestoring, type FleetPicture, type FleetScope } from "#brain/fleet/picture.ts";
+import { giveTurns, isTurnDue, type TurnsChange } from "#brain/fleet/give-turns.ts";
 import { rebalance } from "#brain/fleet/rebalance.ts";
 import type { Decision } from "#model/decision.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
@@ -115,6 +116,18 @@ export function createPlacing(options: PlacingOptions): {
     }
   }
 
+  /** Under the same condition: who does not lead any more gives no turn. */
+  async function writeTurns(picture: FleetPicture, change: TurnsChange): Promise<void> {
+    const { scope, service, turns } = change;
+    const unchanged = [
+      { key: `intent/${scope}`, revision: picture.scopes.get(scope)?.generation ?? 0 },
+    ];
+    const key = `turns/${scope}/${service}`;
+    const operation: StoreOperation =
+      turns === undefined ? { kind: "delete", key } : { kind: "put", key, value: turns };
+    await leadership.write([operation], unchanged);
+  }
+
   /** All that placing depends on and the board does not tell. */
   function sign(fence: number): string {
     const nodes = [...pictures.nodes().values()];
@@ -139,6 +152,8 @@ export function createPlacing(options: PlacingOptions): {
     const changes = assignScopes(picture);
     // What waits for the nodes to say again where it runs changes with time alone.
     if ([...picture.scopes.values()].some((scope) => isRestoring(picture, scope))) stale = true;
+    for (const turn of giveTurns(picture)) await writeTurns(picture, turn);
+    if (isTurnDue(picture)) stale = true;
     for (const change of changes) await write(picture, change);
     const spread = changes.length === 0 ? rebalance(picture) : undefined;
     if (spread !== undefined) await write(picture, spread);

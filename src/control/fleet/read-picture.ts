@@ -6,6 +6,7 @@ import {
   FleetIntent,
   Offer,
   ScopeReport,
+  Turns,
 } from "@fairlead/protocol/assignment.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { z } from "zod";
@@ -54,6 +55,7 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
   const awaySinceMs = new Map<string, number>();
   const ailingSinceMs = new Map<string, number>();
   const restoredMs = new WeakMap<Entry, number>();
+  const turnsSinceMs = new WeakMap<Entry, number>();
   let identity = board.identity;
   let lostAtMs: number | undefined;
 
@@ -159,7 +161,23 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
       assignment,
       assignedAt: placed?.revision ?? 0,
       reports: own,
+      turns: readTurns(name),
     };
+  }
+
+  /** How long they stand is counted from when this node first saw them, so never too long. */
+  function readTurns(scope: string): NonNullable<FleetScope["turns"]> {
+    const found = new Map<string, { value: Turns; ageMs: number }>();
+    const nowMs = clock.monotonicMs();
+    for (const [key, entry] of board.list("turns")) {
+      if (!key.startsWith(`${scope}/`)) continue;
+      const value = parse(Turns, entry);
+      if (value === undefined) continue;
+      const sinceMs = turnsSinceMs.get(entry) ?? nowMs;
+      turnsSinceMs.set(entry, sinceMs);
+      found.set(key.slice(scope.length + 1), { value, ageMs: nowMs - sinceMs });
+    }
+    return found;
   }
 
   const names = (): readonly string[] => [...board.list("intent").keys()].sort();

@@ -49,6 +49,15 @@ function isUnderWay({ looked, input }: ScopeLoop): boolean {
   return !looked || [...input.busy].some((key) => /\/\d+$/.test(key));
 }
 
+function readRolling({ last: { rolling = {} } }: ScopeLoop): Pick<ScopeReport, "rolling"> {
+  if (Object.keys(rolling).length === 0) return {};
+  const copied = Object.entries(rolling).map(([service, { asks, moving, ...failed }]) => [
+    service,
+    { asks: [...asks], moving: [...moving], ...failed },
+  ]);
+  return { rolling: Object.fromEntries(copied) };
+}
+
 /** Makes the loop. */
 export function createReporting(options: ReportingOptions): Reporting {
   const { self, board, pictures, facts, supervisor, clock, logger } = options;
@@ -86,7 +95,8 @@ export function createReporting(options: ReportingOptions): Reporting {
       const view = options.view(scope);
       const generation = loop.desired.fleet?.generation ?? 0;
       if (view === undefined) return undefined;
-      return { generation, ...(isUnderWay(loop) ? {} : readTaken(scope)), view };
+      const taken = isUnderWay(loop) ? {} : readTaken(scope);
+      return { generation, ...taken, view, ...readRolling(loop) };
     }
     const known = pictures.scope(scope);
     const placed = Object.values(known?.assignment?.services ?? {}).flat();
