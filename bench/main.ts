@@ -22,6 +22,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   balance: async () => (await import("./balance.ts")).balance,
   converge: async () => (await import("./converge.ts")).converge,
   failover: async () => (await import("./failover.ts")).failover,
+  policy: async () => (await import("./policy.ts")).policy,
   sdk: async () => (await import("./sdk.ts")).sdk,
   socket: async () => (await import("./socket.ts")).socket,
 };
@@ -38,6 +39,7 @@ const WITHOUT_ENGINE: ReadonlySet<string> = new Set([
   "techniques",
   "discovery",
   "balance",
+  "policy",
   "sdk",
 ]);
 

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// 1,000 policies over 1,000 instances to tables, and again after one instance has another label.
+import { createPolicyCompiler } from "#policy/compile-policies.ts";
+import type { PolicyWorld } from "#policy/world.ts";
+import type { Bench } from "./bench.ts";
+import { makeInstance, makePolicies, makeWorld } from "./policy-worlds.ts";
+
+const INSTANCES = 1_000;
+const POLICIES = 1_000;
+const SCOPES = 10;
+/** How many of them a host of the fleet has. */
+const HERE = 50;
+const ROUNDS = Number(process.env["FAIRLEAD_BENCH_ROUNDS"] ?? 10);
+const CHANGES = 20;
+
+function measure(task: () => unknown): number {
+  const began = performance.now();
+  task();
+  return performance.now() - began;
+}
+
+/** The same world with another role for one instance. */
+function relabel(world: PolicyWorld, index: number, role: number): PolicyWorld {
+  return { ...world, instances: world.instances.with(index, makeInstance(index, role)) };
+}
+
+/** `npm run bench -- policy` */
+export const policy: Bench = {
+  name: "policy",
+  about: "1,000 policies × 1,000 instances compiled, and again after a label has changed",
+  async run({ say, sample }) {
+    const policies = makePolicies(POLICIES, SCOPES);
+    const note = (metric: string, value: number): void =>
+      sample({ metric, unit: "ms", subject: "fairlead", value });
+    for (let round = 0; round < ROUNDS; round++) {
+      say(`round ${round + 1} of ${ROUNDS}`);
+      for (const [name, here] of [
+        ["all", INSTANCES],
+        ["50_here", HERE],
+      ] as const) {
+        const compiler = createPolicyCompiler();
+        let world = makeWorld(INSTANCES);
+        const only = new Set(world.instances.slice(0, here).map(({ id }) => id));
+        note(
+          `compile_ms_${name}`,
+          measure(() => compiler.compile(policies, world, { only })),
+        );
+        for (let change = 0; change < CHANGES; change++) {
+          const index = (change * 37) % INSTANCES;
+          world = relabel(world, index, (index + 1 + round) % SCOPES);
+          note(
+            `change_ms_${name}`,
+            measure(() => compiler.compile(policies, world, { only })),
+          );
+        }
+      }
+    }
+    await Promise.resolve();
+  },
+};
