@@ -14,6 +14,7 @@ import { callEngine } from "#lab/call-engine.ts";
 import { startHosts, type LabHost } from "#lab/hosts.ts";
 import { importBusybox } from "#lab/images.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";
+import { createBridgeFilter } from "#network/bridge-filter.ts";
 import { openOverlay, openTunnel } from "#network/open.ts";
 import { createOverlayGuard } from "#network/overlay-guard.ts";
 import { nameBridge } from "#network/plan-overlay.ts";
@@ -30,6 +31,8 @@ const NAME = "bench";
 const TUNNEL_PORT = 51_820;
 /** Of the lab's path of 1,500 bytes, for both overlays. */
 const MTU = 1_450;
+/** Of the network that is not encrypted. */
+const FIRST_VNI = 0x10_0000;
 
 /** An end of a path: where to run programs, and its address. */
 interface End {
@@ -41,6 +44,8 @@ interface Subject {
   readonly name: string;
   readonly from: End;
   readonly to: End;
+  /** Whether its packets pass by the hosts' iptables (`overlay.bridgeFilter: bypass`). */
+  readonly isBypassing?: boolean;
 }
 
 const inside = ({ netns }: End, ...command: string[]): string[] => [`--net=${netns}`, ...command];
@@ -193,11 +198,20 @@ async function prepare(
   const [own = [], encrypted = []] = await prepareFairlead(hosts, directory);
   return [
     pair("fairlead", own),
+    { ...pair("fairlead-bypass", own), isBypassing: true },
     pair("fairlead-encrypted", encrypted),
     pair("swarm", prepareSwarm(hosts)),
     pair("bridge", bridge),
     pair("host", host),
   ];
+}
+
+/** Switches the hosts as the subject has them; twice costs nothing. */
+async function switchFilter(hosts: readonly LabHost[], { isBypassing }: Subject): Promise<void> {
+  for (const { netns } of hosts)
+    await createBridgeFilter(`/run/netns/${netns}`).bypass(
+      isBypassing === true ? [nameBridge(FIRST_VNI)] : [],
+    );
 }
 
 function measure(subject: Subject, sample: (sample: Sample) => void): void {
@@ -248,15 +262,17 @@ export const overlay: Bench = {
     for (const host of lab.hosts) await importBusybox(host, "busybox:lab");
     const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
     const subjects = await prepare([first, second], directory);
-    const servers = subjects.flatMap(serve);
+    const servers = subjects.filter(({ isBypassing }) => isBypassing !== true).flatMap(serve);
     try {
       for (const subject of subjects) await waitUntilUp(subject);
       for (let round = 1; round <= ROUNDS; round++) {
         say(`round ${round} of ${ROUNDS}`);
         // Each is first once, since the machine is not alike at all times.
         const turn = round % subjects.length;
-        for (const subject of [...subjects.slice(turn), ...subjects.slice(0, turn)])
+        for (const subject of [...subjects.slice(turn), ...subjects.slice(0, turn)]) {
+          await switchFilter(lab.hosts, subject);
           measure(subject, sample);
+        }
       }
     } finally {
       for (const server of servers) server.kill("SIGKILL");

@@ -90,3 +90,40 @@ export const PathView = z.strictObject({
   atMs: z.number().optional(),
 });
 export type PathView = z.infer<typeof PathView>;
+
+/** How a service is on a network. `shared`: in another's network namespace. `other`: a driver that Fairlead knows nothing of. */
+export const NetworkKind = z.enum([
+  "bridge",
+  "vxlan",
+  "overlay",
+  "host",
+  "none",
+  "macvlan",
+  "ipvlan",
+  "shared",
+  "other",
+]);
+export type NetworkKind = z.infer<typeof NetworkKind>;
+
+/** A service on one network: what that is, and what would suit it. */
+export const NetworkAdvice = z.strictObject({
+  scope: z.string(),
+  service: z.string(),
+  /** As the engine calls it; absent where the service is on none. */
+  network: z.string().optional(),
+  has: NetworkKind,
+  /** Whether packets between hosts are encrypted. */
+  encrypted: z.boolean(),
+  /** The largest packet inside, bytes; absent where it is not known. */
+  mtu: z.number().int().optional(),
+  /** Names of the nodes on which the service stands. */
+  nodes: z.array(z.string()),
+  suits: NetworkKind,
+  /** Why, in one sentence. */
+  why: z.string(),
+  /** Measured by `npm run bench -- overlay`: one TCP connection against the hosts' own network, and microseconds that a question takes longer. */
+  cost: z.strictObject({ throughput: z.number(), addedUs: z.number() }).optional(),
+  /** What else is to be known. */
+  notes: z.array(z.string()),
+});
+export type NetworkAdvice = z.infer<typeof NetworkAdvice>;

@@ -5,7 +5,7 @@ import { Decision } from "./decision.ts";
 import { TokenView } from "./tokens.ts";
 import { Role, UserView } from "./access.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
-import { NetworkView, PathView } from "./network.ts";
+import { NetworkAdvice, NetworkView, PathView } from "./network.ts";
 import { NodeView } from "./node.ts";
 import { PolicyView } from "./policy.ts";
 import {
@@ -44,6 +44,10 @@ export type NodeList = z.infer<typeof NodeList>;
 /** Answer of `GET /v1/networks`: networks that span hosts. */
 export const NetworkList = listOf("NetworkList", NetworkView);
 export type NetworkList = z.infer<typeof NetworkList>;
+
+/** Answer of `GET /v1/network-advice`: each service on each network of its own. */
+export const NetworkAdviceList = listOf("NetworkAdviceList", NetworkAdvice);
+export type NetworkAdviceList = z.infer<typeof NetworkAdviceList>;
 
 /** Answer of `GET /v1/policies` and `PUT /v1/policies`: network policies, by scope and name. */
 export const PolicyList = listOf("PolicyList", PolicyView);

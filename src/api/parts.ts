@@ -7,6 +7,7 @@ import type { Access } from "#control/access/access.ts";
 import type { Caller, Operations } from "#control/operations.ts";
 import type { FleetOperations } from "#control/fleet-operations.ts";
 import type { Overlays } from "#control/overlays.ts";
+import type { NetworkDesk } from "#control/network-desk.ts";
 import type { PlacementDesk } from "#control/placement.ts";
 import type { Policies } from "#control/policies/policies.ts";
 import type { Paths } from "#control/paths.ts";
@@ -27,6 +28,7 @@ export interface ApiOptions {
   readonly fleet: FleetOperations;
   readonly roll: Pick<Roll, "list" | "problem">;
   readonly placement: PlacementDesk;
+  readonly networks: NetworkDesk;
   readonly policies: Policies;
   readonly paths: Pick<Paths, "list">;
   readonly overlays: Pick<Overlays, "list" | "problem" | "rotate">;

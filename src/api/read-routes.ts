@@ -12,6 +12,7 @@ import {
   ImagesAnswer,
   ImagesRequest,
   InstanceList,
+  NetworkAdviceList,
   NetworkList,
   NodeList,
   PathList,
@@ -102,6 +103,14 @@ const nodesRoute = defineRoute(
 const networksRoute = defineRoute(
   get("/v1/networks", "Networks that span hosts, as this node sees them", NetworkList),
 );
+const adviceRoute = defineRoute({
+  ...get(
+    "/v1/network-advice",
+    "Which network each service has, which suits it, and why",
+    NetworkAdviceList,
+  ),
+  request: { query: scopeQuery.extend({ service: name.optional() }) },
+});
 const placementRoute = defineRoute({
   ...get("/v1/placement", "Why a service stands where it stands, node by node", PlacementView),
   request: { query: scopeQuery.extend({ service: name }) },
@@ -210,6 +219,13 @@ function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     const missing = problem === undefined ? [] : [problem];
     const answer = { items: parts.overlays.list(), asOfMs: parts.clock.nowMs(), missing };
     return c.json(wrapList("NetworkList", answer), 200);
+  });
+  app.openapi(adviceRoute, (c) => {
+    const { scope, service } = c.req.valid("query");
+    const items = parts.networks.advise(scope, service);
+    const missing = parts.overlays.problem === undefined ? [] : [parts.overlays.problem];
+    const answer = { items, asOfMs: parts.clock.nowMs(), missing };
+    return c.json(wrapList("NetworkAdviceList", answer), 200);
   });
   app.openapi(placementRoute, (c) => {
     const { service, scope } = c.req.valid("query");

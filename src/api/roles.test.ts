@@ -19,6 +19,7 @@ const TABLE: Readonly<Record<string, string>> = {
   viewer: `
     GET /v1/status  GET /v1/scopes  GET /v1/alerts  GET /v1/scopes/{scope}  GET /v1/scopes/{scope}/intent
     GET /v1/services  GET /v1/instances  GET /v1/agents  GET /v1/nodes  GET /v1/networks  GET /v1/placement
+    GET /v1/network-advice
     GET /v1/paths  GET /v1/queues  GET /v1/inspect  GET /v1/decisions  GET /v1/decisions/{id}  GET /v1/why
     GET /v1/capabilities  GET /v1/scopes/{scope}/topology  POST /v1/scopes/{scope}/topology/plan
     GET /v1/scopes/{scope}/links  GET /v1/policies  GET /v1/events  GET /v1/logs  GET /v1/usage

@@ -13,6 +13,7 @@ import {
   DecisionList,
   ImagesAnswer,
   InstanceList,
+  NetworkAdviceList,
   ScopeList,
   ServiceList,
 } from "@fairlead/protocol/routes.ts";
@@ -36,6 +37,7 @@ const READS: readonly [path: string, schema: z.ZodType, operation: string | unde
   ["/v1/alerts", AlertList, "alerts"],
   ["/v1/why?object=service/worker", WhyAnswer, "why"],
   ["/v1/placement?service=web", PlacementView, undefined],
+  ["/v1/network-advice?service=web", NetworkAdviceList, undefined],
   ["/v1/capabilities", Capabilities, undefined],
 ];
 

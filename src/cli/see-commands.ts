@@ -182,9 +182,13 @@ export const ASK_COMMANDS: readonly Command[] = [
   {
     name: "explain",
     group: "Ask",
-    summary: "explain a code, label, setting, state or exit status; works offline",
-    arguments: [{ name: "topic", required: false, many: false }],
-    flags: [],
+    summary:
+      "explain a code, label, setting, state or exit status, offline; or network: which suits each service",
+    arguments: [
+      { name: "topic", required: false, many: false },
+      { name: "service", required: false, many: false, value: "service" },
+    ],
+    flags: SCOPE_FLAGS.slice(0, 1),
     writes: false,
     load: () => import("./commands/explain.ts"),
   },

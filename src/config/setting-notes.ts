@@ -172,6 +172,10 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "lower: a key that was stolen is of use for a shorter time",
     cost: "packets of some tenths of a second, which TCP sends again",
   },
+  "overlay.bridgeFilter": {
+    effect: "bypass: less time a packet, where the engine has switched br_netfilter on (Docker before 28)",
+    cost: "net.bridge.bridge-nf-call-iptables is off, and on at each other bridge; one that comes is without for up to 5 s, or until the node runs again",
+  },
   "audit.headFile": {
     effect: "a log that was cut or put back to an older copy is told by this file too",
     cost: "a small write with each line of the log",

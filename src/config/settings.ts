@@ -230,6 +230,11 @@ export const SettingsSchema = z.strictObject({
       ),
     tunnelPort: count(1, 65_535).describe("UDP port on which this host takes encrypted packets."),
     rotateDays: count(1, 3_650).describe("Days after which this host changes its key."),
+    bridgeFilter: z
+      .enum(["keep", "bypass"])
+      .describe(
+        "Whether packets of such networks pass the host's iptables where br_netfilter is on, as the engine made it; or pass by.",
+      ),
   }),
   audit: z.strictObject({
     headFile: filePath.describe(

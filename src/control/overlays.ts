@@ -50,6 +50,7 @@ export interface OverlaysOptions {
   readonly tunnel: ProtectionOptions["tunnel"];
   readonly guard: ProtectionOptions["guard"];
   readonly readHosts: ProtectionOptions["readHosts"];
+  readonly filter?: ProtectionOptions["filter"];
   /** Whether networks are encrypted whose files do not say. */
   readonly encrypts: boolean;
   readonly board: Pick<FactsBoard, "read" | "ready" | "onChange">;

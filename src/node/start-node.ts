@@ -30,7 +30,6 @@ import type { Operations } from "#control/operations.ts";
 import { createScopeViews } from "#control/scope-views.ts";
 import { createObservedBoard } from "#control/observed-board.ts";
 import { createSupervisor } from "#control/supervisor.ts";
-import { createPlacementDesk } from "#control/placement.ts";
 import { createRoll } from "#control/roll.ts";
 import { createWiring } from "#control/wiring.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
@@ -55,6 +54,7 @@ import { startAgentSockets } from "./start-agent-sockets.ts";
 import { listenForPage } from "./listen-for-page.ts";
 import { openImages } from "./start-images.ts";
 import { openPeers, spreadOut } from "./spread-out.ts";
+import { openDesks } from "./open-desks.ts";
 import { openPlacing, withLeader } from "./start-placing.ts";
 import { readToken } from "./token-file.ts";
 
@@ -318,13 +318,8 @@ function superviseScopes(
   addresses.follow({ supervisor, publishSoon });
   const local = { supervisor, intake, viewLocal, publishSoon };
   const together = placing?.attend(local) ?? [];
-  const placement = createPlacementDesk({
-    roll: faces.roll,
-    intents: () => [...supervisor.loops.values()].map(({ desired }) => desired.intent),
-    board,
-    ...(placing === undefined ? {} : { picture: () => placing.picture() }),
-  });
-  return { supervisor, views, intake, together, placement, policies };
+  const desks = openDesks({ supervisor, faces, board, placing });
+  return { supervisor, views, intake, together, desks, policies };
 }
 
 /** What a node says of itself. */
@@ -374,9 +369,9 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const operations = spreadOut(local, { ...fleet, self: settings.nodeName, clock });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const lists = withNeighbours(fabric, discovery);
-    const { placement, policies } = scopes;
+    const { desks, policies } = scopes;
     const access = await openAccess({ store, decisions, clock });
-    const behind = { operations, access, placement, policies, audit, fabric: lists, ...talk.faces };
+    const behind = { operations, access, ...desks, policies, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const gating = createGating({ board, fabric });
     const failed = runLoops(stack, [

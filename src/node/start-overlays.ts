@@ -10,6 +10,7 @@ import type { Fleet } from "#control/fleet.ts";
 import { createOverlays, type Overlays } from "#control/overlays.ts";
 import { createPaths, type Paths } from "#control/paths.ts";
 import type { Roll } from "#control/roll.ts";
+import { createBridgeFilter, type BridgeFilter } from "#network/bridge-filter.ts";
 import { createCeilingReader } from "#network/read-ceiling.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";
 import { createOverlayGuard } from "#network/overlay-guard.ts";
@@ -27,6 +28,15 @@ export interface OverlayParts {
   readonly decisions: DecisionLog;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** Undefined where packets pass the host's iptables; what an earlier life has put off is on again then. */
+function openFilter({ overlay }: Settings): BridgeFilter | undefined {
+  const filter = createBridgeFilter();
+  if (overlay.bridgeFilter === "bypass") return filter;
+  // A host without the programs has no such networks.
+  void filter.bypass([]).catch(() => undefined);
+  return undefined;
 }
 
 /** Makes the loops; what they have made on the host stays when the node ends. */
@@ -50,6 +60,7 @@ export function startOverlays(
       rotateMs: settings.overlay.rotateDays * DAY_MS,
     },
     guard: createOverlayGuard(createNetfilter()),
+    filter: openFilter(settings),
     readHosts: () => roll.list().flatMap(({ address }) => address ?? []),
     encrypts: settings.overlay.encryption === "wireguard",
     pools: settings.overlay.addresses.split(","),

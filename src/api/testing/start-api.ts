@@ -146,6 +146,7 @@ export async function startApi(
         notes: [],
       }),
     },
+    networks: { advise: () => [] },
     roll: { list: () => [], problem: undefined },
     paths: { list: () => [] },
     overlays: { list: () => [], problem: undefined, rotate: () => Promise.resolve(0) },

@@ -5,6 +5,7 @@ import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { listQuickTopics, listSlowTopics, type Topic } from "#cli/explain-topics.ts";
+import { explainNetworks } from "#cli/explain-networks.ts";
 import { wrapItems } from "#cli/output.ts";
 import { renderFacts } from "#cli/print-error.ts";
 
@@ -29,10 +30,15 @@ async function find(word: string): Promise<Topic> {
   throw new FairleadError(cliErrors["no-topic"], `nothing is known of "${word}"`, hint);
 }
 
-/** `fairlead explain`; asks nobody. */
+/** `fairlead explain`; asks nobody, but for `explain network [SERVICE]`. */
 export async function run(context: Context): Promise<number> {
   const { out, parsed } = context;
-  const [word] = parsed.arguments;
+  const [word, service] = parsed.arguments;
+  if (word === "network") return explainNetworks(context, service);
+  if (service !== undefined)
+    throw new FairleadError(cliErrors["bad-value"], `"${service}" is one word too many`, {
+      remedy: "fairlead explain TOPIC, or fairlead explain network SERVICE",
+    });
   if (word === undefined) {
     const topics = [...listQuickTopics(), ...(await listSlowTopics())];
     await out.list(wrapItems("TopicList", topics), {
