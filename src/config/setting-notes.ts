@@ -173,7 +173,8 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     cost: "packets of some tenths of a second, which TCP sends again",
   },
   "overlay.bridgeFilter": {
-    effect: "bypass: less time a packet, where the engine has switched br_netfilter on (Docker before 28)",
+    effect:
+      "bypass: less time a packet, where the engine has switched br_netfilter on (Docker before 27)",
     cost: "net.bridge.bridge-nf-call-iptables is off, and on at each other bridge; one that comes is without for up to 5 s, or until the node runs again",
   },
   "audit.headFile": {

@@ -208,6 +208,27 @@ export const controlErrors = defineErrors({
     remedy:
       "say the same of `driver_opts: encrypted` and overlay.encryption everywhere; to change it: down, half a minute, up",
   },
+  "swarm-away": {
+    id: "FL0726",
+    code: "failed_precondition",
+    cause:
+      "A network with `driver: overlay` is made by engines that form a Swarm, and this one is in none",
+    remedy:
+      "`docker swarm init` or `docker swarm join` on this host; or `driver: vxlan`, which needs no Swarm",
+  },
+  "swarm-locked": {
+    id: "FL0727",
+    code: "failed_precondition",
+    cause: "The Swarm of this host's engine is locked: it makes no networks until it has its key",
+    remedy: "`docker swarm unlock` on this host",
+  },
+  "swarm-worker": {
+    id: "FL0728",
+    code: "failed_precondition",
+    cause:
+      "This host's engine is a worker of its Swarm, and only managers make and show its networks",
+    remedy: "`docker node promote HOST` on a manager; or `driver: vxlan`, which needs no Swarm",
+  },
   "addresses-exhausted": {
     id: "FL0725",
     code: "resource_exhausted",

@@ -5,6 +5,7 @@ import type { NetworkIntent } from "#model/intent.ts";
 import { need, type Act, type ActResult } from "./act.ts";
 import { makeResourceLabels } from "./create-request.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import { isMadeElsewhere, prepareSwarmNetwork } from "./swarm-network.ts";
 import type { ImageExchange } from "./images/image-exchange.ts";
 
 export interface ResourceActsOptions {
@@ -27,9 +28,15 @@ export function createResourceActs(options: ResourceActsOptions) {
     try {
       if (act.action.act === "network.create") {
         const wanted = need(network, "a network");
-        const made = (await options.prepareNetwork?.(wanted)) ?? wanted;
+        const prepared = await prepareSwarmNetwork(wanted, engine);
+        const made = (await options.prepareNetwork?.(prepared)) ?? prepared;
         const labels = makeResourceLabels(act.intent, wanted, "network");
-        await engine.createNetwork(made, labels, act.write);
+        try {
+          await engine.createNetwork(made, labels, act.write);
+        } catch (thrown) {
+          if (!isMadeElsewhere(made, thrown)) throw thrown;
+          return { result: "another manager has made it" };
+        }
         return { result: "created" };
       }
       await engine.removeNetwork(need(target, "a network"), act.write);

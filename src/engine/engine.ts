@@ -35,6 +35,10 @@ export interface EngineInfo {
   readonly liveRestore: boolean;
   readonly rootless: boolean;
   readonly swarmActive: boolean;
+  /** What it says of itself as a member of a Swarm: `inactive`, `pending`, `active`, `error`, `locked`. */
+  readonly swarmState: string;
+  /** Whether it may make networks of the Swarm. */
+  readonly swarmManager: boolean;
   readonly warnings: readonly string[];
   /** The engine's own clock when it answered, milliseconds; undefined when it does not say. */
   readonly systemTimeMs: number | undefined;

@@ -40,7 +40,7 @@ interface InfoDocument {
   readonly DockerRootDir?: string;
   readonly LiveRestoreEnabled?: boolean;
   readonly SecurityOptions?: readonly string[] | null;
-  readonly Swarm?: { readonly LocalNodeState?: string };
+  readonly Swarm?: { readonly LocalNodeState?: string; readonly ControlAvailable?: boolean };
   readonly Warnings?: readonly string[] | null;
   readonly NCPU?: number;
   readonly MemTotal?: number;
@@ -170,6 +170,8 @@ export function createReader(connection: Connection, clock: Clock, random: Rando
       liveRestore: about.LiveRestoreEnabled ?? false,
       rootless: (about.SecurityOptions ?? []).some((option) => option.includes("rootless")),
       swarmActive: about.Swarm?.LocalNodeState === "active",
+      swarmState: about.Swarm?.LocalNodeState ?? "inactive",
+      swarmManager: about.Swarm?.ControlAvailable ?? false,
       warnings: about.Warnings ?? [],
       cpuCount: about.NCPU ?? 0,
       memoryBytes: about.MemTotal ?? 0,
