@@ -39,7 +39,11 @@ test("packets on our bridges pass by iptables, those on others through it, and a
       const index = bridge === "br-other" ? 1 : 0;
       runInNamespace(ends.get(`${bridge} 1`) ?? "", "busybox", [
         "ping",
-        ...["-c", "1", "-W", "5", `10.99.${index}.2`],
+        "-c",
+        "1",
+        "-W",
+        "5",
+        `10.99.${index}.2`,
       ]);
       const lines = run("nft", "list", "chain", "ip", "t", "f").split("\n");
       const line = lines.find((one) => one.includes(bridge)) ?? "";
