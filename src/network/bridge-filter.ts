@@ -6,14 +6,14 @@
 import { z } from "zod";
 import { FairleadError } from "#base/errors.ts";
 import { networkErrors } from "./errors.ts";
-import { createIpRunner } from "./run-ip.ts";
+import { createIpRunner } from "#netfilter/run-ip.ts";
 
 /** The packets of which bridges pass iptables. */
 export interface BridgeFilter {
   /**
    * Lets packets on `own` bridges pass by iptables, and those on all others through it as before; nothing changes where
    * they passed by anyway. No bridge: as it was before the first call of any life. Returns whether anything was changed.
-   * Throws FL1101 `overlay-tools`, FL1102 `overlay-refused`.
+   * Throws FL1305 `ip-tools`, FL1306 `ip-refused`, FL1102 `overlay-refused`.
    */
   bypass(own: readonly string[]): Promise<boolean>;
 }
