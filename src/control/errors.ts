@@ -67,9 +67,10 @@ export const controlErrors = defineErrors({
   "address-unreachable": {
     id: "FL0737",
     code: "failed_precondition",
-    cause: "No other node of the fleet reaches this host: the address is wrong, or UDP is dropped",
+    cause:
+      "No other node of the fleet reaches this host: the address is wrong, or UDP or TCP is dropped",
     remedy:
-      "say with --address where other hosts reach this one, and let UDP to the port of fleet.listen pass both ways",
+      "say with --address where other hosts reach this one, and let UDP and TCP to the port of fleet.listen pass both ways",
   },
   "node-alive": {
     id: "FL0739",

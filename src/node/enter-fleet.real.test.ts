@@ -15,7 +15,9 @@ import { loadSettings } from "#config/load-settings.ts";
 import { createDecisionLog, type DecisionLog } from "#control/decision-log.ts";
 import type { FleetOperations } from "#control/fleet-operations.ts";
 import { openFleetOperations } from "#control/open-fleet-operations.ts";
-import { FAREWELLS, NODES } from "#control/roll-entries.ts";
+import { FAREWELLS, LIVE, NODES } from "#control/roll-entries.ts";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { createRoll, type Roll } from "#control/roll.ts";
 import { issueCertificate, makeAuthority } from "#lab/certificates.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
@@ -62,17 +64,26 @@ interface Seated extends AsyncDisposable {
   readonly operations: FleetOperations;
 }
 
+function splitListen({ settings }: FleetParts): { host: string; port: number } {
+  const [host = "", port = ""] = settings.fleet.listen.split(":");
+  return { host, port: Number(port) };
+}
+
 /** What is still seated when a test has failed. */
 const seats = new Set<AsyncDisposable>();
 
 /** What of a node takes part in a fleet. */
-async function seat(parts: FleetParts): Promise<Seated> {
+async function seat(parts: FleetParts, { connects = true } = {}): Promise<Seated> {
   const memory = await openStore({ kind: "memory" }, { clock });
   const decisions = createDecisionLog({ ...parts, store: memory });
   const fleet = describeFleet(parts);
   const own = { self: await describeSelf(parts), store: memory, decisions };
   const roll = createRoll({ ...own, fleet, ...parts });
   const ending = new AbortController();
+  const { host, port } = splitListen(parts);
+  // Of what it answers over connections a host that joins asks nothing.
+  const server = createServer((socket) => socket.destroy());
+  if (connects) await once(server.listen(port, host), "listening");
   const running = roll.run(ending.signal);
   const seated: Seated = {
     roll,
@@ -81,6 +92,7 @@ async function seat(parts: FleetParts): Promise<Seated> {
     async [Symbol.asyncDispose]() {
       seats.delete(seated);
       ending.abort();
+      server.close();
       await running;
     },
   };
@@ -254,6 +266,21 @@ test("a node that is gone is removed, does not come back by itself, and joins an
   assert.equal(back.roll.list()[0]?.schedulable, true, "marks of its former life are gone");
 });
 
+test("nodes that hear each other and cannot connect are no fleet yet", async () => {
+  const quay = (index: number) => makeParts(index, { "fleet.name": "quay" });
+  await createFleet(quay(5));
+  // As where datagrams pass and connections do not.
+  await using deaf = await seat(quay(5), { connects: false });
+  const { text } = await deaf.operations.createToken({}, BY);
+  const parsed = parseJoinToken(text);
+  assert.ok(parsed.ok);
+  const held = await refusal(joinFleet(quay(1), parsed.token));
+  assert.equal(held.kind.id, "FL0737");
+  assert.equal(held.facts["port (TCP)"], PORT);
+  assert.match(String(held.facts["because"]), /^node-f .*: ECONNREFUSED$/);
+  await until("it is off the roll", PATIENCE_MS, async () => deaf.roll.list().length === 1);
+});
+
 test("a fleet of that name, a store that is away and one with other certificates are told apart", async () => {
   const other = makeParts(4);
   const exists = await refusal(createFleet(other));
@@ -284,11 +311,12 @@ test("a store that was lost is given the fleet's key back; where somebody was qu
   await store.transact([lost, { kind: "delete", key: "key" }]);
   await until("it is there again", PATIENCE_MS, async () => (await store.get("key")) !== undefined);
   assert.equal((await store.get("key"))?.value, before);
-  const isBack = async (): Promise<boolean> => (await listNames()).includes("node-a");
+  const isBack = async (): Promise<boolean> =>
+    (await listNames()).includes("node-a") && (await store.get(LIVE + own)) !== undefined;
   await until("it is on the roll again", PATIENCE_MS, isBack);
   const value = randomBytes(32).toString("base64");
   await store.transact([lost, { kind: "put", key: "key", value }]);
   await until("it is on the roll again", PATIENCE_MS, isBack);
   const { proof } = await makeToken();
-  assert.deepEqual((await joinFleet(makeParts(5), proof)).heard, ["node-a"]);
+  assert.deepEqual((await joinFleet(makeParts(2), proof)).heard, ["node-a"]);
 });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a host does before its node takes part in a fleet: everything that could go wrong goes wrong here, while nothing of
 // the host has changed yet.
+import { once } from "node:events";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeRecord } from "@fairlead/protocol/node.ts";
 import { FairleadError } from "#base/errors.ts";
@@ -32,6 +34,7 @@ const ATTEMPTS = 5;
 /** Others learn of a new node by a watch, and ping it within half a second. */
 const HEAR_MS = 5_000;
 const LOOK_MS = 50;
+const CONNECT_MS = 2_000;
 
 function needFleet(parts: FleetParts): Fleet {
   const fleet = describeFleet(parts);
@@ -53,13 +56,52 @@ export async function createFleet(parts: FleetParts): Promise<Entered> {
   return { address: (await describeSelf(parts)).address, others: [], heard: [] };
 }
 
+/** Why no connection to that node stands within the time; undefined when one does. */
+async function tryConnection({ name, address, port }: NodeRecord): Promise<string | undefined> {
+  const socket = connect({ host: address, port });
+  try {
+    await once(socket, "connect", { signal: AbortSignal.timeout(CONNECT_MS) });
+    return undefined;
+  } catch (thrown) {
+    const because = thrown instanceof Error && "code" in thrown ? thrown.code : "no answer";
+    return `${name} ${address}:${port}: ${because === "ABORT_ERR" ? "no answer" : because}`;
+  } finally {
+    socket.on("error", () => undefined);
+    socket.destroy();
+  }
+}
+
+/**
+ * Waits until this host connects to one of those that were heard, as images, logs and calls need it. Empty when it does; else
+ * why it does not.
+ */
+async function awaitConnection(heard: readonly NodeRecord[]): Promise<readonly string[]> {
+  // One that has only just started opens its port when it has read the fleet's key.
+  for (const giveUpMs = performance.now() + HEAR_MS; ; await sleep(LOOK_MS)) {
+    const tried = await Promise.all(heard.map(tryConnection));
+    const problems = tried.filter((problem) => problem !== undefined);
+    if (problems.length < heard.length || heard.length === 0) return [];
+    if (performance.now() > giveUpMs) return problems;
+  }
+}
+
+function refuseUnreachable(
+  own: NodeRecord,
+  message: string,
+  facts: Readonly<Record<string, string | number>>,
+): never {
+  throw new FairleadError(controlErrors["address-unreachable"], message, {
+    facts: { address: own.address, ...facts },
+  });
+}
+
 /** Waits until one of the others answers at the address on the roll: then all that is needed works in both directions. */
 async function awaitAnswer(
   fleet: Fleet,
   store: Store,
   own: NodeRecord,
   others: readonly NodeRecord[],
-): Promise<readonly string[]> {
+): Promise<readonly NodeRecord[]> {
   if (others.length === 0) return [];
   const secret = await readFleetKey(store, fleet.makeKey);
   const { id, incarnation, port } = own;
@@ -71,7 +113,8 @@ async function awaitAnswer(
     if (answered.length > 0 || performance.now() > giveUpMs) {
       // Without peers nobody is told farewell: the node itself is about to start.
       membership.setPeers([]);
-      return answered.map((member) => others.find((other) => other.id === member.id)?.name ?? "");
+      const ids = new Set(answered.map(({ id: one }) => one));
+      return others.filter((other) => ids.has(other.id));
     }
     await sleep(LOOK_MS);
   }
@@ -106,19 +149,19 @@ export async function joinFleet(parts: FleetParts, proof: TokenProof): Promise<E
     const others = records.filter(({ id }) => id !== own.id && live.has(id));
     const heard = await awaitAnswer(fleet, store, own, others);
     if (others.length > 0 && heard.length === 0)
-      throw new FairleadError(
-        controlErrors["address-unreachable"],
-        `no node of ${fleet.name} answers to ${own.address}:${own.port}`,
-        {
-          facts: {
-            address: own.address,
-            "port (UDP)": own.port,
-            asked: others.map(({ name, address, port }) => `${name} ${address}:${port}`).join(", "),
-          },
-        },
-      );
+      refuseUnreachable(own, `no node of ${fleet.name} answers to ${own.address}:${own.port}`, {
+        "port (UDP)": own.port,
+        asked: others.map(({ name, address, port }) => `${name} ${address}:${port}`).join(", "),
+      });
+    const problems = await awaitConnection(heard);
+    if (problems.length > 0)
+      refuseUnreachable(own, `no node of ${fleet.name} is connected to from this host`, {
+        "port (TCP)": own.port,
+        because: problems.join("; "),
+      });
     await useToken(store, proof, own);
-    return { address: own.address, others: others.map(({ name }) => name), heard };
+    const [named, known] = [others, heard].map((some) => some.map(({ name }) => name));
+    return { address: own.address, others: named ?? [], heard: known ?? [] };
   } catch (thrown) {
     const key = NODES + own.id;
     const undo =
