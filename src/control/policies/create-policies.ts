@@ -53,6 +53,8 @@ export interface PolicyLoop extends Policies {
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** How soon what failed is tried again. */
+const RETRY_MS = 1_000;
 /** How often rules are looked at although nothing was told. */
 const RESYNC_MS = 10_000;
 /** How long a write waits until it is in force here. */
@@ -300,7 +302,8 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         const isDue = clock.monotonicMs() - lookedMs >= RESYNC_MS;
         if (isDue) lookedMs = clock.monotonicMs();
         const isHeld = shelf.isKnown && board.ready && (await pass(isDue));
-        restMs = isHeld ? HEARD_MS : RESYNC_MS;
+        const isBroken = enforcer.problems.size > 0;
+        restMs = isHeld ? HEARD_MS : isBroken ? RETRY_MS : RESYNC_MS;
         passes += 1;
         for (const check of waiting) check();
       }

@@ -117,7 +117,9 @@ export function createEnforcer({ guard, decisions, clock }: EnforcerOptions): En
       problems.delete(instance.id);
       return done;
     } catch (thrown) {
+      // What it has now is not known: the next pass looks, also at one that is only to be let go.
       wards.delete(instance.id);
+      seen.delete(instance.id);
       problems.set(instance.id, FairleadError.from(thrown).message);
       return undefined;
     }
