@@ -25,6 +25,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   policy: async () => (await import("./policy.ts")).policy,
   sdk: async () => (await import("./sdk.ts")).sdk,
   socket: async () => (await import("./socket.ts")).socket,
+  sim: async () => (await import("./sim.ts")).sim,
 };
 
 /** Those that need no engine, and say themselves what else they need. */
@@ -41,6 +42,7 @@ const WITHOUT_ENGINE: ReadonlySet<string> = new Set([
   "balance",
   "policy",
   "sdk",
+  "sim",
 ]);
 
 function format(value: number): string {

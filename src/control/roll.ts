@@ -220,7 +220,7 @@ export function createRoll(options: RollOptions): Roll {
       // Removed by others, or with all else that the store had: either way this node has to ask again.
       if (!records.has(own.id))
         throw new FairleadError(controlErrors["act-failed"], "this node was taken off the roll");
-      tellPeers();
+      if (order === undefined) tellPeers();
       settle();
     }
   }

@@ -11,7 +11,9 @@ import type { SimHost } from "./sim-host.ts";
 export { SCOPE };
 
 const ASSIGNMENT = `assignments/${SCOPE}`;
-const SINGLETON = "one/1";
+/** The service that runs once on the whole fleet. */
+export const SINGLETON = "one";
+const SINGLETON_KEY = `${SINGLETON}/1`;
 /** How long a host that stood still has for stopping what it may not run any more. */
 const WAKING_MS = 2_000;
 /** How long a node that has just started waits for the store, and then takes to stop it. */
@@ -21,7 +23,7 @@ const STARTING_MS = 8_000;
 export function describeIntent(replicas: number): Intent {
   return buildIntent([
     buildService({ name: "web", replicas }),
-    buildService({ name: "one", singleton: true, stopGraceMs: 1_000 }),
+    buildService({ name: SINGLETON, singleton: true, stopGraceMs: 1_000 }),
   ]);
 }
 
@@ -61,7 +63,7 @@ function isAwake({ node, startedMs }: SimHost, nowMs: number): boolean {
 /** Hosts on which the singleton runs at once, when there is more than one; who stands still, or has no node, stops nothing. */
 export function listDoubles(hosts: readonly SimHost[], nowMs: number): readonly string[] {
   const at = hosts.filter(
-    (host) => isAwake(host, nowMs) && host.engine.listRunning().includes(SINGLETON),
+    (host) => isAwake(host, nowMs) && host.engine.listRunning().includes(SINGLETON_KEY),
   );
   return at.length > 1 ? [`the singleton runs on ${at.map(({ id }) => id).join(" and ")}`] : [];
 }
@@ -122,7 +124,7 @@ export async function listMisplaced(placed: Placed): Promise<readonly string[]> 
     faults.push(`runs ${runs.toSorted().join(" ")}, assigned ${assigned.join(" ")}`);
   const keys = live.flatMap(({ engine }) => engine.listRunning()).toSorted();
   const web = Array.from({ length: count }, (_, index) => `web/${index + 1}`);
-  const all = count === 0 ? [] : [SINGLETON, ...web];
+  const all = count === 0 ? [] : [SINGLETON_KEY, ...web];
   if (keys.join(" ") !== all.join(" "))
     faults.push(`runs ${keys.join(" ")}, wanted ${all.join(" ")}`);
   return faults;

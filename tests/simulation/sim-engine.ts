@@ -25,8 +25,8 @@ export interface SimEngineOptions {
   /** The wall clock of the host. */
   readonly nowMs: () => number;
   readonly host: string;
-  /** Called when a container has started. */
-  readonly onStart: () => void;
+  /** Called when a container has started, with its service. */
+  readonly onStart: (service: string) => void;
   /** Whether it stops what it is told to stop. */
   readonly stops: boolean;
 }
@@ -127,7 +127,7 @@ export function createSimEngine(options: SimEngineOptions): SimEngine {
     if (found === undefined) throw refuse("not-there", `no container ${id}`);
     if (found.state === "running") return;
     change(found.id, { state: "running", startedAtMs: nowMs(), exitCode: 0 }, "start");
-    onStart();
+    onStart(found.service);
   }
 
   function end(id: string, exitCode: number): void {

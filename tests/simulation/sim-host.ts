@@ -27,8 +27,8 @@ export interface Surroundings {
   readonly store: () => Store;
   readonly health: StoreHealth;
   readonly mailboxes: Mailboxes;
-  /** Called when an instance has started anywhere. */
-  readonly onStart: () => void;
+  /** Called when an instance of a service has started anywhere. */
+  readonly onStart: (service: string) => void;
   /** Aborts when the world ends: what waits for a signal is kept in memory until then. */
   readonly ended: AbortSignal;
   readonly breakage: Breakage | undefined;

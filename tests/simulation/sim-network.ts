@@ -16,6 +16,8 @@ export interface SimNetwork {
   mend(from: string, to: string): void;
   mendAll(): void;
   reaches(from: string, to: string): boolean;
+  /** Whether nothing is cut. */
+  readonly isWhole: boolean;
   /** A datagram: it arrives once, twice or never. */
   send(from: string, to: string, arrive: () => void): void;
 }
@@ -34,6 +36,9 @@ export function createSimNetwork(timeline: Timeline, random: Random): SimNetwork
     cut: (from, to) => void cuts.add(keyOf(from, to)),
     mend: (from, to) => void cuts.delete(keyOf(from, to)),
     mendAll: () => cuts.clear(),
+    get isWhole() {
+      return cuts.size === 0;
+    },
     reaches: (from, to) => !cuts.has(keyOf(from, to)),
     send(from, to, arrive) {
       const times = random() < REPEATED ? 2 : 1;

@@ -8,7 +8,7 @@ import type { Store } from "#store/store.ts";
 import { createSeededRandom } from "#store/testing/seeded-random.ts";
 import { breakStore, type Breakage } from "./breakage.ts";
 import { beginLife } from "./life.ts";
-import { describeIntent, listDoubles, SCOPE, watchFences } from "./fleet-rules.ts";
+import { describeIntent, listDoubles, SCOPE, SINGLETON, watchFences } from "./fleet-rules.ts";
 import { DISK_MS } from "./sim-disk.ts";
 import { createSimHost, type SimHost } from "./sim-host.ts";
 import { createSimNetwork, QUIET_DELAY_MS, STORE, type SimNetwork } from "./sim-network.ts";
@@ -65,7 +65,8 @@ export function createWorld(seed: number, count: number, breakage?: Breakage): W
   let store = makeStore();
   let wanted: number | undefined = undefined;
   const health: StoreHealth = { away: false, delayMsMax: QUIET_DELAY_MS };
-  const onStart = (): void => {
+  const onStart = (service: string): void => {
+    if (service !== SINGLETON) return;
     for (const double of listDoubles(hosts, timeline.nowMs))
       violations.push(`at ${(timeline.nowMs / 1_000).toFixed(3)} s ${double}`);
   };
@@ -90,7 +91,7 @@ export function createWorld(seed: number, count: number, breakage?: Breakage): W
   /** Notes who is cut off and who stands still now. */
   function look(): void {
     const places = [...hosts.map(({ id }) => id), STORE];
-    for (const [at, a] of places.entries())
+    for (const [at, a] of network.isWhole ? [] : places.entries())
       for (const b of places.slice(at + 1))
         if (!network.reaches(a, b) || !network.reaches(b, a))
           lastCutMs.set(pairOf(a, b), timeline.nowMs);
