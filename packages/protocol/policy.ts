@@ -34,6 +34,8 @@ export const PolicyPeer = z.discriminatedUnion("kind", [
   }),
   /** Addresses: `10.0.0.0/8` without `10.1.0.0/16`. */
   z.strictObject({ kind: z.literal("block"), block: z.string(), except: z.array(z.string()) }),
+  /** Names of the world outside, as `fairlead.egress` has them; only in egress, and from there only. */
+  z.strictObject({ kind: z.literal("names"), names: z.array(z.string().max(300)).max(1_000) }),
 ]);
 export type PolicyPeer = z.infer<typeof PolicyPeer>;
 

@@ -36,6 +36,7 @@ function renderPeer(peer: PolicyPeer, scope: string): string {
     const except = peer.except.length === 0 ? "" : ` except ${peer.except.join(", ")}`;
     return `${peer.block}${except}`;
   }
+  if (peer.kind === "names") return `the names ${peer.names.join(", ")}`;
   const who = renderSelector(peer.instances);
   const named = peer.scopes?.labels[SCOPE_NAME_LABEL];
   const where =

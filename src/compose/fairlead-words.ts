@@ -4,6 +4,7 @@ import { parsePolicy } from "@fairlead/routing/parse-policy.ts";
 import { STRATEGIES } from "@fairlead/routing/policy.ts";
 import { parseDuration } from "#base/duration.ts";
 import { DOCKER_FORM, readDockerLimits } from "#model/docker-limits.ts";
+import { parseEgressName, splitEgressNames } from "#model/egress-names.ts";
 import type { AddressIntent } from "#model/intent.ts";
 import { PLACE_FORM, readPlace } from "./place-word.ts";
 
@@ -200,6 +201,12 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     doc: "Whom it may call; turns on default-deny for what it sends.",
     form: peers,
     check: (v) => isList(v, isPeer),
+    common: true,
+  },
+  egress: {
+    doc: "Names of the world outside that it may call; turns on default-deny for what it sends.",
+    form: "names, for example api.example.com, *.pypi.org or intra.example.com=10.0.0.0/8",
+    check: (v) => splitEgressNames(v).every((name) => parseEgressName(name) !== undefined),
     common: true,
   },
   capture: {

@@ -44,6 +44,12 @@ export interface GateOrder {
   readonly look: boolean;
 }
 
+/** An address that an instance may call for some time, because it was told that a name that it may call has it. */
+export interface Pin {
+  readonly address: string;
+  readonly seconds: number;
+}
+
 /** What was found when rules were made as wanted. `drifted`: they had been changed by somebody else. */
 export type Protection = "unchanged" | "installed" | "drifted";
 
@@ -107,6 +113,11 @@ export interface Guard {
    * changes nothing. Throws FL1701 `guard-host-network`, FL1702 `guard-no-namespace`, and what netfilter throws.
    */
   protect(ward: Ward, options?: GuardCallOptions): Promise<Protection>;
+  /**
+   * Lets an instance that has names in its table call addresses for as long as said. Throws as `protect`, also when there
+   * is no room for more, or its rules are not in yet.
+   */
+  admit(place: Place, pins: readonly Pin[]): Promise<void>;
   /**
    * Holds back all traffic of bridges but that of instances that are ready, and what these send under another's MAC or address;
    * without bridges everything passes again. Throws what

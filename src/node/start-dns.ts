@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Settings } from "#config/settings.ts";
+import { createAskerDoor, type AskerDoor } from "#discovery/dns/askers.ts";
 import { serveDns } from "#discovery/dns/serve-dns.ts";
 import { createZone, type Zone } from "#discovery/dns/zone.ts";
 
@@ -52,6 +53,9 @@ export interface RunningDns extends AsyncDisposable {
    * away. None when the port is not the usual one, which is all that containers can be told.
    */
   readonly forContainers: readonly string[];
+  /** Where it listens. */
+  readonly address: string;
+  readonly askers: AskerDoor;
 }
 
 /** Starts to answer; undefined when it is off. Throws what `serveDns` throws. */
@@ -67,9 +71,12 @@ export async function startDns(
     upstreams === ""
       ? readResolvConf(own)
       : upstreams.split(",").map((one) => parsePlace(one.trim()));
-  const server = await serveDns({ zone, listen: [own], upstreams: others }, parts);
+  const askers = createAskerDoor();
+  const server = await serveDns({ zone, listen: [own], upstreams: others, askers }, parts);
   return {
     zone,
+    askers,
+    address: own.address,
     forContainers: own.port === DNS_PORT ? [own.address, ...listReachable(others)] : [],
     [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
   };

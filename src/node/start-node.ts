@@ -311,7 +311,8 @@ function superviseScopes(
     },
     startedAtMs,
   });
-  const policies = startPolicies({ ...hands, ...faces, belongs, supervisor, clock, logger }, stack);
+  const around = { ...hands, ...faces, dns, belongs, supervisor, clock, logger };
+  const policies = startPolicies(around, stack);
   const views = createScopeViews(supervisor, board, feed, clock, placing?.desk, addresses);
   const intake = createIntake({ store, board, supervisor, memory, clock });
   const { readLocal: viewLocal, publishSoon } = views;

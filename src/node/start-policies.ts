@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Network policy on this host's containers, with policies from the fleet's store where there is one.
+import { networkInterfaces } from "node:os";
+import { formatAddress, parseAddress } from "#base/addresses.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
@@ -13,8 +15,11 @@ import type { Engine } from "#engine/engine.ts";
 import { openGuard } from "#guard/open.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";
 import type { Store } from "#store/store.ts";
+import type { RunningDns } from "./start-dns.ts";
 
 export interface PolicyParts {
+  /** The node's name server, where it has one. */
+  readonly dns: RunningDns | undefined;
   readonly store: Store;
   readonly engine: Pick<Engine, "endpoint">;
   readonly loops: { readonly board: FactsBoard; readonly decisions: DecisionLog };
@@ -26,6 +31,15 @@ export interface PolicyParts {
   readonly logger: Logger;
 }
 
+/** Whether an address is of this host, now. */
+function isOwnAddress(address: string): boolean {
+  const asked = parseAddress(address);
+  const text = asked === undefined ? address : formatAddress(asked.family, asked.value);
+  return Object.values(networkInterfaces())
+    .flatMap((all) => all ?? [])
+    .some((one) => one.address === text);
+}
+
 /** Makes the loop; the rules that it has made stay when the node ends. */
 export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): PolicyLoop {
   const { store, belongs: fleet, roll, engine, supervisor, loops, clock, logger } = parts;
@@ -34,7 +48,9 @@ export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): 
   const opened = stack.use(new AsyncDisposableStack());
   // Rules can be made only on the engine's own host.
   const isHere = endpoint.startsWith("unix:");
-  return createPolicies({
+  const policies = createPolicies({
+    resolvers: parts.dns === undefined ? [] : [parts.dns.address],
+    isOwnAddress,
     board: loops.board,
     decisions: loops.decisions,
     clock,
@@ -54,4 +70,6 @@ export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): 
     }),
     intents: () => [...supervisor.loops.values()].map(({ desired }) => desired.intent),
   });
+  parts.dns?.askers.open(policies.names);
+  return policies;
 }

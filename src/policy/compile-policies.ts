@@ -49,6 +49,12 @@ function nameKey(instance: PolicyInstance): string {
   return text;
 }
 
+const DNS: PortSet = (["TCP", "UDP"] as const).map((protocol) => ({
+  protocol,
+  first: 53,
+  last: 53,
+}));
+
 function grantTo(instances: readonly PolicyInstance[], ports: PortSet): Grant {
   return { hosts: instances.flatMap(({ addresses }) => addresses), ports };
 }
@@ -63,6 +69,7 @@ function isInSpans(spans: readonly Span[], address: string): boolean {
 }
 
 function listPeers(index: Index, scope: string, peer: PolicyPeer): readonly PolicyInstance[] {
+  if (peer.kind === "names") return [];
   // A block means instances only where names of ports have to be looked up at them.
   if (peer.kind === "block") return index.inScopes(EVERYTHING, EVERYTHING);
   return peer.scopes === undefined
@@ -97,6 +104,7 @@ function listGrants(
   rule: PolicyRule,
   peers: readonly (readonly PolicyInstance[])[],
   called: PolicyInstance | undefined,
+  resolvers: readonly string[],
 ): readonly Grant[] {
   if (called === undefined && usesNames(rule.ports)) {
     if (rule.peers.length === 0) return grantByName(rule, undefined, peers[0] ?? []);
@@ -104,11 +112,21 @@ function listGrants(
   }
   const ports = resolvePorts(rule.ports, called?.ports ?? []);
   if (rule.peers.length === 0) return [{ ranges: ANYWHERE, ports }];
-  return rule.peers.map((peer, at) =>
-    peer.kind === "block"
+  return rule.peers.map((peer, at) => {
+    if (peer.kind === "names") return { hosts: resolvers, ports: DNS };
+    return peer.kind === "block"
       ? { ranges: cutBlock(peer.block, peer.except), ports }
-      : grantTo(peers[at] ?? [], ports),
+      : grantTo(peers[at] ?? [], ports);
+  });
+}
+
+/** The names that policies allow an instance to call. */
+function gatherNames(isolating: readonly NetworkPolicy[]): readonly string[] {
+  const rules = isolating.flatMap(({ egress = [] }) => egress);
+  const names = rules.flatMap(({ peers }) =>
+    peers.flatMap((peer) => (peer.kind === "names" ? peer.names : [])),
   );
+  return [...new Set(names)].toSorted();
 }
 
 function isSame(
@@ -153,12 +171,13 @@ export function createPolicyCompiler(): PolicyCompiler {
     names: string,
     peers: readonly (readonly PolicyInstance[])[],
     called: PolicyInstance | undefined,
+    resolvers: readonly string[],
   ): Granted {
     const before = known.get(rule) ?? new Map<string, Granted>();
     known.set(rule, before);
     const granted = before.get(names);
     if (granted !== undefined && isSame(granted.peers, peers)) return granted;
-    const made = { number: ++numbers, peers, grants: listGrants(rule, peers, called) };
+    const made = { number: ++numbers, peers, grants: listGrants(rule, peers, called, resolvers) };
     before.set(names, made);
     return made;
   }
@@ -189,7 +208,7 @@ export function createPolicyCompiler(): PolicyCompiler {
         const peers =
           isPeerCalled && meant.length === 0 ? [index.inScopes(EVERYTHING, EVERYTHING)] : meant;
         const called = direction === "ingress" ? self : undefined;
-        const granted = recall(rule, names, peers, called);
+        const granted = recall(rule, names, peers, called, world.resolvers ?? []);
         seen.set(names, granted);
         return granted;
       }
@@ -212,11 +231,14 @@ export function createPolicyCompiler(): PolicyCompiler {
       }
 
       const compiled = new Map<string, VerdictTable>();
-      for (const [instance, isolating] of gatherSelected(policies, index, only))
+      for (const [instance, isolating] of gatherSelected(policies, index, only)) {
+        const names = gatherNames(isolating);
         compiled.set(instance.id, {
+          ...(names.length === 0 ? {} : { names }),
           ingress: compileDirection(isolating, "ingress", instance),
           egress: compileDirection(isolating, "egress", instance),
         });
+      }
       tables = used;
       return compiled;
     },

@@ -3,13 +3,17 @@
 // are, not the tables that they were compiled to.
 import type { NetworkPolicy, PolicyProtocol, PolicyRule, PolicyStep } from "#model/policy.ts";
 import { parseAddress } from "#base/addresses.ts";
+import { matchEgressNames } from "#model/egress-names.ts";
 import { cutBlock } from "./build-table.ts";
 import { resolvePorts } from "./port-sets.ts";
 import { matchLabels } from "./select.ts";
 import { labelsOfScope, type PolicyInstance, type PolicyWorld } from "./world.ts";
 
 /** An instance, or an address that is none's. */
-export type Party = PolicyInstance | { readonly address: string };
+export type Party =
+  | PolicyInstance
+  /** With the name by which the other asked for it, where it is known. */
+  | { readonly address: string; readonly name?: string };
 
 export interface Conversation {
   readonly from: Party;
@@ -41,6 +45,13 @@ function isInBlock(address: string, block: string, except: readonly string[]): b
   );
 }
 
+/** Whether it was found by one of the names, or is who tells of them. */
+function isNamed({ resolvers = [] }: PolicyWorld, names: readonly string[], other: Party): boolean {
+  if (isInstance(other)) return false;
+  if (resolvers.includes(other.address)) return true;
+  return other.name !== undefined && matchEgressNames(names, other.name).length > 0;
+}
+
 function isPeer(
   world: PolicyWorld,
   policy: NetworkPolicy,
@@ -51,6 +62,7 @@ function isPeer(
   return peers.some((peer) => {
     if (peer.kind === "block")
       return addressesOf(other).some((address) => isInBlock(address, peer.block, peer.except));
+    if (peer.kind === "names") return isNamed(world, peer.names, other);
     if (!isInstance(other)) return false;
     const isScope =
       peer.scopes === undefined

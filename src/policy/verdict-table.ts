@@ -37,6 +37,8 @@ export interface DirectionTable {
 
 /** What holds for one instance; a direction that is absent is open. */
 export interface VerdictTable {
+  /** Names whose addresses may be called besides, once they were asked for; see `model/egress-names.ts`. */
+  readonly names?: readonly string[];
   readonly ingress: DirectionTable | undefined;
   readonly egress: DirectionTable | undefined;
 }

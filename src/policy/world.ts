@@ -26,6 +26,8 @@ export interface PolicyWorld {
   readonly instances: readonly PolicyInstance[];
   /** Labels of scopes; a scope that is not here has none of its own. */
   readonly scopes: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  /** Addresses of the node's name server, which whoever may call names may ask. */
+  readonly resolvers?: readonly string[];
 }
 
 /** The label that every scope has, as every namespace of Kubernetes has it. */

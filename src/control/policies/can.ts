@@ -17,6 +17,8 @@ export interface CanContext {
   readonly world: PolicyWorld;
   readonly policies: readonly NetworkPolicy[];
   modeOf(scope: string): PolicyMode;
+  /** The name by which an instance found an address. */
+  findName(id: string, address: string): string | undefined;
   /** The instance on this host; undefined for one elsewhere. */
   find(id: string): InstanceFact | undefined;
   readonly guard: Guard;
@@ -80,6 +82,12 @@ function listPairs(from: readonly Party[], to: readonly Party[]): readonly Pair[
     .flatMap((one) => to.map((other) => ({ from: one, to: other })))
     .filter((pair) => pair.from !== pair.to)
     .slice(0, PAIRS_MAX);
+}
+
+/** An address of the world outside with the name by which the caller found it. */
+function addName({ findName }: CanContext, { from, to }: Pair): Pair {
+  const name = isInstance(from) && !isInstance(to) ? findName(from.id, to.address) : undefined;
+  return { from, to: name === undefined || isInstance(to) ? to : { ...to, name } };
 }
 
 function proveDeclared(
@@ -193,7 +201,7 @@ function conclude(proofs: readonly CanProof[]): CanAnswer["answer"] {
 export async function answerCan(context: CanContext, request: CanRequest): Promise<CanAnswer> {
   const from = findParties(context.world, request.from, request.scope);
   const to = findParties(context.world, request.to, request.scope);
-  const pairs = listPairs(from, to);
+  const pairs = listPairs(from, to).map((pair) => addName(context, pair));
   const declared = proveDeclared(context, pairs, request);
   const installed = await proveInstalled(context, pairs, request);
   const probed = await proveByPacket(context, pairs, request);

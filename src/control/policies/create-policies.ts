@@ -11,10 +11,14 @@ import type { FactsBoard } from "#control/facts-board.ts";
 import type { AskedBy } from "#control/topologies.ts";
 import { createWideCheck } from "#control/wide-networks.ts";
 import type { Guard } from "#guard/guard.ts";
-import { OWN_LABELS, type NetworkFact } from "#model/facts.ts";
+import { OWN_LABELS, type InstanceFact, type NetworkFact } from "#model/facts.ts";
 import type { Intent } from "#model/intent.ts";
 import { nameBridge } from "#network/plan-overlay.ts";
-import { createPolicyCompiler } from "#policy/compile-policies.ts";
+import {
+  createPolicyCompiler,
+  findTable,
+  type CompiledPolicies,
+} from "#policy/compile-policies.ts";
 import { makeLabelPolicy } from "#policy/label-policies.ts";
 import { matchLabels } from "#policy/select.ts";
 import type { PolicyInstance, PolicyWorld } from "#policy/world.ts";
@@ -30,6 +34,7 @@ import { answerCan } from "./can.ts";
 import { judgeEffect } from "./effect.ts";
 import { createEnforcer } from "./enforcer.ts";
 import { createFlowWatch } from "./flow-watch.ts";
+import { createNameDesk, type Asker, type NameDesk } from "./name-desk.ts";
 import type { Policies } from "./policies.ts";
 import { HEARD_MS } from "./owner-watch.ts";
 import { namesOf, removePolicy, writeRequest } from "./policy-book.ts";
@@ -44,12 +49,18 @@ export interface PoliciesOptions {
   readonly intents: () => readonly Intent[];
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
   readonly clock: Clock;
+  /** Addresses of this node's name server; none where it has none. */
+  readonly resolvers: readonly string[];
+  /** Whether an address is of this host. */
+  readonly isOwnAddress: (address: string) => boolean;
 }
 
 /** The loop, and what others may ask of it. */
 export interface PolicyLoop extends Policies {
   /** Resolves when new networks are held where they have to be: before anybody is on them. */
   guardNetworks(): Promise<void>;
+  /** Who may ask the node's name server for what. */
+  readonly names: NameDesk;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -83,7 +94,14 @@ function createLabelReader(): (intents: readonly Intent[]) => readonly NetworkPo
 export function createPolicies(options: PoliciesOptions): PolicyLoop {
   const { guard, shelf, board, decisions, clock } = options;
   const compiler = createPolicyCompiler();
-  const enforcer = createEnforcer({ guard, decisions, clock });
+  const names = createNameDesk({
+    guard,
+    clock,
+    isOwn: (address) =>
+      options.isOwnAddress(address) ||
+      readWorld().instances.some(({ addresses }) => addresses.includes(address)),
+  });
+  const enforcer = createEnforcer({ guard, decisions, clock, onMade: names.forget });
   const buildWorld = createWorldBuilder();
   const readLabels = createLabelReader();
   const bell = createDoorbell(clock);
@@ -112,7 +130,9 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
   }
 
   function readWorld(): PolicyWorld {
-    return buildWorld(board.read().instances, shelf.scopes, shelf.listNeighbours());
+    const { resolvers } = options;
+    const world = buildWorld(board.read().instances, shelf.scopes, shelf.listNeighbours());
+    return { ...world, resolvers };
   }
 
   /** Networks of scopes that policies are enforced in; the engine's default bridge is everybody's, and stays open. */
@@ -154,6 +174,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     const here = new Set(facts.map(({ id }) => id));
     const compiled = compiler.compile(policies, world, { only: here });
     const counts = Map.groupBy(policies, ({ scope }) => scope);
+    names.seat(listAskers(facts, world, compiled));
     const telling = tell(world);
     await enforcer.enforce(
       {
@@ -170,7 +191,34 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     return (await telling).size > 0;
   }
 
+  function listAskers(
+    facts: readonly InstanceFact[],
+    { instances }: PolicyWorld,
+    compiled: CompiledPolicies,
+  ): readonly Asker[] {
+    const addresses = new Map(instances.map((one) => [one.id, one.addresses]));
+    return facts.flatMap(({ id, pid = 0, scope }) => {
+      const table = findTable(compiled, id);
+      const mode = modeOf(scope);
+      if (table.names === undefined || mode === "off") return [];
+      return [{ id, pid, addresses: addresses.get(id) ?? [], names: table.names, mode }];
+    });
+  }
+
+  /** Names that nobody can tell the addresses of. */
+  function findUnserved(): string | undefined {
+    if (options.resolvers.length > 0) return undefined;
+    const policy = listActive().find(({ egress = [] }) =>
+      egress.some(({ peers }) => peers.some(({ kind }) => kind === "names")),
+    );
+    return (
+      policy &&
+      `fairlead.egress of ${policy.scope}/${policy.name} lets nothing pass: this node has no dns.listen`
+    );
+  }
+
   const flows = createFlowWatch({
+    findName: names.findName,
     guard,
     clock,
     world: readWorld,
@@ -250,6 +298,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
   return {
     list,
     flows,
+    names,
     async effect(request) {
       const now = clock.nowMs();
       const scopes = new Set(request.policies.map(({ scope }) => scope));
@@ -264,16 +313,16 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     guardNetworks: async () => (listActive().length === 0 ? undefined : settle()),
     get problem() {
       const [broken] = enforcer.problems.values();
-      return shelf.problem ?? tellingProblem ?? broken;
+      return shelf.problem ?? tellingProblem ?? broken ?? findUnserved();
     },
     async apply(request, by) {
-      const names = (scope: string): readonly string[] => {
+      const namesIn = (scope: string): readonly string[] => {
         const own = request.policies.filter((policy) => policy.scope === scope);
         return own.length > 0
           ? own.map(({ name }) => name)
           : [`mode ${request.modes[scope] ?? modeOf(scope)}`];
       };
-      const scopes = new Map(namesOf(request).map((scope) => [scope, names(scope)]));
+      const scopes = new Map(namesOf(request).map((scope) => [scope, namesIn(scope)]));
       await write("policy.apply", scopes, by, (to) => writeRequest(to, request));
       return list().filter(({ policy }) => scopes.has(policy.scope));
     },
@@ -285,6 +334,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
           world: readWorld(),
           policies: listActive(),
           modeOf,
+          findName: names.findName,
           find: (id) => board.read().instances.find((one) => one.id === id),
           guard,
         },

@@ -35,8 +35,9 @@ export function judgeEffect(
     ...request.policies.map(({ scope }) => scope),
     ...Object.keys(request.scopes),
   ]);
-  const toParty = ({ instance, address }: FlowEnd): Party =>
-    (instance === undefined ? undefined : byName.get(instance)) ?? { address };
+  const toParty = ({ instance, address, name }: FlowEnd): Party =>
+    (instance === undefined ? undefined : byName.get(instance)) ??
+    (name === undefined ? { address } : { address, name });
 
   function judge(flow: FlowView): FlowEffect | undefined {
     const protocol = PROTOCOLS[flow.protocol];

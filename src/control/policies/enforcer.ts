@@ -31,6 +31,8 @@ export interface Wanted {
 }
 
 export interface EnforcerOptions {
+  /** Told of instances whose rules were made anew. */
+  readonly onMade?: (id: string) => void;
   readonly guard: Guard;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
   readonly clock: Clock;
@@ -57,7 +59,8 @@ function isSame(a: Ward | undefined, b: Ward): boolean {
     a?.pid === b.pid &&
     a.mode === b.mode &&
     a.table.ingress === b.table.ingress &&
-    a.table.egress === b.table.egress
+    a.table.egress === b.table.egress &&
+    a.table.names?.join(" ") === b.table.names?.join(" ")
   );
 }
 
@@ -67,7 +70,7 @@ const ACTS: Readonly<Record<Exclude<Protection, "unchanged">, PolicyTurn["act"]>
 };
 
 /** An enforcer that does not know what an earlier life has left, and looks at it in its first pass. */
-export function createEnforcer({ guard, decisions, clock }: EnforcerOptions): Enforcer {
+export function createEnforcer({ guard, decisions, clock, onMade }: EnforcerOptions): Enforcer {
   const wards = new Map<string, Ward>();
   const problems = new Map<string, string>();
   /** Instances whose rules, if any, were made by this life, or looked at. */
@@ -101,6 +104,7 @@ export function createEnforcer({ guard, decisions, clock }: EnforcerOptions): En
     if (!look && isSame(wards.get(instance.id), ward)) return undefined;
     const protection = await guard.protect(ward);
     wards.set(instance.id, ward);
+    if (protection === "drifted") onMade?.(instance.id);
     seen.add(instance.id);
     return protection === "unchanged"
       ? undefined

@@ -51,12 +51,13 @@ function explainSight(
   self: PolicyInstance,
   other: PolicyInstance | undefined,
   sight: Sight,
+  name: string | undefined,
 ): PolicyStep {
   const { direction, address, port } = sight;
   const verdict = sight.verdict === "denied" ? "deny" : "allow";
   const protocol = PROTOCOLS[sight.protocol];
   if (protocol === undefined) return { direction, verdict };
-  const peer = other ?? { address };
+  const peer = other ?? (name === undefined ? { address } : { address, name });
   const ends = direction === "ingress" ? { from: peer, to: self } : { from: self, to: peer };
   const step = explainSide(policies, world, { ...ends, protocol, port }, direction);
   return step.verdict === verdict ? step : { direction, verdict };
@@ -104,7 +105,13 @@ export function createFlowWatch(options: FlowWatchOptions): FlowWatch {
             findOwner: (address) => owners.get(address),
             findName: (of, address) => options.findName?.(of, address),
             explain: (self, sight) =>
-              explainSight({ world, policies }, self, owners.get(sight.address), sight),
+              explainSight(
+                { world, policies },
+                self,
+                owners.get(sight.address),
+                sight,
+                options.findName?.(self.id, sight.address),
+              ),
           });
           if (fresh.length > 0) for (const listen of listeners) listen(fresh);
         }),

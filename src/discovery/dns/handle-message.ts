@@ -9,9 +9,11 @@ import {
   sizeOf,
   type AnswerContext,
 } from "./answer-query.ts";
+import type { AskerJudge } from "./askers.ts";
+import { readAnswered } from "./find-addresses.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { readQuery, type Query } from "./read-query.ts";
-import { RCODE } from "./wire.ts";
+import { decodeName, RCODE } from "./wire.ts";
 import type { ZoneView } from "./zone.ts";
 
 /** What became of the messages since the start. */
@@ -34,6 +36,7 @@ export interface HandlerOptions {
   readonly negativeTtlSeconds: number;
   readonly isClient: (address: string) => boolean;
   readonly forwarder: Forwarder | undefined;
+  readonly askers?: AskerJudge | undefined;
   readonly queriesPerSecondMax: number;
 }
 
@@ -52,7 +55,7 @@ export function createMessageHandler(
   options: HandlerOptions,
   { clock }: { readonly clock: Clock },
 ): MessageHandler {
-  const { zone, ttlSeconds, negativeTtlSeconds, isClient, forwarder } = options;
+  const { zone, ttlSeconds, negativeTtlSeconds, isClient, forwarder, askers } = options;
   const perSecond = options.queriesPerSecondMax;
   const limiter = createSourceLimiter({ perSecond, burst: perSecond, sourcesMax: SOURCES_MAX });
   const counters: MessageCounters = {
@@ -74,13 +77,30 @@ export function createMessageHandler(
     return reading.kind === "query" ? answerTruncated(reading.query, context) : undefined;
   }
 
-  async function forward(query: Query, context: AnswerContext): Promise<Buffer | undefined> {
+  function fail(query: Query, context: AnswerContext, rcode: number): Buffer | undefined {
+    const failure = answerWithCode(query, rcode, context);
+    return failure.kind === "answer" ? failure.bytes : undefined;
+  }
+
+  async function forward(
+    query: Query,
+    context: AnswerContext,
+    source: string,
+  ): Promise<Buffer | undefined> {
     const { transport } = context;
     const sizeMax = sizeOf(query, transport);
+    const name = askers === undefined ? "" : decodeName(query.name);
+    const judged = askers?.judge(source, name) ?? "free";
+    if (judged === "refused") {
+      count(RCODE.REFUSED);
+      return fail(query, context, RCODE.REFUSED);
+    }
     const answer = await forwarder?.forward({ query, transport, sizeMax });
-    if (answer !== undefined) return answer;
-    const failure = answerWithCode(query, RCODE.SERVFAIL, context);
-    return failure.kind === "answer" ? failure.bytes : undefined;
+    if (answer === undefined) return fail(query, context, RCODE.SERVFAIL);
+    if (judged === "free") return answer;
+    const addresses = readAnswered(answer);
+    const isGood = addresses !== undefined && (await askers?.admit(source, name, addresses));
+    return isGood === true ? answer : fail(query, context, RCODE.REFUSED);
   }
 
   function count(rcode: number): void {
@@ -104,7 +124,7 @@ export function createMessageHandler(
         counters.noise++;
         return undefined;
       }
-      if (outcome.kind === "forward") return forward(outcome.query, context);
+      if (outcome.kind === "forward") return forward(outcome.query, context, source);
       count(outcome.rcode);
       return outcome.bytes;
     },

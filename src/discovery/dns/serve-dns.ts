@@ -5,6 +5,7 @@ import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import { discoveryErrors } from "#discovery/errors.ts";
+import type { AskerJudge } from "./askers.ts";
 import { createClientCheck, PRIVATE_NETWORKS } from "./client-networks.ts";
 import type { Endpoint } from "./exchange.ts";
 import { createForwarder, type Forwarder, type ForwarderCounters } from "./forwarder.ts";
@@ -39,6 +40,8 @@ export interface DnsServerOptions {
    * such addresses.
    */
   readonly refusePrivateAnswers?: boolean;
+  /** Who may ask for which other names. Default: every client for all. */
+  readonly askers?: AskerJudge;
   readonly tcp?: Partial<TcpLimits>;
 }
 
@@ -155,6 +158,7 @@ export async function serveDns(
       negativeTtlSeconds: Math.min(options.negativeTtlSeconds ?? 1, TTL_SECONDS_MAX),
       isClient: createClientCheck(options.clientNetworks ?? PRIVATE_NETWORKS),
       forwarder,
+      askers: options.askers,
       queriesPerSecondMax: options.queriesPerSecondMax ?? 5_000,
     },
     { clock },

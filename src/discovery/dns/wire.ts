@@ -7,6 +7,7 @@ import { discoveryErrors } from "#discovery/errors.ts";
 export const TYPE = {
   A: 1,
   NS: 2,
+  CNAME: 5,
   SOA: 6,
   PTR: 12,
   HINFO: 13,

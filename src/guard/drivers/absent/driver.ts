@@ -15,6 +15,7 @@ export function createAbsentGuard(endpoint: string): Guard {
   return {
     kind: "absent",
     protect: refuse,
+    admit: refuse,
     inspect: refuse,
     probe: refuse,
     gate: ({ bridges }) => (bridges.length === 0 ? Promise.resolve("unchanged") : refuse()),

@@ -2,14 +2,14 @@
 // nftables: a table `inet fairlead` in each instance's own network namespace.
 import { isKind } from "#base/errors.ts";
 import { guardErrors } from "#guard/errors.ts";
-import type { Guard, Installed, Place, Protection, Ward } from "#guard/guard.ts";
+import type { Guard, Installed, Pin, Place, Protection, Ward } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createGate } from "./gate.ts";
 import { TABLE } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { callFrom, judgeProbe } from "./probe.ts";
 import { fingerprint, readRules } from "./read-rules.ts";
-import { renderRules } from "./render-rules.ts";
+import { namesMark, renderPins, renderRules } from "./render-rules.ts";
 
 const [, NAME = ""] = TABLE.split(" ");
 
@@ -40,6 +40,19 @@ export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilt
     return turn;
   }
 
+  /** Whether what stands was made for the same names, so that what was found by them is good. */
+  async function standsFor({ table }: Ward, options: { readonly netns: string }): Promise<boolean> {
+    const mark = namesMark(table);
+    if (mark === undefined) return false;
+    const stands = await netfilter.read("inet", NAME, options);
+    return JSON.stringify(stands ?? []).includes(`"value":${mark}}`);
+  }
+
+  async function admit(place: Place, pins: readonly Pin[]): Promise<void> {
+    await using namespace = await openNamespace(place);
+    await netfilter.apply(renderPins(pins), { netns: namespace.path });
+  }
+
   async function protect(ward: Ward, signal?: AbortSignal): Promise<Protection> {
     await using namespace = await openNamespace(ward);
     const options = { netns: namespace.path, ...(signal === undefined ? {} : { signal }) };
@@ -52,7 +65,8 @@ export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilt
       const stands = await netfilter.read("inet", NAME, options);
       if (stands !== undefined && fingerprint(stands) === before.stands) return "unchanged";
     }
-    await netfilter.apply(commands, options);
+    const keepNamed = await standsFor(ward, options);
+    await netfilter.apply(keepNamed ? renderRules(ward, { keepNamed }) : commands, options);
     const stands = await netfilter.read("inet", NAME, options);
     made.set(ward.id, {
       namespace: where,
@@ -102,6 +116,7 @@ export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilt
     kind: "nftables",
     protect: (ward, { signal } = {}) => inTurn(ward, () => protect(ward, signal)),
     release: (place, { signal } = {}) => inTurn(place, () => release(place, signal)),
+    admit: (place, pins) => inTurn(place, () => admit(place, pins)),
     inspect: (place, { signal } = {}) => inTurn(place, () => inspect(place, signal)),
     gate(order) {
       const turn = gating.then(() => gate.hold(order));

@@ -50,9 +50,14 @@ export function listSightSets(side: Side): readonly SightSet[] {
   );
 }
 
-/** Whether an object only counts, so that it differs from one time to the next. */
+/** The set of addresses that were found by name, for as long as each is good. */
+export function namedSet(family: 4 | 6): string {
+  return `out_named${family}`;
+}
+
+/** Whether an object only counts or runs out, so that it differs from one time to the next. */
 export function isCount(name: string): boolean {
-  return /_(?:denied|seen|lost)/.test(name) || name === "held" || name === "spoofed";
+  return /_(?:denied|seen|lost|named)/.test(name) || name === "held" || name === "spoofed";
 }
 
 /** Maps and sets that hold what was compiled. */

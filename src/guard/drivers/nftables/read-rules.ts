@@ -8,6 +8,7 @@ import {
   isCount,
   listSightSets,
   MARK_EVERYTHING,
+  namedSet,
   PROTOCOL_NAMES,
   SIGHTS_FOR_SECONDS,
   type Side,
@@ -81,9 +82,18 @@ function isOpen(objects: readonly NftObject[], chain: string): boolean {
   return rules.length === 1 && JSON.stringify(only?.["expr"]).startsWith('[{"goto":');
 }
 
+/** `{ elem: { val: address, timeout, expires } }` */
+function isFoundByName(objects: readonly NftObject[], address: string): boolean {
+  return elementsOf(objects, namedSet(address.includes(":") ? 6 : 4)).some((element) => {
+    const whole = isRecord(element) ? element["elem"] : undefined;
+    return isRecord(whole) && whole["val"] === address;
+  });
+}
+
 function allows(objects: readonly NftObject[], question: Question): boolean {
   const side = question.direction === "ingress" ? "in" : "out";
   if (isOpen(objects, `calls_${side}`)) return true;
+  if (side === "out" && isFoundByName(objects, question.address)) return true;
   const mark = findMark(objects, side, question.address);
   if (mark === MARK_EVERYTHING) return true;
   const names: readonly string[] = PROTOCOL_NAMES[question.protocol];

@@ -2,14 +2,16 @@
 // A verdict table as commands of nft, which take effect together. Every packet is judged, also of connections that stand: what
 // comes back is judged by the table that let the call go, with source and destination exchanged. So a change cuts what it
 // forbids at once, and nothing has to be looked for in the connection tracker.
+import { createHash } from "node:crypto";
 import { formatAddress } from "#base/addresses.ts";
 import type { DirectionTable } from "#policy/verdict-table.ts";
-import type { Ward } from "#guard/guard.ts";
+import type { Pin, Ward } from "#guard/guard.ts";
 import {
   listSightSets,
   listTables,
   MARK_EVERYTHING,
   markOf,
+  namedSet,
   PROTOCOL_NAMES,
   SIGHTS_FOR_SECONDS,
   SIGHTS_MAX,
@@ -98,6 +100,34 @@ function renderPass(side: Side): readonly string[] {
   return ["ct state != new accept", ...renderRecord(side, "allowed", "accept")];
 }
 
+/** Stands for the names that an instance may call: connections that begin by these names carry it. */
+export function namesMark({ names = [] }: Ward["table"]): number | undefined {
+  if (names.length === 0) return undefined;
+  // The highest bit is left out, so that it reads the same everywhere; 0 is what other connections have.
+  return (createHash("sha256").update(names.join(" ")).digest().readUInt32BE(0) >>> 1) | 1;
+}
+
+/** What was found by name passes. A connection that has begun goes on when the address is good no more, until the names change. */
+function renderNamed(outside: number, pass: string): readonly string[] {
+  return [
+    `ip daddr @${namedSet(4)} ct mark set ${outside} ${pass}`,
+    `ip6 daddr @${namedSet(6)} ct mark set ${outside} ${pass}`,
+    `ct state established ct mark ${outside} ${pass}`,
+  ];
+}
+
+/** Lets addresses be called; one that may be called already, for as long as said from now on. */
+export function renderPins(pins: readonly Pin[]): readonly string[] {
+  return pins.flatMap(({ address, seconds }) => {
+    const set = `element ${TABLE} ${namedSet(address.includes(":") ? 6 : 4)}`;
+    return [
+      `add ${set} { ${address} }`,
+      `delete ${set} { ${address} }`,
+      `add ${set} { ${address} timeout ${seconds}s }`,
+    ];
+  });
+}
+
 /** Where a call goes that may pass. */
 function passOf(side: Side): string {
   return `pass_${side}`;
@@ -107,6 +137,7 @@ function passOf(side: Side): string {
 function listChains({ table, mode }: Ward): ReadonlyMap<string, readonly string[]> {
   const verdict = mode === "watch" ? "accept" : "drop";
   const { ingress, egress } = table;
+  const outside = namesMark(table);
   const calls = (
     side: Side,
     judging: DirectionTable | undefined,
@@ -114,7 +145,12 @@ function listChains({ table, mode }: Ward): ReadonlyMap<string, readonly string[
   ): readonly string[] => {
     const pass = `goto ${passOf(side)}`;
     if (judging === undefined) return [pass];
-    return [...renderJudge(side, address, "dport", pass), ...renderDenial(side, true, verdict)];
+    const named = side === "out" && outside !== undefined ? renderNamed(outside, pass) : [];
+    return [
+      ...named,
+      ...renderJudge(side, address, "dport", pass),
+      ...renderDenial(side, true, verdict),
+    ];
   };
   const answers = (
     side: Side,
@@ -122,7 +158,9 @@ function listChains({ table, mode }: Ward): ReadonlyMap<string, readonly string[
     address: "saddr" | "daddr",
   ): readonly string[] => {
     if (judging === undefined) return ["accept"];
+    const isNamed = side === "out" && outside !== undefined;
     return [
+      ...(isNamed ? [`ct mark ${outside} accept`] : []),
       ...renderJudge(side, address, "sport", "accept"),
       ...renderDenial(side, false, verdict),
     ];
@@ -170,6 +208,10 @@ function declare(policy: "drop" | "accept"): string[] {
   const sides = ["in", "out"] as const;
   return [
     `add table ${TABLE}`,
+    ...([4, 6] as const).map(
+      (family) =>
+        `add set ${TABLE} ${namedSet(family)} { type ipv${family}_addr; size ${SIGHTS_MAX}; flags timeout; }`,
+    ),
     ...sides.flatMap((side) => [
       ...listTables(side).map(({ kind, name, type }) => `add ${kind} ${TABLE} ${name} { ${type} }`),
       `add counter ${TABLE} ${side}_denied`,
@@ -189,8 +231,11 @@ function declare(policy: "drop" | "accept"): string[] {
   ];
 }
 
-/** Makes the table of a namespace anew, in one step; what was counted stays. */
-export function renderRules(ward: Ward): readonly string[] {
+/** Makes the table of a namespace anew, in one step; what was counted stays, and with `keepNamed` what was found by name. */
+export function renderRules(
+  ward: Ward,
+  { keepNamed = false }: { readonly keepNamed?: boolean } = {},
+): readonly string[] {
   const sides = [
     ["in", ward.table.ingress],
     ["out", ward.table.egress],
@@ -198,6 +243,7 @@ export function renderRules(ward: Ward): readonly string[] {
   return [
     ...declare(ward.mode === "watch" ? "accept" : "drop"),
     `flush table ${TABLE}`,
+    ...(keepNamed ? [] : ([4, 6] as const).map((one) => `flush set ${TABLE} ${namedSet(one)}`)),
     ...sides.flatMap(([side]) =>
       listTables(side).map(({ kind, name }) => `flush ${kind} ${TABLE} ${name}`),
     ),
