@@ -69,6 +69,9 @@ export const EffectRequest = z.strictObject({
   policies: z.array(NetworkPolicy).max(10_000),
   /** Labels that scopes shall have, by scope. */
   scopes: z.record(ScopeName, z.record(z.string(), z.string())),
+  /** Policies as a file has them, besides; `scope` is that of those that name none. */
+  text: z.string().max(1_000_000).optional(),
+  scope: ScopeName.optional(),
   /** For so long instances of these scopes are looked at although no policy selects them. */
   watchSeconds: z.number().int().min(0).max(3_600).optional(),
   /** Only what was seen since, ms since 1970. */

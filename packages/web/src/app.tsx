@@ -7,12 +7,14 @@ import { NowView } from "./now-view.tsx";
 import { parseHash, useHash, type Route } from "./route.ts";
 import { ServicesView } from "./services-view.tsx";
 import { SignIn } from "./sign-in.tsx";
+import { PoliciesView } from "./policies-view.tsx";
 import type { PageState } from "./state.ts";
 
 const VIEWS = [
   { name: "Now", path: "" },
   { name: "Services", path: "services" },
   { name: "Decisions", path: "decisions" },
+  { name: "Policies", path: "policies" },
 ];
 
 /** Says what happened to those who do not see it. */
@@ -69,6 +71,8 @@ function View({ state, live, route }: { state: PageState; live: Live; route: Rou
       return <ServicesView state={state} live={live} route={route} />;
     case "decisions":
       return <DecisionsView state={state} route={route} />;
+    case "policies":
+      return <PoliciesView state={state} route={route} />;
     default:
       return (
         <>

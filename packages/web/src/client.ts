@@ -2,6 +2,7 @@
 // The page's way to the node: fetch on its own origin, with the cookie that the browser keeps.
 import type { Decision, Plan } from "@fairlead/protocol/decision.ts";
 import type { ActionRequest } from "@fairlead/protocol/requests.ts";
+import type { EffectRequest, EffectView, FlowList } from "@fairlead/protocol/flows.ts";
 import type { DecisionList, LogLine, ServiceList, SessionView } from "@fairlead/protocol/routes.ts";
 import type { NodeStatus, Problem, WhyAnswer } from "@fairlead/protocol/views.ts";
 
@@ -55,6 +56,11 @@ export const readDecision = (id: string): Promise<Decision> =>
 export const readDecisions = (
   filter: Readonly<Record<string, string | number | undefined>>,
 ): Promise<DecisionList> => request(`/v1/decisions${writeQuery(filter)}`);
+export const readFlows = (
+  filter: Readonly<Record<string, string | number | undefined>>,
+): Promise<FlowList> => request(`/v1/flows${writeQuery(filter)}`);
+export const tryPolicies = (body: EffectRequest): Promise<EffectView> =>
+  sendJson("POST", "/v1/policies/effect", body);
 export const readWhy = (object: string, scope: string): Promise<WhyAnswer> =>
   request(`/v1/why${writeQuery({ object, scope })}`);
 export const act = (scope: string, action: ActionRequest): Promise<Plan> =>

@@ -31,7 +31,7 @@ import {
   toInstance,
 } from "./build-world.ts";
 import { answerCan } from "./can.ts";
-import { judgeEffect } from "./effect.ts";
+import { judgeEffect, readEffect } from "./effect.ts";
 import { createEnforcer } from "./enforcer.ts";
 import { createFlowWatch } from "./flow-watch.ts";
 import { createNameDesk, type Asker, type NameDesk } from "./name-desk.ts";
@@ -299,7 +299,8 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     list,
     flows,
     names,
-    async effect(request) {
+    async effect(asked) {
+      const request = readEffect(asked);
       const now = clock.nowMs();
       const scopes = new Set(request.policies.map(({ scope }) => scope));
       const news = [...scopes].filter((scope) => !observes(scope));

@@ -3,6 +3,7 @@
 import type { EffectRequest, EffectView, FlowEffect, FlowEnd, FlowView } from "#model/flows.ts";
 import type { NetworkPolicy } from "#model/policy.ts";
 import { explainConversation, type Party } from "#policy/explain.ts";
+import { parsePolicies } from "#policy/parse-policies.ts";
 import type { PolicyWorld } from "#policy/world.ts";
 import { PROTOCOLS } from "./flow-watch.ts";
 
@@ -10,6 +11,17 @@ export interface EffectScene {
   readonly world: PolicyWorld;
   /** Those in force. */
   readonly policies: readonly NetworkPolicy[];
+}
+
+/** A request with the policies of its text. Throws what `parsePolicies` throws. */
+export function readEffect(request: EffectRequest): EffectRequest {
+  const { text = "", scope, policies, scopes } = request;
+  const read = parsePolicies(text, { file: "candidate", scope });
+  return {
+    ...request,
+    policies: [...policies, ...read.policies],
+    scopes: { ...scopes, ...read.scopes },
+  };
 }
 
 /** Policies with those of a request in place of their namesakes. */

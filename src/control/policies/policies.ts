@@ -29,6 +29,6 @@ export interface Policies {
   /** Whether one may talk to the other, by three proofs. Throws FL0701 `no-such-object`, FL0702 `ambiguous-name`. */
   can(request: CanRequest): Promise<CanAnswer>;
   readonly flows: Flows;
-  /** What policies would change for what was seen. Nothing is dropped for it. */
+  /** What policies would change for what was seen. Nothing is dropped for it. Throws what a text of policies is refused for. */
   effect(request: EffectRequest): Promise<EffectView>;
 }
