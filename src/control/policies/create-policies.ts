@@ -90,17 +90,25 @@ function createLabelReader(): (intents: readonly Intent[]) => readonly NetworkPo
   };
 }
 
+/** A desk for which the host's and all instances' addresses are inside. */
+function openDesk(
+  { guard, clock, isOwnAddress }: PoliciesOptions,
+  readWorld: () => PolicyWorld,
+): NameDesk {
+  return createNameDesk({
+    guard,
+    clock,
+    isOwn: (address) =>
+      isOwnAddress(address) ||
+      readWorld().instances.some(({ addresses }) => addresses.includes(address)),
+  });
+}
+
 /** Makes the loop. */
 export function createPolicies(options: PoliciesOptions): PolicyLoop {
   const { guard, shelf, board, decisions, clock } = options;
   const compiler = createPolicyCompiler();
-  const names = createNameDesk({
-    guard,
-    clock,
-    isOwn: (address) =>
-      options.isOwnAddress(address) ||
-      readWorld().instances.some(({ addresses }) => addresses.includes(address)),
-  });
+  const names = openDesk(options, () => readWorld());
   const enforcer = createEnforcer({ guard, decisions, clock, onMade: names.forget });
   const buildWorld = createWorldBuilder();
   const readLabels = createLabelReader();
