@@ -24,6 +24,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   failover: async () => (await import("./failover.ts")).failover,
   policy: async () => (await import("./policy.ts")).policy,
   sdk: async () => (await import("./sdk.ts")).sdk,
+  authz: async () => (await import("./authz.ts")).authz,
   socket: async () => (await import("./socket.ts")).socket,
   sim: async () => (await import("./sim.ts")).sim,
 };
@@ -41,6 +42,7 @@ const WITHOUT_ENGINE: ReadonlySet<string> = new Set([
   "discovery",
   "balance",
   "policy",
+  "authz",
   "sdk",
   "sim",
 ]);

@@ -2,6 +2,7 @@
 // What travels over HTTP beside the objects of views.ts: sign-in, streams, lists, builds and pulls.
 import { z } from "zod";
 import { Decision } from "./decision.ts";
+import { RightsView } from "./rights.ts";
 import { TokenView } from "./tokens.ts";
 import { Role, UserView } from "./access.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
@@ -56,6 +57,10 @@ export type PolicyList = z.infer<typeof PolicyList>;
 /** Answer of `GET /v1/paths`: how large packets may be on the way to other nodes. */
 export const PathList = listOf("PathList", PathView);
 export type PathList = z.infer<typeof PathList>;
+
+/** Answer of `GET /v1/rights`, by scope and name. */
+export const RightsList = listOf("RightsList", RightsView);
+export type RightsList = z.infer<typeof RightsList>;
 
 /** Answer of `GET /v1/users`, by name. */
 export const UserList = listOf("UserList", UserView);

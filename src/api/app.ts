@@ -20,6 +20,7 @@ import { addSessionRoutes } from "./session-routes.ts";
 import { addStreamRoutes } from "./stream-routes.ts";
 import { addTopologyRoutes } from "./topology-routes.ts";
 import { refuseInvalid } from "./validation.ts";
+import { addRightsRoutes } from "./rights-routes.ts";
 import { addUserRoutes } from "./user-routes.ts";
 import { addWriteRoutes } from "./write-routes.ts";
 import type { ApiParts } from "./parts.ts";
@@ -78,6 +79,7 @@ export function addRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addSessionRoutes(app, parts);
   addAuditRoutes(app, parts);
   addUserRoutes(app, parts);
+  addRightsRoutes(app, parts);
 }
 
 /** The app that answers requests of every listener. */

@@ -8,7 +8,7 @@ import type { ApiParts } from "./parts.ts";
 
 const READING = new Set(["GET", "HEAD", "OPTIONS"]);
 /** Requests with a body that change nothing. */
-const QUESTIONS = new Set(["POST /v1/plans", "POST /v1/images"]);
+const QUESTIONS = new Set(["POST /v1/plans", "POST /v1/images", "POST /v1/rights/test"]);
 const TURNED_AWAY = new Set([401, 403, 429]);
 const LOGINS = new Set(["/v1/session", "/v1/sign-in-links"]);
 

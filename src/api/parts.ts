@@ -11,6 +11,7 @@ import type { NetworkDesk } from "#control/network-desk.ts";
 import type { PlacementDesk } from "#control/placement.ts";
 import type { Policies } from "#control/policies/policies.ts";
 import type { Paths } from "#control/paths.ts";
+import type { RightsDesk } from "#control/rights/rights-desk.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Topologies } from "#control/topologies.ts";
 import type { Fabric } from "#fabric/fabric.ts";
@@ -22,6 +23,7 @@ import type { Streams } from "./streams.ts";
 /** What an API is made of and shows. */
 export interface ApiOptions {
   readonly access: Access;
+  readonly rights: RightsDesk;
   readonly operations: Operations;
   readonly fabric: Pick<Fabric, "list" | "queues">;
   readonly topologies: Topologies;

@@ -24,16 +24,16 @@ const TABLE: Readonly<Record<string, string>> = {
     GET /v1/capabilities  GET /v1/scopes/{scope}/topology  POST /v1/scopes/{scope}/topology/plan
     GET /v1/scopes/{scope}/links  GET /v1/policies  GET /v1/events  GET /v1/logs  GET /v1/usage
     GET /v1/flows  GET /v1/flows/follow
-    POST /v1/plans  POST /v1/images  POST /v1/sign-in-links  GET /v1/openapi.json`,
+    GET /v1/rights  POST /v1/rights/test  POST /v1/plans  POST /v1/images  POST /v1/sign-in-links  GET /v1/openapi.json`,
   operator: `
     PUT /v1/scopes/{scope}/intent  DELETE /v1/scopes/{scope}  POST /v1/scopes/{scope}/actions
     PUT /v1/scopes/{scope}/replicas
     PUT /v1/scopes/{scope}/topology  DELETE /v1/scopes/{scope}/topology  POST /v1/nodes/{node}/actions
-    POST /v1/can  POST /v1/policies/effect  POST /v1/builds  POST /v1/pulls`,
+    POST /v1/rights/grants  POST /v1/can  POST /v1/policies/effect  POST /v1/builds  POST /v1/pulls`,
   admin: `
     GET /v1/tokens  POST /v1/tokens  DELETE /v1/tokens/{id}  DELETE /v1/nodes/{node}  POST /v1/fleet/leave
     POST /v1/networks/rotate  PUT /v1/policies  DELETE /v1/policies/{scope}/{name}
-    GET /v1/audit  GET /v1/audit/verification  GET /v1/users  PUT /v1/users/{name}  DELETE /v1/users/{name}
+    GET /v1/audit  GET /v1/audit/verification  PUT /v1/rights  DELETE /v1/rights/{scope}/{name}  GET /v1/users  PUT /v1/users/{name}  DELETE /v1/users/{name}
     POST /v1/users/{name}/tokens  DELETE /v1/users/{name}/tokens/{id}`,
   open: `GET /v1/session  POST /v1/session  DELETE /v1/session`,
 };

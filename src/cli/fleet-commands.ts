@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Argument, Command } from "./command.ts";
-import { type Flag, WRITE_FLAGS } from "./flags.ts";
+import { type Flag, SCOPE_FLAGS, WRITE_FLAGS } from "./flags.ts";
 
 const reason = WRITE_FLAGS.filter(({ name }) => name === "reason");
 
@@ -113,6 +113,36 @@ export const FLEET_COMMANDS: readonly Command[] = [
     flags: reason,
     writes: true,
     load: () => import("./commands/drain.ts"),
+  },
+  {
+    name: "rights",
+    group: "Admin",
+    summary:
+      "what agents may do with each other: ls, apply -f FILE, rm NAME, test or allow CALLER TARGET",
+    arguments: [
+      {
+        name: "ls|apply|rm|test|allow",
+        required: true,
+        many: false,
+        value: ["ls", "apply", "rm", "test", "allow"],
+      },
+      { name: "caller", required: false, many: false },
+      { name: "target", required: false, many: false },
+    ],
+    flags: [
+      ...SCOPE_FLAGS.filter((flag) => flag.name === "scope"),
+      { name: "file", short: "f", value: "file", text: "apply: policies in Cedar" },
+      { name: "name", value: "text", text: "apply: what they are called (the file's name)" },
+      {
+        name: "action",
+        value: ["call", "publish", "subscribe"],
+        text: "test, allow: TARGET is a subject but for call (call)",
+      },
+      { name: "for", value: "duration", text: "allow: how long (1h)" },
+      ...reason,
+    ],
+    writes: true,
+    load: () => import("./commands/rights.ts"),
   },
   {
     name: "user",

@@ -3,6 +3,10 @@
 
 const NARROW = /^[\u0020-\u2e7f]*$/;
 
+const ACTED_ON =
+  // oxlint-disable-next-line no-control-regex -- these are what must not reach a terminal
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /** Cells that a text takes on screen: 2 for East Asian wide signs and emoji, 0 for marks that combine. */
 export function measureWidth(text: string): number {
   if (NARROW.test(text) && !/\p{Mn}/u.test(text)) return text.length;
@@ -14,10 +18,9 @@ export function measureWidth(text: string): number {
   return width;
 }
 
-/** Text as it is safe to print: control signs of containers' names and outputs cannot move the cursor. */
+/** Text as it is safe to print: control signs of containers' names and outputs cannot move the cursor, nor turn a line around. */
 export function makePrintable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- these are what must not reach a terminal
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\uFFFD");
+  return text.replaceAll(ACTED_ON, "\uFFFD");
 }
 
 // oxlint-disable-next-line no-control-regex -- colours are all that a log line may do to a terminal

@@ -6,6 +6,7 @@ import { formatDuration } from "#base/duration.ts";
 import { nameInstance } from "#brain/naming.ts";
 import { isUnfinished } from "#brain/pass.ts";
 import type { PlannedAction } from "#model/action.ts";
+import type { ActionKind } from "#model/decision.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Intent, Mount, ServiceIntent } from "#model/intent.ts";
 import { need, type Act, type ActResult } from "./act.ts";
@@ -40,6 +41,10 @@ export interface Actor {
 /** Says of a service that its containers are agents. */
 const KIND_LABEL = "fairlead.kind";
 const STOP_GRACE_DEFAULT_MS = 10_000;
+
+/** What only people and agents do to each other; the engine has no part in it. */
+type Said = Extract<ActionKind, `user.${string}` | `rights.${string}`>;
+const isSaid = (kind: ActionKind): kind is Said => /^(user|rights)\./.test(kind);
 
 /** Makes the hands of the loop. */
 export function createActor(options: ActorOptions): Actor {
@@ -254,7 +259,9 @@ export function createActor(options: ActorOptions): Actor {
   }
 
   function choose(act: Act): Promise<ActResult> {
-    switch (act.action.act) {
+    const { act: kind } = act.action;
+    if (isSaid(kind)) return Promise.resolve({ result: "noted" });
+    switch (kind) {
       case "instance.create":
         return createAndStart(act);
       case "instance.start":
@@ -305,10 +312,6 @@ export function createActor(options: ActorOptions): Actor {
       case "node.drain":
       case "token.create":
       case "token.revoke":
-      case "user.set":
-      case "user.remove":
-      case "user.token":
-      case "user.revoke":
       case "network.join":
       case "network.leave":
       case "network.repair":

@@ -190,6 +190,12 @@ export const controlErrors = defineErrors({
     cause: "The store that keeps policies does not answer; what is enforced stays as it is",
     remedy: "see `fairlead status`, and try again",
   },
+  "no-rights": {
+    id: "FL0757",
+    code: "not_found",
+    cause: "The scope has no set of rights of that name",
+    remedy: "see `fairlead rights ls` for those there are",
+  },
   "no-such-user": {
     id: "FL0755",
     code: "not_found",

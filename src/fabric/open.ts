@@ -8,7 +8,7 @@ import type { Hello } from "@fairlead/fabric/frame.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
 import { openTlsFiles, type TlsFiles, type TlsSource } from "@fairlead/fabric/grpc/tls-files.ts";
 import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
-import { createHub, type Hub } from "@fairlead/fabric/hub.ts";
+import { createHub, type CallRights, type Hub } from "@fairlead/fabric/hub.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import type { MessageLog } from "@fairlead/fabric/log/message-log.ts";
 import { openLog } from "@fairlead/fabric/log/open.ts";
@@ -47,6 +47,8 @@ export interface FabricOptions {
 }
 
 interface FabricParts {
+  /** What agents may do with each other; everything by default. */
+  readonly rights?: CallRights;
   /** Where the members of topologies may send, from before the first of them joins. */
   readonly routes: RouteBoard;
   readonly clock: Clock;
@@ -221,6 +223,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
       directory: everyone,
       linkTo: (node) => nodes?.named(node),
       routes,
+      ...(parts.rights === undefined ? {} : { rights: parts.rights }),
       traffic,
       judge: (record) => sickList.judge(record),
       node: options.node,
@@ -277,6 +280,9 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
       if (next === scopeSecret) return;
       scopeSecret = next;
       for (const link of links.values()) link.close();
+    },
+    rejoin(scope) {
+      for (const link of links.values()) if (link.peer.scope === scope) link.close();
     },
     routes,
     traffic,

@@ -2,7 +2,7 @@
 // The composition root: the only place where drivers are made and handed to the rooms that use them.
 import { chmod } from "node:fs/promises";
 import { uptime } from "node:os";
-import { createRouteBoard, type RouteBoard } from "@fairlead/fabric/route-board.ts";
+import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createApi, type Api, type ApiOptions } from "#api/create-api.ts";
 import { API_LIMITS } from "#api/settings.ts";
 import type { Clock, Random } from "#base/clock.ts";
@@ -34,8 +34,6 @@ import { createRoll } from "#control/roll.ts";
 import { createWiring } from "#control/wiring.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
 import { openEngine } from "#engine/open.ts";
-import type { Fabric } from "#fabric/fabric.ts";
-import { openFabric } from "#fabric/open.ts";
 import type { Facts } from "#model/facts.ts";
 import type { Store } from "#store/store.ts";
 import { createWidths } from "./act-widths.ts";
@@ -45,9 +43,11 @@ import { openAddresses } from "./start-addresses.ts";
 import { startDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
 import { describeFleet, describeSelf } from "./start-fleet.ts";
-import { describeLinks, openLinks } from "./start-links.ts";
+import { openLinks } from "./start-links.ts";
 import { startOverlays } from "./start-overlays.ts";
 import { logDecision, startAudit } from "./start-audit.ts";
+import { startFabric } from "./start-fabric.ts";
+import { startRights } from "./start-rights.ts";
 import { startPolicies } from "./start-policies.ts";
 import { withNeighbours } from "./list-agents.ts";
 import { startAgentSockets } from "./start-agent-sockets.ts";
@@ -77,8 +77,6 @@ export interface RunningNode extends AsyncDisposable {
   /** Rejects when a loop ends that should not. */
   readonly failed: Promise<never>;
 }
-
-const DAY_MS = 86_400_000;
 
 const GAP_KEY = "node/engine-gap";
 
@@ -176,37 +174,24 @@ function runLoops(
   return failed;
 }
 
-/** The fabric's socket lies in a directory of its own, so that it can be given away without the API's. */
-async function startFabric(parts: NodeParts, routes: RouteBoard): Promise<Fabric> {
-  const { settings, clock, random, logger } = parts;
-  const files = locateNodeFiles(findPlaces(settings));
-  return openFabric(
-    {
-      node: { id: createId("node", clock.nowMs(), random), name: settings.nodeName },
-      socket: files.fabricSocket,
-      listen: settings.fabric.listen,
-      route: settings.fabric.route,
-      ...(settings.fabric.certFile === "" ? {} : { tls: settings.fabric }),
-      logPath: files.messageLog,
-      keepGroupsMs: settings.fabric.keepGroupsDays * DAY_MS,
-      secret: await readToken(files.fabricSecret),
-      ...(await describeLinks(settings)),
-    },
-    { routes, clock, random, logger },
-  );
-}
-
 /** All by which agents join, find others and are found, and by which nodes know of each other. */
 async function openTalk(
   parts: NodeParts,
-  { store, engine, audit, loops: { board, decisions } }: Awaited<ReturnType<typeof openHands>>,
+  {
+    store,
+    engine,
+    audit,
+    loops: { board, decisions, alerts },
+  }: Awaited<ReturnType<typeof openHands>>,
   stack: AsyncDisposableStack,
 ) {
   const { settings, clock, random, logger } = parts;
   const kept = await loadTopologies(store, logger);
   const routes = createRouteBoard();
   for (const [scope, { graph }] of kept) routes.set(scope, computeRoutes(graph));
-  const fabric = stack.use(await startFabric(parts, routes));
+  const rights = await startRights({ store, decisions, audit, alerts, clock, logger });
+  const fabric = stack.use(await startFabric(parts, routes, rights));
+  rights.onGoverned((scope) => fabric.rejoin(scope));
   const observed = createObservedBoard({ fabric, clock });
   const wiring = createWiring({ fabric, store, decisions, observed, kept, clock, random, logger });
   const hands = { store, fabric, decisions, clock, random, logger };
@@ -227,7 +212,7 @@ async function openTalk(
   const peers = openPeers({ fleet: belongs, self, audit, clock, logger });
   const links = openLinks({ settings, peers, self, roll, board, ...nets, ...hands });
   const images = openImages({ settings, peers, roll, engine, board, clock });
-  const faces = { topologies: wiring, roll: withLeader(roll, placing), fleet, ...nets };
+  const faces = { topologies: wiring, rights, roll: withLeader(roll, placing), fleet, ...nets };
   const { overlays, paths } = nets;
   const named = { board, fabric, elsewhere: links?.names, standing: addresses, logger };
   const naming = dns && createNaming({ zone: dns.zone, ...named });

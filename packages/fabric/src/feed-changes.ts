@@ -9,6 +9,8 @@ import type { Registry } from "./registry.ts";
 export interface FeedOptions {
   readonly registry: Registry;
   readonly isWanted: (record: AgentRecord) => boolean;
+  /** What is told of a record; it itself by default. */
+  readonly show?: (record: AgentRecord) => AgentRecord;
   /** Sends what has to be told first; false while nobody may be told anything. */
   readonly before?: () => boolean;
   /** Called once when nobody is told any more. */
@@ -28,13 +30,17 @@ function encodeChange(change: AgentChange): Buffer {
 
 /** Begins; returns what is to be called when `before` may have something new to say. */
 export function feedChanges(conversation: Conversation, options: FeedOptions): () => void {
-  const { registry, isWanted, before, onStop } = options;
+  const { registry, isWanted, show, before, onStop } = options;
+  const shown = (change: AgentChange): AgentChange => {
+    const agent = show?.(change.agent) ?? change.agent;
+    return agent === change.agent ? change : { ...change, agent };
+  };
   const waiting = new Map<string, AgentChange>();
   let told = false;
   const sendAll = (): void => {
     if (before?.() === false) return;
     for (const [id, change] of waiting) {
-      if (!conversation.trySend(encodeChange(change))) return;
+      if (!conversation.trySend(encodeChange(shown(change)))) return;
       waiting.delete(id);
     }
     // Marks the end of what was there already.

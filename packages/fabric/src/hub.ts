@@ -30,6 +30,14 @@ import type { Transport } from "./transport.ts";
 /** Answers a conversation that an agent opened with the node itself. Throws to refuse. */
 export type HubMethod = (conversation: Conversation, caller: Hello, link: Link) => void;
 
+/** Says whether a call may be passed on. */
+export interface CallRights {
+  /** Agents of such a scope are told no addresses: what they say to each other goes through their nodes. */
+  governs(scope: string): boolean;
+  /** Throws `permission_denied`. */
+  check(scope: string, caller: string, target: string, method: string): void;
+}
+
 export interface HubOptions {
   /** Who joined here. */
   readonly registry: Registry;
@@ -59,6 +67,8 @@ export interface HubOptions {
   readonly links?: Map<string, Link>;
   /** Calls and streams of one agent that are passed on each second; 20,000 by default, more than a node can do. */
   readonly relaysPerSecondMax?: number;
+  /** What agents of a scope may do with each other, where that is said. */
+  readonly rights?: CallRights;
   /** The link to another node, for agents that joined there. */
   readonly linkTo?: (node: string) => Link | undefined;
 }
@@ -79,7 +89,10 @@ function watchRegistry(
   conversation: Conversation,
   caller: Hello,
   registry: Registry,
-  routes: RouteBoard,
+  {
+    routes,
+    show,
+  }: { readonly routes: RouteBoard; readonly show: (one: AgentRecord) => AgentRecord },
 ): void {
   const filter = { ...parseJson(conversation.first, FindRequest), scope: caller.scope };
   let rewired = true;
@@ -92,6 +105,7 @@ function watchRegistry(
   send = feedChanges(conversation, {
     registry,
     isWanted: (record) => matchesFilter(record, filter),
+    show,
     before() {
       if (routes.isHeld(caller.scope, caller.name)) return false;
       if (!rewired) return true;
@@ -118,6 +132,12 @@ function isTalk(caller: AgentRecord | undefined, target: AgentRecord): boolean {
 function meterMessages(meter: LinkMeter, { first }: Conversation): () => void {
   if (first !== undefined) meter.count();
   return () => meter.count();
+}
+
+/** The records of a scope as its agents are told them. */
+function hideAddresses({ rights }: HubOptions, scope: string): (one: AgentRecord) => AgentRecord {
+  if (rights?.governs(scope) !== true) return (record) => record;
+  return (record) => ({ ...record, addresses: [] });
 }
 
 /** Makes the hub of a node. */
@@ -196,7 +216,8 @@ export function createHub(options: HubOptions): Hub {
 
   function find(conversation: Conversation, caller: Hello): void {
     const filter = { ...parseJson(conversation.first, FindRequest), scope: caller.scope };
-    conversation.end(encodeJson({ agents: directory.list(filter) }));
+    const agents = directory.list(filter).map(hideAddresses(options, caller.scope));
+    conversation.end(encodeJson({ agents }));
   }
 
   /** Throws `resource_exhausted` for an agent that asks for more than is passed on. */
@@ -245,6 +266,7 @@ export function createHub(options: HubOptions): Hub {
       tally.at(caller.name, target.name).refused++;
       throw refusal;
     }
+    options.rights?.check(caller.scope, caller.name, target.name, open.method);
     const own = joined.get(target.id);
     const [last] = rest.slice(-1);
     // A member that passes it on cannot say who asks; where the agent has not proven it, its node knows.
@@ -286,7 +308,11 @@ export function createHub(options: HubOptions): Hub {
     ["$node/report", report],
     [
       "$node/watch",
-      (conversation, caller) => watchRegistry(conversation, caller, directory, options.routes),
+      (conversation, caller) =>
+        watchRegistry(conversation, caller, directory, {
+          routes: options.routes,
+          show: hideAddresses(options, caller.scope),
+        }),
     ],
   ]);
 

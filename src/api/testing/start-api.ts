@@ -13,6 +13,7 @@ import { API_LIMITS, type ApiLimits } from "#api/settings.ts";
 import { createFakeAccess } from "./fake-access.ts";
 import { createFakeFleet } from "./fake-fleet.ts";
 import { createFakePolicies } from "./fake-policies.ts";
+import { createFakeRights } from "./fake-rights.ts";
 import { createFakeTopologies } from "./fake-topologies.ts";
 import { createFakeOperations, type FakeOperations } from "./fake-operations.ts";
 
@@ -132,6 +133,7 @@ export async function startApi(
     fabric: { list: () => [], queues: () => ({ sizeBytes: 0, groups: [], dead: [] }) },
     topologies: createFakeTopologies(note),
     access: createFakeAccess(users, note),
+    rights: createFakeRights(note),
     policies: createFakePolicies(note),
     fleet: createFakeFleet(note),
     placement: {
