@@ -59,7 +59,7 @@ async function openNode(stack: AsyncDisposableStack) {
   const [node = ""] = fabric.addresses;
   const enter = async (name: string): Promise<Agent> =>
     stack.use(await join({ name, scope: "shop", node }));
-  return { rights, decisions, alerts, audited, enter, reopen: () => startRights(hands) };
+  return { store, rights, decisions, alerts, audited, enter, reopen: () => startRights(hands) };
 }
 
 /** Calls until the answer is as it is to be: after rights have changed, agents join again. */
@@ -123,4 +123,21 @@ test("who may call whom: refused, asked, allowed, each step written down; also p
 
   await rights.remove("shop", "pay", BY);
   assert.match(await settle(() => byCron.look("f"), /^seen f$/), /^seen f$/);
+});
+
+test("kept rights that cannot be read let nothing pass, and each can be removed", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { store, reopen } = await openNode(stack);
+  for (const name of ["a", "b"]) {
+    const value = { scope: "shop", name, text: "permit (" };
+    await store.transact([{ kind: "put", key: `rights/shop/${name}`, value }]);
+  }
+  const rights = await reopen();
+  const ask = () =>
+    rights.test({ scope: "shop", caller: "web", action: "call", target: "pay", method: "" });
+  assert.equal(ask().outcome, "deny");
+  await rights.remove("shop", "a", BY);
+  assert.equal(ask().outcome, "deny");
+  await rights.remove("shop", "b", BY);
+  assert.equal(ask().outcome, "allow");
 });

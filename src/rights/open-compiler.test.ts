@@ -123,7 +123,7 @@ describe("rights", () => {
     assert.match(refusal("permit(principal,\n  action"), /shop: line 2: unexpected end/);
     assert.match(
       refusal("permit(principal, action, resource) when { context.mood };"),
-      /no context\.mood/,
+      /shop\.1: there is no context\.mood/,
     );
     assert.match(
       refusal(`@outcome("log") permit(principal, action, resource);`),
@@ -133,12 +133,13 @@ describe("rights", () => {
       refusal(`@outcome("ask") permit(principal, action, resource);`),
       /stands at a forbid/,
     );
+    assert.match(refusal("// nothing yet\n"), /shop: has no policies/);
     assert.match(refusal(`permit(principal == ?principal, action, resource);`), /templates/);
     assert.match(
       refusal(
         `@id("a") permit(principal, action, resource); @id("a") forbid(principal, action, resource);`,
       ),
-      /same name/,
+      /shop\.a: two policies have the same name/,
     );
   });
 

@@ -36,6 +36,8 @@ function readPolicies(cedar: typeof Cedar, name: string, text: string): readonly
     return refuse(name, `${line}${error?.message ?? "is not Cedar"}${label}`);
   }
   if (parts.policy_templates.length > 0) refuse(name, "templates have nothing to fill them");
+  // A scope's first set closes it: a file that was saved empty by mistake would refuse everything.
+  if (parts.policies.length === 0) refuse(name, "has no policies");
   if (parts.policies.length > POLICIES_MAX) refuse(name, `more than ${POLICIES_MAX} policies`);
   return parts.policies.map((policy, index) => {
     const read = cedar.policyToJson(policy);
@@ -52,6 +54,7 @@ function readTree(cedar: typeof Cedar, { name, text }: NamedPolicy): PolicyJson 
     refuse(name, `@outcome may be "ask" or "alert", not "${outcome}"`);
   if (outcome === "ask" && read.json.effect !== "forbid")
     refuse(name, `@outcome("ask") stands at a forbid: it is what a person may lift`);
+  findVisible([read.json.conditions], (field) => refuse(name, `there is no context.${field}`));
   return read.json;
 }
 
@@ -64,17 +67,17 @@ let count = 0;
 /** Makes policies ready; `asking` are those that a person may lift. */
 function compile(cedar: typeof Cedar, policies: readonly NamedPolicy[]): Rights {
   const trees = policies.map((policy) => readTree(cedar, policy));
-  const visible = findVisible(
-    trees.map(({ conditions }) => conditions),
-    (field) => refuse("context", `there is no context.${field}`),
-  );
+  const visible = findVisible(trees.map(({ conditions }) => conditions));
   const known = new Map<string, Known>(
     trees.map(({ effect, annotations }, i) => [
       policies[i]?.name ?? "",
       { effect, outcome: annotations?.["outcome"] },
     ]),
   );
-  if (known.size < policies.length) refuse("@id", "two policies have the same name");
+  const twice = policies.find(
+    ({ name }, i) => policies.findLastIndex((one) => one.name === name) > i,
+  );
+  if (twice !== undefined) refuse(twice.name, "two policies have the same name");
   const id = `rights-${++count}`;
   const keep = (name: string, isKept: (one: NamedPolicy) => boolean): void => {
     const staticPolicies: Record<string, Policy> = Object.fromEntries(

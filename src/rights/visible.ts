@@ -41,12 +41,12 @@ function readBound(value: unknown): number | undefined {
 /** What policies, as trees of JSON, see; names that are no field are told to `onUnknown`. */
 export function findVisible(
   policies: readonly unknown[],
-  onUnknown: (field: string) => void,
+  onUnknown?: (field: string) => void,
 ): Visible {
   const seen = new Map<keyof RightsContext, Set<number> | "raw">();
   const see = (name: string, bound?: number): void => {
     const field = CONTEXT_FIELDS.find((one) => one === name);
-    if (field === undefined) return onUnknown(name);
+    if (field === undefined) return onUnknown?.(name);
     const before = seen.get(field);
     if (bound === undefined || before === "raw") seen.set(field, "raw");
     else seen.set(field, (before ?? new Set<number>()).add(bound));

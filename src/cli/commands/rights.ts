@@ -6,8 +6,8 @@ import { FairleadError } from "#base/errors.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
+import { needScope } from "#cli/find-scope.ts";
 import type { DocumentView, ListView } from "#cli/output.ts";
-import { resolveScope } from "#cli/resolve-scope.ts";
 import { readReason } from "#cli/send-action.ts";
 import type { Tone } from "#cli/style.ts";
 
@@ -46,6 +46,11 @@ const VERDICT: DocumentView<RightsVerdict> = {
   },
 };
 
+/** No too, when a person's yes does not help. */
+function toExitCode({ outcome }: RightsVerdict): number {
+  return outcome === "allow" || outcome === "alert" ? EXIT.ok : EXIT.no;
+}
+
 function need(context: Context, at: number, usage: string): string {
   const found = context.parsed.arguments[at];
   if (found !== undefined) return found;
@@ -61,13 +66,13 @@ function readFile(path: string): string {
 }
 
 /** `CALLER TARGET[/METHOD]`; with `--action` a subject, which has no method. */
-async function readQuestion(context: Context, usage: string) {
+function readQuestion(context: Context, usage: string) {
   const { parsed } = context;
   const caller = need(context, 1, usage);
   const asked = need(context, 2, usage);
   const action = parsed.text("action") ?? "call";
   const [target = "", ...method] = action === "call" ? asked.split("/") : [asked];
-  const scope = await resolveScope(context);
+  const scope = needScope(context);
   return { scope, caller, action, target, method: method.join("/") };
 }
 
@@ -82,8 +87,9 @@ async function apply(context: Context): Promise<void> {
     parsed.text("name") ??
     basename(path)
       .replace(/\.cedar$/, "")
-      .toLowerCase();
-  const scope = await resolveScope(context);
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9._-]+/g, "-");
+  const scope = needScope(context);
   const body = { scope, name, text: readFile(path), ...readReason(context) };
   const view = await api.call<RightsView>("PUT", "rights", { body });
   out.note(
@@ -99,26 +105,28 @@ export async function run(context: Context): Promise<number> {
   else if (verb === "apply") await apply(context);
   else if (verb === "rm") {
     const name = need(context, 1, "fairlead rights rm NAME");
-    const scope = await resolveScope(context);
+    const scope = needScope(context);
     await api.call("DELETE", `rights/${encodeURIComponent(scope)}/${encodeURIComponent(name)}`, {
       query: readReason(context),
     });
     out.note(`${scope}/${name} is gone`);
   } else if (verb === "test") {
     const usage = "fairlead rights test CALLER TARGET/METHOD";
-    const body = await readQuestion(context, usage);
+    const body = readQuestion(context, usage);
     const verdict = await api.call<RightsVerdict>("POST", "rights/test", { body });
     await out.document(verdict, VERDICT);
-    return verdict.outcome === "allow" || verdict.outcome === "alert" ? EXIT.ok : EXIT.no;
+    return toExitCode(verdict);
   } else {
     const usage = "fairlead rights allow CALLER TARGET/METHOD --for 1h";
-    const question = await readQuestion(context, usage);
+    const question = readQuestion(context, usage);
     const body = {
       ...question,
       forMs: parsed.durationMs("for") ?? 3_600_000,
       ...readReason(context),
     };
-    await out.document(await api.call<RightsVerdict>("POST", "rights/grants", { body }), VERDICT);
+    const verdict = await api.call<RightsVerdict>("POST", "rights/grants", { body });
+    await out.document(verdict, VERDICT);
+    return toExitCode(verdict);
   }
   return EXIT.ok;
 }

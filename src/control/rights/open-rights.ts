@@ -72,6 +72,20 @@ export async function openRights(options: RightsOptions): Promise<RightsDesk & R
     return { records, policies, rights: make([...policies.values()].flat()) };
   }
 
+  /** What cannot be read is no reason to keep another from going; nothing passes then. */
+  async function compileKept(scope: string, records: readonly RightsRecord[]): Promise<Governed> {
+    try {
+      return await compile(records);
+    } catch (error) {
+      const { message } = FairleadError.from(error);
+      logger.error("rights that are kept cannot be read; nothing passes in their scope", {
+        scope,
+        reason: message,
+      });
+      return { records, policies: new Map(), rights: undefined };
+    }
+  }
+
   function place(scope: string, next: Governed | undefined): void {
     const before = scopes.get(scope);
     if (next === undefined) scopes.delete(scope);
@@ -84,15 +98,7 @@ export async function openRights(options: RightsOptions): Promise<RightsDesk & R
   const { entries } = await store.list(PREFIX);
   const kept = entries.flatMap(({ value }) => RightsRecord.safeParse(value).data ?? []);
   for (const [scope, records] of Map.groupBy(kept, (record) => record.scope)) {
-    const governed = await compile(records).catch((error: unknown) => {
-      const { message } = FairleadError.from(error);
-      logger.error("rights that are kept cannot be read; nothing passes in their scope", {
-        scope,
-        reason: message,
-      });
-      return { records, policies: new Map(), rights: undefined };
-    });
-    scopes.set(scope, governed);
+    scopes.set(scope, await compileKept(scope, records));
   }
 
   function view({ scope, name, text }: RightsRecord): RightsView {
@@ -206,7 +212,7 @@ export async function openRights(options: RightsOptions): Promise<RightsDesk & R
       const others = records.filter((one) => one.name !== name);
       if (others.length === records.length)
         throw new FairleadError(controlErrors["no-rights"], `${scope} has no rights ${name}`);
-      const next = others.length === 0 ? undefined : await compile(others);
+      const next = others.length === 0 ? undefined : await compileKept(scope, others);
       await change(
         scope,
         { act: "rights.remove", title: `removed the rights ${name}` },
@@ -214,7 +220,10 @@ export async function openRights(options: RightsOptions): Promise<RightsDesk & R
         async () => {
           await store.transact([{ kind: "delete", key: `${PREFIX}${scope}/${name}` }]);
           place(scope, next);
-          return next === undefined ? FREE : "what the others permit is permitted";
+          if (next === undefined) return FREE;
+          return next.rights === undefined
+            ? "nothing passes: what is left cannot be read"
+            : "what the others permit is permitted";
         },
       );
     },
