@@ -93,7 +93,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
   const { fleet, self, roll, decisions, clock, random, logger } = parts;
   const board = createFleetBoard({ openStore: () => fleet.openStore(), clock, random, logger });
   const pictures = createPictureReader({ board, roll, clock });
-  const leadership = createLeadership({ board, self: self.id, roll, logger });
+  const leadership = createLeadership({ board, self: self.id, roll, clock, logger });
   const wakers: (() => void)[] = [];
   const startedAtMs = clock.monotonicMs();
   let settledUnder = (): string | undefined => undefined;

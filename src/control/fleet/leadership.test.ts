@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { NodeView } from "@fairlead/protocol/node.ts";
 import fc from "fast-check";
+import type { LeadershipOptions } from "./leadership.ts";
 import {
   leadershipRules,
   startCandidate,
@@ -59,6 +61,30 @@ test("a lease is held for its whole time when the store is away, and not longer"
   assert.notEqual(a.board.heldLease, undefined);
   while (ground.clock.monotonicMs() < endsMs) await ground.elapse();
   assert.equal(a.board.heldLease, undefined);
+});
+
+test("two that reach the store and not each other do not take the lead from each other all the time", async () => {
+  await using ground = await createGround();
+  const lookers = new Set<() => void>();
+  const seeGone = (of: string): LeadershipOptions["roll"] => ({
+    list: () => [{ id: of, state: "gone" } as NodeView],
+    onChange: () => undefined,
+    onLook: (looker) => {
+      lookers.add(looker);
+      return () => void lookers.delete(looker);
+    },
+  });
+  await using a = startCandidate("a", ground, seeGone("b"));
+  await using b = startCandidate("b", ground, seeGone("a"));
+  const fences = new Set<number>();
+  for (let ms = 0; ms < 60_000; ms += STEP_MS) {
+    await ground.elapse();
+    for (const looker of lookers) looker();
+    for (const { leadership } of [a, b])
+      if (leadership.fence !== undefined) fences.add(leadership.fence);
+  }
+  // One that is gone is followed all the same, once it has led for its time.
+  assert.ok(fences.size >= 3 && fences.size <= 7, `${fences.size} leads`);
 });
 
 const NAMES = ["a", "b", "c"] as const;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who leads a fleet: whose key `leader` stands in the store, under its lease, or who takes it from one that the roll counts as
-// gone, which is sooner than its lease ends. The revision that wrote the key is the
+// gone, which is sooner than its lease ends; but not twice in a moment, as two would that reach the store and not each
+// other. The revision that wrote the key is the
 // fencing token: each write of a leader holds only while the key has that revision, so one that was paused over its
 // lease, or that another has followed, writes nothing.
 import { Leadership as LeadershipSchema } from "@fairlead/protocol/assignment.ts";
+import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Roll } from "#control/roll.ts";
@@ -11,12 +13,15 @@ import type { Entry, StoreCondition, StoreOperation } from "#store/store.ts";
 import type { FleetBoard } from "./fleet-board.ts";
 
 const LEADER = "leader";
+/** So long one that took the lead from another keeps it before it is taken from it. */
+const TAKE_AFTER_MS = 10_000;
 
 export interface LeadershipOptions {
   readonly board: FleetBoard;
   /** Id of this node. */
   readonly self: string;
   readonly roll: Pick<Roll, "list" | "onChange" | "onLook">;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -35,17 +40,29 @@ export interface Leadership {
 }
 
 /** Makes the campaign of one node. */
-export function createLeadership({ board, self, roll, logger }: LeadershipOptions): Leadership {
+export function createLeadership(options: LeadershipOptions): Leadership {
+  const { board, self, roll, clock, logger } = options;
   let won: number | undefined;
   let standing = false;
   /** Nobody knows what became of it when it last stood. */
   let unheard = false;
-  let read: { readonly entry?: Entry | undefined; readonly leader?: string | undefined } = {};
+  /** The lead is to be taken as soon as it has stood long enough. */
+  let waiting = false;
+  let read: {
+    readonly entry?: Entry | undefined;
+    readonly leader?: string | undefined;
+    /** When it was seen to have followed another that had not ended. */
+    readonly tookMs: number;
+  } = { tookMs: -Infinity };
 
   function readLeader(): string | undefined {
     const entry = board.get(LEADER);
-    if (entry !== read.entry)
-      read = { entry, leader: LeadershipSchema.safeParse(entry?.value).data?.node };
+    if (entry !== read.entry) {
+      const leader = LeadershipSchema.safeParse(entry?.value).data?.node;
+      const before = read.entry?.revision;
+      const hasTaken = before !== undefined && entry !== undefined && before !== entry.revision;
+      read = { entry, leader, tookMs: hasTaken ? clock.monotonicMs() : read.tookMs };
+    }
     return read.leader;
   }
 
@@ -60,6 +77,13 @@ export function createLeadership({ board, self, roll, logger }: LeadershipOption
     return state === "gone" || state === "left";
   }
 
+  /** Whether the lead may be taken from one that is away. */
+  function isTakeable(leader: string | undefined): boolean {
+    if (!isAway(leader)) return false;
+    waiting = clock.monotonicMs() - read.tookMs < TAKE_AFTER_MS;
+    return !waiting;
+  }
+
   /** Nobody may lead, or one that is gone, or this node in a life that has ended: what that one has still on its way has no effect then. */
   async function stand(lease: string, revision: number): Promise<void> {
     const value = { node: self };
@@ -72,10 +96,11 @@ export function createLeadership({ board, self, roll, logger }: LeadershipOption
 
   function campaign(signal: AbortSignal): void {
     const { lease } = board;
+    const leader = readLeader();
     if (standing || signal.aborted || lease === undefined) return;
     const revision = board.get(LEADER)?.revision ?? 0;
-    const leader = readLeader();
-    const isFree = revision === 0 || (leader === self ? revision !== won : isAway(leader));
+    waiting = false;
+    const isFree = revision === 0 || (leader === self ? revision !== won : isTakeable(leader));
     if (!isFree) return;
     standing = true;
     unheard = false;
@@ -110,7 +135,7 @@ export function createLeadership({ board, self, roll, logger }: LeadershipOption
       board.onChange(() => campaign(signal));
       roll.onChange(() => campaign(signal));
       const leave = roll.onLook(() => {
-        if (unheard) campaign(signal);
+        if (unheard || waiting) campaign(signal);
       });
       campaign(signal);
       if (!signal.aborted)

@@ -79,7 +79,7 @@ async function startHost(
   }
   void look();
   const pictures = createPictureReader({ board, roll, clock });
-  const leadership = createLeadership({ board, self: id, roll, logger: silentLogger });
+  const leadership = createLeadership({ ...common, board, self: id, roll });
   const own = await openStore({ kind: "memory" }, { clock });
   const decisions = createDecisionLog({ ...common, store: own });
   const desired = new Map<string, Desired>();

@@ -50,7 +50,7 @@ export function startCandidate(name: string, ground: LeadershipGround, roll = EM
     random: Math.random,
     logger,
   });
-  const leadership = createLeadership({ board, self: name, roll, logger });
+  const leadership = createLeadership({ board, self: name, roll, clock, logger });
   const stopping = new AbortController();
   const running = Promise.all([board.run(stopping.signal), leadership.run(stopping.signal)]);
   return {
