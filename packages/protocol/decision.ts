@@ -48,6 +48,7 @@ export const ActionKind = z.enum([
   "rights.remove",
   "rights.grant",
   "rights.judge",
+  "identity.change",
   "user.set",
   "user.remove",
   "user.token",

@@ -7,6 +7,7 @@ import { TokenView } from "./tokens.ts";
 import { Role, UserView } from "./access.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
 import { NetworkAdvice, NetworkView, PathView } from "./network.ts";
+import { IdentityView } from "./identity.ts";
 import { NodeView } from "./node.ts";
 import { PolicyView } from "./policy.ts";
 import {
@@ -41,6 +42,10 @@ export type AlertList = z.infer<typeof AlertList>;
 /** Answer of `GET /v1/nodes`: the fleet, the node that was asked first. */
 export const NodeList = listOf("NodeList", NodeView);
 export type NodeList = z.infer<typeof NodeList>;
+
+/** Answer of `GET /v1/identities`: authorities, then nodes by name. */
+export const IdentityList = listOf("IdentityList", IdentityView);
+export type IdentityList = z.infer<typeof IdentityList>;
 
 /** Answer of `GET /v1/networks`: networks that span hosts. */
 export const NetworkList = listOf("NetworkList", NetworkView);

@@ -2,10 +2,11 @@
 // The fleet: who may join it, and what becomes of its nodes.
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
+import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import { NodeActionRequest, NodeFarewell, NodeRecord } from "@fairlead/protocol/node.ts";
 import { RotationAnswer } from "@fairlead/protocol/network.ts";
 import { Reason } from "@fairlead/protocol/requests.ts";
-import { TokenList } from "@fairlead/protocol/routes.ts";
+import { IdentityList, TokenList } from "@fairlead/protocol/routes.ts";
 import { z } from "zod";
 import type { AskedBy } from "#control/topologies.ts";
 import { readJsonBody } from "./body.ts";
@@ -119,9 +120,49 @@ function addNetworkRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   });
 }
 
+function addIdentityRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
+  const { fleet, clock } = parts;
+  const answer = describeJson("Authorities, then nodes by name", IdentityList);
+  const listRoute = defineRoute({
+    method: "get",
+    path: "/v1/identities",
+    "x-fairlead-role": "viewer",
+    summary: "Who signs for the nodes of the fleet, and which certificates are believed",
+    responses: { 200: answer, default: PROBLEM },
+  });
+  const rotateRoute = defineRoute({
+    method: "post",
+    path: "/v1/identities/rotate",
+    "x-fairlead-role": "admin",
+    summary: "Let another authority sign for the nodes of the fleet",
+    request: { query },
+    responses: { 200: answer, default: PROBLEM },
+  });
+  const revokeRoute = defineRoute({
+    method: "delete",
+    path: "/v1/identities/{node}",
+    "x-fairlead-role": "admin",
+    summary: "Believe the certificate of a node no more",
+    request: { params: nodeParams, query },
+    responses: { 200: answer, default: PROBLEM },
+  });
+  const wrap = (items: readonly IdentityView[]) =>
+    wrapList("IdentityList", { items, asOfMs: clock.nowMs(), missing: [] });
+  app.openapi(listRoute, async (c) => c.json(wrap(await fleet.listIdentities()), 200));
+  app.openapi(rotateRoute, async (c) => {
+    const by = askedBy(c, parts, c.req.valid("query").reason);
+    return c.json(wrap(await fleet.rotateIdentities(by)), 200);
+  });
+  app.openapi(revokeRoute, async (c) => {
+    const by = askedBy(c, parts, c.req.valid("query").reason);
+    return c.json(wrap(await fleet.revokeIdentity(c.req.valid("param").node, by)), 200);
+  });
+}
+
 /** Adds the routes about the fleet. */
 export function addFleetRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   addTokenRoutes(app, parts);
   addNodeRoutes(app, parts);
   addNetworkRoutes(app, parts);
+  addIdentityRoutes(app, parts);
 }

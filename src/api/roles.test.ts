@@ -23,7 +23,7 @@ const TABLE: Readonly<Record<string, string>> = {
     GET /v1/paths  GET /v1/queues  GET /v1/inspect  GET /v1/decisions  GET /v1/decisions/{id}  GET /v1/why
     GET /v1/capabilities  GET /v1/scopes/{scope}/topology  POST /v1/scopes/{scope}/topology/plan
     GET /v1/scopes/{scope}/links  GET /v1/policies  GET /v1/events  GET /v1/logs  GET /v1/usage
-    GET /v1/flows  GET /v1/flows/follow
+    GET /v1/flows  GET /v1/flows/follow  GET /v1/identities
     GET /v1/rights  POST /v1/rights/test  POST /v1/plans  POST /v1/images  POST /v1/sign-in-links  GET /v1/openapi.json`,
   operator: `
     PUT /v1/scopes/{scope}/intent  DELETE /v1/scopes/{scope}  POST /v1/scopes/{scope}/actions
@@ -32,6 +32,7 @@ const TABLE: Readonly<Record<string, string>> = {
     POST /v1/rights/grants  POST /v1/can  POST /v1/policies/effect  POST /v1/builds  POST /v1/pulls`,
   admin: `
     GET /v1/tokens  POST /v1/tokens  DELETE /v1/tokens/{id}  DELETE /v1/nodes/{node}  POST /v1/fleet/leave
+    POST /v1/identities/rotate  DELETE /v1/identities/{node}
     POST /v1/networks/rotate  PUT /v1/policies  DELETE /v1/policies/{scope}/{name}
     GET /v1/audit  GET /v1/audit/verification  PUT /v1/rights  DELETE /v1/rights/{scope}/{name}  GET /v1/users  PUT /v1/users/{name}  DELETE /v1/users/{name}
     POST /v1/users/{name}/tokens  DELETE /v1/users/{name}/tokens/{id}`,

@@ -46,6 +46,23 @@ export const FLEET_COMMANDS: readonly Command[] = [
     load: () => import("./commands/net.ts"),
   },
   {
+    name: "identity",
+    group: "Admin",
+    summary: "who proves to be which node: ls, revoke NODE, or rotate the authority",
+    arguments: [
+      {
+        name: "ls|revoke|rotate",
+        required: true,
+        many: false,
+        value: ["ls", "revoke", "rotate"],
+      },
+      { name: "node", required: false, many: false },
+    ],
+    flags: reason,
+    writes: true,
+    load: () => import("./commands/identity.ts"),
+  },
+  {
     name: "fleet",
     group: "Set up",
     summary:

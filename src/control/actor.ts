@@ -312,6 +312,7 @@ export function createActor(options: ActorOptions): Actor {
       case "node.drain":
       case "token.create":
       case "token.revoke":
+      case "identity.change":
       case "network.join":
       case "network.leave":
       case "network.repair":

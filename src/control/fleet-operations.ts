@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What people may ask of the fleet through any of its nodes.
+import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import type { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
 import type { NodeAction, NodeFarewell, NodeRecord } from "@fairlead/protocol/node.ts";
 import type { AskedBy } from "./topologies.ts";
@@ -21,4 +22,10 @@ export interface FleetOperations {
   remove(node: string, by: AskedBy): Promise<NodeFarewell>;
   /** This node says farewell and stands on the roll no more; its settings still name the fleet. */
   leave(by: AskedBy): Promise<NodeFarewell>;
+  /** Authorities, and the certificates of nodes that are believed. */
+  listIdentities(): Promise<readonly IdentityView[]>;
+  /** Lets another authority sign; those before it are believed until what they signed has run out. */
+  rotateIdentities(by: AskedBy): Promise<readonly IdentityView[]>;
+  /** Believes a node's certificate no more, named by name or id. Throws FL0701 `no-such-object`. */
+  revokeIdentity(node: string, by: AskedBy): Promise<readonly IdentityView[]>;
 }

@@ -14,6 +14,7 @@ import type { DecisionLog } from "./decision-log.ts";
 import { controlErrors } from "./errors.ts";
 import type { FleetOperations } from "./fleet-operations.ts";
 import type { Fleet } from "./fleet.ts";
+import { listIdentities, revokeNode, turnFleetAuthority } from "./identity/identity-acts.ts";
 import { keepToken, listTokens, revokeToken } from "./join-tokens.ts";
 import { leaveRoll, markNode } from "./roll-entries.ts";
 import type { Roll } from "./roll.ts";
@@ -201,6 +202,42 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
         await roll.leave();
         await leaveRoll(store, farewell);
         return { answer: farewell, result: "the others were told" };
+      });
+    },
+    async listIdentities() {
+      const fleet = need();
+      await using store = await fleet.openStore();
+      return await listIdentities(store, fleet, clock.nowMs());
+    },
+    rotateIdentities(by) {
+      const fleet = need();
+      const act = {
+        act: "identity.change",
+        object: `fleet/${fleet.name}`,
+        title: `made a new authority for ${fleet.name}`,
+        rule: "who believes the one before believes the new one",
+        inputs: {},
+      } as const;
+      return perform(act, by, async (store) => {
+        await turnFleetAuthority(store, fleet, { nowMs: clock.nowMs(), by: self().name });
+        const answer = await listIdentities(store, fleet, clock.nowMs());
+        return { answer, result: "nodes take certificates of it" };
+      });
+    },
+    revokeIdentity(node, by) {
+      const fleet = need();
+      const { id, name, state } = findNode(node);
+      const act = {
+        act: "identity.change",
+        object: `node/${name}`,
+        title: `revoked the certificate of ${name}`,
+        rule: "a certificate that the store does not name is not believed",
+        inputs: { id, state },
+      } as const;
+      return perform(act, by, async (store) => {
+        await revokeNode(store, id);
+        const answer = await listIdentities(store, fleet, clock.nowMs());
+        return { answer, result: "its connections are cut; if it lives it takes another" };
       });
     },
   };

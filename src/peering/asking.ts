@@ -64,15 +64,17 @@ async function dial(
     SILENCE_MS,
   );
   const leave = (): void => void socket.destroy(new Error("nobody waits any more"));
+  // It may be cut at any time, also while nobody listens for it.
+  socket.on("error", () => undefined);
   signal?.addEventListener("abort", leave, { once: true });
   try {
     await once(socket, "secureConnect");
     const id = await known.identify(socket);
     if (id !== to.id) throw untrusted(to, `it is ${id}`, undefined);
+    if (socket.destroyed) throw socket.errored ?? unreachable(to, "the connection was cut");
     return socket;
   } catch (thrown) {
-    // What comes of it afterwards concerns nobody.
-    socket.on("error", () => undefined).destroy();
+    socket.destroy();
     signal?.throwIfAborted();
     throw convertFailure(to, thrown);
   } finally {

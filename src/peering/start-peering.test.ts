@@ -9,7 +9,7 @@ import { connect as connectTls } from "node:tls";
 import { baseErrors, FairleadError } from "#base/errors.ts";
 import { issueCredential, makeKey } from "#identity/authority.ts";
 import { createLabAuthority } from "#lab/peer-credentials.ts";
-import type { Peering, PeerPlace, PeerReply } from "./peering.ts";
+import type { PeerCredentials, Peering, PeerPlace, PeerReply } from "./peering.ts";
 import { startPeering } from "./start-peering.ts";
 
 const lab = await createLabAuthority();
@@ -151,6 +151,26 @@ test("what an authority shows of itself is no node's certificate", async () => {
   const asked = await refusal(a.ask(place("b", b), "/secret"));
   assert.match(asked, /^peer-(untrusted|unreachable)$/);
   await awaitRefused(b, 1);
+});
+
+test("who is cut off while it still looks whom it has reached is told so, and goes on", async () => {
+  await using b = await start("b", stranger);
+  const own = await lab.issue("a");
+  const { promise: isCut, resolve: cut } = Promise.withResolvers<void>();
+  const credentials: PeerCredentials = {
+    ...own,
+    read: () => ({ ...own.read(), authorities: [stranger.authority.certificate] }),
+    async identify() {
+      await isCut;
+      return "b";
+    },
+  };
+  await using a = await startPeering({ address: ADDRESS, port: 0, credentials });
+  const asked = refusal(a.ask(place("b", b), "/secret"));
+  await awaitRefused(b, 1);
+  // The word of it is on its way by now, and there before what is sent later.
+  setTimeout(cut, 50);
+  assert.match(await asked, /^peer-(untrusted|unreachable)$/);
 });
 
 test("who is believed no more is cut off at once, in both directions, and others are not", async () => {

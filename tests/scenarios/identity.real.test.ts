@@ -13,10 +13,11 @@ import { fileURLToPath } from "node:url";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { FairleadError } from "#base/errors.ts";
 import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
+import { NODE_CERTIFICATES } from "#control/roll-entries.ts";
 import { issueCredential, makeKey, type Credential } from "#identity/authority.ts";
 import { nodeUri } from "#identity/verify.ts";
 import { createLabAuthority } from "#lab/peer-credentials.ts";
-import { playNode, readSigningAuthority } from "#lab/play-node.ts";
+import { playMember, playNode, readSigningAuthority } from "#lab/play-node.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
 import { askSocket, until } from "#lab/rig.ts";
 import { createSystemClock } from "#node/system-clock.ts";
@@ -116,6 +117,7 @@ async function awaitTogether(): Promise<void> {
     });
 }
 
+/** Why the question of a node is not answered. */
 async function tryAsking(stranger: Peering): Promise<string> {
   try {
     const [self] = (await nodeAt(0).ask<NodeView>("nodes")).items;
@@ -191,5 +193,89 @@ test("forged, stale and stolen certificates are refused, and each refusal is in 
       reasons.some((reason) => one.test(reason)),
       `${one} is not among ${reasons.join("; ")}`,
     );
+  await awaitTogether();
+});
+
+interface Identity {
+  readonly kind: string;
+  readonly uri: string;
+  readonly state: string;
+  readonly serial: string;
+}
+
+/** Serials of the nodes' certificates, by id. */
+async function readSerials(): Promise<ReadonlyMap<string, string>> {
+  const { items } = await nodeAt(0).ask<Identity>("identities");
+  const own = items.filter(({ kind }) => kind === "node");
+  return new Map(own.map(({ uri, serial }) => [uri, serial]));
+}
+
+/** Asks for what all nodes decided, over and over, until stopped; tells how often, and which answers lacked somebody. */
+function askAllTheTime(node: TestNode) {
+  let isOver = false;
+  const lacking: string[] = [];
+  const work = (async () => {
+    let count = 0;
+    for (; !isOver; count++) {
+      const { missing } = await node.ask("decisions");
+      lacking.push(...missing.filter((text) => !text.startsWith("engine: ")));
+    }
+    return count;
+  })();
+  return {
+    async stop() {
+      isOver = true;
+      return { count: await work, lacking };
+    },
+  };
+}
+
+test("the authority is changed three times while nodes ask each other: no question fails, no link is cut", async () => {
+  const links = askAllTheTime(nodeAt(1));
+  for (let round = 0; round < 3; round++) {
+    const before = await readSerials();
+    const { code, text } = nodeAt(0).cli("identity", "rotate");
+    assert.equal(code, 0, text);
+    await until("all have a certificate of it", PATIENCE_MS, async () => {
+      const now = await readSerials();
+      return now.size === 3 && [...now].every(([uri, serial]) => before.get(uri) !== serial);
+    });
+  }
+  const { count, lacking } = await links.stop();
+  assert.deepEqual(lacking, [], `of ${count}`);
+  assert.ok(count > 0);
+  const { text } = nodeAt(0).cli("identity", "ls");
+  assert.match(text, /^ID +KIND +STATE +ENDS IN +MADE BY\nspiffe:\/\/harbour +authority +signs/);
+  assert.match(text, /\nspiffe:\/\/harbour\/fairlead\/node\/node-b +node +valid +1h/);
+});
+
+test("who is revoked is cut off and takes another certificate; what was stolen of it opens nothing", async (t) => {
+  const uri = nodeUri("harbour", "node-x");
+  const place = { store, fleet: "harbour", address: `${NETWORK}.9` };
+  const own = (await readSerials()).get(nodeUri("harbour", "node-c"));
+  await using thief = await playMember(place, "node-x");
+  // It is heard: that nothing comes of the question is another matter.
+  assert.equal(await tryAsking(thief), "peer-refused");
+  assert.ok((await readSerials()).has(uri));
+  const [self] = (await nodeAt(0).ask<NodeView>("nodes")).items;
+  const at = { id: self?.id ?? "", address: `${NETWORK}.1`, port: PORT };
+  // A connection that stays open for as long as both want it.
+  const open = await thief.connect(at, "/link", {
+    query: { from: "node-x", name: "node-x", to: at.id },
+  });
+  const cut = once(open.on("error", () => undefined).resume(), "close");
+  const beganMs = performance.now();
+  await store.transact([{ kind: "delete", key: `${NODE_CERTIFICATES}node-x` }]);
+  await cut;
+  const tookMs = performance.now() - beganMs;
+  t.diagnostic(`cut off ${tookMs.toFixed(0)} ms after it was revoked`);
+  assert.match(await tryAsking(thief), /^peer-(untrusted|unreachable)$/);
+
+  const { code, text } = nodeAt(1).cli("identity", "revoke", "node-c", "--reason", "a test");
+  assert.equal(code, 0, text);
+  await until("node-c has another certificate", PATIENCE_MS, async () => {
+    const now = (await readSerials()).get(nodeUri("harbour", "node-c"));
+    return now !== undefined && now !== own;
+  });
   await awaitTogether();
 });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import { MARKS_OF, type NodeFarewell, type NodeRecord } from "@fairlead/protocol/node.ts";
 import type { TokenView } from "@fairlead/protocol/tokens.ts";
 import type { FleetOperations } from "#control/fleet-operations.ts";
@@ -37,6 +38,14 @@ const FAREWELL: NodeFarewell = {
   at: NODE.id,
 };
 
+const IDENTITY: IdentityView = {
+  kind: "node",
+  uri: "spiffe://harbour/fairlead/node/node-b",
+  state: "valid",
+  serial: "5447ec70",
+  notAfterMs: 1_700_003_600_000,
+};
+
 /** A fleet with one token and one other node. What is asked for is told to `note`. */
 export function createFakeFleet(
   note: (name: string, ...args: readonly unknown[]) => void,
@@ -53,5 +62,8 @@ export function createFakeFleet(
     mark: (node, action, by) => answer({ ...NODE, ...MARKS_OF[action] }, "mark", node, action, by),
     remove: (node, by) => answer(FAREWELL, "remove", node, by),
     leave: (by) => answer(FAREWELL, "leave", by),
+    listIdentities: () => answer([IDENTITY], "listIdentities"),
+    rotateIdentities: (by) => answer([IDENTITY], "rotateIdentities", by),
+    revokeIdentity: (node, by) => answer([IDENTITY], "revokeIdentity", node, by),
   };
 }

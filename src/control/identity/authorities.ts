@@ -145,13 +145,15 @@ export async function turnAuthority(
   throw new FairleadError(controlErrors["act-failed"], "others change the authority all the time");
 }
 
+/** Until when an authority is believed after which that one was made; for ever when there is none. */
+export function untilWhen(next: KnownAuthority | undefined): number {
+  return next === undefined ? Infinity : next.madeAtMs + OVERLAP_MS;
+}
+
 /** Those that are believed at a time, newest first. */
 export function listBelieved(
   authorities: readonly KnownAuthority[],
   nowMs: number,
 ): readonly KnownAuthority[] {
-  return authorities.filter((_, index) => {
-    const next = authorities[index - 1];
-    return next === undefined || nowMs - next.madeAtMs < OVERLAP_MS;
-  });
+  return authorities.filter((_, index) => nowMs < untilWhen(authorities[index - 1]));
 }

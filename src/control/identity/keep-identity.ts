@@ -50,14 +50,6 @@ export interface IdentityOptions {
 export interface IdentityKeeper {
   /** Resolves once this node has a certificate that others know. Rejects with the signal's reason. */
   ready(signal: AbortSignal): Promise<PeerCredentials>;
-  /** Certificates of nodes that are believed, by id. */
-  listNodes(): ReadonlyMap<string, NodeCertificate>;
-  /** Newest first; those before the first are believed until what they signed has run out. */
-  listAuthorities(): readonly KnownAuthority[];
-  /** Lets the next authority sign; every node takes a new certificate of it. */
-  turn(by: string): Promise<void>;
-  /** Believes a node's certificate no more, on any node; one that is there takes another, on a new key. */
-  revoke(id: string): Promise<void>;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -294,13 +286,6 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
       await awaitUntil(hasOwnKey, signal);
       signal.throwIfAborted();
       return credentials;
-    },
-    listNodes: () => nodes,
-    listAuthorities: () => listBelieved(authorities, clock.nowMs()),
-    turn: (by) => turn(by),
-    async revoke(id) {
-      await using store = await fleet.openStore();
-      await store.transact([{ kind: "delete", key: NODE_CERTIFICATES + id }]);
     },
     async run(signal) {
       await Promise.all([keep(signal), look(signal)]);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { IdentityState, IdentityView } from "@fairlead/protocol/identity.ts";
+import { formatDuration } from "#base/duration.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Context } from "#cli/context.ts";
+import { cliErrors } from "#cli/errors.ts";
+import { EXIT } from "#cli/exit-codes.ts";
+import type { ListView } from "#cli/output.ts";
+import { readReason } from "#cli/send-action.ts";
+import type { Tone } from "#cli/style.ts";
+
+const TONES: Readonly<Record<IdentityState, Tone>> = {
+  signs: "good",
+  valid: "good",
+  believed: "dim",
+  expired: "bad",
+};
+const MINUTE_MS = 60_000;
+
+function formatEnd({ notAfterMs }: IdentityView): string {
+  const leftMs = notAfterMs - Date.now();
+  return leftMs <= 0 ? "" : formatDuration(Math.ceil(leftMs / MINUTE_MS) * MINUTE_MS);
+}
+
+const LIST: ListView<IdentityView> = {
+  name: ({ uri }) => uri,
+  empty: "there are no identities",
+  columns: [
+    { key: "uri", title: "ID", value: ({ uri }) => uri },
+    { key: "kind", title: "KIND", value: ({ kind }) => kind },
+    {
+      key: "state",
+      title: "STATE",
+      value: ({ state }) => state,
+      tone: ({ state }) => TONES[state],
+    },
+    { key: "ends", title: "ENDS IN", value: formatEnd },
+    { key: "by", title: "MADE BY", value: ({ madeBy = "" }) => madeBy },
+    { key: "serial", title: "SERIAL", value: ({ serial }) => serial, wide: true },
+  ],
+};
+
+/** `fairlead identity ls`, `fairlead identity rotate` and `fairlead identity revoke NODE` */
+export async function run(context: Context): Promise<number> {
+  const { api, out, parsed } = context;
+  const [verb = "", node] = parsed.arguments;
+  if (verb === "ls") {
+    await out.list(await api.list<IdentityView>("identities"), LIST);
+    return EXIT.ok;
+  }
+  const query = readReason(context);
+  if (verb === "rotate") {
+    await api.call("POST", "identities/rotate", { query });
+    out.note(
+      "a new authority signs; nodes take certificates of it within seconds, what is connected stays",
+    );
+    return EXIT.ok;
+  }
+  if (node === undefined)
+    throw new FairleadError(cliErrors["missing-argument"], "say which node", {
+      remedy: "fairlead identity revoke NODE; `fairlead nodes` shows the names",
+    });
+  await api.call("DELETE", `identities/${encodeURIComponent(node)}`, { query });
+  out.note(
+    `the certificate of ${node} is believed no more and its connections are cut; if it lives it takes another, on a new key`,
+  );
+  return EXIT.ok;
+}
