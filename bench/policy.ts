@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// 1,000 policies over 1,000 instances to tables, and again after one instance has another label.
+// 1,000 policies over 1,000 instances to tables, and again after one instance has another label, or one policy is another.
 import { createPolicyCompiler } from "#policy/compile-policies.ts";
 import type { PolicyWorld } from "#policy/world.ts";
 import type { Bench } from "./bench.ts";
@@ -27,9 +27,12 @@ function relabel(world: PolicyWorld, index: number, role: number): PolicyWorld {
 /** `npm run bench -- policy` */
 export const policy: Bench = {
   name: "policy",
-  about: "1,000 policies × 1,000 instances compiled, and again after a label has changed",
+  about:
+    "1,000 policies × 1,000 instances compiled, and again after one label or policy has changed",
   async run({ say, sample }) {
     const policies = makePolicies(POLICIES, SCOPES);
+    /** The same for other services. */
+    const others = makePolicies(POLICIES + SCOPES, SCOPES).slice(SCOPES);
     const note = (metric: string, value: number): void =>
       sample({ metric, unit: "ms", subject: "fairlead", value });
     for (let round = 0; round < ROUNDS; round++) {
@@ -39,18 +42,24 @@ export const policy: Bench = {
         ["50_here", HERE],
       ] as const) {
         const compiler = createPolicyCompiler();
-        let world = makeWorld(INSTANCES);
+        let [world, wanted] = [makeWorld(INSTANCES), policies];
         const only = new Set(world.instances.slice(0, here).map(({ id }) => id));
         note(
           `compile_ms_${name}`,
-          measure(() => compiler.compile(policies, world, { only })),
+          measure(() => compiler.compile(wanted, world, { only })),
         );
         for (let change = 0; change < CHANGES; change++) {
           const index = (change * 37) % INSTANCES;
           world = relabel(world, index, (index + 1 + round) % SCOPES);
           note(
-            `change_ms_${name}`,
-            measure(() => compiler.compile(policies, world, { only })),
+            `label_ms_${name}`,
+            measure(() => compiler.compile(wanted, world, { only })),
+          );
+          const other = others[index];
+          if (other !== undefined) wanted = wanted.with(index, other);
+          note(
+            `policy_ms_${name}`,
+            measure(() => compiler.compile(wanted, world, { only })),
           );
         }
       }

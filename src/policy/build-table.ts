@@ -2,6 +2,7 @@
 // Grants to a table: overlapping blocks become disjoint ones, each with all that those which cover it allow.
 import { countAddresses, parseAddress, parseBlock, type Block } from "#base/addresses.ts";
 import { createClasses, type PortSet } from "./port-sets.ts";
+import { shareLists } from "./share-lists.ts";
 import type { AddressRange, DirectionTable } from "./verdict-table.ts";
 
 /** One thing that is allowed, to hosts or to a range of addresses. */
@@ -132,35 +133,32 @@ export function findClass(table: DirectionTable, address: string): number | unde
   return table.hosts.get(address) ?? findRange(table.blocks, address)?.class;
 }
 
+/** The class of what nothing is allowed to. */
+const NOTHING = -1;
+
 /** The table of what is granted. */
 export function buildTable(grants: readonly Grant[]): DirectionTable {
   const classes = createClasses();
   const spans = grants.filter((grant): grant is SpanGrant => "ranges" in grant);
   const blocks = [...sweep(4, spans, classes.number), ...sweep(6, spans, classes.number)];
-  /** Which grants each host has by name, as a text; what its block allows comes on top. */
-  const byHost = new Map<string, string>();
-  for (const [number, grant] of grants.entries()) {
-    if (!("hosts" in grant)) continue;
-    for (const host of grant.hosts) byHost.set(host, `${byHost.get(host) ?? ""}${number},`);
-  }
-  /** Most hosts have the same grants as many others. */
-  const known = new Map<string, number | undefined>();
-  const hosts = new Map<string, number>();
-  for (const [host, list] of byHost) {
-    const covering = findRange(blocks, host)?.class;
-    const key = `${covering ?? ""} ${list}`;
-    const one = known.has(key) ? known.get(key) : classes.number(collect(list, covering));
-    known.set(key, one);
-    if (one !== undefined && one !== covering) hosts.set(host, one);
+  const { numbers: hosts, lists } = shareLists(
+    grants.flatMap((grant) => ("hosts" in grant ? [[grant.hosts, grant.ports] as const] : [])),
+  );
+  /** By the number of a list of grants, and 1 + the class of the block around the host, whose ports come on top. */
+  const known = lists.map((): (number | undefined)[] => []);
+  // Lists become classes in place: there may be many hosts.
+  for (const [host, list] of hosts) {
+    const covering = findRange(blocks, host)?.class ?? NOTHING;
+    const found = known[list] ?? [];
+    const one = (found[covering + 1] ??= classes.number(collect(list, covering)) ?? NOTHING);
+    if (one === covering || one === NOTHING) hosts.delete(host);
+    else hosts.set(host, one);
   }
   return { classes: classes.list, hosts, blocks };
 
-  function collect(list: string, covering: number | undefined): readonly PortSet[] {
-    const above = covering === undefined ? undefined : classes.list[covering];
-    const sets = list
-      .slice(0, -1)
-      .split(",")
-      .map((number) => grants[Number(number)]?.ports ?? []);
+  function collect(list: number, covering: number): readonly PortSet[] {
+    const sets = lists[list] ?? [];
+    const above = classes.list[covering];
     return above === undefined ? sets : [...sets, above.everything ? "everything" : above.ranges];
   }
 }

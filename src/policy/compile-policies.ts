@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies and who there is to one table for each instance. What a rule grants is kept for as long as it means the same
-// instances, and a table for as long as it comes from the same grants: after a change only what it touches is made anew.
+// peers, and a table for as long as it comes from the same grants: after a change only what it touches is made anew.
 import type { NetworkPolicy, PolicyPeer, PolicyRule } from "#model/policy.ts";
+import { buildTable, type Grant } from "./build-table.ts";
 import {
-  ANYWHERE,
-  buildTable,
-  cutBlock,
-  readAddress,
-  type Grant,
-  type Span,
-} from "./build-table.ts";
-import { resolvePorts, usesNames, type PortSet } from "./port-sets.ts";
+  createIndexer,
+  isSameList,
+  keepList,
+  textOfPorts,
+  type Index,
+  type Peer,
+} from "./index-world.ts";
+import { listGrants } from "./list-grants.ts";
+import { usesNames } from "./port-sets.ts";
 import { EVERYTHING } from "./read-selector.ts";
-import { createIndex, type Index } from "./select.ts";
+import { shareLists } from "./share-lists.ts";
 import { OPEN, type DirectionTable, type VerdictTable } from "./verdict-table.ts";
 import type { PolicyInstance, PolicyWorld } from "./world.ts";
 
@@ -34,184 +36,98 @@ type Direction = "ingress" | "egress";
 /** What a rule grants, with a number that stands for it for as long as it is the same. */
 interface Granted {
   readonly number: number;
-  readonly peers: readonly (readonly PolicyInstance[])[];
+  readonly meant: readonly (readonly Peer[])[];
   readonly grants: readonly Grant[];
 }
 
-/** Equal texts: the same names for the same ports. Instances do not change. */
-const nameKeys = new WeakMap<PolicyInstance, string>();
+const NOBODY: readonly Peer[] = [];
 
-function nameKey(instance: PolicyInstance): string {
-  const known = nameKeys.get(instance);
-  if (known !== undefined) return known;
-  const text = JSON.stringify(instance.ports);
-  nameKeys.set(instance, text);
-  return text;
-}
-
-const DNS: PortSet = (["TCP", "UDP"] as const).map((protocol) => ({
-  protocol,
-  first: 53,
-  last: 53,
-}));
-
-function grantTo(instances: readonly PolicyInstance[], ports: PortSet): Grant {
-  return { hosts: instances.flatMap(({ addresses }) => addresses), ports };
-}
-
-function isInSpans(spans: readonly Span[], address: string): boolean {
-  if (spans === ANYWHERE) return true;
-  const parsed = readAddress(address);
-  return spans.some(
-    ({ family, first, last }) =>
-      family === parsed?.family && first <= parsed.value && parsed.value <= last,
-  );
-}
-
-function listPeers(index: Index, scope: string, peer: PolicyPeer): readonly PolicyInstance[] {
-  if (peer.kind === "names") return [];
-  // A block means instances only where names of ports have to be looked up at them.
-  if (peer.kind === "block") return index.inScopes(EVERYTHING, EVERYTHING);
-  return peer.scopes === undefined
-    ? index.inScope(scope, peer.instances)
-    : index.inScopes(peer.scopes, peer.instances);
-}
-
-/** A rule to peers whose own names its ports have. */
-function grantByName(
-  { ports }: PolicyRule,
-  peer: PolicyPeer | undefined,
-  instances: readonly PolicyInstance[],
-): readonly Grant[] {
-  const spans = peer?.kind === "block" ? cutBlock(peer.block, peer.except) : ANYWHERE;
-  const isRange = peer === undefined || peer.kind === "block";
-  const numbered = resolvePorts(ports, []);
-  // Most name their ports alike: they are one grant.
-  const alike = Map.groupBy(instances, nameKey);
-  return [
-    ...(isRange ? [{ ranges: spans, ports: numbered }] : []),
-    ...[...alike.values()].map((group) => ({
-      hosts: group
-        .flatMap(({ addresses }) => addresses)
-        .filter((address) => !isRange || isInSpans(spans, address)),
-      ports: resolvePorts(ports, group[0]?.ports ?? []),
-    })),
-  ];
-}
-
-/** What one rule allows; `called` is who is called where that is the instance itself. */
-function listGrants(
-  rule: PolicyRule,
-  peers: readonly (readonly PolicyInstance[])[],
-  called: PolicyInstance | undefined,
-  resolvers: readonly string[],
-): readonly Grant[] {
-  if (called === undefined && usesNames(rule.ports)) {
-    if (rule.peers.length === 0) return grantByName(rule, undefined, peers[0] ?? []);
-    return rule.peers.flatMap((peer, at) => grantByName(rule, peer, peers[at] ?? []));
-  }
-  const ports = resolvePorts(rule.ports, called?.ports ?? []);
-  if (rule.peers.length === 0) return [{ ranges: ANYWHERE, ports }];
-  return rule.peers.map((peer, at) => {
-    if (peer.kind === "names") return { hosts: resolvers, ports: DNS };
-    return peer.kind === "block"
-      ? { ranges: cutBlock(peer.block, peer.except), ports }
-      : grantTo(peers[at] ?? [], ports);
-  });
-}
+/** By rule, and by the names of ports of who is called where they matter. */
+type Grants = WeakMap<PolicyRule, Map<string, Granted>>;
 
 /** The names that policies allow an instance to call. */
 function gatherNames(isolating: readonly NetworkPolicy[]): readonly string[] {
-  const rules = isolating.flatMap(({ egress = [] }) => egress);
-  const names = rules.flatMap(({ peers }) =>
-    peers.flatMap((peer) => (peer.kind === "names" ? peer.names : [])),
-  );
-  return [...new Set(names)].toSorted();
+  const names = new Set<string>();
+  for (const { egress = [] } of isolating)
+    for (const { peers } of egress)
+      for (const peer of peers)
+        if (peer.kind === "names") for (const name of peer.names) names.add(name);
+  return [...names].toSorted();
 }
 
-function isSame(
-  a: readonly (readonly PolicyInstance[])[],
-  b: readonly (readonly PolicyInstance[])[],
-): boolean {
-  return (
-    a.length === b.length &&
-    a.every((list, i) => {
-      const other = b[i] ?? [];
-      return list.length === other.length && list.every((one, j) => one === other[j]);
-    })
-  );
+/** What one turn of the compiler looks at. */
+interface Turn {
+  readonly index: Index;
+  /** Who may be asked for addresses of names. */
+  readonly resolvers: readonly Peer[];
+  /** What was looked up in this turn: the same rule is asked for by all that its policy selects. */
+  readonly seen: Grants;
 }
 
-/** Which policies select each instance. */
-function gatherSelected(
-  policies: readonly NetworkPolicy[],
-  index: Index,
-  only: ReadonlySet<string> | undefined,
-): ReadonlyMap<PolicyInstance, NetworkPolicy[]> {
-  const selected = new Map<PolicyInstance, NetworkPolicy[]>();
-  for (const policy of policies)
-    for (const instance of index.inScope(policy.scope, policy.instances)) {
-      if (only?.has(instance.id) === false) continue;
-      const list = selected.get(instance);
-      if (list === undefined) selected.set(instance, [policy]);
-      else list.push(policy);
-    }
-  return selected;
+/** Whom a peer of a rule means, as far as what the rule grants depends on them. */
+function listMeant(
+  { index, resolvers }: Turn,
+  scope: string,
+  peer: PolicyPeer,
+  isPeerCalled: boolean,
+): readonly Peer[] {
+  if (peer.kind === "names") return resolvers;
+  // A block means instances only where names of ports have to be looked up at them.
+  if (peer.kind === "block")
+    return isPeerCalled ? index.listPeersAcross(EVERYTHING, EVERYTHING) : NOBODY;
+  return peer.scopes === undefined
+    ? index.listPeers(scope, peer.instances)
+    : index.listPeersAcross(peer.scopes, peer.instances);
 }
 
 /** A compiler that has compiled nothing yet. */
 export function createPolicyCompiler(): PolicyCompiler {
-  /** By rule, and by the names of ports of who is called where they matter. */
-  const known = new WeakMap<PolicyRule, Map<string, Granted>>();
+  const indexer = createIndexer();
+  const known: Grants = new WeakMap();
+  let resolversBefore: readonly string[] = [];
+  let resolvers: readonly Peer[] = [];
   let tables = new Map<string, DirectionTable>();
-  let numbers = 0;
+  let count = 0;
 
-  function recall(
+  function begin(world: PolicyWorld): Turn {
+    const addresses = keepList(resolversBefore, world.resolvers ?? []);
+    if (addresses !== resolversBefore) resolvers = [{ addresses, ports: [] }];
+    resolversBefore = addresses;
+    return { index: indexer.turn(world), resolvers, seen: new WeakMap() };
+  }
+
+  function grant(
+    turn: Turn,
+    { scope }: NetworkPolicy,
     rule: PolicyRule,
-    names: string,
-    peers: readonly (readonly PolicyInstance[])[],
-    called: PolicyInstance | undefined,
-    resolvers: readonly string[],
+    direction: Direction,
+    self: PolicyInstance,
   ): Granted {
-    const before = known.get(rule) ?? new Map<string, Granted>();
-    known.set(rule, before);
-    const granted = before.get(names);
-    if (granted !== undefined && isSame(granted.peers, peers)) return granted;
-    const made = { number: ++numbers, peers, grants: listGrants(rule, peers, called, resolvers) };
-    before.set(names, made);
-    return made;
+    const named = usesNames(rule.ports);
+    const names = named && direction === "ingress" ? textOfPorts(self) : direction;
+    const seen = recall(turn.seen, rule);
+    const found = seen.get(names);
+    if (found !== undefined) return found;
+    const isPeerCalled = named && direction === "egress";
+    const listed = rule.peers.map((peer) => listMeant(turn, scope, peer, isPeerCalled));
+    const isEverybody = isPeerCalled && rule.peers.length === 0;
+    const meant = isEverybody ? [turn.index.listPeersAcross(EVERYTHING, EVERYTHING)] : listed;
+    const before = recall(known, rule);
+    const last = before.get(names);
+    const isGood = last !== undefined && isSameList(last.meant, meant);
+    const called = direction === "ingress" ? self : undefined;
+    const granted = isGood
+      ? last
+      : { number: ++count, meant, grants: listGrants(rule, meant, called) };
+    before.set(names, granted);
+    seen.set(names, granted);
+    return granted;
   }
 
   return {
     compile(policies, world, { only } = {}) {
-      const index = createIndex(world);
+      const turn = begin(world);
       const used = new Map<string, DirectionTable>();
-      /** What was looked up in this turn: the same rule is asked for by all that its policy selects. */
-      const turn = new Map<PolicyRule, Map<string, Granted>>();
-
-      function grantsOf(
-        scope: string,
-        rule: PolicyRule,
-        direction: Direction,
-        self: PolicyInstance,
-      ): Granted {
-        const named = usesNames(rule.ports);
-        const names = named && direction === "ingress" ? nameKey(self) : direction;
-        const seen = turn.get(rule) ?? new Map<string, Granted>();
-        turn.set(rule, seen);
-        const found = seen.get(names);
-        if (found !== undefined) return found;
-        const isPeerCalled = named && direction === "egress";
-        const meant = rule.peers.map((peer) =>
-          peer.kind === "block" && !isPeerCalled ? [] : listPeers(index, scope, peer),
-        );
-        const peers =
-          isPeerCalled && meant.length === 0 ? [index.inScopes(EVERYTHING, EVERYTHING)] : meant;
-        const called = direction === "ingress" ? self : undefined;
-        const granted = recall(rule, names, peers, called, world.resolvers ?? []);
-        seen.set(names, granted);
-        return granted;
-      }
 
       function compileDirection(
         isolating: readonly NetworkPolicy[],
@@ -221,7 +137,7 @@ export function createPolicyCompiler(): PolicyCompiler {
         const own = isolating.filter((policy) => policy[direction] !== undefined);
         if (own.length === 0) return undefined;
         const granted = own.flatMap((policy) =>
-          (policy[direction] ?? []).map((rule) => grantsOf(policy.scope, rule, direction, self)),
+          (policy[direction] ?? []).map((rule) => grant(turn, policy, rule, direction, self)),
         );
         const key = granted.map(({ number }) => number).join(" ");
         const table =
@@ -230,19 +146,40 @@ export function createPolicyCompiler(): PolicyCompiler {
         return table;
       }
 
-      const compiled = new Map<string, VerdictTable>();
-      for (const [instance, isolating] of gatherSelected(policies, index, only)) {
+      function compileFor(self: PolicyInstance, isolating: readonly NetworkPolicy[]): VerdictTable {
         const names = gatherNames(isolating);
-        compiled.set(instance.id, {
+        return {
           ...(names.length === 0 ? {} : { names }),
-          ingress: compileDirection(isolating, "ingress", instance),
-          egress: compileDirection(isolating, "egress", instance),
-        });
+          ingress: compileDirection(isolating, "ingress", self),
+          egress: compileDirection(isolating, "egress", self),
+        };
+      }
+
+      const { numbers: selected, lists } = shareLists(
+        policies.map((one) => [turn.index.select(one.scope, one.instances), one] as const),
+      );
+      /** By list of policies and names of ports: the same for all instances of most services. */
+      const alike = lists.map(() => new Map<string, VerdictTable>());
+      const compiled = new Map<string, VerdictTable>();
+      for (const [instance, list] of selected) {
+        if (only?.has(instance.id) === false) continue;
+        const names = textOfPorts(instance);
+        const table = alike[list]?.get(names) ?? compileFor(instance, lists[list] ?? []);
+        alike[list]?.set(names, table);
+        compiled.set(instance.id, table);
       }
       tables = used;
       return compiled;
     },
   };
+}
+
+function recall(grants: Grants, rule: PolicyRule): Map<string, Granted> {
+  const known = grants.get(rule);
+  if (known !== undefined) return known;
+  const made = new Map<string, Granted>();
+  grants.set(rule, made);
+  return made;
 }
 
 /** Tables of all instances that any policy selects. */
