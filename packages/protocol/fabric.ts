@@ -156,7 +156,13 @@ export const Receipt = z.union([
   z.strictObject({ id: z.string(), sequence: z.number(), duplicate: z.boolean() }),
   z.strictObject({
     id: z.string(),
-    error: z.strictObject({ code: z.string(), message: z.string(), retryable: z.boolean() }),
+    error: z.strictObject({
+      code: z.string(),
+      message: z.string(),
+      retryable: z.boolean(),
+      /** Where it may not be published: `rights` or `ask`. */
+      reason: z.string().optional(),
+    }),
   }),
 ]);
 export type Receipt = z.infer<typeof Receipt>;

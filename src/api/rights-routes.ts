@@ -90,7 +90,9 @@ export function addRightsRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void
     responses: verdict,
   });
   app.openapi(listRoute, (c) => {
-    const answer = { items: rights.list(), asOfMs: clock.nowMs(), missing: [] };
+    const { problem } = rights;
+    const missing = problem === undefined ? [] : [`changes of other nodes: ${problem}`];
+    const answer = { items: rights.list(), asOfMs: clock.nowMs(), missing };
     return c.json(wrapList("RightsList", answer), 200);
   });
   app.openapi(testRoute, (c) => c.json(rights.test(c.req.valid("json")), 200));

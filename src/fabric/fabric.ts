@@ -50,8 +50,8 @@ export interface Fabric extends AsyncDisposable {
    * ticket of another key join again.
    */
   setFleetKey(key: Buffer): void;
-  /** Lets the agents of a scope join again: what they are told of each other is another from now on. */
-  rejoin(scope: string): void;
+  /** Lets the agents of a scope, or all, join again: what they are told of each other is another from now on. */
+  rejoin(scope: string | undefined): void;
   /** Where the members of topologies may send. */
   readonly routes: RouteBoard;
   /** Who talks to whom, as the node sees it and as agents tell. */

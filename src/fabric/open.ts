@@ -3,12 +3,13 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { AgentRights } from "@fairlead/fabric/agent-rights.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Hello } from "@fairlead/fabric/frame.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
 import { openTlsFiles, type TlsFiles, type TlsSource } from "@fairlead/fabric/grpc/tls-files.ts";
 import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
-import { createHub, type CallRights, type Hub } from "@fairlead/fabric/hub.ts";
+import { createHub, type Hub } from "@fairlead/fabric/hub.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import type { MessageLog } from "@fairlead/fabric/log/message-log.ts";
 import { openLog } from "@fairlead/fabric/log/open.ts";
@@ -48,7 +49,7 @@ export interface FabricOptions {
 
 interface FabricParts {
   /** What agents may do with each other; everything by default. */
-  readonly rights?: CallRights;
+  readonly rights?: AgentRights;
   /** Where the members of topologies may send, from before the first of them joins. */
   readonly routes: RouteBoard;
   readonly clock: Clock;
@@ -196,7 +197,12 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   await using stack = new AsyncDisposableStack();
   const log = stack.use(await openMessageLog(options, parts));
   const methods = new Map(
-    createLogMethods({ log, nowMs: () => clock.nowMs(), convert: convertError }),
+    createLogMethods({
+      log,
+      nowMs: () => clock.nowMs(),
+      convert: convertError,
+      ...(parts.rights === undefined ? {} : { rights: parts.rights }),
+    }),
   );
   const registry = createRegistry();
   const traffic = createTrafficLedger();
@@ -282,7 +288,8 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
       for (const link of links.values()) link.close();
     },
     rejoin(scope) {
-      for (const link of links.values()) if (link.peer.scope === scope) link.close();
+      for (const link of links.values())
+        if (scope === undefined || link.peer.scope === scope) link.close();
     },
     routes,
     traffic,

@@ -38,6 +38,7 @@ import type { Facts } from "#model/facts.ts";
 import type { Store } from "#store/store.ts";
 import { createWidths } from "./act-widths.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
+import { openCommonStore } from "./open-common-store.ts";
 import { openNodeStore } from "./open-node-store.ts";
 import { openAddresses } from "./start-addresses.ts";
 import { startDiscovery } from "./start-discovery.ts";
@@ -189,7 +190,10 @@ async function openTalk(
   const kept = await loadTopologies(store, logger);
   const routes = createRouteBoard();
   for (const [scope, { graph }] of kept) routes.set(scope, computeRoutes(graph));
-  const rights = await startRights({ store, decisions, audit, alerts, clock, logger });
+  const belongs = describeFleet(parts);
+  const common = openCommonStore(store, belongs, stack);
+  const rights = await startRights({ ...common, decisions, audit, alerts, clock, logger });
+  const access = await openAccess({ ...common, decisions, clock, logger });
   const fabric = stack.use(await startFabric(parts, routes, rights));
   rights.onGoverned((scope) => fabric.rejoin(scope));
   const observed = createObservedBoard({ fabric, clock });
@@ -199,7 +203,6 @@ async function openTalk(
   const dns = await startDns(settings, { clock, logger });
   if (dns !== undefined) stack.use(dns);
   const self = await describeSelf(parts);
-  const belongs = describeFleet(parts);
   const roll = createRoll({ self, fleet: belongs, store, decisions, clock, logger });
   const fleet = openFleetOperations({ fleet: belongs, roll, decisions, clock, random });
   const nets = startOverlays({ settings, self, fleet: belongs, roll, board, ...hands }, stack);
@@ -212,11 +215,28 @@ async function openTalk(
   const peers = openPeers({ fleet: belongs, self, audit, clock, logger });
   const links = openLinks({ settings, peers, self, roll, board, ...nets, ...hands });
   const images = openImages({ settings, peers, roll, engine, board, clock });
-  const faces = { topologies: wiring, rights, roll: withLeader(roll, placing), fleet, ...nets };
+  const faces = {
+    topologies: wiring,
+    rights,
+    access,
+    roll: withLeader(roll, placing),
+    fleet,
+    ...nets,
+  };
   const { overlays, paths } = nets;
   const named = { board, fabric, elsewhere: links?.names, standing: addresses, logger };
   const naming = dns && createNaming({ zone: dns.zone, ...named });
-  const own = [wiring, observed, roll, overlays, paths, addresses, ...(links?.loops ?? [])];
+  const own = [
+    rights,
+    access,
+    wiring,
+    observed,
+    roll,
+    overlays,
+    paths,
+    addresses,
+    ...(links?.loops ?? []),
+  ];
   const watchers = [...own, images, peers, naming].filter((loop) => loop !== undefined);
   const found = { fabric, discovery, dns, placing, addresses, peers, images };
   return { ...found, faces, watchers, belongs };
@@ -356,8 +376,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const lists = withNeighbours(fabric, discovery);
     const { desks, policies } = scopes;
-    const access = await openAccess({ store, decisions, clock });
-    const behind = { operations, access, ...desks, policies, audit, fabric: lists, ...talk.faces };
+    const behind = { operations, ...desks, policies, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const gating = createGating({ board, fabric });
     const failed = runLoops(stack, [

@@ -34,6 +34,17 @@ describe("what is usual", () => {
     assert.equal(history.look(ASK, MINUTE_MS + MINUTE_MS / 2).perMinute, 52);
   });
 
+  test("messages count together, whatever their subjects; a kind of subject is new once", () => {
+    const history = createRightsHistory(0);
+    const say = (target: string) => ({ ...ASK, action: "publish", target }) as const;
+    for (let i = 0; i < 50; i++) history.count(say(`orders.${i}`), 0);
+    assert.equal(history.count(say("other.1"), 0).perMinute, 51);
+    assert.equal(history.look(ASK, 0).perMinute, 1, "calls are another matter");
+    history.admit(say("orders.1"));
+    assert.equal(history.look(say("orders.2"), 0).newPeer, false);
+    assert.equal(history.look(say("other.1"), 0).newPeer, true);
+  });
+
   test("a peer is new until it was let through, and each has its own history", () => {
     const history = createRightsHistory(0);
     assert.equal(history.count(ASK, 0).newPeer, true);

@@ -8,12 +8,12 @@ const PAIRS_MAX = 50_000;
 /** How much of the usual is the newest minute. */
 const WEIGHT = 0.1;
 
-interface Pair {
+/** How often somebody does something. */
+interface Pace {
   minute: number;
   now: number;
   before: number;
   usual: number;
-  known: boolean;
 }
 
 export interface RightsHistory {
@@ -25,41 +25,52 @@ export interface RightsHistory {
   admit(ask: Ask): void;
 }
 
-function keyOf({ scope, caller, action, target }: Ask): string {
-  return `${scope}/${caller} ${action} ${target}`;
+/**
+ * Calls are counted for each target. Messages are counted together, whatever their subjects: else a rate would be a matter of
+ * naming.
+ */
+function keyOfPace({ scope, caller, action, target }: Ask): string {
+  return action === "call"
+    ? `${scope}/${caller} ${action} ${target}`
+    : `${scope}/${caller} ${action}`;
 }
 
-/** Brings a pair to the present minute: each that is over counts for what is usual. */
-function advance(pair: Pair, minute: number): void {
+/** Whom or what a caller is acquainted with: an agent, or the first word of subjects. */
+function keyOfPeer({ scope, caller, action, target }: Ask): string {
+  const peer = action === "call" ? target : target.split(".", 1)[0];
+  return `${scope}/${caller} ${action} ${peer}`;
+}
+
+/** Brings a pace to the present minute: each that is over counts for what is usual. */
+function advance(pace: Pace, minute: number): void {
   // After an hour of silence nothing of what was usual is left.
-  for (let over = Math.min(minute - pair.minute, 60); over > 0; over--) {
-    pair.usual += WEIGHT * (pair.now - pair.usual);
-    pair.before = over === 1 ? pair.now : 0;
-    pair.now = 0;
+  for (let over = Math.min(minute - pace.minute, 60); over > 0; over--) {
+    pace.usual += WEIGHT * (pace.now - pace.usual);
+    pace.before = over === 1 ? pace.now : 0;
+    pace.now = 0;
   }
-  if (minute - pair.minute > 1) pair.before = 0;
-  pair.minute = minute;
+  if (minute - pace.minute > 1) pace.before = 0;
+  pace.minute = minute;
+}
+
+/** Those that were used last are the last in the map; the oldest goes when it is full. */
+function keepLast<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= PAIRS_MAX) return;
+  for (const oldest of map.keys()) return void map.delete(oldest);
 }
 
 /** An empty one. */
 export function createRightsHistory(startedAtMs: number): RightsHistory {
-  const pairs = new Map<string, Pair>();
+  const paces = new Map<string, Pace>();
+  const known = new Map<string, true>();
+  const start = (minute: number): Pace => ({ minute, now: 0, before: 0, usual: 0 });
 
-  function find(ask: Ask, minute: number): Pair {
-    const key = keyOf(ask);
-    const pair = pairs.get(key) ?? { minute, now: 0, before: 0, usual: 0, known: false };
-    // The pairs that were used last are the last in the map.
-    pairs.delete(key);
-    pairs.set(key, pair);
-    if (pairs.size > PAIRS_MAX)
-      for (const oldest of pairs.keys()) return (pairs.delete(oldest), pair);
-    return pair;
-  }
-
-  function view(ask: Ask, pair: Pair, nowMs: number, now: number): RightsContext {
+  function view(ask: Ask, pace: Pace, nowMs: number, now: number): RightsContext {
     const part = 1 - (nowMs % MINUTE_MS) / MINUTE_MS;
-    const perMinute = now + Math.floor(pair.before * part);
-    const usualPerMinute = Math.round(pair.usual);
+    const perMinute = now + Math.floor(pace.before * part);
+    const usualPerMinute = Math.round(pace.usual);
     const at = new Date(nowMs);
     return {
       method: ask.action === "call" ? ask.method : "",
@@ -67,7 +78,7 @@ export function createRightsHistory(startedAtMs: number): RightsHistory {
       perMinute,
       usualPerMinute,
       timesUsual: Math.floor(perMinute / Math.max(1, usualPerMinute)),
-      newPeer: !pair.known,
+      newPeer: !known.has(keyOfPeer(ask)),
       watchedMinutes: Math.floor((nowMs - startedAtMs) / MINUTE_MS),
       hourUtc: at.getUTCHours(),
       weekdayUtc: at.getUTCDay(),
@@ -77,21 +88,19 @@ export function createRightsHistory(startedAtMs: number): RightsHistory {
   return {
     count(ask, nowMs) {
       const minute = Math.floor(nowMs / MINUTE_MS);
-      const pair = find(ask, minute);
-      advance(pair, minute);
-      pair.now++;
-      return view(ask, pair, nowMs, pair.now);
+      const key = keyOfPace(ask);
+      const pace = paces.get(key) ?? start(minute);
+      keepLast(paces, key, pace);
+      advance(pace, minute);
+      pace.now++;
+      return view(ask, pace, nowMs, pace.now);
     },
     look(ask, nowMs) {
       const minute = Math.floor(nowMs / MINUTE_MS);
-      const found = pairs.get(keyOf(ask));
-      const pair = { ...(found ?? { minute, now: 0, before: 0, usual: 0, known: false }) };
-      advance(pair, minute);
-      return view(ask, pair, nowMs, pair.now + 1);
+      const pace = { ...(paces.get(keyOfPace(ask)) ?? start(minute)) };
+      advance(pace, minute);
+      return view(ask, pace, nowMs, pace.now + 1);
     },
-    admit(ask) {
-      const pair = pairs.get(keyOf(ask));
-      if (pair !== undefined) pair.known = true;
-    },
+    admit: (ask) => keepLast(known, keyOfPeer(ask), true),
   };
 }

@@ -9,6 +9,7 @@ import {
   type JoinAnswer,
 } from "@fairlead/protocol/fabric.ts";
 import { FACE_TAG } from "@fairlead/protocol/names.ts";
+import { checkRelayed, type AgentRights } from "./agent-rights.ts";
 import { checkIdentity } from "./check-identity.ts";
 import type { Conversation } from "./conversation.ts";
 import { FabricError } from "./errors.ts";
@@ -29,14 +30,6 @@ import type { Transport } from "./transport.ts";
 
 /** Answers a conversation that an agent opened with the node itself. Throws to refuse. */
 export type HubMethod = (conversation: Conversation, caller: Hello, link: Link) => void;
-
-/** Says whether a call may be passed on. */
-export interface CallRights {
-  /** Agents of such a scope are told no addresses: what they say to each other goes through their nodes. */
-  governs(scope: string): boolean;
-  /** Throws `permission_denied`. */
-  check(scope: string, caller: string, target: string, method: string): void;
-}
 
 export interface HubOptions {
   /** Who joined here. */
@@ -68,7 +61,7 @@ export interface HubOptions {
   /** Calls and streams of one agent that are passed on each second; 20,000 by default, more than a node can do. */
   readonly relaysPerSecondMax?: number;
   /** What agents of a scope may do with each other, where that is said. */
-  readonly rights?: CallRights;
+  readonly rights?: AgentRights;
   /** The link to another node, for agents that joined there. */
   readonly linkTo?: (node: string) => Link | undefined;
 }
@@ -266,7 +259,8 @@ export function createHub(options: HubOptions): Hub {
       tally.at(caller.name, target.name).refused++;
       throw refusal;
     }
-    options.rights?.check(caller.scope, caller.name, target.name, open.method);
+    if (options.rights?.governs(caller.scope) === true)
+      checkRelayed(options.rights, caller, [target.name, ...rest], conversation);
     const own = joined.get(target.id);
     const [last] = rest.slice(-1);
     // A member that passes it on cannot say who asks; where the agent has not proven it, its node knows.

@@ -3,6 +3,7 @@
 // messages out until they are acknowledged. What keeps them is handed in.
 import { Settlement, SubscribeRequest, type Receipt } from "@fairlead/protocol/fabric.ts";
 import { findSubjectFault } from "@fairlead/protocol/subjects.ts";
+import { checkSubscription, type AgentRights, type HearingRights } from "./agent-rights.ts";
 import type { Conversation } from "./conversation.ts";
 import { FabricError } from "./errors.ts";
 import type { Headers, Hello } from "./frame.ts";
@@ -16,6 +17,8 @@ export interface LogServiceOptions {
   readonly nowMs: () => number;
   /** What the log throws, as an error for the wire. */
   readonly convert: (thrown: unknown) => FabricError;
+  /** What agents may publish and subscribe; everything by default. */
+  readonly rights?: AgentRights;
 }
 
 const TAKE_MAX = 64;
@@ -66,7 +69,7 @@ class Outlet {
 
 /** Makes the methods for a hub. */
 export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string, HubMethod> {
-  const { log } = options;
+  const { log, rights } = options;
 
   async function keep(
     payload: Uint8Array,
@@ -80,6 +83,7 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
       const fault = findSubjectFault(subject);
       if (fault !== undefined)
         throw new FabricError("invalid_argument", `"${subject}" is no subject: ${fault}`);
+      rights?.check({ scope, caller: name, action: "publish", target: subject, method: "" });
       const key = own[HEADER.key];
       checkKept(rest, key, id);
       const kept = await log.publish({
@@ -93,8 +97,9 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
       });
       return { id, ...kept };
     } catch (thrown) {
-      const { code, message, retryable } = options.convert(thrown);
-      return { id, error: { code, message, retryable } };
+      const { code, message, retryable, reason } = options.convert(thrown);
+      const refused = code === "permission_denied" ? { reason } : {};
+      return { id, error: { code, message, retryable, ...refused } };
     }
   }
 
@@ -135,7 +140,9 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
       holding = [],
       ...rest
     } = parseJson(conversation.first, SubscribeRequest);
-    const subscription = new Subscription(conversation, options.convert);
+    const hearing = checkSubscription(rights, caller, pattern);
+    const rules = { hearing, isShared: group !== undefined };
+    const subscription = new Subscription(conversation, options.convert, rules);
     const opening = log.openGroup({
       ...rest,
       pattern: scoped(caller.scope, pattern),
@@ -150,6 +157,12 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
   ]);
 }
 
+/** What a subscriber may hear, and whether it shares its messages with others. */
+interface HearingRules {
+  readonly hearing: HearingRights;
+  readonly isShared: boolean;
+}
+
 /**
  * One subscriber. It is given at most as many messages as it says that it handles at once. When it ends in order, what it
  * has not settled was not begun and does not count as an attempt; when its link breaks it does, for the message may be why.
@@ -157,6 +170,7 @@ export function createLogMethods(options: LogServiceOptions): ReadonlyMap<string
 class Subscription {
   readonly #conversation: Conversation;
   readonly #convert: LogServiceOptions["convert"];
+  readonly #rules: HearingRules;
   readonly #outlet: Outlet;
   readonly #ending = new AbortController();
   readonly #settling = new Set<Promise<void>>();
@@ -164,9 +178,14 @@ class Subscription {
   #group: Group | undefined;
   #broken = false;
 
-  constructor(conversation: Conversation, convert: LogServiceOptions["convert"]) {
+  constructor(
+    conversation: Conversation,
+    convert: LogServiceOptions["convert"],
+    rules: HearingRules,
+  ) {
     this.#conversation = conversation;
     this.#convert = convert;
+    this.#rules = rules;
     this.#outlet = new Outlet(conversation);
     const stop = (broken: boolean): void => {
       this.#broken ||= broken;
@@ -222,6 +241,13 @@ class Subscription {
 
   /** What this subscriber can never take is a dead letter, not the end of all that waits behind it. */
   async #send(group: Group, message: KeptMessage): Promise<void> {
+    const { hearing, isShared } = this.#rules;
+    if (!hearing.mayHear(unscoped(message.subject))) {
+      const { sequence } = message;
+      // What others of the group might have had is kept as a dead letter; who is alone passes it by.
+      const reason = "a policy forbids its subscriber this subject";
+      return isShared ? group.reject(sequence, reason) : group.ack(sequence);
+    }
     try {
       await this.#outlet.send(message.payload, describe(message));
     } catch (thrown) {

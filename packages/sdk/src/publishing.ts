@@ -236,8 +236,9 @@ export class Publishing {
     if (!("error" in receipt))
       done?.resolve({ sequence: receipt.sequence, duplicate: receipt.duplicate });
     else {
-      const { code, message, retryable } = receipt.error;
-      done?.reject(new FabricError(code as FabricCode, message, { retryable }));
+      const { code, message, retryable, reason } = receipt.error;
+      const options = reason === undefined ? { retryable } : { retryable, reason };
+      done?.reject(new FabricError(code as FabricCode, message, options));
     }
   }
 }

@@ -26,6 +26,7 @@ export function createFakeRights(
   note: (name: string, ...args: readonly unknown[]) => void,
 ): RightsDesk {
   return {
+    problem: undefined,
     list: () => [],
     async apply(request, by) {
       note("applyRights", request, by);

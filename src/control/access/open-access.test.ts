@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createDecisionLog } from "#control/decision-log.ts";
 import type { Logger } from "#base/logger.ts";
+import { settle } from "#control/testing/overlay-node.ts";
+import { createStoreDoor } from "#control/testing/store-door.ts";
 import { openStore } from "#store/open.ts";
+import type { Store } from "#store/store.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
 import { openAccess } from "./open-access.ts";
 
@@ -23,7 +26,8 @@ async function open() {
   const clock = createManualClock();
   const store = await openStore({ kind: "memory" }, { clock });
   const decisions = createDecisionLog({ store, clock, random: Math.random, logger: silent });
-  const reopen = () => openAccess({ store, decisions, clock });
+  const place = { openStore: () => Promise.resolve(store), own: undefined };
+  const reopen = () => openAccess({ ...place, decisions, clock, logger: silent });
   return { clock, store, decisions, reopen, access: await reopen() };
 }
 
@@ -95,6 +99,48 @@ describe("users", () => {
     const good = made.filter((one) => one.status === "fulfilled");
     assert.equal(good.length, 20);
     for (const { value } of good) assert.ok(access.find(value.text));
+  });
+
+  test("holds on all nodes of a fleet: also with its store away, and two who change one user lose nothing", async () => {
+    const clock = createManualClock();
+    await using fleet = await openStore({ kind: "memory" }, { clock });
+    await fleet.transact([{ kind: "put", key: "identity", value: "one" }]);
+    const door = createStoreDoor(fleet);
+    const stopping = new AbortController();
+    const openOne = async (to: Store) => {
+      const own = await openStore({ kind: "memory" }, { clock });
+      const decisions = createDecisionLog({
+        store: own,
+        clock,
+        random: Math.random,
+        logger: silent,
+      });
+      const openStoreOfFleet = () => Promise.resolve(to);
+      const options = { openStore: openStoreOfFleet, own, decisions, clock, logger: silent };
+      const access = await openAccess(options);
+      void access.run(stopping.signal);
+      return access;
+    };
+    const [a, b] = [await openOne(fleet), await openOne(door.store)];
+    await a.setUser("ana", { role: "viewer" }, BY);
+    await settle("b knows ana", () => b.roleOf("ana") === "viewer");
+    const [one, other] = await Promise.all([
+      a.createToken("ana", {}, BY),
+      b.createToken("ana", {}, BY),
+    ]);
+    for (const access of [a, b])
+      await settle("both tokens are good", () =>
+        [one, other].every(({ text }) => access.find(text)?.user === "ana"),
+      );
+    door.shut();
+    assert.deepEqual(b.find(one.text), { user: "ana", role: "viewer" }, "from what it knows");
+    await assert.rejects(b.removeUser("ana", BY));
+    await a.removeUser("ana", BY);
+    assert.equal(a.find(one.text), undefined);
+    door.open();
+    await clock.advance(1_000);
+    await settle("b hears of it", () => b.find(other.text) === undefined);
+    stopping.abort();
   });
 
   test("each change is a decision with who asked, and without the token", async () => {

@@ -1,48 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
-// Users of one node's API: kept in its own store, held in memory, so that asking who somebody is waits for nothing.
+// Users of a node's API, or of all nodes of a fleet: kept in a store, held in memory, so that asking who somebody is waits for
+// nothing.
 import { USER_TOKEN_TTL_MS, USER_TOKENS_MAX, USERS_MAX } from "@fairlead/protocol/access.ts";
 import type { Clock } from "#base/clock.ts";
 import { formatDuration } from "#base/duration.ts";
 import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
 import { findNearest } from "#base/nearest.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import { controlErrors } from "#control/errors.ts";
+import { createCommonShelf } from "#control/fleet/common-shelf.ts";
 import type { AskedBy } from "#control/topologies.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { Store } from "#store/store.ts";
 import type { Access } from "./access.ts";
+import { createUserBook, USERS } from "./user-book.ts";
 import {
   isToken,
   makeToken,
   readTokenId,
-  UserRecord,
   viewToken,
   viewUser,
+  type UserRecord,
 } from "./user-records.ts";
 
-const USERS = "users/";
-
 export interface AccessOptions {
-  readonly store: Pick<Store, "list" | "transact">;
+  /** Opens the store that keeps them: the fleet's, where there is one. */
+  readonly openStore: () => Promise<Store>;
+  /** In a fleet the node's own store, for a copy. */
+  readonly own: Store | undefined;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
-  readonly clock: Pick<Clock, "nowMs">;
+  readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 type Act = Pick<PlannedAction, "act" | "title" | "inputs"> & { readonly rule: string };
 
-/** Reads who there is. What in the store is no user is left where it is, and lets nobody in. */
-async function readUsers(store: AccessOptions["store"]): Promise<Map<string, UserRecord>> {
-  const { entries } = await store.list(USERS);
-  const records = entries.flatMap(({ value }) => UserRecord.safeParse(value).data ?? []);
-  return new Map(records.map((record) => [record.name, record]));
+/** What a change makes of a user; `record` undefined removes them. */
+interface Plan<T> {
+  readonly act: Act;
+  readonly record: UserRecord | undefined;
+  readonly answer: T;
+  readonly result: string;
 }
 
-/** Opens it with the users that the store has. */
-export async function openAccess(options: AccessOptions): Promise<Access> {
-  const { store, decisions, clock } = options;
-  const users = await readUsers(store);
-  const owners = new Map<string, string>();
-  for (const { name, tokens } of users.values()) for (const { id } of tokens) owners.set(id, name);
+/** How often a write is tried again because another node wrote in between. */
+const TRIES = 20;
+
+/** Opens it with the users that are known. */
+export async function openAccess(
+  options: AccessOptions,
+): Promise<Access & { run(signal: AbortSignal): Promise<void> }> {
+  const { openStore, own, decisions, clock, logger } = options;
+  const book = createUserBook();
+  const { users, owners } = book;
+  const shelf = createCommonShelf({
+    what: "users",
+    prefix: USERS,
+    isLasting: () => true,
+    book,
+    openStore,
+    own,
+    clock,
+    logger,
+  });
+  await shelf.read();
   // One change after the other: each is made from what the one before it left.
   let last: Promise<unknown> = Promise.resolve();
 
@@ -59,25 +81,27 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
     throw new FairleadError(controlErrors["too-many-users"], `there are ${most} ${what} already`);
   }
 
-  /** Keeps a user as they are to be from now on; undefined removes them. */
-  async function keep(name: string, record: UserRecord | undefined): Promise<void> {
+  /** Keeps what `plan` makes of what stands now, whoever wrote it. */
+  async function keep<T>(name: string, plan: () => Plan<T>): Promise<Plan<T>> {
     const key = USERS + name;
-    await store.transact([
-      record === undefined ? { kind: "delete", key } : { kind: "put", key, value: record },
-    ]);
-    for (const { id } of users.get(name)?.tokens ?? []) owners.delete(id);
-    if (record === undefined) return void users.delete(name);
-    users.set(name, record);
-    for (const { id } of record.tokens) owners.set(id, name);
+    let planned: Plan<T> | undefined;
+    await shelf.change(async (to) => {
+      for (let tries = 0; tries < TRIES; tries++) {
+        const entry = await to.get(key);
+        book.take({ key, value: entry?.value });
+        const { record } = (planned = plan());
+        const put = { kind: "put", key, value: record } as const;
+        const operation = record === undefined ? ({ kind: "delete", key } as const) : put;
+        const conditions = [{ key, revision: entry?.revision ?? 0 }];
+        if ((await to.transact([operation], conditions)) !== undefined) return;
+      }
+      throw new FairleadError(controlErrors["act-failed"], `others keep changing ${name}`);
+    });
+    return planned ?? plan();
   }
 
-  async function change<T>(
-    name: string,
-    by: AskedBy,
-    plan: () => { act: Act; record: UserRecord | undefined; answer: T; result: string },
-  ): Promise<T> {
-    const { act, record, answer, result } = plan();
-    const { rule, ...rest } = act;
+  async function change<T>(name: string, by: AskedBy, plan: () => Plan<T>): Promise<T> {
+    const { rule, ...rest } = plan().act;
     const object = `user/${name}`;
     const detail = `asked by ${by.actor}`;
     const trigger = { kind: "person", detail, atMs: clock.nowMs() } as const;
@@ -86,14 +110,14 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
       { scope: "", ...by },
     );
     try {
-      await keep(name, record);
+      const { answer, result } = await keep(name, plan);
+      await decisions.finish(decision, { outcome: "done", result });
+      return answer;
     } catch (thrown) {
       const error = FairleadError.from(thrown);
       await decisions.finish(decision, { outcome: "failed", result: error.message });
       throw error;
     }
-    await decisions.finish(decision, { outcome: "done", result });
-    return answer;
   }
 
   function queue<T>(work: () => Promise<T>): Promise<T> {
@@ -135,7 +159,7 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
             },
             record,
             answer: viewUser(record, nowMs),
-            result: "kept in the node's store",
+            result: own === undefined ? "kept in the node's store" : "kept in the fleet's store",
           };
         }),
       ),
@@ -154,14 +178,15 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
         })),
       ),
     createToken: (name, { ttlMs = USER_TOKEN_TTL_MS.default }, by) =>
-      queue(() =>
-        change(name, by, () => {
+      queue(() => {
+        const createdAtMs = clock.nowMs();
+        const expiresAtMs = createdAtMs + ttlMs;
+        const { text, kept } = makeToken({ createdAtMs, expiresAtMs, createdBy: by.actor });
+        return change(name, by, () => {
           const before = need(name);
           const nowMs = clock.nowMs();
-          const valid = before.tokens.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+          const valid = before.tokens.filter((token) => token.expiresAtMs > nowMs);
           if (valid.length >= USER_TOKENS_MAX) refuseMore(`tokens of ${name}`, USER_TOKENS_MAX);
-          const about = { createdAtMs: nowMs, expiresAtMs: nowMs + ttlMs, createdBy: by.actor };
-          const { text, kept } = makeToken(about);
           const record = { ...before, tokens: [...valid, kept] };
           const user = viewUser(record, nowMs);
           return {
@@ -175,8 +200,8 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
             answer: { user, view: viewToken(kept, nowMs), text },
             result: "kept as a hash",
           };
-        }),
-      ),
+        });
+      }),
     revokeToken: (name, id, by) =>
       queue(() =>
         change(name, by, () => {
@@ -198,5 +223,6 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
           };
         }),
       ),
+    run: (signal) => shelf.run(signal),
   };
 }
