@@ -7,14 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
-import type { LabHost } from "./hosts.ts";
+import type { LabHost, PlainHost } from "./hosts.ts";
 import { askSocket, type CliResult } from "./rig.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MAIN = join(ROOT, "src/main.ts");
 
-export interface HostNode extends AsyncDisposable {
-  readonly host: LabHost;
+export interface HostNode<Host extends PlainHost = LabHost> extends AsyncDisposable {
+  readonly host: Host;
   /** Where programs on the host join its fabric. */
   readonly fabric: string;
   readonly stateDir: string;
@@ -42,11 +42,11 @@ export interface HostNodeOptions {
 }
 
 /** Starts the node of a host; it answers once this resolves. */
-export async function startHostNode(
-  host: LabHost,
+export async function startHostNode<Host extends PlainHost>(
+  host: Host,
   settings: Readonly<Record<string, string>>,
   options: HostNodeOptions = {},
-): Promise<HostNode> {
+): Promise<HostNode<Host>> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), "fairlead-host-"));
   const project = join(directory, "project");
   mkdirSync(project, { recursive: true });

@@ -5,10 +5,15 @@ import { createNamespace, startEngine, type LabEngine, type LabEngineOptions } f
 import { openLedger, type Ledger } from "./ledger.ts";
 import { runInNamespace, runProgram } from "./run-program.ts";
 
-/** One host of a lab. */
-export interface LabHost extends LabEngine {
+/** A host on the lab's switch. */
+export interface PlainHost {
+  readonly name: string;
+  /** Network namespace, as `ip netns` knows it. */
+  readonly netns: string;
   /** Its address among the hosts. */
   readonly ip: string;
+  /** Where its engine is; there is none behind it on a plain host. */
+  readonly endpoint: string;
   /** Pulls its cable: nothing goes in or out until `rejoin`. */
   cutOff(): void;
   rejoin(): void;
@@ -16,14 +21,17 @@ export interface LabHost extends LabEngine {
   losePackets(percent: number): void;
 }
 
+/** One host of a lab, with an engine. */
+export interface LabHost extends LabEngine, PlainHost {}
+
 /** Hosts that reach each other. Disposing removes them all. */
-export interface LabHosts extends AsyncDisposable {
+export interface LabHosts<Host extends PlainHost = LabHost> extends AsyncDisposable {
   readonly tag: string;
-  readonly hosts: readonly LabHost[];
+  readonly hosts: readonly Host[];
   /** Namespace of the switch that joins them. It has an address among the hosts, for clients that are on none of them. */
   readonly switchNetns: string;
   /** Drops what goes from the first host of each pair to the second; replaces what was dropped before. */
-  block(ways: readonly (readonly [from: LabHost, to: LabHost])[]): void;
+  block(ways: readonly (readonly [from: PlainHost, to: PlainHost])[]): void;
 }
 
 const BRIDGE = "br0";
@@ -86,25 +94,54 @@ function setBlocks(
   runInNamespace(switchName, "nft", [script.join("; ")]);
 }
 
+function plugInHost(ledger: Ledger, switchName: string, index: number): PlainHost {
+  const name = `h${index}`;
+  const ip = `${NETWORK}.${index}`;
+  const netns = plugIn(ledger, switchName, name, ip);
+  const setCable = (state: "up" | "down"): void =>
+    void runProgram("ip", ["-n", switchName, "link", "set", name, state]);
+  return {
+    name,
+    netns,
+    ip,
+    endpoint: `unix://${ledger.directory}/no-engine.sock`,
+    cutOff: () => setCable("down"),
+    rejoin: () => setCable("up"),
+    losePackets: (percent) => setLoss(switchName, name, percent),
+  };
+}
+
 async function startHost(
   ledger: Ledger,
   switchName: string,
   index: number,
   options: LabEngineOptions,
 ): Promise<LabHost> {
-  const name = `h${index}`;
-  const ip = `${NETWORK}.${index}`;
-  const netns = plugIn(ledger, switchName, name, ip);
-  const engine = await startEngine({ ...options, ledger, netns, name });
-  const setCable = (state: "up" | "down"): void =>
-    void runProgram("ip", ["-n", switchName, "link", "set", name, state]);
-  return {
-    ...engine,
-    ip,
-    cutOff: () => setCable("down"),
-    rejoin: () => setCable("up"),
-    losePackets: (percent) => setLoss(switchName, name, percent),
-  };
+  const host = plugInHost(ledger, switchName, index);
+  const { name, netns } = host;
+  return { ...host, ...(await startEngine({ ...options, ledger, netns, name })) };
+}
+
+/** Hosts `h1` to `hN` without engines, for what goes on between nodes alone: they are there at once. */
+export function openPlainHosts(count: number): LabHosts<PlainHost> {
+  if (count < 1 || count > HOSTS_MAX) throw new RangeError(`1 to ${HOSTS_MAX} hosts, not ${count}`);
+  const ledger = openLedger();
+  try {
+    const switchName = createSwitch(ledger);
+    const hosts = Array.from({ length: count }, (_, i) => plugInHost(ledger, switchName, i + 1));
+    return {
+      tag: ledger.tag,
+      hosts,
+      switchNetns: switchName,
+      block: (ways) => setBlocks(switchName, ways),
+      async [Symbol.asyncDispose]() {
+        ledger.clear();
+      },
+    };
+  } catch (error) {
+    ledger.clear();
+    throw error;
+  }
 }
 
 /** Starts `count` hosts, `h1` to `hN`, at once. Throws when one of them does not start; nothing is left then. */

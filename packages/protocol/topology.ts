@@ -133,7 +133,7 @@ export const TopologyView = z.strictObject({
   scope: z.string(),
   declaration: TopologyDeclaration,
   graph: TopologyGraph,
-  /** Members that have not joined again since the node started; they keep their places for a few seconds. */
+  /** Members that are not back, since the node started or since theirs was lost; they keep their places for a few seconds. */
   awaited: z.array(z.string()).readonly(),
   observed: ObservedLinks,
   drift: TopologyDrift,

@@ -7,9 +7,12 @@ import { buildTopology } from "#topology/build.ts";
 import type { Member } from "#topology/member.ts";
 import { packGraph, PackedGraph, unpackGraph } from "#topology/pack.ts";
 import { TopologyDeclaration, type TopologyGraph } from "@fairlead/protocol/topology.ts";
+import { TopologyStamp } from "./topology-stamp.ts";
 
 const DECLARED = "topology/";
 const WIRED = "wiring/";
+/** Of scopes without a topology too: that it was removed is known from this. */
+const STAMPED = "topology-stamp/";
 
 /** A scope's topology with the members that it was made for. */
 export interface Wired {
@@ -24,6 +27,11 @@ export function keepWiring(scope: string, { graph, members }: Wired): StoreOpera
   const value = packGraph(graph, members);
   const key = WIRED + scope;
   return value === undefined ? { kind: "delete", key } : { kind: "put", key, value };
+}
+
+/** What keeps how new a scope's state is. */
+export function keepStamp(scope: string, value: TopologyStamp): StoreOperation {
+  return { kind: "put", key: STAMPED + scope, value };
 }
 
 /** What keeps a declaration and how the scope is wired. */
@@ -60,4 +68,14 @@ export async function loadTopologies(
     });
   }
   return found;
+}
+
+/** How new what the store has is, by scope; scopes whose topology was removed are among them. */
+export async function loadStamps(store: Store): Promise<ReadonlyMap<string, TopologyStamp>> {
+  const stamps = new Map<string, TopologyStamp>();
+  for (const { key, value } of (await store.list(STAMPED)).entries) {
+    const stamp = TopologyStamp.safeParse(value).data;
+    if (stamp !== undefined) stamps.set(key.slice(STAMPED.length), stamp);
+  }
+  return stamps;
 }

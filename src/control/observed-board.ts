@@ -2,6 +2,7 @@
 // Who talks to whom, by scope: what the node passes on and what agents report, forgotten when it was not seen for a while.
 import type { Clock } from "#base/clock.ts";
 import type { Fabric } from "#fabric/fabric.ts";
+import { addTogether, createToldLinks, joinObserved } from "./told-links.ts";
 import type { LinkUse } from "@fairlead/protocol/fabric.ts";
 import { FACE_TAG } from "@fairlead/protocol/names.ts";
 import type { ObservedLink, ObservedLinks } from "@fairlead/protocol/topology.ts";
@@ -35,30 +36,16 @@ export interface ObservedBoard {
 }
 
 export interface ObservedBoardOptions {
-  readonly fabric: Pick<Fabric, "registry" | "traffic" | "list">;
+  /** With links to other nodes, what their agents do is known too. */
+  readonly fabric: Pick<Fabric, "registry" | "traffic" | "list"> & Partial<Pick<Fabric, "nodes">>;
   readonly clock: Clock;
-}
-
-function addTogether(sightings: Iterable<Sighting>): readonly ObservedLink[] {
-  const links = new Map<string, ObservedLink>();
-  for (const { from, to, used, refused, lastSeenMs } of sightings) {
-    const key = `${from} ${to}`;
-    const known = links.get(key);
-    links.set(key, {
-      from,
-      to,
-      used: used + (known?.used ?? 0),
-      refused: refused + (known?.refused ?? 0),
-      lastSeenMs: Math.max(lastSeenMs, known?.lastSeenMs ?? 0),
-    });
-  }
-  return [...links].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, link]) => link);
 }
 
 /** Makes the board. It hears reports from now on; `run` looks at what the node passes on. */
 export function createObservedBoard({ fabric, clock }: ObservedBoardOptions): ObservedBoard {
   const startedAtMs = clock.nowMs();
   const scenes = new Map<string, Scene>();
+  const told = fabric.nodes === undefined ? undefined : createToldLinks(fabric.nodes);
 
   function open(scope: string): Scene {
     const scene = scenes.get(scope) ?? {
@@ -130,31 +117,44 @@ export function createObservedBoard({ fabric, clock }: ObservedBoardOptions): Ob
     }),
   ];
 
+  function readOwn(scope: string): ObservedLinks {
+    const nowMs = clock.nowMs();
+    const scene = scenes.get(scope);
+    const agents = fabric.list({ scope }).filter(({ tags }) => tags[FACE_TAG] === undefined);
+    const silent = agents.filter(({ id }) => scene?.tellers.has(id) !== true);
+    const name = (each: readonly { readonly name: string }[]): readonly string[] =>
+      [...new Set(each.map((one) => one.name))].sort();
+    return {
+      scope,
+      sinceMs: Math.max(startedAtMs, nowMs - SEEN_MS),
+      asOfMs: nowMs,
+      links: addTogether(scene?.sightings.values() ?? []),
+      agents: name(agents),
+      silent: name(silent),
+      omitted: scene?.omitted ?? 0,
+    };
+  }
+
+  /** Of scopes without agents here there is nothing to tell, but for what is not forgotten yet. */
+  function tellOthers(): void {
+    const present = fabric.list().map(({ scope }) => scope);
+    const all = [...new Set([...scenes.keys(), ...present])].sort();
+    told?.tell(all.map(readOwn));
+  }
+
   return {
     view(scope) {
       sweep();
-      const nowMs = clock.nowMs();
-      const scene = scenes.get(scope);
-      const agents = fabric.list({ scope }).filter(({ tags }) => tags[FACE_TAG] === undefined);
-      const silent = agents.filter(({ id }) => scene?.tellers.has(id) !== true);
-      const name = (each: readonly { readonly name: string }[]): readonly string[] =>
-        [...new Set(each.map((one) => one.name))].sort();
-      return {
-        scope,
-        sinceMs: Math.max(startedAtMs, nowMs - SEEN_MS),
-        asOfMs: nowMs,
-        links: addTogether(scene?.sightings.values() ?? []),
-        agents: name(agents),
-        silent: name(silent),
-        omitted: scene?.omitted ?? 0,
-      };
+      return joinObserved(readOwn(scope), told?.of(scope) ?? []);
     },
     async run(signal) {
       while (!signal.aborted) {
         sweep();
+        tellOthers();
         await clock.sleep(SWEEP_MS, signal).catch(() => undefined);
       }
       for (const stop of stops) stop();
+      told?.[Symbol.dispose]();
     },
   };
 }

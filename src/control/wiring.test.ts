@@ -40,7 +40,13 @@ async function startWiring(store: Store, clock = createManualClock()) {
     events.emit(decision.outcome);
   });
   routes.watch(() => said.push("told"));
-  const fabric = { registry, routes, traffic: createTrafficLedger(), list: registry.list };
+  const fabric = {
+    registry,
+    everyone: registry,
+    routes,
+    traffic: createTrafficLedger(),
+    list: registry.list,
+  };
   const observed = createObservedBoard({ fabric, clock });
   const wiring = createWiring({ fabric, decisions, observed, kept, rejoinMs: REJOIN_MS, ...parts });
   const stopping = new AbortController();

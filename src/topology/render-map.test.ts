@@ -102,7 +102,7 @@ links without another way round: a ─ b, c ─ d
     const text = renderMap(graph, { drift, observed, awaited: ["d"] });
     assert.equal(
       text.split("\n\n")[2],
-      `not back since the node started, their places are kept: d
+      `not back yet, their places are kept: d
 in use but not declared: a ─ c (2)
 declared but not in use: b ─ c
 declared, use not known: a ─ d, c ─ d

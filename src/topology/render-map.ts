@@ -22,7 +22,7 @@ export interface MapOptions {
   /** Links that were compared with what flows, and what was seen. */
   readonly drift?: TopologyDrift;
   readonly observed?: ObservedLinks;
-  /** Members that have not joined again since the node started. */
+  /** Members that are not back: since the node started, or since theirs was lost. */
   readonly awaited?: readonly string[];
 }
 
@@ -207,7 +207,7 @@ export function renderMap(graph: TopologyGraph, options: MapOptions = {}): strin
     ...describeWeakness(graph, metrics),
     ...(awaited.length === 0
       ? []
-      : [["not back since the node started, their places are kept:", ...listWords(awaited)]]),
+      : [["not back yet, their places are kept:", ...listWords(awaited)]]),
     ...(drift === undefined ? [] : describeDrift(drift, graph.directed)),
     ...(observed === undefined ? [] : describeGaps(observed)),
   ].flatMap((words) => clip(wrapWords(words, width, "  "), PARAGRAPH_LINES_MAX));
