@@ -8,32 +8,22 @@ import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import { OWN_LABELS, type NetworkFact } from "#model/facts.ts";
 import type { NetworkIntent } from "#model/intent.ts";
-import type {
-  Overlay,
-  OverlayAttachment,
-  OverlayChange,
-  OverlayEndpoint,
-} from "#network/overlay.ts";
+import type { Overlay, OverlayAttachment, OverlayChange } from "#network/overlay.ts";
 import { chooseNetworkMtu, familyOf } from "#network/measure-path.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
-import type { Store, StoreOperation } from "#store/store.ts";
+import type { Store } from "#store/store.ts";
 import type { OverlayClaim } from "./claim-overlay.ts";
-import { createDoorbell } from "./doorbell.ts";
+import { createDoorbell, type Doorbell } from "./doorbell.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { describeOverlayTurn } from "./describe-overlay-change.ts";
 import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { Paths } from "./paths.ts";
-import { planEndpoints, restoreClaim, writeAll, writeClaim } from "./keep-overlay-entries.ts";
-import {
-  createOverlayPicture,
-  judgeEndpoints,
-  OVERLAY_PREFIX,
-  pathKey,
-  type OverlayPaths,
-} from "./overlay-entries.ts";
+import { writeClaim } from "./keep-overlay-entries.ts";
+import { createOverlayPicture, judgeEndpoints, OVERLAY_PREFIX } from "./overlay-entries.ts";
 import { createReleaser } from "./release-overlays.ts";
 import type { AskedBy } from "./topologies.ts";
+import { createOverlayTeller, listPathMtus } from "./tell-overlays.ts";
 import { askRotation } from "./tunnels.ts";
 import { createProtection, type ProtectionOptions } from "./protect-overlays.ts";
 import { createOverlayReach, type OverlayReach } from "./overlay-reach.ts";
@@ -94,17 +84,19 @@ const ETHERNET_MTU = 1_500;
 
 const isOverlay = ({ labels }: NetworkFact): boolean => labels[OWN_LABELS.overlay] !== undefined;
 
-/** Says whether it is time to ask the kernel although nothing is known to have changed. */
-function createLookout(clock: Clock): () => boolean {
-  let lookedMs = -Infinity;
-  return () => {
-    if (clock.monotonicMs() - lookedMs < RESYNC_MS) return false;
-    lookedMs = clock.monotonicMs();
-    return true;
-  };
+/** Takes a turn whenever the bell is rung, and when nobody did for a while. */
+async function keepDoing(
+  bell: Doorbell,
+  turn: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await bell.wait(RESYNC_MS, signal);
+    if (!signal.aborted) await turn();
+  }
 }
 
-/** Makes the loop. */
+/** Makes the loops. */
 export function createOverlays(options: OverlaysOptions): Overlays {
   const { self, overlay, board, decisions, clock, logger } = options;
   const picture = createOverlayPicture();
@@ -114,28 +106,21 @@ export function createOverlays(options: OverlaysOptions): Overlays {
   const { tunnels } = protection;
   const onRelease = (name: string): void => void held.delete(name);
   const releaser = createReleaser({ ...options, self: self.id, picture, onRelease });
+  const teller = createOverlayTeller({ ...options, picture, held, releaser, listLocal, tunnels });
   const applied = new Map<string, OverlayAttachment>();
   const reach = createOverlayReach(self.address);
   let store: Store | undefined;
   let isKnown = false;
-  const isTimeToLook = createLookout(clock);
   let storeProblem: string | undefined = "the store was not asked yet";
   let hostProblem: string | undefined;
   let writeProblem: string | undefined;
   /** What an earlier life has left is looked at once, whether or not a network is wanted. */
   let isFirst = true;
-  const bell = createDoorbell(clock);
+  /** Who makes the host as it is wanted does not wait for who tells the store, nor the other way round. */
+  const [makeBell, tellBell] = [createDoorbell(clock), createDoorbell(clock)];
 
   function listLocal(): readonly NetworkFact[] {
     return board.ready ? board.read().networks.filter(isOverlay) : [];
-  }
-
-  function listOwnEndpoints(name: string): ReadonlyMap<string, OverlayEndpoint> {
-    const found = board.read().instances.flatMap(({ id, endpoints }) => {
-      const endpoint = endpoints?.[name];
-      return endpoint === undefined ? [] : [[id, { host: self.address, ...endpoint }] as const];
-    });
-    return new Map(found);
   }
 
   function describeAttachment(name: string): OverlayAttachment | undefined {
@@ -155,11 +140,12 @@ export function createOverlays(options: OverlaysOptions): Overlays {
 
   async function record(
     attachment: OverlayAttachment,
-    changes: readonly OverlayChange[],
+    all: readonly OverlayChange[],
     { scope, isDrift }: { readonly scope: string; readonly isDrift: boolean },
   ): Promise<void> {
     const { name, vni } = attachment.network;
     const device = nameDevice(vni);
+    const changes = all.filter((change) => change.device === device);
     const nowMs = clock.nowMs();
     const action = describeOverlayTurn({ name, device, changes, isDrift, nowMs });
     if (action === undefined) return;
@@ -167,16 +153,16 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     await decisions.finish(decision, { outcome: "done", result: `${changes.length} changes` });
   }
 
-  async function applyAll(isLook: boolean): Promise<void> {
+  async function applyAll(): Promise<void> {
     const local = listLocal();
     const all = local.flatMap(({ name }) => describeAttachment(name) ?? []);
     const isSame =
       all.length === applied.size &&
       all.every((one) => isDeepStrictEqual(applied.get(one.network.name), one));
-    // Most that is told of an engine is of no interest to networks: the kernel is asked then when it is time to look.
+    // Most that is told of an engine is of no interest to networks.
     const isPlain = all.every(({ tunnel }) => tunnel === undefined);
-    if (isSame && isPlain && !isLook && hostProblem === undefined) return;
-    const isFromMemory = !isLook && hostProblem === undefined;
+    const isFromMemory = !isFirst && hostProblem === undefined;
+    if (isSame && isPlain && isFromMemory) return;
     const failure = await protection.apply(all, isFromMemory);
     // Without what protects it there is none of an encrypted network either: nothing of it goes in clear.
     const wanted = failure === undefined ? all : all.filter(({ tunnel }) => tunnel === undefined);
@@ -188,56 +174,37 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     const names = new Set(wanted.map(({ network }) => network.name));
     const gone = [...applied].filter(([name]) => !names.has(name)).map(([, one]) => one);
     for (const one of [...wanted, ...gone]) {
-      const { name, vni } = one.network;
-      const own = changes.filter(({ device }) => device === nameDevice(vni));
+      const { name } = one.network;
       const isWanted = names.has(name);
       const isDrift = isWanted && isDeepStrictEqual(applied.get(name), one);
-      await record(one, own, { scope: scopes.get(name) ?? "", isDrift });
+      await record(one, changes, { scope: scopes.get(name) ?? "", isDrift });
       if (isWanted) applied.set(name, one);
       else applied.delete(name);
     }
     if (failure !== undefined) throw failure;
   }
 
-  function listPathMtus(): OverlayPaths {
-    const measured = options.paths.list();
-    return Object.fromEntries(
-      measured.flatMap(({ node, mtu }) => (mtu === undefined ? [] : [[node, mtu]])),
+  /** Looks at the host, which takes a while: what is new is made and told meanwhile. */
+  async function look(): Promise<void> {
+    // What failed is made from what stands.
+    if (isFirst || hostProblem !== undefined) return;
+    const failure = await protection.repair();
+    if (failure !== undefined) throw failure;
+    const changes = applied.size === 0 ? [] : await overlay.repair();
+    const scopes = new Map(
+      listLocal().map(({ name, labels }) => [name, labels[OWN_LABELS.scope] ?? ""]),
     );
+    for (const one of applied.values())
+      await record(one, changes, { scope: scopes.get(one.network.name) ?? "", isDrift: true });
   }
 
   /** For a network that is new: what the smallest way between any two nodes carries. */
   async function chooseMtu(isEncrypted: boolean): Promise<number> {
     await options.paths.settle(SETTLE_MS);
-    const all = [listPathMtus(), ...picture.paths.values()].flatMap((one) => Object.values(one));
+    const all = [listPathMtus(options.paths), ...picture.paths.values()].flatMap((one) =>
+      Object.values(one),
+    );
     return chooseNetworkMtu(familyOf(self.address), isEncrypted, all, ETHERNET_MTU);
-  }
-
-  async function publish(to: Store): Promise<void> {
-    const operations: StoreOperation[] = [...tunnels.planKey(picture)];
-    /** Of one network: the others are written all the same. */
-    const failures: unknown[] = [];
-    const measured = listPathMtus();
-    if (!isDeepStrictEqual(picture.paths.get(self.id) ?? {}, measured))
-      operations.push({ kind: "put", key: pathKey(self.id), value: measured });
-    const local = listLocal();
-    for (const { name } of local) {
-      const place = { name, node: self.id };
-      const entries = picture.get(name);
-      const range = entries?.ranges.get(self.id);
-      const claim = held.get(name);
-      if (entries?.definition !== undefined && range !== undefined)
-        held.set(name, { definition: entries.definition, range });
-      else if (claim !== undefined)
-        await restoreClaim(to, place, claim).catch((thrown: unknown) => failures.push(thrown));
-      operations.push(...planEndpoints(place, listOwnEndpoints(name), entries));
-    }
-    const here = new Set(local.map(({ name }) => name));
-    for (const name of picture.names().filter((one) => !here.has(one)))
-      operations.push(...planEndpoints({ name, node: self.id }, new Map(), picture.get(name)));
-    await writeAll(to, operations);
-    await releaser.run(to, here);
-    if (failures.length > 0) throw FairleadError.from(failures[0]);
   }
 
   function needStore(what: string): Store {
@@ -249,31 +216,49 @@ export function createOverlays(options: OverlaysOptions): Overlays {
 
   const nameNode = (id: string): string | undefined => options.readNodes()?.get(id);
 
-  async function pass(): Promise<void> {
-    // Before the store and the engine were heard, nothing is known to be wrong.
-    if (!isKnown || !board.ready) return;
-    // Other hosts begin at once with what is new here, and what fails is written below.
-    const endpoints = listLocal().flatMap(({ name }) => {
-      const entries = picture.get(name);
-      const isOurs = entries?.ranges.has(self.id) === true;
-      const place = { name, node: self.id };
-      return isOurs ? planEndpoints(place, listOwnEndpoints(name), entries) : [];
-    });
-    const to = storeProblem === undefined ? store : undefined;
-    const early = to && writeAll(to, endpoints).catch(() => undefined);
+  /** Before the store and the engine were heard, nothing is known to be wrong. */
+  const isHeard = (): boolean => isKnown && board.ready;
+
+  async function make(): Promise<void> {
+    if (!isHeard()) return;
     try {
-      await applyAll(isTimeToLook());
+      await applyAll();
       hostProblem = undefined;
     } catch (thrown) {
       hostProblem = note(thrown, hostProblem);
     }
-    await early;
+    // A key that was made is to be told.
+    tellBell.ring();
+  }
+
+  async function tell(): Promise<void> {
+    if (!isHeard() || store === undefined || storeProblem !== undefined) return;
     try {
-      if (store !== undefined && storeProblem === undefined) await publish(store);
+      await teller.tell(store);
       writeProblem = undefined;
     } catch (thrown) {
       writeProblem = note(thrown, writeProblem);
     }
+  }
+
+  async function keepLooking(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(RESYNC_MS, signal).catch(() => undefined);
+      if (signal.aborted || !isHeard()) continue;
+      try {
+        await look();
+        // A key that was changed is to be told.
+        tellBell.ring();
+      } catch (thrown) {
+        hostProblem = note(thrown, hostProblem);
+        makeBell.ring();
+      }
+    }
+  }
+
+  function ringBoth(): void {
+    makeBell.ring();
+    tellBell.ring();
   }
 
   /** Says it once. */
@@ -289,10 +274,10 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     picture.clear();
     for (const entry of snapshot.entries) take(entry);
     [isKnown, storeProblem] = [true, undefined];
-    bell.ring();
+    ringBoth();
     for await (const changes of from.watch(OVERLAY_PREFIX, snapshot.revision, { signal })) {
       for (const change of changes) take(change);
-      bell.ring();
+      ringBoth();
     }
   }
 
@@ -358,14 +343,14 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     },
     async run(signal) {
       if (options.openStore === undefined) return;
-      const stops = [board.onChange(bell.ring), options.paths.onChange(bell.ring)];
-      const keeping = keepUp(options.openStore, signal);
-      while (!signal.aborted) {
-        await bell.wait(RESYNC_MS, signal);
-        if (!signal.aborted) await pass();
-      }
+      const stops = [board.onChange(ringBoth), options.paths.onChange(tellBell.ring)];
+      await Promise.all([
+        keepUp(options.openStore, signal),
+        keepDoing(makeBell, make, signal),
+        keepDoing(tellBell, tell, signal),
+        keepLooking(signal),
+      ]);
       for (const stop of stops) stop();
-      await keeping;
     },
   };
 }

@@ -40,6 +40,8 @@ export interface Protection {
     all: readonly OverlayAttachment[],
     isFromMemory: boolean,
   ): Promise<FairleadError | undefined>;
+  /** Looks at both, and makes them again for the networks of the last `apply`; returns the same. */
+  repair(): Promise<FairleadError | undefined>;
 }
 
 /** How long the engine may take to make a network. */
@@ -58,7 +60,7 @@ function describeGuard(
     networks: all.map(({ network }) => network),
     encrypted: all.filter(isEncrypted).map(({ network }) => network.vni),
     tunnel,
-    hosts: [...hosts, ...known],
+    hosts: [...new Set([...hosts, ...known])].toSorted(),
   };
 }
 
@@ -69,6 +71,10 @@ export function createProtection(options: ProtectionOptions): Protection {
   /** Encrypted networks that the engine was asked for and does not show yet. */
   const awaited = new Map<string, { readonly mtu: number; readonly untilMs: number }>();
   let present: readonly OverlayAttachment[] = [];
+  /** What packet rules were made of last, while nothing went wrong. */
+  let stands: string | undefined;
+  let wanted: readonly OverlayAttachment[] = [];
+  let last: Promise<unknown> = Promise.resolve();
 
   function encrypt(): Promise<void> {
     const nowMs = clock.monotonicMs();
@@ -88,6 +94,32 @@ export function createProtection(options: ProtectionOptions): Protection {
     await decisions.finish(decision, { outcome: "done", result: `${all.length} networks` });
   }
 
+  /** For what is wanted when the turn comes. */
+  function inTurn(isFromMemory: boolean): Promise<FairleadError | undefined> {
+    const turn = last.then(() => protect(wanted, isFromMemory));
+    last = turn;
+    return turn;
+  }
+
+  async function protect(
+    all: readonly OverlayAttachment[],
+    isFromMemory: boolean,
+  ): Promise<FairleadError | undefined> {
+    present = all.filter(isEncrypted);
+    for (const { network } of present) awaited.delete(network.name);
+    try {
+      // A host that has none of these networks needs no rules, and no program for them.
+      await watchOver(all, isFromMemory).catch((thrown: unknown) => {
+        if (all.length > 0) throw thrown;
+      });
+      await encrypt();
+      if (!isFromMemory) await filter?.bypass(all.map(({ bridge }) => bridge));
+      return undefined;
+    } catch (thrown) {
+      return FairleadError.from(thrown);
+    }
+  }
+
   return {
     tunnels,
     async expect(name, mtu) {
@@ -95,19 +127,13 @@ export function createProtection(options: ProtectionOptions): Protection {
       await encrypt();
     },
     async apply(all, isFromMemory) {
-      present = all.filter(isEncrypted);
-      for (const { network } of present) awaited.delete(network.name);
-      try {
-        // A host that has none of these networks needs no rules, and no program for them.
-        await watchOver(all, isFromMemory).catch((thrown: unknown) => {
-          if (all.length > 0) throw thrown;
-        });
-        await encrypt();
-        if (!isFromMemory) await filter?.bypass(all.map(({ bridge }) => bridge));
-        return undefined;
-      } catch (thrown) {
-        return FairleadError.from(thrown);
-      }
+      wanted = all;
+      const rules = JSON.stringify(describeGuard(all, tunnels.device, options.readHosts()));
+      if (isFromMemory && rules === stands && !all.some(isEncrypted)) return undefined;
+      const failure = await inTurn(isFromMemory);
+      stands = failure === undefined ? rules : undefined;
+      return failure;
     },
+    repair: () => inTurn(false),
   };
 }

@@ -117,8 +117,9 @@ export function createTunnels(options: TunnelsOptions): Tunnels {
     await decisions.finish(decision, { outcome: "done", result });
   }
 
-  function isDue({ madeAtMs }: TunnelKey, own: TunnelEntry | undefined, asked: number): boolean {
-    if (own !== undefined && asked > own.turn) return true;
+  /** What the store says of this host may be older than what it has done. */
+  function isDue({ madeAtMs }: TunnelKey, asked: number): boolean {
+    if (turn !== undefined && asked > turn) return true;
     return clock.nowMs() - madeAtMs >= options.rotateMs;
   }
 
@@ -150,7 +151,7 @@ export function createTunnels(options: TunnelsOptions): Tunnels {
     const own = picture.keys.get(self.id);
     if (next === undefined) {
       turn ??= own?.turn ?? picture.rotation;
-      if (!isDue(current, own, picture.rotation)) return current;
+      if (!isDue(current, picture.rotation)) return current;
       [next, toldMs] = [await keys.prepareNext(), undefined];
     }
     if (own?.next !== next.publicKey) return current;

@@ -170,6 +170,27 @@ const RULES: Readonly<Record<string, Rule>> = {
     assert.deepEqual(describeAll(changes), expected.toSorted());
     await assertIs(overlay, [wanted]);
   },
+  "what drifted is repaired as it was wanted last, and nothing before that": async (host) => {
+    const { overlay } = host;
+    assert.deepEqual(await overlay.repair(), []);
+    const wanted = makeAttachment([makeEndpoint(2)]);
+    await overlay.apply([wanted]);
+    assert.deepEqual(await overlay.repair(), []);
+    const device = nameDevice(wanted.network.vni);
+    const gone = { table: "forward", key: "02:42:0a:4d:00:02", value: FAR } as const;
+    host.dropEntry(device, gone);
+    assert.deepEqual(describeAll(await overlay.repair()), [`add ${text(gone)}`]);
+    await assertIs(overlay, [wanted]);
+    host.removeDevice(device);
+    assert.equal((await overlay.repair()).length, 1 + 4);
+    await assertIs(overlay, [wanted]);
+  },
+  "what is wanted while the host is looked at stands after it": async ({ overlay }) => {
+    await overlay.apply([makeAttachment([makeEndpoint(2)])]);
+    const wanted = makeAttachment([makeEndpoint(2), makeEndpoint(3)]);
+    await Promise.all([overlay.repair(), overlay.apply([wanted], { isFromMemory: true })]);
+    await assertIs(overlay, [wanted]);
+  },
   "a device that went is made anew with all it had": async (host) => {
     const wanted = makeAttachment([makeEndpoint(2)]);
     await host.overlay.apply([wanted]);

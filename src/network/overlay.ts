@@ -109,4 +109,10 @@ export interface Overlay extends AsyncDisposable {
     wanted: readonly OverlayAttachment[],
     options?: OverlayApplyOptions,
   ): Promise<readonly OverlayChange[]>;
+  /**
+   * Looks at the host, and makes it again as the last `apply` wanted it. Returns what had drifted. No `apply` waits for the
+   * looking; where one changed the host meanwhile, it looks again, and leaves it after a few times. Nothing before the
+   * first `apply`, and after one that failed. Throws as `apply`.
+   */
+  repair(options?: OverlayCallOptions): Promise<readonly OverlayChange[]>;
 }

@@ -2,7 +2,7 @@
 // A host's networks in memory: the contract in its simplest form, for tests of what stands above it.
 import { FairleadError } from "#base/errors.ts";
 import { networkErrors } from "#network/errors.ts";
-import type { Overlay, OverlayChange, OverlayFact } from "#network/overlay.ts";
+import type { Overlay, OverlayAttachment, OverlayChange, OverlayFact } from "#network/overlay.ts";
 import { nameDevice, planOverlay } from "#network/plan-overlay.ts";
 
 /** A host that tests look at and spoil. */
@@ -47,11 +47,14 @@ export function createMemoryHost(bridges: readonly string[]): MemoryHost {
     } else if (fact !== undefined) devices.set(device, applyEntry(fact, change));
   }
 
+  let made: readonly OverlayAttachment[] = [];
   const overlay: Overlay = {
     kind: "memory",
     observe: () => Promise.resolve([...devices.values()]),
+    repair: () => overlay.apply(made),
     // oxlint-disable-next-line typescript/require-await -- a driver rejects and never throws
     async apply(wanted) {
+      made = wanted;
       const isTaken = (vni: number): boolean => foreign.has(nameDevice(vni));
       const missing = wanted.find(({ bridge }) => !host.bridges.has(bridge));
       const taken = wanted.find(({ network }) => isTaken(network.vni));

@@ -19,6 +19,9 @@ export interface VxlanOptions {
   readonly netns?: string;
 }
 
+/** How often a host is looked at that changes while it is looked at. */
+const LOOKS_MAX = 3;
+
 /** Why a network cannot be on this host as that stands; undefined when it can. */
 function findObstacle(
   { network, bridge }: OverlayAttachment,
@@ -78,7 +81,16 @@ export function createVxlanOverlay({ netns }: VxlanOptions = {}): Overlay {
     const remembered = isFromMemory ? await applyFromMemory(wanted, signal) : undefined;
     if (remembered !== undefined) return remembered;
     made = undefined;
-    const state = await readState(ip, signal);
+    return make(wanted, await readState(ip, signal), signal);
+  }
+
+  /** Makes of a host that stands so what is wanted. */
+  async function make(
+    wanted: readonly OverlayAttachment[],
+    state: KernelState,
+    signal?: AbortSignal,
+  ): Promise<readonly OverlayChange[]> {
+    made = undefined;
     const obstacles = wanted.flatMap((one) => findObstacle(one, state) ?? []);
     const possible = wanted.filter((one) => findObstacle(one, state) === undefined);
     const changes = planOverlay(possible, state.facts);
@@ -96,6 +108,19 @@ export function createVxlanOverlay({ netns }: VxlanOptions = {}): Overlay {
     return changes;
   }
 
+  async function repair(signal?: AbortSignal): Promise<readonly OverlayChange[]> {
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      const wanted = made;
+      if (wanted === undefined) return [];
+      const state = await readState(ip, signal);
+      const changes = await inTurn(async () =>
+        made === wanted ? make(wanted, state, signal) : undefined,
+      );
+      if (changes !== undefined) return changes;
+    }
+    return [];
+  }
+
   /** Two that write at once would each take the other's for drift. */
   function inTurn<T>(task: () => Promise<T>): Promise<T> {
     const turn = last.then(task, task);
@@ -107,6 +132,7 @@ export function createVxlanOverlay({ netns }: VxlanOptions = {}): Overlay {
     kind: "vxlan",
     observe: ({ signal } = {}) => inTurn(async () => (await readState(ip, signal)).facts),
     apply: (wanted, options = {}) => inTurn(() => apply(wanted, options)),
+    repair: ({ signal } = {}) => repair(signal),
     async [Symbol.asyncDispose]() {
       await last;
     },
