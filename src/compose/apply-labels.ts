@@ -16,7 +16,7 @@ interface Found {
   readonly entry: Entry;
 }
 
-/** The service with every fairlead setting among its labels. Unknown words, bad values and conflicts become warnings. */
+/** The service with every fairlead setting among its labels. Unknown words, bad values and conflicts become warnings, bad values of what keeps somebody out errors. */
 export function applyLabels(service: MapNode, file: Tree | undefined, findings: Findings): MapNode {
   const labels = child(service, "labels");
   const places: readonly (readonly Found[])[] = [
@@ -139,12 +139,14 @@ function checkWord(word: string, entry: Entry, findings: Findings): boolean {
     return true;
   }
   const problem = known.problem === undefined ? "" : `: ${known.problem(value)}`;
-  findings.warn(
+  const complaint = [
     composeErrors["bad-label"],
-    `${LABEL_PREFIX}${word}: "${value}" has no effect${problem}`,
+    `${LABEL_PREFIX}${word}: "${value}" ${known.guards === true ? "would keep nobody out" : "has no effect"}${problem}`,
     entry.value.at,
     `write ${known.form}`,
-  );
+  ] as const;
+  if (known.guards === true) findings.error(...complaint);
+  else findings.warn(...complaint);
   return false;
 }
 

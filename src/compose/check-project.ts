@@ -152,6 +152,7 @@ function checkContradictions(check: Check, name: string, service: Tree): void {
     contradict(check, `the service ${name} has both network_mode and networks`, mode.at);
   }
   checkSharedNetwork(check, name, service);
+  checkOwnNameServers(check, name, service);
   const scale = child(service, "scale");
   const deploy = child(service, "deploy");
   const replicas = child(deploy, "replicas");
@@ -187,6 +188,18 @@ function checkContradictions(check: Check, name: string, service: Tree): void {
     contradict(check, `build of ${name} has both dockerfile and dockerfile_inline`, file.at);
   }
   warnAboutPorts(check, name, service, count);
+}
+
+/** Names that may be called are found by the node's name server, which learns of no answer that another gave. */
+function checkOwnNameServers(check: Check, name: string, service: Tree): void {
+  const names = textOf(child(child(service, "labels"), "fairlead.egress"))?.trim() ?? "";
+  const servers = child(service, "dns");
+  if (names === "" || servers === undefined || itemsOf(servers).length === 0) return;
+  contradict(
+    check,
+    `the service ${name} has fairlead.egress and name servers of its own; only what the node's own answers can be called`,
+    servers.at,
+  );
 }
 
 /** What belongs to a network namespace, which is another's here; the engine refuses it. */

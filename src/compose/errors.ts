@@ -72,7 +72,8 @@ export const composeErrors = defineErrors({
   "bad-label": {
     id: "FL0212",
     code: "invalid_argument",
-    cause: "A fairlead label has a value that does not fit; it has no effect",
+    cause:
+      "A fairlead label has a value that does not fit; it has no effect, or would keep somebody out and is refused",
     remedy: "write the value in the form that the message names",
   },
   "label-conflict": {

@@ -14,6 +14,8 @@ export interface LabelWord {
   /** The form of the value, in words and with an example. */
   readonly form: string;
   readonly check: (value: string) => boolean;
+  /** It keeps somebody out, who would come in if a bad value had no effect: such a value is refused. */
+  readonly guards?: boolean;
   /** What is wrong with a value that is not right, where more is known than its form. */
   readonly problem?: (value: string) => string;
   /** False for what only makes sense for one service, and so not in a top-level x-fairlead. */
@@ -195,18 +197,21 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     doc: "Who may call it; turns on default-deny for it.",
     form: peers,
     check: (v) => isList(v, isPeer),
+    guards: true,
     common: true,
   },
   "allow.to": {
     doc: "Whom it may call; turns on default-deny for what it sends.",
     form: peers,
     check: (v) => isList(v, isPeer),
+    guards: true,
     common: true,
   },
   egress: {
     doc: "Names of the world outside that it may call; turns on default-deny for what it sends.",
     form: "names, for example api.example.com, *.pypi.org or intra.example.com=10.0.0.0/8",
     check: (v) => splitEgressNames(v).every((name) => parseEgressName(name) !== undefined),
+    guards: true,
     common: true,
   },
   capture: {

@@ -78,6 +78,8 @@ describe("loadSettings", () => {
     ["a number out of range", "engine:\n  parallelism: 0\n", "FL0652", "2:16"],
     ["a duration without unit sense", "resyncIntervalMs: soon\n", "FL0652", "1:19"],
     ["a port above 65535", "listen: 127.0.0.1:70000\n", "FL0652", "1:9"],
+    ["name servers at every address", "dns:\n  listen: 0.0.0.0:53\n", "FL0652", "2:11"],
+    ["the same over IPv6", "dns:\n  listen: '[::]:53'\n", "FL0652", "2:11"],
     ["an unknown log level", "logLevel: loud\n", "FL0652", "1:11"],
     ["a list where a map is needed", "- a\n", "FL0653", "1:1"],
     ["broken YAML", "a: [1\nb: 2\n", "FL0653", "2:1"],

@@ -3,9 +3,15 @@
 import { parsePolicy } from "@fairlead/routing/parse-policy.ts";
 import { z } from "zod";
 import { parseDuration } from "#base/duration.ts";
-import { parseBlock } from "#base/addresses.ts";
+import { parseAddress, parseBlock } from "#base/addresses.ts";
 import { parseSize } from "#base/size.ts";
 import { parseStoreEndpoints } from "./store-endpoints.ts";
+
+/** Whether an ADDRESS:PORT means all addresses of the host. */
+function isEveryAddress(text: string): boolean {
+  const address = text.slice(0, text.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  return address === "*" || parseAddress(address)?.value === 0n;
+}
 
 const numeric = (value: unknown): unknown =>
   typeof value === "string" && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
@@ -126,9 +132,12 @@ export const SettingsSchema = z.strictObject({
     ),
   }),
   dns: z.strictObject({
-    listen: listen.describe(
-      "IP address and port on which the node answers DNS for services and agents.",
-    ),
+    listen: listen
+      .refine((text) => !isEveryAddress(text), {
+        message:
+          "has to be one address, which containers are told to ask; for example that of the engine's bridge, 172.17.0.1:53",
+      })
+      .describe("IP address and port on which the node answers DNS for services and agents."),
     upstreams: z
       .string()
       .describe(

@@ -38,10 +38,13 @@ function readResolvConf(own: Place): readonly Place[] {
     );
 }
 
-/** Those that a container can ask too: the host's loopback is not its own. */
+/** Whether a container can ask it too: the host's loopback is not its own, and of a name server it is told the address alone. */
+const isReachable = ({ address, port }: Place): boolean =>
+  port === DNS_PORT && !/^127\.|^::1$/.test(address);
+
 function listReachable(upstreams: readonly Place[]): readonly string[] {
   return upstreams
-    .filter(({ address, port }) => port === DNS_PORT && !/^127\.|^::1$/.test(address))
+    .filter(isReachable)
     .map(({ address }) => address)
     .slice(0, FURTHER_MAX);
 }
@@ -50,7 +53,7 @@ export interface RunningDns extends AsyncDisposable {
   readonly zone: Zone;
   /**
    * Name servers to give to containers: this one, then those that it asks, so that other names are found while the node is
-   * away. None when the port is not the usual one, which is all that containers can be told.
+   * away. None when containers cannot ask this one: on loopback, or on another port than the usual one.
    */
   readonly forContainers: readonly string[];
   /** Where it listens. */
@@ -77,7 +80,7 @@ export async function startDns(
     zone,
     askers,
     address: own.address,
-    forContainers: own.port === DNS_PORT ? [own.address, ...listReachable(others)] : [],
+    forContainers: isReachable(own) ? [own.address, ...listReachable(others)] : [],
     [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
   };
 }

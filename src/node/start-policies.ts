@@ -40,6 +40,11 @@ function isOwnAddress(address: string): boolean {
     .some((one) => one.address === text);
 }
 
+/** The node's name server, where containers can ask it. */
+function listResolvers(dns: RunningDns | undefined): readonly string[] {
+  return dns === undefined || dns.forContainers.length === 0 ? [] : [dns.address];
+}
+
 /** Makes the loop; the rules that it has made stay when the node ends. */
 export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): PolicyLoop {
   const { store, belongs: fleet, roll, engine, supervisor, loops, clock, logger } = parts;
@@ -49,7 +54,7 @@ export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): 
   // Rules can be made only on the engine's own host.
   const isHere = endpoint.startsWith("unix:");
   const policies = createPolicies({
-    resolvers: parts.dns === undefined ? [] : [parts.dns.address],
+    resolvers: listResolvers(parts.dns),
     isOwnAddress,
     board: loops.board,
     decisions: loops.decisions,
