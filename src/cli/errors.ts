@@ -266,6 +266,13 @@ export const doctorErrors = defineErrors({
     cause: "This kernel lacks a feature; what needs it will use another way or say so",
     remedy: "load the module (modprobe NAME), or use a kernel that has it",
   },
+  "no-policy": {
+    id: "FL0875",
+    code: "failed_precondition",
+    cause:
+      "Without nftables no policy can be enforced; networks of scopes whose policies are enforced carry nothing then",
+    remedy: "install nftables",
+  },
   "forwarding-off": {
     id: "FL0858",
     code: "failed_precondition",

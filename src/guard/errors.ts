@@ -23,4 +23,12 @@ export const guardErrors = defineErrors({
       "The engine is on another host, in whose containers' networks this node cannot make rules",
     remedy: "run the node on the engine's own host",
   },
+  "guard-impossible": {
+    id: "FL1704",
+    code: "failed_precondition",
+    cause:
+      "Packet rules cannot be made on this host, so networks of scopes whose policies are enforced carry nothing",
+    remedy:
+      "install nftables, on a kernel that has it, and see `fairlead doctor`; or `fairlead policy mode off --scope SCOPE`, which opens them",
+  },
 });

@@ -2,7 +2,7 @@
 // The face of the room: verdict tables in the kernel. What is wanted follows from policies; a driver makes it so, in the
 // instance's own network namespace, where it holds whatever the network is.
 import type { PolicyProtocol } from "#model/policy.ts";
-import type { VerdictTable } from "#policy/verdict-table.ts";
+import type { DirectionTable, VerdictTable } from "#policy/verdict-table.ts";
 
 /** An instance that runs, as far as its network is concerned. */
 export interface Place {
@@ -23,6 +23,14 @@ export interface Ward extends Place {
 export interface Guest extends Place {
   /** Its places on bridges; who is connected to another has another port. */
   readonly ports: readonly GuestPort[];
+  /** What it may call, which is held at its ports too, where its own capabilities do not reach. Undefined: everybody. */
+  readonly calls?: GuestCalls;
+}
+
+/** What an instance may call. */
+export interface GuestCalls {
+  readonly egress: DirectionTable;
+  readonly names?: readonly string[];
 }
 
 /** What an instance is on a bridge, as the engine says; it can send as nobody else there. */
@@ -119,8 +127,8 @@ export interface Guard {
    */
   admit(place: Place, pins: readonly Pin[]): Promise<void>;
   /**
-   * Holds back all traffic of bridges but that of instances that are ready, and what these send under another's MAC or address;
-   * without bridges everything passes again. Throws what
+   * Holds back all traffic of bridges but that of instances that are ready, what these send under another's MAC or address, and
+   * what they may not call; without bridges everything passes again. Throws what
    * netfilter throws, and FL1305, FL1306 for the devices.
    */
   gate(order: GateOrder): Promise<Protection>;

@@ -20,6 +20,8 @@ export interface Datagram {
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 const ARP = 0x0806;
+const ICMP = 1;
+const TCP = 6;
 const UDP = 17;
 const ICMP6 = 58;
 const CALLER_PORT = 40_000;
@@ -63,14 +65,14 @@ export function vlan(frame: Buffer): Buffer {
   return Buffer.concat([word(7), frame.subarray(12)]);
 }
 
-function ipv4(from: string, to: string, payload: Buffer, offset = 0): Buffer {
+function ipv4(from: string, to: string, payload: Buffer, offset = 0, protocol = UDP): Buffer {
   const header = Buffer.alloc(IPV4_BYTES);
   header.writeUInt8(0x45, 0);
   header.writeUInt16BE(IPV4_BYTES + payload.length, 2);
   header.writeUInt16BE(0x4242, 4);
   header.writeUInt16BE(offset, 6);
   header.writeUInt8(64, 8);
-  header.writeUInt8(UDP, 9);
+  header.writeUInt8(protocol, 9);
   addressOf(from).copy(header, 12);
   addressOf(to).copy(header, 16);
   header.writeUInt16BE(checksum(header), 10);
@@ -92,6 +94,26 @@ const udp = ({ port, payload }: Datagram): Buffer =>
 /** A datagram by IPv4, without a checksum of its own. */
 export function udp4(link: Link, datagram: Datagram): Buffer {
   return ethernet(link, IPV4, ipv4(datagram.from, datagram.to, udp(datagram)));
+}
+
+/** A segment of TCP by IPv4 with these flags, of no connection. */
+export function tcp4(link: Link, { from, to, port, payload }: Datagram, flags: number): Buffer {
+  const header = Buffer.concat([word(CALLER_PORT), word(port), Buffer.alloc(16)]);
+  header.writeUInt8(0x50, 12);
+  header.writeUInt8(flags, 13);
+  header.writeUInt16BE(1024, 14);
+  return ethernet(link, IPV4, ipv4(from, to, Buffer.concat([header, payload]), 0, TCP));
+}
+
+/** A message of ICMP. */
+export function icmp4(
+  link: Link,
+  { from, to, type }: { readonly from: string; readonly to: string; readonly type: number },
+  body: Buffer,
+): Buffer {
+  const message = Buffer.concat([Buffer.from([type, 0, 0, 0, 0, 7, 0, 1]), body]);
+  message.writeUInt16BE(checksum(message), 2);
+  return ethernet(link, IPV4, ipv4(from, to, message, 0, ICMP));
 }
 
 /** A datagram by IPv6. */

@@ -73,7 +73,9 @@ async function probe(
     /unshare: failed to execute|No such file or directory$/.test(output) &&
     output.startsWith("unshare:")
   )
-    return skip(`${name}: ${program} is not installed`);
+    return program === "nft"
+      ? complain("warn", doctorErrors["no-policy"], `${name}: nft is not installed`)
+      : skip(`${name}: ${program} is not installed`);
   const [first = ""] = output.split("\n");
   const facts = [
     `tried ${program} ${input === undefined ? args.join(" ") : input.trim().split("\n").at(-1)}: ${first}`,

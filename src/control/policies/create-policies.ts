@@ -221,7 +221,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     );
     return (
       policy &&
-      `fairlead.egress of ${policy.scope}/${policy.name} lets nothing pass: this node has no dns.listen`
+      `fairlead.egress of ${policy.scope}/${policy.name} lets nothing pass: this node has no dns.listen that containers can ask, an address of this host with port 53`
     );
   }
 
@@ -321,7 +321,8 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     },
     guardNetworks: async () => (listActive().length === 0 ? undefined : settle()),
     get problem() {
-      const [broken] = enforcer.problems.values();
+      const [first] = enforcer.problems.values();
+      const broken = enforcer.problems.get("gate") ?? first;
       return shelf.problem ?? tellingProblem ?? broken ?? findUnserved();
     },
     async apply(request, by) {

@@ -4,7 +4,7 @@ import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createLimiter } from "#base/limiter.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
-import type { Guard, Place, Protection, Ward } from "#guard/guard.ts";
+import type { Guard, GuestCalls, Place, Protection, Ward } from "#guard/guard.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { PolicyMode } from "#model/policy.ts";
 import { findTable, type CompiledPolicies } from "#policy/compile-policies.ts";
@@ -62,6 +62,13 @@ function isSame(a: Ward | undefined, b: Ward): boolean {
     a.table.egress === b.table.egress &&
     a.table.names?.join(" ") === b.table.names?.join(" ")
   );
+}
+
+/** What is held at an instance's ports besides. */
+function listCalls(ward: Ward | undefined): { readonly calls?: GuestCalls } {
+  if (ward?.mode !== "enforce" || ward.table.egress === undefined) return {};
+  const { egress, names } = ward.table;
+  return { calls: { egress, ...(names === undefined ? {} : { names }) } };
 }
 
 const ACTS: Readonly<Record<Exclude<Protection, "unchanged">, PolicyTurn["act"]>> = {
@@ -138,7 +145,8 @@ export function createEnforcer({ guard, decisions, clock, onMade }: EnforcerOpti
         return bridge === undefined ? [] : [{ bridge, mac, addresses }];
       });
       const isReady = !problems.has(id) && !waiting.has(id);
-      return ports.length > 0 && isReady ? [{ id, pid, ports }] : [];
+      const calls = listCalls(wards.get(id));
+      return ports.length > 0 && isReady ? [{ id, pid, ports, ...calls }] : [];
     });
     try {
       await guard.gate({ bridges: [...gated.values()].toSorted(), ready, look });

@@ -5,11 +5,11 @@ import { guardErrors } from "#guard/errors.ts";
 import type { Guard, Installed, Pin, Place, Protection, Ward } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createGate } from "./gate.ts";
-import { TABLE } from "./names.ts";
+import { namesMark, TABLE } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { callFrom, judgeProbe } from "./probe.ts";
 import { fingerprint, readRules } from "./read-rules.ts";
-import { namesMark, renderPins, renderRules } from "./render-rules.ts";
+import { renderPins, renderRules } from "./render-rules.ts";
 
 const [, NAME = ""] = TABLE.split(" ");
 
@@ -48,9 +48,17 @@ export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilt
     return JSON.stringify(stands ?? []).includes(`"value":${mark}}`);
   }
 
+  /** One call about the host's own namespace after the other. */
+  function inLine<T>(task: () => Promise<T>): Promise<T> {
+    const turn = gating.then(task);
+    gating = turn.catch(() => undefined);
+    return turn;
+  }
+
   async function admit(place: Place, pins: readonly Pin[]): Promise<void> {
     await using namespace = await openNamespace(place);
     await netfilter.apply(renderPins(pins), { netns: namespace.path });
+    await inLine(() => gate.admit(place, pins));
   }
 
   async function protect(ward: Ward, signal?: AbortSignal): Promise<Protection> {
@@ -118,11 +126,7 @@ export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilt
     release: (place, { signal } = {}) => inTurn(place, () => release(place, signal)),
     admit: (place, pins) => inTurn(place, () => admit(place, pins)),
     inspect: (place, { signal } = {}) => inTurn(place, () => inspect(place, signal)),
-    gate(order) {
-      const turn = gating.then(() => gate.hold(order));
-      gating = turn.catch(() => undefined);
-      return turn;
-    },
+    gate: (order) => inLine(() => gate.hold(order)),
     async probe(from, to, target, { signal } = {}) {
       const before = await countDenied([from, target]);
       const said = await callFrom(from, to, signal);

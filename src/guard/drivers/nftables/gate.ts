@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens and holds the gate: finds the ports of those who are ready, and keeps the table in the host's namespace.
+// Opens and holds the gate: finds the ports of those who are ready, and keeps the tables in the host's namespace.
 import { FairleadError } from "#base/errors.ts";
-import type { Guest, GateOrder, Protection } from "#guard/guard.ts";
+import { guardErrors } from "#guard/errors.ts";
+import type { Guest, GateOrder, Pin, Place, Protection } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createIpRunner } from "#netfilter/run-ip.ts";
+import { createCalls, type CallingPort } from "./calls.ts";
+import { namesMark } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { listBlocks, readLinks, type Link } from "./read-links.ts";
 import { fingerprint } from "./read-rules.ts";
+import { callsKey } from "./render-calls.ts";
 import { GATE, renderGate, type GateParts } from "./render-gate.ts";
+import { reopenPorts, shutPorts } from "./shut-ports.ts";
 
 const [, NAME = ""] = GATE.split(" ");
 
 /** Keeps the gate. One call at a time. */
 export interface Gate {
   hold(order: GateOrder): Promise<Protection>;
+  /** Lets addresses be called from the ports of an instance. */
+  admit(place: Place, pins: readonly Pin[]): Promise<void>;
 }
 
 /** Numbers, on the host, of the other ends of an instance's devices. */
@@ -27,34 +34,60 @@ async function findEnds(guest: Guest): Promise<readonly number[]> {
   );
 }
 
+interface Assembled {
+  readonly gate: GateParts;
+  readonly callers: readonly CallingPort[];
+}
+
 /** Makes the parts of the gate from the host's devices and what is behind them. */
 function assemble(
   links: readonly Link[],
   bridges: ReadonlySet<string>,
   ready: ReadonlyMap<number, Guest>,
-): GateParts {
+): Assembled {
   const own = links.filter(({ ifname }) => bridges.has(ifname));
-  const ports = links.filter(({ master = "", ifindex, linkinfo }) => {
-    // What is no veth is nobody's: the device by which the network spans hosts.
-    const isReady = ready.has(ifindex) || linkinfo?.info_kind !== "veth";
-    return bridges.has(master) && isReady;
-  });
+  const ports = links
+    .filter(({ master = "", ifindex, linkinfo }) => {
+      // What is no veth is nobody's: the device by which the network spans hosts.
+      const isReady = ready.has(ifindex) || linkinfo?.info_kind !== "veth";
+      return bridges.has(master) && isReady;
+    })
+    .toSorted((a, b) => (a.ifname < b.ifname ? -1 : 1));
   const owners = ports.flatMap(({ ifname, ifindex, master }) => {
     const place = ready.get(ifindex)?.ports.find(({ bridge }) => bridge === master);
     return place === undefined || place.mac === "" ? [] : [{ port: ifname, ...place }];
   });
+  const callers = ports.flatMap(({ ifname, ifindex }): CallingPort[] => {
+    const guest = ready.get(ifindex);
+    if (guest?.calls === undefined) return [];
+    const { egress } = guest.calls;
+    return [{ port: ifname, egress, names: namesMark(guest.calls), guest }];
+  });
   return {
-    ports: ports.map(({ ifname }) => ifname).toSorted(),
-    owners: owners.toSorted((a, b) => (a.port < b.port ? -1 : 1)),
-    macs: own.flatMap(({ address }) => address ?? []).toSorted(),
-    blocks4: own.flatMap((link) => listBlocks(link, 4)).toSorted(),
-    blocks6: own.flatMap((link) => listBlocks(link, 6)).toSorted(),
+    gate: {
+      ports: ports.map(({ ifname }) => ifname),
+      owners,
+      macs: own.flatMap(({ address }) => address ?? []).toSorted(),
+      blocks4: own.flatMap((link) => listBlocks(link, 4)).toSorted(),
+      blocks6: own.flatMap((link) => listBlocks(link, 6)).toSorted(),
+    },
+    callers,
   };
+}
+
+/** The same for the same order. */
+function spellOrder({ bridges, ready }: GateOrder): string {
+  const guests = ready.map(({ calls, ...guest }) => [
+    guest,
+    calls === undefined ? "" : callsKey({ egress: calls.egress, names: namesMark(calls) }),
+  ]);
+  return JSON.stringify([bridges, guests]);
 }
 
 /** A gate that nobody has looked at yet. */
 export function createGate(netfilter: Netfilter): Gate {
   const ip = createIpRunner();
+  const calls = createCalls(netfilter);
   /** Ends of instances, for as long as they run and are on the same networks. */
   let ends = new Map<string, readonly number[]>();
   let wanted: string | undefined;
@@ -81,39 +114,66 @@ export function createGate(netfilter: Netfilter): Gate {
   }
 
   async function open(): Promise<Protection> {
+    await reopenPorts(ip);
     const isMade = wanted !== "" && (await netfilter.read("bridge", NAME)) !== undefined;
     if (isMade) await netfilter.apply([`delete table ${GATE}`]);
     wanted = "";
+    await calls.hold([]);
     return isMade ? "installed" : "unchanged";
   }
 
+  async function holdPorts(parts: GateParts): Promise<Protection> {
+    const commands = renderGate(parts);
+    const text = commands.join("\n");
+    const isSame = text === wanted;
+    if (isSame) {
+      const found = await netfilter.read("bridge", NAME);
+      if (found !== undefined && fingerprint(found) === stands) return "unchanged";
+    }
+    await netfilter.apply(commands);
+    stands = fingerprint((await netfilter.read("bridge", NAME)) ?? []);
+    wanted = text;
+    return isSame ? "drifted" : "installed";
+  }
+
+  async function holdAll({ bridges, ready }: GateOrder): Promise<Protection> {
+    const owners = await listEnds(ready);
+    const links = readLinks(await ip.ask("ip", ["-d", "addr", "show"]));
+    const names = new Set(bridges);
+    const { gate, callers } = assemble(links, names, owners);
+    try {
+      // What may be called stands before a port carries anything.
+      const held = [await calls.hold(callers), await holdPorts(gate)];
+      await reopenPorts(ip);
+      const isDone = (one: Protection): boolean => held.includes(one);
+      return isDone("drifted") ? "drifted" : isDone("installed") ? "installed" : "unchanged";
+    } catch (thrown) {
+      const stands = await netfilter.read("bridge", NAME).catch(() => undefined);
+      // What stood before holds back whoever is not ready.
+      if (stands !== undefined) throw thrown;
+      await shutPorts(ip, links, names, (ifindex) => owners.has(ifindex));
+      throw new FairleadError(
+        guardErrors["guard-impossible"],
+        `networks with policies carry nothing: ${FairleadError.from(thrown).message}`,
+        { cause: thrown },
+      );
+    }
+  }
+
   return {
-    async hold({ bridges, ready, look }) {
-      const order = JSON.stringify([bridges, ready]);
-      if (!look && order === orders) return "unchanged";
+    admit: ({ id }, pins) => calls.admit(id, pins),
+    async hold(order) {
+      const spelled = spellOrder(order);
+      if (!order.look && spelled === orders) return "unchanged";
       orders = undefined;
-      if (bridges.length === 0) {
+      if (order.bridges.length === 0) {
         const opened = await open();
-        orders = order;
+        orders = spelled;
         return opened;
       }
-      const names = new Set(bridges);
-      const owners = await listEnds(ready);
-      const links = readLinks(await ip.ask("ip", ["-d", "addr", "show"]));
-      const commands = renderGate(assemble(links, names, owners));
-      const text = commands.join("\n");
-      const isSame = text === wanted;
-      if (isSame) {
-        const found = await netfilter.read("bridge", NAME);
-        if (found !== undefined && fingerprint(found) === stands) {
-          orders = order;
-          return "unchanged";
-        }
-      }
-      await netfilter.apply(commands);
-      stands = fingerprint((await netfilter.read("bridge", NAME)) ?? []);
-      [wanted, orders] = [text, order];
-      return isSame ? "drifted" : "installed";
+      const protection = await holdAll(order);
+      orders = spelled;
+      return protection;
     },
   };
 }

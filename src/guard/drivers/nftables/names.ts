@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What our objects in a namespace are called, and how classes of peers become packet marks.
+import { createHash } from "node:crypto";
+import type { VerdictTable } from "#policy/verdict-table.ts";
 
 /** Family and name of the table that an instance has. */
 export const TABLE = "inet fairlead";
@@ -50,6 +52,13 @@ export function listSightSets(side: Side): readonly SightSet[] {
   );
 }
 
+/** Stands for the names that an instance may call: connections that begin by these names carry it. */
+export function namesMark({ names = [] }: Pick<VerdictTable, "names">): number | undefined {
+  if (names.length === 0) return undefined;
+  // The highest bit is left out, so that it reads the same everywhere; 0 is what other connections have.
+  return (createHash("sha256").update(names.join(" ")).digest().readUInt32BE(0) >>> 1) | 1;
+}
+
 /** The set of addresses that were found by name, for as long as each is good. */
 export function namedSet(family: 4 | 6): string {
   return `out_named${family}`;
@@ -57,22 +66,23 @@ export function namedSet(family: 4 | 6): string {
 
 /** Whether an object only counts or runs out, so that it differs from one time to the next. */
 export function isCount(name: string): boolean {
-  return /_(?:denied|seen|lost|named)/.test(name) || name === "held" || name === "spoofed";
+  const isMemory = /^(?:talks|opening|heard|parts|begun)[46]/.test(name);
+  return isMemory || /_(?:denied|seen|lost|named)|^(?:denied|held|spoofed)$/.test(name);
 }
 
-/** Maps and sets that hold what was compiled. */
+/** Maps and sets that hold what was compiled for one direction; each name begins with the prefix. */
 export function listTables(
-  side: Side,
+  prefix: string,
 ): readonly { name: string; kind: "map" | "set"; type: string }[] {
   return [
-    { name: `${side}_hosts4`, kind: "map", type: "type ipv4_addr : mark;" },
-    { name: `${side}_hosts6`, kind: "map", type: "type ipv6_addr : mark;" },
-    { name: `${side}_blocks4`, kind: "map", type: "type ipv4_addr : mark; flags interval;" },
-    { name: `${side}_blocks6`, kind: "map", type: "type ipv6_addr : mark; flags interval;" },
-    { name: `${side}_protocols`, kind: "set", type: "type mark . inet_proto;" },
-    { name: `${side}_ports`, kind: "set", type: "type mark . inet_proto . inet_service;" },
+    { name: `${prefix}_hosts4`, kind: "map", type: "type ipv4_addr : mark;" },
+    { name: `${prefix}_hosts6`, kind: "map", type: "type ipv6_addr : mark;" },
+    { name: `${prefix}_blocks4`, kind: "map", type: "type ipv4_addr : mark; flags interval;" },
+    { name: `${prefix}_blocks6`, kind: "map", type: "type ipv6_addr : mark; flags interval;" },
+    { name: `${prefix}_protocols`, kind: "set", type: "type mark . inet_proto;" },
+    { name: `${prefix}_ports`, kind: "set", type: "type mark . inet_proto . inet_service;" },
     {
-      name: `${side}_ranges`,
+      name: `${prefix}_ranges`,
       kind: "set",
       type: "type mark . inet_proto . inet_service; flags interval;",
     },

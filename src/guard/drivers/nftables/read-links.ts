@@ -13,6 +13,8 @@ const Link = z.object({
   /** The bridge it is a port of. */
   master: z.string().optional(),
   address: z.string().optional(),
+  /** What somebody has written on it. */
+  ifalias: z.string().optional(),
   linkinfo: z.object({ info_kind: z.string().optional() }).optional(),
   addr_info: z.array(z.object({ local: z.string(), prefixlen: z.number() })).optional(),
 });

@@ -3,7 +3,7 @@
 // wanted them to be.
 import { parseAddress } from "#base/addresses.ts";
 import type { NftObject } from "#netfilter/netfilter.ts";
-import type { Installed, Question, Sight } from "#guard/guard.ts";
+import type { Installed, Pin, Question, Sight } from "#guard/guard.ts";
 import {
   isCount,
   listSightSets,
@@ -82,12 +82,18 @@ function isOpen(objects: readonly NftObject[], chain: string): boolean {
   return rules.length === 1 && JSON.stringify(only?.["expr"]).startsWith('[{"goto":');
 }
 
-/** `{ elem: { val: address, timeout, expires } }` */
-function isFoundByName(objects: readonly NftObject[], address: string): boolean {
-  return elementsOf(objects, namedSet(address.includes(":") ? 6 : 4)).some((element) => {
+/** Addresses that were found by name, with what is left of their time. Of `{ elem: { val: address, timeout, expires } }`. */
+export function listNamed(objects: readonly NftObject[]): readonly Pin[] {
+  const all = ([4, 6] as const).flatMap((family) => elementsOf(objects, namedSet(family)));
+  return all.flatMap((element) => {
     const whole = isRecord(element) ? element["elem"] : undefined;
-    return isRecord(whole) && whole["val"] === address;
+    if (!isRecord(whole)) return [];
+    return [{ address: String(whole["val"]), seconds: Math.max(1, Number(whole["expires"] ?? 1)) }];
   });
+}
+
+function isFoundByName(objects: readonly NftObject[], asked: string): boolean {
+  return listNamed(objects).some(({ address }) => address === asked);
 }
 
 function allows(objects: readonly NftObject[], question: Question): boolean {

@@ -2,75 +2,19 @@
 // A verdict table as commands of nft, which take effect together. Every packet is judged, also of connections that stand: what
 // comes back is judged by the table that let the call go, with source and destination exchanged. So a change cuts what it
 // forbids at once, and nothing has to be looked for in the connection tracker.
-import { createHash } from "node:crypto";
-import { formatAddress } from "#base/addresses.ts";
 import type { DirectionTable } from "#policy/verdict-table.ts";
 import type { Pin, Ward } from "#guard/guard.ts";
 import {
   listSightSets,
   listTables,
-  MARK_EVERYTHING,
-  markOf,
   namedSet,
-  PROTOCOL_NAMES,
+  namesMark,
   SIGHTS_FOR_SECONDS,
   SIGHTS_MAX,
   TABLE,
   type Side,
 } from "./names.ts";
-
-const PORT_MAX = 65_535;
-
-function mark(table: DirectionTable, index: number): number {
-  return table.classes[index]?.everything === true ? MARK_EVERYTHING : markOf(index);
-}
-
-/** Elements by the name of their map or set. */
-function listElements(side: Side, table: DirectionTable): ReadonlyMap<string, readonly string[]> {
-  const elements = new Map<string, string[]>();
-  const add = (name: string, element: string): void => {
-    const list = elements.get(name);
-    if (list === undefined) elements.set(name, [element]);
-    else list.push(element);
-  };
-  for (const [address, index] of table.hosts)
-    add(`${side}_hosts${address.includes(":") ? 6 : 4}`, `${address} : ${mark(table, index)}`);
-  for (const { family, first, last, class: index } of table.blocks) {
-    const [from, to] = [formatAddress(family, first), formatAddress(family, last)];
-    const range = from === to ? from : `${from}-${to}`;
-    add(`${side}_blocks${family}`, `${range} : ${mark(table, index)}`);
-  }
-  for (const [index, { ranges }] of table.classes.entries())
-    for (const { protocol, first, last } of ranges)
-      for (const name of PROTOCOL_NAMES[protocol]) {
-        const key = `${markOf(index)} . ${name}`;
-        if (protocol === "ICMP" || (first <= 1 && last === PORT_MAX)) add(`${side}_protocols`, key);
-        else if (first === last) add(`${side}_ports`, `${key} . ${first}`);
-        else add(`${side}_ranges`, `${key} . ${first}-${last}`);
-      }
-  return elements;
-}
-
-/** Rules that judge by one table: `address` and `port` say where in the packet the peer and the called port are. */
-function renderJudge(
-  side: Side,
-  address: "saddr" | "daddr",
-  port: "dport" | "sport",
-  pass: string,
-): string[] {
-  return [
-    "meta mark set 0",
-    `meta mark set ip ${address} map @${side}_blocks4`,
-    `meta mark set ip6 ${address} map @${side}_blocks6`,
-    `meta mark set ip ${address} map @${side}_hosts4`,
-    `meta mark set ip6 ${address} map @${side}_hosts6`,
-    `meta mark ${MARK_EVERYTHING} meta mark set 0 ${pass}`,
-    `meta mark . meta l4proto @${side}_protocols meta mark set 0 ${pass}`,
-    `meta mark . meta l4proto . th ${port} @${side}_ports meta mark set 0 ${pass}`,
-    `meta mark . meta l4proto . th ${port} @${side}_ranges meta mark set 0 ${pass}`,
-    "meta mark set 0",
-  ];
-}
+import { listElements, renderJudge } from "./render-judge.ts";
 
 /** Counts a call under what it is. A set without room does not match, so that the next is tried, and last of all the loss is counted. */
 function renderRecord(side: Side, wanted: "allowed" | "denied", verdict: string): string[] {
@@ -98,13 +42,6 @@ function renderDenial(side: Side, isCall: boolean, verdict: "drop" | "accept"): 
 /** What is done with a call that may pass: the first packet of a conversation is counted. */
 function renderPass(side: Side): readonly string[] {
   return ["ct state != new accept", ...renderRecord(side, "allowed", "accept")];
-}
-
-/** Stands for the names that an instance may call: connections that begin by these names carry it. */
-export function namesMark({ names = [] }: Ward["table"]): number | undefined {
-  if (names.length === 0) return undefined;
-  // The highest bit is left out, so that it reads the same everywhere; 0 is what other connections have.
-  return (createHash("sha256").update(names.join(" ")).digest().readUInt32BE(0) >>> 1) | 1;
 }
 
 /** What was found by name passes. A connection that has begun goes on when the address is good no more, until the names change. */
