@@ -16,6 +16,8 @@ const WIDTH = 4;
 /** Where containers are made. */
 export interface WorldHost {
   readonly endpoint: string;
+  /** By which name packets are sent from beside its networks; default `OUTSIDE`'s. */
+  readonly outside?: string;
 }
 
 /** A container with its addresses. */
@@ -23,6 +25,8 @@ export interface WorldPod extends Omit<Pod, "address"> {
   /** Of its container, and by which packets are sent from it. */
   readonly name: string;
   readonly addresses: Readonly<Record<4 | 6, string>>;
+  /** Where it was made. */
+  readonly host?: WorldHost;
 }
 
 /** One question, and the answer that it shall have. */
@@ -113,7 +117,7 @@ async function makePod(
   await packets.open(name, `/proc/${seen.State.Pid}/ns/net`);
   await packets.serve(name, SERVED);
   const addresses = { 4: own.IPAddress, 6: own.GlobalIPv6Address };
-  return { name, namespace, labels, ports, addresses };
+  return { name, namespace, labels, ports, addresses, host };
 }
 
 interface PodPlace {
@@ -225,7 +229,7 @@ export async function probeCases(
   const probes = cases.map((one): Probe => {
     const { from, to, family, protocol, port } = one;
     return {
-      from: from.name,
+      from: from === OUTSIDE ? (to.host?.outside ?? from.name) : from.name,
       address: to.addresses[family],
       protocol,
       port,
