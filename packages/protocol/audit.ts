@@ -28,6 +28,8 @@ export const AuditVerification = z.strictObject({
   /** Nothing was found, and every head that is kept elsewhere is a line of the log. */
   whole: z.boolean(),
   lines: z.number().int(),
+  /** Number of the first line: above 1 when older ones were removed, as the log itself then says. */
+  first: z.number().int(),
   /** Ed25519, raw, base64url: what the heads are signed with. */
   publicKey: z.string(),
   findings: z.array(

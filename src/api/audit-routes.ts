@@ -47,11 +47,11 @@ export function addAuditRoutes(app: OpenAPIHono<ApiEnv>, { audit, clock }: ApiPa
     return c.json(wrapList("AuditList", answer), 200);
   });
   app.openapi(verifyRoute, async (c) => {
-    const { lines, findings, heads, publicKey } = await audit.verify();
+    const { lines, first, findings, heads, publicKey } = await audit.verify();
     const whole = findings.length === 0 && heads.every(({ ok }) => ok);
     const found = { findings: [...findings], heads: [...heads] };
     return c.json(
-      { apiVersion: API_VERSION as typeof API_VERSION, whole, lines, publicKey, ...found },
+      { apiVersion: API_VERSION as typeof API_VERSION, whole, lines, first, publicKey, ...found },
       200,
     );
   });

@@ -67,6 +67,8 @@ export interface HeadReport {
 /** The result of reading the whole log. */
 export interface AuditReport {
   readonly lines: number;
+  /** Number of the first line: above 1 when older ones were removed, as the log itself then says. */
+  readonly first: number;
   readonly findings: readonly AuditFinding[];
   readonly heads: readonly HeadReport[];
   readonly publicKey: string;
@@ -85,13 +87,13 @@ export interface AuditQuery {
 export interface AuditLog extends AsyncDisposable {
   /** Resolves with the line's number once it is on disk. Throws FL1601 `audit-unwritable`: then do not do it. */
   append(entry: AuditEntry): Promise<number>;
-  /** For what cannot wait, as healing: written as soon as may be; over 10,000 that wait the oldest are lost and counted. */
+  /** For what cannot wait, as healing, or need not, as reading: written within a moment, many together; over 10,000 that wait the oldest are lost and counted. */
   note(entry: AuditEntry): void;
   /** Newest first. */
   list(query: AuditQuery): Promise<readonly AuditLine[]>;
   /** Reads every line and compares with every head that is kept. */
   verify(): Promise<AuditReport>;
-  /** Why lines wait or were found broken at the start; undefined when all is well. */
+  /** Why lines wait, here or for a sink, or were found broken at the start; undefined when all is well. */
   readonly problem: string | undefined;
 }
 
@@ -100,7 +102,7 @@ export const silentAudit: AuditLog = {
   append: () => Promise.resolve(0),
   note() {},
   list: () => Promise.resolve([]),
-  verify: () => Promise.resolve({ lines: 0, findings: [], heads: [], publicKey: "" }),
+  verify: () => Promise.resolve({ lines: 0, first: 1, findings: [], heads: [], publicKey: "" }),
   problem: undefined,
   [Symbol.asyncDispose]: () => Promise.resolve(),
 };

@@ -14,7 +14,12 @@ export interface ChainEnd {
   readonly seq: number;
   readonly hash: string;
   /** Absent: a new file begins. */
-  readonly resume?: { readonly file: string; readonly keepBytes: number };
+  readonly resume?: {
+    readonly file: string;
+    readonly keepBytes: number;
+    /** When its first line was written. */
+    readonly beganAtMs?: number;
+  };
 }
 
 export interface LineWriterOptions {
@@ -22,7 +27,9 @@ export interface LineWriterOptions {
   readonly end: ChainEnd;
   readonly clock: Clock;
   readonly logger: Logger;
-  onWritten(head: { readonly seq: number; readonly hash: string }): void;
+  onWritten(head: { readonly seq: number; readonly hash: string }, lines: readonly Buffer[]): void;
+  /** A file was begun that is not the first. */
+  onBegun(): void;
 }
 
 export interface LineWriter {
@@ -33,7 +40,7 @@ export interface LineWriter {
   /** The line that was written last. */
   readonly seq: number;
   readonly problem: string | undefined;
-  /** Resolves once nothing is being written. */
+  /** Writes what waits; resolves once nothing is being written. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
@@ -43,6 +50,8 @@ const WAITING_MAX = 10_000;
 const RETRY_MS = 1_000;
 /** Lines that one write takes. */
 const BATCH_MAX = 256;
+/** How long notes are gathered before they are written together: a note for each read would cost each read a disk's answer. */
+const GATHER_MS = 50;
 
 interface Waiting {
   readonly entry: AuditEntry;
@@ -55,10 +64,14 @@ function refuse(message: string, cause?: unknown): FairleadError {
   return new FairleadError(auditErrors["audit-unwritable"], message, { cause });
 }
 
-/** The file to write to: the one that was left, a new one when it is large or is not as it was left. */
-function createFiles(directory: string, end: ChainEnd, onBreach: () => void) {
+const toDay = (atMs: number): number => Math.floor(atMs / 86_400_000);
+
+/** The file to write to: the one that was left, a new one when it is large, of another day, or is not as it was left. */
+function createFiles({ directory, end, clock, onBegun }: LineWriterOptions, onBreach: () => void) {
   let resume = end.resume;
   let tail: Tail | undefined;
+  /** Of the first line of the file. */
+  let day = toDay(resume?.beganAtMs ?? clock.nowMs());
   async function close(): Promise<void> {
     const open = tail;
     tail = undefined;
@@ -71,13 +84,19 @@ function createFiles(directory: string, end: ChainEnd, onBreach: () => void) {
         await close();
         onBreach();
       }
-      if (tail !== undefined && tail.sizeBytes >= FILE_BYTES_MAX) await close();
+      const today = toDay(clock.nowMs());
+      const isOver = (sizeBytes: number): boolean =>
+        sizeBytes >= FILE_BYTES_MAX || (sizeBytes > 0 && day !== today);
+      if (tail !== undefined && isOver(tail.sizeBytes)) await close();
       if (tail !== undefined) return tail;
-      tail =
-        resume !== undefined && resume.keepBytes < FILE_BYTES_MAX
-          ? await openTail(directory, resume.file, resume.keepBytes)
-          : await beginTail(directory, nextSeq);
+      if (resume !== undefined && !isOver(resume.keepBytes))
+        tail = await openTail(directory, resume.file, resume.keepBytes);
+      else {
+        tail = await beginTail(directory, nextSeq);
+        if (nextSeq > 1) onBegun();
+      }
       resume = undefined;
+      day = tail.sizeBytes === 0 ? today : day;
       return tail;
     },
   };
@@ -125,9 +144,9 @@ function createWaiting(nowMs: () => number) {
 
 /** Makes the writer; nothing is touched before the first entry. */
 export function createLineWriter(options: LineWriterOptions): LineWriter {
-  const { directory, clock, logger } = options;
+  const { clock, logger } = options;
   const waiting = createWaiting(() => clock.nowMs());
-  const files = createFiles(directory, options.end, () =>
+  const files = createFiles(options, () =>
     noteBreach(`the file that ends with line ${seq} was changed while the node ran`),
   );
   const stopping = new AbortController();
@@ -135,6 +154,7 @@ export function createLineWriter(options: LineWriterOptions): LineWriter {
   let full: string | undefined;
   let breach: string | undefined;
   let isRetrying = false;
+  let isGathering = false;
   let running: Promise<void> | undefined;
 
   function noteBreach(text: string): void {
@@ -161,7 +181,7 @@ export function createLineWriter(options: LineWriterOptions): LineWriter {
     full = undefined;
     for (const [index, { settle }] of batch.entries()) settle?.resolve(seq + index + 1);
     ({ seq, hash } = place);
-    options.onWritten(place);
+    options.onWritten(place, chunks);
   }
 
   function giveUp(thrown: unknown): void {
@@ -188,6 +208,17 @@ export function createLineWriter(options: LineWriterOptions): LineWriter {
     }
   }
 
+  /** Gathers notes for a moment. */
+  function startSoon(): void {
+    if (running !== undefined || isGathering || isRetrying) return;
+    isGathering = true;
+    const begin = (): void => {
+      isGathering = false;
+      start();
+    };
+    clock.sleep(GATHER_MS, stopping.signal).then(begin, () => undefined);
+  }
+
   function start(): void {
     running ??= drain().finally(() => {
       running = undefined;
@@ -203,7 +234,7 @@ export function createLineWriter(options: LineWriterOptions): LineWriter {
       }),
     note(entry) {
       waiting.push(entry);
-      start();
+      startSoon();
     },
     noteBreach(text) {
       noteBreach(text);
@@ -216,6 +247,7 @@ export function createLineWriter(options: LineWriterOptions): LineWriter {
       return full ?? (breach === undefined ? undefined : `the audit log was broken: ${breach}`);
     },
     async settled() {
+      if (waiting.length > 0 && full === undefined) start();
       while (running !== undefined) await running;
     },
     async close() {

@@ -10,6 +10,8 @@ import { isSigned, openHeadKey } from "./head.ts";
 import { createHeadWriter } from "./head-writer.ts";
 import { decodeLine, GENESIS } from "./line.ts";
 import { createLineWriter, type ChainEnd } from "./line-writer.ts";
+import { describeRemoval, planRemoval, removeFiles, type Retention } from "./retention.ts";
+import { createCourier, type AuditSink } from "./sink.ts";
 import { verifyFiles, type KeptHead } from "./verify-files.ts";
 
 export interface AuditOptions {
@@ -18,6 +20,10 @@ export interface AuditOptions {
   readonly keyPath: string;
   readonly node: string;
   readonly keepers: readonly HeadKeeper[];
+  /** Where copies of the lines go; none by default. */
+  readonly sinks?: readonly AuditSink[];
+  /** Everything is kept by default. */
+  readonly retention?: Retention;
 }
 
 /** Where the files end, and what is wrong with that end. */
@@ -33,7 +39,8 @@ async function findEnd(directory: string): Promise<FilesEnd> {
   const { lines, rest } = await readLines(directory, file);
   const keepBytes = lines.reduce((sum, line) => sum + line.length + 1, 0);
   const tornBytes = rest.length;
-  const resume = { file, keepBytes };
+  const began = lines[0] === undefined ? undefined : decodeLine(lines[0])?.atMs;
+  const resume = { file, keepBytes, ...(began === undefined ? {} : { beganAtMs: began }) };
   const bytes = lines.at(-1);
   const last = bytes === undefined ? undefined : decodeLine(bytes);
   if (last !== undefined) return { seq: last.seq, hash: last.hash, resume, tornBytes };
@@ -89,12 +96,35 @@ export async function openAudit(
   const { publicKey } = key;
   const end = settleEnd(await findEnd(directory), await readHeads(keepers), publicKey);
   const heads = createHeadWriter({ node, key, keepers, ...parts });
+  const couriers = (options.sinks ?? []).map((sink) => createCourier(sink, parts));
   const writer = createLineWriter({
     directory,
     end,
     ...parts,
-    onWritten: (head) => heads.set(head),
+    onWritten(head, lines) {
+      heads.set(head);
+      for (const courier of couriers) courier.push(lines);
+    },
+    onBegun: () => prune(),
   });
+  let pruning: Promise<void> | undefined;
+  /** Removes what is too old, one round at a time. A round that fails is tried again with the next file. */
+  function prune(): void {
+    const { retention } = options;
+    if (retention === undefined) return;
+    const work = async (): Promise<void> => {
+      const removal = await planRemoval(directory, retention, parts.clock.nowMs());
+      if (removal === undefined) return;
+      await writer.append(describeRemoval(removal));
+      await removeFiles(directory, removal);
+    };
+    pruning ??= work()
+      .catch((thrown: unknown) => {
+        const reason = thrown instanceof Error ? thrown.message : String(thrown);
+        parts.logger.warn("old files of the audit log are not removed", { reason });
+      })
+      .finally(() => (pruning = undefined));
+  }
   if (end.tornBytes > 0)
     writer.note({
       kind: "audit",
@@ -104,22 +134,29 @@ export async function openAudit(
       facts: { bytes: end.tornBytes },
     });
   if (end.broken !== undefined) writer.noteBreach(end.broken);
+  prune();
   return {
     append: (entry) => writer.append(entry),
     note: (entry) => writer.note(entry),
-    list: (query) => listLines(directory, query),
+    async list(query) {
+      await writer.settled();
+      return listLines(directory, query);
+    },
     async verify() {
+      await pruning;
       await writer.settled();
       await heads.settled();
       const last = writer.seq;
       return verifyFiles({ directory, heads: await readHeads(keepers), publicKey, last });
     },
     get problem() {
-      return writer.problem;
+      return writer.problem ?? couriers.find(({ problem }) => problem !== undefined)?.problem;
     },
     async [Symbol.asyncDispose]() {
+      await pruning;
       await writer.close();
       await heads.close();
+      await Promise.all(couriers.map((courier) => courier.close()));
     },
   };
 }

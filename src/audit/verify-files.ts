@@ -4,6 +4,7 @@ import type { AuditFinding, AuditHead, AuditReport, HeadReport } from "./audit.t
 import { listFiles, nameFile, readLines } from "./files.ts";
 import { isSigned } from "./head.ts";
 import { decodeLine, GENESIS } from "./line.ts";
+import { readRemoval } from "./retention.ts";
 
 /** A head, or why there is none, by who keeps it. */
 export interface KeptHead {
@@ -27,6 +28,10 @@ interface Chain {
   seq: number;
   hash: string;
   count: number;
+  /** The first line that is here, and the hash that it says of the one before. */
+  begin: { readonly seq: number; readonly prev: string } | undefined;
+  /** Up to which line the log says that older ones were removed, and that line's hash. */
+  removed: { readonly seq: number; readonly hash: string } | undefined;
   /** Hashes of the lines that heads name. */
   readonly asked: Map<number, string | undefined>;
   readonly findings: AuditFinding[];
@@ -57,6 +62,12 @@ function checkLine(chain: Chain, bytes: Buffer, at: { file: string; line: number
     chain.hash = "";
     return;
   }
+  // Where older lines were removed the log begins later; whether it may is known when all of it is read.
+  if (chain.count === 1) {
+    chain.begin = { seq: line.seq, prev: line.prev };
+    if (line.seq > 1) [chain.seq, chain.hash] = [line.seq - 1, line.prev];
+  }
+  chain.removed = readRemoval(line) ?? chain.removed;
   const expected = chain.seq + 1;
   if (line.seq !== expected) find(chain, { ...at, text: describeStep(line.seq, expected) });
   else if (chain.hash !== "" && line.prev !== chain.hash)
@@ -66,6 +77,21 @@ function checkLine(chain: Chain, bytes: Buffer, at: { file: string; line: number
   chain.seq = line.seq;
   chain.hash = line.hash;
   if (chain.asked.has(line.seq)) chain.asked.set(line.seq, line.hash);
+}
+
+/** A log that does not begin with its first line has to say itself why. */
+function checkBegin({ begin, removed, findings }: Chain): void {
+  const before = (begin?.seq ?? 1) - 1;
+  if (before === 0) return;
+  const [first, to] = [nameFile(before + 1), removed?.seq ?? 0];
+  const gone = to + 1 === before ? `line ${before} is` : `lines ${to + 1} to ${before} are`;
+  if (before > to) findings.unshift({ file: first, line: 1, text: `${gone} not here` });
+  else if (before === to && begin?.prev !== removed?.hash)
+    findings.unshift({
+      file: first,
+      line: 1,
+      text: `line ${before + 1} does not follow the line that was removed before it`,
+    });
 }
 
 function judgeHead({ keeper, head, problem }: KeptHead, chain: Chain, key: string): HeadReport {
@@ -90,7 +116,15 @@ export async function verifyFiles(options: VerifyOptions): Promise<AuditReport> 
   const asked = new Map(
     heads.flatMap(({ head }) => (head === undefined ? [] : [[head.seq, undefined] as const])),
   );
-  const chain: Chain = { seq: 0, hash: GENESIS, count: 0, asked, findings: [] };
+  const chain: Chain = {
+    seq: 0,
+    hash: GENESIS,
+    count: 0,
+    begin: undefined,
+    removed: undefined,
+    asked,
+    findings: [],
+  };
   for (const file of await listFiles(directory)) {
     if (chain.seq >= last) break;
     const first = chain.seq + 1;
@@ -109,6 +143,8 @@ export async function verifyFiles(options: VerifyOptions): Promise<AuditReport> 
       file: "",
       text: `the node has written line ${last}, but the log ends at line ${chain.seq}`,
     });
+  checkBegin(chain);
   const reports = heads.map((kept) => judgeHead(kept, chain, publicKey));
-  return { lines: chain.count, findings: chain.findings, heads: reports, publicKey };
+  const { count: lines, findings, begin } = chain;
+  return { lines, first: begin?.seq ?? 1, findings, heads: reports, publicKey };
 }

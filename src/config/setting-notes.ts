@@ -181,6 +181,20 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "a log that was cut or put back to an older copy is told by this file too",
     cost: "a small write with each line of the log",
   },
+  "audit.file": {
+    effect: "what was done can be read, and taken elsewhere, without the state directory",
+    cost: "disk, without end: rotate the file, which is opened anew for each write",
+  },
+  "audit.syslog": {
+    effect: "what was done is on another host within a moment",
+    cost: "by udp what the network drops is lost; either way acts do not wait for it, and lines beyond 10,000 that wait are lost to it",
+  },
+  "audit.keepDays": {
+    effect:
+      "a longer past for audit ls; the log says itself up to which line older ones were removed",
+    cost: "disk, up to audit.sizeMaxBytes",
+  },
+  "audit.sizeMaxBytes": { effect: "a longer past for audit ls", cost: "disk" },
   "decisions.keepDays": {
     effect: "a longer past for why",
     cost: "disk, up to decisions.sizeMaxBytes",

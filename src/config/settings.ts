@@ -249,6 +249,18 @@ export const SettingsSchema = z.strictObject({
     headFile: filePath.describe(
       "File in which the newest signed head of the audit log is kept too; best on another disk.",
     ),
+    file: filePath.describe("File to which each line of the audit log is added too."),
+    syslog: z
+      .string()
+      .regex(
+        /^((udp|tcp):\/\/\S+:\d{1,5})?$/,
+        "has to be udp://HOST:PORT or tcp://HOST:PORT, or empty",
+      )
+      .describe("Syslog (RFC 5424) to which each line of the audit log is sent too."),
+    keepDays: count(1, 36_500).describe("Days that the audit log's own files are kept."),
+    sizeMaxBytes: size(33_554_432, 1_099_511_627_776).describe(
+      "Bytes of the audit log's own files; the oldest go first.",
+    ),
   }),
   decisions: z.strictObject({
     keepDays: count(1, 3_650).describe("Days that decisions are kept."),

@@ -2,7 +2,10 @@
 // The audit log of a node, and where its heads are kept: the node's store, the fleet's, a file that the settings name.
 import { readFile, rename, writeFile } from "node:fs/promises";
 import type { AuditHead, AuditLog, HeadKeeper } from "#audit/audit.ts";
+import { createFileSink } from "#audit/file-sink.ts";
 import { openAudit } from "#audit/open-audit.ts";
+import type { AuditSink } from "#audit/sink.ts";
+import { createSyslogSink } from "#audit/syslog-sink.ts";
 import type { Clock } from "#base/clock.ts";
 import { baseErrors, FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
@@ -21,6 +24,8 @@ export interface AuditNodeParts {
 }
 
 const OWN_KEY = "audit/head";
+const DAY_MS = 86_400_000;
+const SYSLOG = /^(udp|tcp):\/\/\[?(\S+?)\]?:(\d+)$/;
 /** How long a start waits to hear from a fleet's store where the log has to end. */
 const ANSWER_MS = 2_000;
 
@@ -84,6 +89,15 @@ function keepInFleet(fleet: PeerFleet, node: string, clock: Clock): HeadKeeper &
   };
 }
 
+function openSinks({ audit, nodeName }: Settings): readonly AuditSink[] {
+  const sinks: AuditSink[] = [];
+  if (audit.file !== "") sinks.push(createFileSink(audit.file));
+  const [, protocol, host = "", port] = SYSLOG.exec(audit.syslog) ?? [];
+  if (protocol === "udp" || protocol === "tcp")
+    sinks.push(createSyslogSink({ protocol, host, port: Number(port) }, nodeName));
+  return sinks;
+}
+
 /** Opens it. Throws FL1602 `audit-key`. */
 export async function startAudit(
   parts: AuditNodeParts,
@@ -95,7 +109,15 @@ export async function startAudit(
   const keepers = [keepInStore(store)];
   if (fleet !== undefined) keepers.push(stack.use(keepInFleet(fleet, node, clock)));
   if (settings.audit.headFile !== "") keepers.push(keepInFile(settings.audit.headFile));
-  const options = { directory: files.audit, keyPath: files.auditKey, node, keepers };
+  const { keepDays, sizeMaxBytes } = settings.audit;
+  const options = {
+    directory: files.audit,
+    keyPath: files.auditKey,
+    node,
+    keepers,
+    sinks: openSinks(settings),
+    retention: { keepMs: keepDays * DAY_MS, sizeMaxBytes },
+  };
   return stack.use(await openAudit(options, { clock, logger }));
 }
 

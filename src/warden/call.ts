@@ -30,7 +30,7 @@ export interface Call extends Desk {
   readonly place: string;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Aborts when the agent goes away. */
+  /** Aborts when the agent goes away; for what takes its time. Short questions are asked to their end. */
   readonly signal: AbortSignal;
 }
 
@@ -73,14 +73,11 @@ function copyHeaders(response: ServerResponse, headers: IncomingMessage["headers
 export function answer(call: Call, { status, headers, text }: Answer, body?: unknown): number {
   const { response } = call;
   copyHeaders(response, headers);
-  const bytes = Buffer.from(body === undefined ? text : JSON.stringify(body));
-  response.writeHead(
-    status,
-    status === 204 || status === 304 ? {} : { "content-length": bytes.length },
-  );
-  response.end(
-    status === 204 || status === 304 || call.request.method === "HEAD" ? undefined : bytes,
-  );
+  // As text it goes out with its head, in one write.
+  const shown = body === undefined ? text : JSON.stringify(body);
+  const isEmpty = status === 204 || status === 304;
+  response.writeHead(status, isEmpty ? {} : { "content-length": Buffer.byteLength(shown) });
+  response.end(isEmpty || call.request.method === "HEAD" ? undefined : shown);
   return status;
 }
 
@@ -111,7 +108,7 @@ const ID_PART = /^[0-9a-f]{2,64}$/;
 
 async function inspect(call: Call, reference: string): Promise<OwnContainer | undefined> {
   const path = makePath(call.target, ["containers", reference, "json"]);
-  const { status, text } = await call.upstream.ask({ method: "GET", path, signal: call.signal });
+  const { status, text } = await call.upstream.ask({ method: "GET", path });
   if (status !== 200) return undefined;
   const document = JSON.parse(text) as Readonly<Record<string, unknown>>;
   const { Labels } = (document["Config"] ?? {}) as { readonly Labels?: unknown };

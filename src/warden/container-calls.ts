@@ -32,7 +32,7 @@ interface Listed {
 
 async function listOwn(call: Call, query: URLSearchParams) {
   const path = makePath(call.target, ["containers", "json"], query);
-  const got = await call.upstream.ask({ method: "GET", path, signal: call.signal });
+  const got = await call.upstream.ask({ method: "GET", path });
   if (got.status !== 200) return { got, own: [] };
   const all = JSON.parse(got.text) as readonly Listed[];
   return { got, own: all.filter(({ Labels }) => isOwned(Labels, call.owner)) };

@@ -55,6 +55,19 @@ function answerError(response: ServerResponse, error: FairleadError): number {
   return status;
 }
 
+const GONE = new Error("the agent has gone");
+
+/** Made only for who asks: it costs a short question more than the question. */
+function watchLeaving(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  if (response.destroyed) gone.abort(GONE);
+  else
+    response.once("close", () => {
+      if (!response.writableFinished) gone.abort(GONE);
+    });
+  return gone.signal;
+}
+
 /** Answers requests for one desk. */
 function createAnswerer(desk: Desk) {
   let calls = 0;
@@ -74,9 +87,6 @@ function createAnswerer(desk: Desk) {
     if (calls > CALLS_MAX)
       throw new FairleadError(wardenErrors["docker-busy"], "too many requests at a time");
     const name = `${method} ${found.route.path}`;
-    const gone = new AbortController();
-    response.once("close", () => gone.abort());
-    const { signal } = gone;
     return found.route.handle({
       ...desk,
       name,
@@ -84,7 +94,9 @@ function createAnswerer(desk: Desk) {
       place: found.place,
       request,
       response,
-      signal,
+      get signal() {
+        return watchLeaving(response);
+      },
     });
   }
 

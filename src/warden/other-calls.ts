@@ -24,7 +24,7 @@ export function askEngine(method: string, what: string): (call: Call) => Promise
   return async (call) => {
     takeQuery(call.target.query, {});
     const path = makePath(call.target, [what]);
-    return answer(call, await call.upstream.ask({ method, path, signal: call.signal }));
+    return answer(call, await call.upstream.ask({ method, path }));
   };
 }
 
@@ -38,7 +38,7 @@ export async function listImages(call: Call): Promise<number> {
   const filters = readFilters(query.get("filters"), ["reference", "label"]);
   query.set("filters", JSON.stringify(Object.fromEntries(filters)));
   const path = makePath(call.target, ["images", "json"], query);
-  const got = await call.upstream.ask({ method: "GET", path, signal: call.signal });
+  const got = await call.upstream.ask({ method: "GET", path });
   if (got.status !== 200) return answer(call, got);
   const shown = (JSON.parse(got.text) as readonly ListedImage[]).flatMap((image) => {
     const tags = (image.RepoTags ?? []).filter((tag) => isAllowedImage(tag, call.limits.images));
@@ -55,7 +55,7 @@ export function lookAtImage(what: string): (call: Call) => Promise<number> {
     if (reference === undefined || !isAllowedImage(reference.text, call.limits.images))
       return deny(`the image ${call.place} is not among ${call.limits.images.join(", ")}`);
     const path = makePath(call.target, ["images", reference.text, what]);
-    return answer(call, await call.upstream.ask({ method: "GET", path, signal: call.signal }));
+    return answer(call, await call.upstream.ask({ method: "GET", path }));
   };
 }
 
@@ -119,7 +119,7 @@ const EXEC_ID = /^[0-9a-f]{64}$/;
 export async function findExec(call: Call) {
   if (!EXEC_ID.test(call.place)) deny("an exec is named by its whole id");
   const path = makePath(call.target, ["exec", call.place, "json"]);
-  const got = await call.upstream.ask({ method: "GET", path, signal: call.signal });
+  const got = await call.upstream.ask({ method: "GET", path });
   const id =
     got.status === 200 ? (JSON.parse(got.text) as { ContainerID?: unknown }).ContainerID : "";
   return { got, container: await findOwn(call, typeof id === "string" && id !== "" ? id : "none") };
@@ -136,7 +136,7 @@ export async function resizeExec(call: Call): Promise<number> {
   const query = takeQuery(call.target.query, { h: NUMBER, w: NUMBER });
   await findExec(call);
   const path = makePath(call.target, ["exec", call.place, "resize"], query);
-  return answer(call, await call.upstream.ask({ method: "POST", path, signal: call.signal }));
+  return answer(call, await call.upstream.ask({ method: "POST", path }));
 }
 
 /** `POST /exec/{id}/start` of one that is detached, or whose output alone is read. */

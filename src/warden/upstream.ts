@@ -5,6 +5,7 @@ import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { FairleadError } from "#base/errors.ts";
 import { wardenErrors } from "./errors.ts";
+import { createQuestions } from "./questions.ts";
 
 /** What is asked of the engine. */
 export interface Question {
@@ -46,21 +47,30 @@ function away(cause: Error): FairleadError {
   });
 }
 
-async function readAnswer(message: IncomingMessage): Promise<Answer> {
+function readAnswer(message: IncomingMessage): Promise<Answer> {
+  const { statusCode: status = 0, headers } = message;
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > ANSWER_BYTES_MAX) throw away(new Error("its answer has no end"));
-    chunks.push(chunk);
-  }
-  const { statusCode: status = 0, headers } = message;
-  return { status, headers, text: Buffer.concat(chunks).toString("utf8") };
+  return new Promise((resolve, reject) => {
+    message.on("data", (chunk: Buffer) => {
+      sizeBytes += chunk.length;
+      chunks.push(chunk);
+      if (sizeBytes > ANSWER_BYTES_MAX) message.destroy(new Error("its answer has no end"));
+    });
+    message.on("error", (error) => reject(away(error)));
+    message.on("end", () => {
+      const [first = Buffer.alloc(0)] = chunks;
+      const bytes = chunks.length > 1 ? Buffer.concat(chunks) : first;
+      resolve({ status, headers, text: bytes.toString("utf8") });
+    });
+  });
 }
 
 /** Makes it; nothing is sent before the first question. */
 export function createUpstream(socketPath: string): Upstream {
   const kept = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX });
+  const limits = { connectionsMax: SOCKETS_MAX, answerBytesMax: ANSWER_BYTES_MAX };
+  const questions = createQuestions(socketPath, limits);
 
   function send(
     question: Question,
@@ -97,7 +107,15 @@ export function createUpstream(socketPath: string): Upstream {
   }
 
   return {
-    ask: async (question) => readAnswer(await receive(send(question, kept))),
+    async ask(question) {
+      const { method, path } = question;
+      // What writes is never asked twice, so it goes the way that does not have to.
+      if (method !== "GET" && method !== "HEAD")
+        return readAnswer(await receive(send(question, kept)));
+      return questions.ask({ method, path }).catch((error: Error) => {
+        throw away(error);
+      });
+    },
     open: (question) => receive(send(question, false)),
     hijack: (question) =>
       new Promise((resolve, reject) => {
@@ -110,6 +128,9 @@ export function createUpstream(socketPath: string): Upstream {
           readAnswer(message).then((answer) => resolve({ kind: "refused", answer }), reject);
         });
       }),
-    [Symbol.dispose]: () => kept.destroy(),
+    [Symbol.dispose]() {
+      kept.destroy();
+      questions[Symbol.dispose]();
+    },
   };
 }

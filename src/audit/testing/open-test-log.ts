@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { AuditEntry, AuditHead, AuditLog, HeadKeeper } from "#audit/audit.ts";
-import { openAudit } from "#audit/open-audit.ts";
+import { openAudit, type AuditOptions } from "#audit/open-audit.ts";
 import type { Clock } from "#base/clock.ts";
 import { silentLogger } from "#base/logger.ts";
 
@@ -19,7 +19,10 @@ const clock: Clock = {
 export interface LogPlace extends Disposable {
   readonly directory: string;
   readonly heads: AuditHead[];
-  open(): Promise<AuditLog>;
+  /** Time for the log may be moved by `aheadMs`. */
+  open(
+    more?: Pick<AuditOptions, "sinks" | "retention"> & { readonly aheadMs?: number },
+  ): Promise<AuditLog>;
 }
 
 /** An entry of a test. */
@@ -40,10 +43,16 @@ export function makePlace(at?: string): LogPlace {
   return {
     directory,
     heads,
-    open: () =>
+    open: ({ aheadMs = 0, ...more } = {}) =>
       openAudit(
-        { directory, keyPath: join(root, "audit-key.pem"), node: "node-a", keepers: [keeper] },
-        { clock, logger: silentLogger },
+        {
+          directory,
+          keyPath: join(root, "audit-key.pem"),
+          node: "node-a",
+          keepers: [keeper],
+          ...more,
+        },
+        { clock: { ...clock, nowMs: () => Date.now() + aheadMs }, logger: silentLogger },
       ),
     [Symbol.dispose]: () => {
       if (at === undefined) rmSync(root, { recursive: true, force: true });

@@ -40,10 +40,13 @@ function listLines(nowMs: number): ListView<AuditLineView> {
 const REPORT: DocumentView<AuditVerification> = {
   kind: "AuditVerification",
   name: ({ whole }) => (whole ? "whole" : "broken"),
-  text: ({ whole, lines, findings, heads, publicKey }, style) => [
+  text: ({ whole, lines, first, findings, heads, publicKey }, style) => [
     whole
       ? style.paint(`the audit log is whole: ${formatCount(lines, "line")}`, "good")
       : style.paint(`the audit log is not as it was written: ${formatCount(lines, "line")}`, "bad"),
+    ...(first > 1 && whole
+      ? [`  ${style.mark("good")} older than line ${first}: removed, as the log itself says`]
+      : []),
     ...findings.map(
       ({ file, line, text }) =>
         `  ${style.mark("bad")} ${file}${line === undefined ? "" : `:${line}`}  ${text}`,
