@@ -14,6 +14,7 @@ import { createPageFiles } from "./page-files.ts";
 import { convertThrown, respondWithProblem } from "./problems.ts";
 import { addFlowRoutes } from "./flow-routes.ts";
 import { addPolicyRoutes } from "./policy-routes.ts";
+import { createRateCheck } from "./check-rate.ts";
 import { addReadRoutes, listRoutes } from "./read-routes.ts";
 import { createRoleCheck } from "./roles.ts";
 import { addSessionRoutes } from "./session-routes.ts";
@@ -94,6 +95,7 @@ export function createApp(parts: ApiParts): OpenAPIHono<ApiEnv> {
   app.use(secureAnswers);
   app.use(createRefusalNotes(parts));
   app.use(createGuard(parts));
+  app.use(createRateCheck(parts));
   app.use(createRoleCheck(app));
   app.use(createWriteLog(parts));
   addRoutes(app, parts);

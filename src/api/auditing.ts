@@ -32,7 +32,9 @@ function makeEntry(c: ApiContext, kind: AuditEntry["kind"], outcome: string): Au
 export function createRefusalNotes({ audit }: ApiParts): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     await next();
-    if (TURNED_AWAY.has(c.res.status)) audit.note(makeEntry(c, "refused", String(c.res.status)));
+    const isNews = c.get("isToldAlready") !== true;
+    if (TURNED_AWAY.has(c.res.status) && isNews)
+      audit.note(makeEntry(c, "refused", String(c.res.status)));
   };
 }
 

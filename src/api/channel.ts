@@ -33,6 +33,8 @@ export interface ApiEnv {
     who: Who | undefined;
     /** The role that the route takes, for the audit log. */
     needs: Role | "nobody" | undefined;
+    /** That this client asks too often stands in the audit log already. */
+    isToldAlready: boolean | undefined;
   };
 }
 

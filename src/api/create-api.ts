@@ -12,6 +12,7 @@ import {
   listHosts,
   type TcpAddress,
 } from "./listeners.ts";
+import { createRateLimit } from "./rate-limit.ts";
 import { createFailureLimit, createSessions } from "./sessions.ts";
 import { createStreams } from "./streams.ts";
 import type { ApiOptions, ApiParts } from "./parts.ts";
@@ -55,6 +56,7 @@ export function createApi(options: ApiOptions): Api {
     ...options,
     sessions: createSessions(settings.limits, clock),
     failures: createFailureLimit(settings.limits.failuresPerMinuteMax, clock),
+    rates: createRateLimit(settings.limits, clock),
     streams,
     closing: closing.signal,
     pageOrigin: () => origin,

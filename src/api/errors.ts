@@ -125,6 +125,13 @@ export const apiErrors = defineErrors({
     cause: "Each address of the API takes a role: viewer, operator or admin",
     remedy: "ask an admin of this node, who may change it: `fairlead user add NAME --role ROLE`",
   },
+  "too-many-requests": {
+    id: "FL0522",
+    code: "resource_exhausted",
+    cause: "One client asks more often than the node answers over TCP",
+    remedy:
+      "wait as long as retry-after says, or follow /v1/events instead of asking again and again",
+  },
   "slow-request": {
     id: "FL0520",
     code: "deadline_exceeded",

@@ -7,6 +7,7 @@ import type { ApiContext, ApiEnv, Channel, Who } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 import { checkToken, findSession } from "./identify.ts";
 import type { ApiParts } from "./parts.ts";
+import { checkStranger } from "./check-rate.ts";
 
 type Tcp = Extract<Channel, { kind: "tcp" }>;
 
@@ -86,12 +87,18 @@ export function createGuard(parts: ApiParts): MiddlewareHandler<ApiEnv> {
       c.set("who", header === undefined ? OWNER : checkToken(c, parts, header));
       return next();
     }
-    checkHost(c, channel);
-    if (!c.req.path.startsWith("/v1")) return next();
-    checkOrigin(c);
-    if (!OPEN_ROUTES.has(`${c.req.method} ${c.req.path}`)) {
-      c.set("who", authenticate(c, parts, channel));
+    try {
+      checkHost(c, channel);
+      if (c.req.path.startsWith("/v1")) {
+        checkOrigin(c);
+        if (!OPEN_ROUTES.has(`${c.req.method} ${c.req.path}`))
+          c.set("who", authenticate(c, parts, channel));
+      }
+    } catch (refusal) {
+      checkStranger(c, parts);
+      throw refusal;
     }
+    if (c.get("who") === undefined) checkStranger(c, parts);
     return next();
   };
 }

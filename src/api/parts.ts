@@ -16,6 +16,7 @@ import type { Roll } from "#control/roll.ts";
 import type { Topologies } from "#control/topologies.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import type { ApiContext } from "./channel.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import type { FailureLimit, Sessions } from "./sessions.ts";
 import type { ApiSettings } from "./settings.ts";
 import type { Streams } from "./streams.ts";
@@ -44,6 +45,7 @@ export interface ApiOptions {
 export interface ApiParts extends ApiOptions {
   readonly sessions: Sessions;
   readonly failures: FailureLimit;
+  readonly rates: RateLimit;
   readonly streams: Streams;
   /** Aborts when the API closes. */
   readonly closing: AbortSignal;

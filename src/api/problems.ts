@@ -79,7 +79,12 @@ export function respondWithProblem(error: FairleadError): Response {
   const problem = createProblem(error);
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (problem.status === 401) headers.set("www-authenticate", 'Bearer realm="fairlead"');
-  if (problem.status === 429) headers.set("retry-after", "60");
+  const afterMs = error.facts["retry after ms"];
+  if (problem.status === 429)
+    headers.set(
+      "retry-after",
+      typeof afterMs === "number" ? `${Math.ceil(afterMs / 1_000)}` : "60",
+    );
   const allow = error.facts["allow"];
   if (problem.status === 405 && typeof allow === "string") headers.set("allow", allow);
   return new Response(`${JSON.stringify(problem)}\n`, { status: problem.status, headers });

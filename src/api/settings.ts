@@ -31,6 +31,9 @@ export interface ApiLimits {
   readonly beatMs: number;
   /** Wrong tokens and links in a minute before the answer is 429. */
   readonly failuresPerMinuteMax: number;
+  /** Requests of one client over TCP, each second for long and at once at most, before the answer is 429. */
+  readonly requestsPerSecondMax: number;
+  readonly requestsAtOnceMax: number;
   readonly linkTtlMs: number;
   readonly sessionTtlMs: number;
   /** Open connections per listener. */
@@ -48,6 +51,8 @@ export const API_LIMITS: ApiLimits = {
   streamBytesMax: 1024 * 1024,
   beatMs: 5_000,
   failuresPerMinuteMax: 10,
+  requestsPerSecondMax: 100,
+  requestsAtOnceMax: 500,
   linkTtlMs: 600_000,
   sessionTtlMs: 12 * 3_600_000,
   connectionsMax: 512,

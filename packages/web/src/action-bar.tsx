@@ -6,6 +6,7 @@ import type { ServiceView } from "@fairlead/protocol/views.ts";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { act } from "./client.ts";
 import type { Live } from "./live.ts";
+import { explainReadOnly } from "./state.ts";
 
 type Kind = "restart" | "pause" | "resume";
 
@@ -192,13 +193,25 @@ export function ActionBar({ service, live }: { service: ServiceView; live: Live 
   }
   const held = service.state === "paused" || service.state === "quarantined";
   const kinds: readonly Kind[] = held ? ["restart", "resume"] : ["restart", "pause"];
+  const readOnly = explainReadOnly(live.getState());
   return (
     <div className="actions">
       {kinds.map((one) => (
-        <button key={one} type="button" onClick={() => setKind(one)}>
+        <button
+          key={one}
+          type="button"
+          disabled={readOnly !== undefined}
+          aria-describedby={readOnly === undefined ? undefined : "read-only"}
+          onClick={() => setKind(one)}
+        >
           {WORDS[one].verb}
         </button>
       ))}
+      {readOnly === undefined ? null : (
+        <p id="read-only" className="muted">
+          {readOnly}
+        </p>
+      )}
       {kind === undefined ? null : (
         <ActionDialog
           kind={kind}

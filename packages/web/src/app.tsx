@@ -38,6 +38,16 @@ function Connection({ state }: { state: PageState }): ReactNode {
   );
 }
 
+/** Who is signed in, and as what. */
+function Who({ state: { session } }: { state: PageState }): ReactNode {
+  if (session === undefined) return null;
+  return (
+    <span className="who muted" title={session.actor}>
+      {session.role}
+    </span>
+  );
+}
+
 function Header({ state, live, view }: { state: PageState; live: Live; view: string }): ReactNode {
   return (
     <header className="top">
@@ -54,6 +64,7 @@ function Header({ state, live, view }: { state: PageState; live: Live; view: str
         ))}
       </nav>
       <div className="session">
+        <Who state={state} />
         <Connection state={state} />
         <button type="button" className="quiet" onClick={() => void live.signOut()}>
           Sign out
@@ -102,7 +113,8 @@ export function App({ live }: { live: Live }): ReactNode {
   const route = parseHash(useHash());
   const view = route.path[0] ?? "";
   useViewFocus(view);
-  if (state.phase === "signed-out") return <SignIn problem={state.signInProblem} />;
+  if (state.phase === "signed-out")
+    return <SignIn problem={state.signInProblem} onToken={live.signIn} />;
   return (
     <>
       <a

@@ -3,7 +3,13 @@
 import type { Decision, Plan } from "@fairlead/protocol/decision.ts";
 import type { ActionRequest } from "@fairlead/protocol/requests.ts";
 import type { EffectRequest, EffectView, FlowList } from "@fairlead/protocol/flows.ts";
-import type { DecisionList, LogLine, ServiceList, SessionView } from "@fairlead/protocol/routes.ts";
+import type {
+  DecisionList,
+  LogLine,
+  ServiceList,
+  SessionRequest,
+  SessionView,
+} from "@fairlead/protocol/routes.ts";
 import type { NodeStatus, Problem, WhyAnswer } from "@fairlead/protocol/views.ts";
 
 /** An answer that was a problem, or no answer: then `problem` is undefined. */
@@ -46,8 +52,8 @@ export function writeQuery(fields: Readonly<Record<string, string | number | und
 }
 
 export const readSession = (): Promise<SessionView> => request("/v1/session");
-export const signIn = (once: string): Promise<SessionView> =>
-  sendJson("POST", "/v1/session", { once });
+export const signIn = (secret: SessionRequest): Promise<SessionView> =>
+  sendJson("POST", "/v1/session", secret);
 export const signOut = (): Promise<SessionView> => request("/v1/session", { method: "DELETE" });
 export const readStatus = (): Promise<NodeStatus> => request("/v1/status");
 export const readServices = (): Promise<ServiceList> => request("/v1/services");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the state true: lists first, then events; lists again after every gap.
+import type { SessionView } from "@fairlead/protocol/routes.ts";
 import type { NodeEvent } from "@fairlead/protocol/views.ts";
 import * as client from "./client.ts";
 import { applyEvent, describeEvents, mergeDecisions, STARTING, type PageState } from "./state.ts";
@@ -18,6 +19,8 @@ export interface Live {
   /** What to tell a screen reader, at most once in 5 s. */
   readonly subscribeAnnouncements: (listener: (text: string) => void) => () => void;
   readonly start: () => void;
+  /** With a token of the node's, or a user's. */
+  readonly signIn: (token: string) => Promise<void>;
   readonly signOut: () => Promise<void>;
   /** Reads the lists again, soon. */
   readonly refresh: () => void;
@@ -79,15 +82,21 @@ function createAnnouncer() {
 
 type Cell = ReturnType<typeof createCell>;
 
+function readWho({ actor, role }: SessionView): PageState["session"] {
+  return actor === undefined || role === undefined ? undefined : { actor, role };
+}
+
 /** Lists, read together. Events that come meanwhile are newer than the lists and are applied after them. */
 async function readLists(cell: Cell): Promise<void> {
-  const [status, services, decisions] = await Promise.all([
+  const [session, status, services, decisions] = await Promise.all([
+    client.readSession(),
     client.readStatus(),
     client.readServices(),
     client.readDecisions({ limit: 200 }),
   ]);
   cell.set({
     phase: "ready",
+    session: readWho(session),
     status,
     services: services.items,
     missing: services.missing,
@@ -194,10 +203,12 @@ export function createLive(): Live {
   const announcer = createAnnouncer();
   const feed = createFeed(cell, announcer.add);
 
-  async function enter(): Promise<void> {
+  async function enter(shown: { readonly token: string } | undefined): Promise<void> {
     const once = takeOnce();
+    const secret = shown ?? (once === undefined ? undefined : { once });
     try {
-      const session = once === undefined ? await client.readSession() : await client.signIn(once);
+      const session = await (secret === undefined ? client.readSession() : client.signIn(secret));
+      cell.set({ session: readWho(session), signInProblem: undefined });
       if (session.signedIn) feed.open();
       else cell.set({ phase: "signed-out" });
     } catch (thrown) {
@@ -210,7 +221,7 @@ export function createLive(): Live {
     subscribe: cell.subscribe,
     subscribeAnnouncements: announcer.subscribe,
     start() {
-      void enter();
+      void enter(undefined);
       window.setInterval(feed.check, REFRESH_MS);
       // A browser allows six connections to a host: tabs that nobody looks at give theirs back.
       document.addEventListener("visibilitychange", () => {
@@ -219,6 +230,7 @@ export function createLive(): Live {
         else feed.open();
       });
     },
+    signIn: (token) => enter({ token }),
     async signOut() {
       feed.close();
       await client.signOut().catch(() => undefined);

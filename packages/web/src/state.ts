@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the page knows. Undefined means unknown: it is shown as unknown, never as none.
+import type { Role } from "@fairlead/protocol/access.ts";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { NodeEvent, NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
 
@@ -10,6 +11,8 @@ export interface PageState {
   readonly phase: "starting" | "signed-out" | "ready";
   /** Why the sign-in did not work, in the node's words. */
   readonly signInProblem: string | undefined;
+  /** Who is signed in; undefined while that is not known. */
+  readonly session: { readonly actor: string; readonly role: Role } | undefined;
   /** away: the node does not answer; what is shown is as of `asOfMs`. */
   readonly connection: "connecting" | "live" | "away";
   readonly asOfMs: number | undefined;
@@ -24,6 +27,7 @@ export interface PageState {
 export const STARTING: PageState = {
   phase: "starting",
   signInProblem: undefined,
+  session: undefined,
   connection: "connecting",
   asOfMs: undefined,
   status: undefined,
@@ -31,6 +35,12 @@ export const STARTING: PageState = {
   missing: [],
   decisions: undefined,
 };
+
+/** Why the one who is signed in may not run services; undefined when they may. */
+export function explainReadOnly({ session }: PageState): string | undefined {
+  if (session === undefined || session.role !== "viewer") return undefined;
+  return "You are signed in as a viewer, who may look. Acts take the role operator, which an admin gives: fairlead user add NAME --role operator";
+}
 
 /** False while an empty list only means that the engine has not been read. */
 export function isSeen({ status, services }: PageState): boolean {
