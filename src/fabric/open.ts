@@ -10,12 +10,15 @@ import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
 import { openTlsFiles, type TlsFiles, type TlsSource } from "@fairlead/fabric/grpc/tls-files.ts";
 import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
 import { createHub, type Hub } from "@fairlead/fabric/hub.ts";
+import { createFleetLog } from "@fairlead/fabric/kept/fleet-log.ts";
+import { createKeptDoor } from "@fairlead/fabric/kept/kept-door.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import type { MessageLog } from "@fairlead/fabric/log/message-log.ts";
 import { openLog } from "@fairlead/fabric/log/open.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
-import { createNodeLinks } from "@fairlead/fabric/node-links.ts";
-import { createRegistry } from "@fairlead/fabric/registry.ts";
+import { NODE_METHOD } from "@fairlead/fabric/node-door.ts";
+import { createNodeLinks, type NodeLinks } from "@fairlead/fabric/node-links.ts";
+import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createSickList } from "@fairlead/fabric/sick-list.ts";
 import { createTrafficLedger } from "@fairlead/fabric/traffic-ledger.ts";
@@ -190,38 +193,51 @@ function convertError(thrown: unknown): FabricError {
   return new FabricError(code, message, { reason: kind.slug, retryable, cause: thrown });
 }
 
+/** What this node does for the others of its fleet; undefined without one. */
+function linkNodes(
+  { fleet, node }: FabricOptions,
+  parts: {
+    readonly registry: Registry;
+    readonly everyone: Registry;
+    readonly links: ReadonlyMap<string, Link>;
+    readonly log: MessageLog;
+  },
+): NodeLinks | undefined {
+  if (fleet === undefined) return undefined;
+  const giveKept = createKeptDoor({ log: parts.log, convert: convertError });
+  return createNodeLinks({
+    self: { id: fleet.id, name: node.name },
+    own: parts.registry,
+    directory: parts.everyone,
+    joined: parts.links,
+    methods: new Map([[NODE_METHOD.kept, giveKept]]),
+  });
+}
+
 /** Opens the fabric. Throws FL0980 when it cannot listen, FL0970, FL0971 or FL0973 when the log cannot be opened. */
 export async function openFabric(options: FabricOptions, parts: FabricParts): Promise<Fabric> {
   const { clock, random, logger, routes } = parts;
   const { secret } = options;
   await using stack = new AsyncDisposableStack();
   const log = stack.use(await openMessageLog(options, parts));
-  const methods = new Map(
-    createLogMethods({
-      log,
-      nowMs: () => clock.nowMs(),
-      convert: convertError,
-      ...(parts.rights === undefined ? {} : { rights: parts.rights }),
-    }),
-  );
   const registry = createRegistry();
-  const traffic = createTrafficLedger();
-  const sickList = createSickList(registry);
   const links = new Map<string, Link>();
   const everyone = createRegistry();
   registry.watch((change) => {
     if (change.type === "gone") everyone.remove(change.agent.id, change.reason);
     else everyone.put(change.agent);
   });
-  const nodes =
-    options.fleet === undefined
-      ? undefined
-      : createNodeLinks({
-          self: { id: options.fleet.id, name: options.node.name },
-          own: registry,
-          directory: everyone,
-          joined: links,
-        });
+  const nodes = linkNodes(options, { registry, everyone, links, log });
+  const methods = new Map(
+    createLogMethods({
+      log: nodes === undefined ? log : stack.use(createFleetLog({ own: log, nodes, clock })),
+      nowMs: () => clock.nowMs(),
+      convert: convertError,
+      ...(parts.rights === undefined ? {} : { rights: parts.rights }),
+    }),
+  );
+  const traffic = createTrafficLedger();
+  const sickList = createSickList(registry);
   let scopeSecret = options.fleet?.key ?? secret;
   const createDoor = (admit?: (peer: Hello) => void): Hub =>
     createHub({

@@ -46,6 +46,9 @@ before(async () => {
     ),
   );
   for (const node of started) nodes.push(stack.use(node));
+  const countLinks = (): number =>
+    nodes.reduce((sum, node) => sum + node.readLog().split('"a node is linked"').length - 1, 0);
+  await until("each two are linked", PATIENCE_MS, () => countLinks() >= 3);
 });
 after(() => stack.disposeAsync());
 
@@ -118,4 +121,92 @@ test("a ring of agents on three hosts is the same on each; who goes with a host 
     const outcomes = await Promise.all([say("ann", "cleo"), say("ann", "dan"), say("ann", "bob")]);
     return outcomes.every((outcome) => outcome?.ok === true);
   });
+});
+
+test("a group on another host has each message that was confirmed, in order, whichever node is killed meanwhile", async () => {
+  await using source = await joinAt(0, "mail", "source");
+  await using sink = await joinAt(1, "mail", "sink");
+  const total = 120;
+  const got: { n: number; attempt: number }[] = [];
+  const marks = new Map<number, () => void>();
+  const reached = (size: number): Promise<void> =>
+    new Promise((resolve) => (got.length >= size ? resolve() : marks.set(size, resolve)));
+  const work = await sink.on<number>(
+    "orders.*",
+    ({ data, attempt }) => {
+      got.push({ n: data, attempt });
+      marks.get(new Set(got.map(({ n }) => n)).size)?.();
+    },
+    { group: "billing" },
+  );
+  const publishing = (async () => {
+    for (let n = 0; n < total; n++) await source.publish("orders.new", n, { key: "k" });
+  })();
+  for (const [size, index] of [
+    [total / 4, 0],
+    [total / 2, 1],
+  ] as const) {
+    await reached(size);
+    await nodeAt(index).signal("SIGKILL");
+    await nodeAt(index).start();
+  }
+  await publishing;
+  await reached(total);
+  const firsts = [...new Set(got.map(({ n }) => n))];
+  assert.deepEqual(firsts, [...Array(total).keys()]);
+  // What came twice was in hand when a node was killed, and says so.
+  const twice = got.filter(({ n }, at) => got.findIndex((one) => one.n === n) !== at);
+  assert.ok(twice.length <= 4 && twice.every(({ attempt }) => attempt > 1), JSON.stringify(twice));
+  await until("all is acknowledged where it is kept", PATIENCE_MS, async () => {
+    const { body } = await nodeAt(0).ask<{ items: readonly unknown[] }>("queues?scope=mail");
+    return body.items.length === 0;
+  });
+  await work.drain();
+  const kept = await nodeAt(0).cli("send", "orders.late", "7", "--keep", "--scope", "mail");
+  assert.equal(kept.code, 0, kept.stderr);
+  const waits = await nodeAt(0).ask<{ items: readonly { group?: string }[] }>("queues?scope=mail");
+  assert.deepEqual(
+    waits.body.items.map(({ group }) => group),
+    ["billing"],
+    "it is kept for the group that nobody reads, where it was published",
+  );
+});
+
+test("nodes that cannot reach each other are linked through a third, and directly again once they can", async () => {
+  const [first, , third] = lab.hosts;
+  assert.ok(first !== undefined && third !== undefined);
+  await using near = await joinAt(0, "way", "near");
+  await using far = await joinAt(2, "way", "far");
+  /** How the first and the third host were linked last, as the one says that connects. */
+  const readWay = (): string => {
+    const said = [
+      ...nodeAt(0)
+        .readLog()
+        .matchAll(/"a node is linked","name":"h3","via":"([^"]+)"/g),
+      ...nodeAt(2)
+        .readLog()
+        .matchAll(/"a node is linked","name":"h1","via":"([^"]+)"/g),
+    ];
+    return said.at(-1)?.[1] ?? "";
+  };
+  const call = () => near.client(echo, { agent: "far" }).say.try("hi", { timeout: "5s" });
+  await until("the direct way is taken", PATIENCE_MS, async () => (await call()).ok);
+  assert.equal(readWay(), "directly");
+  lab.block([
+    [first, third],
+    [third, first],
+  ]);
+  await until("they are linked through the second", PATIENCE_MS, () => readWay() === "h2");
+  await until("calls go that way", PATIENCE_MS, async () => (await call()).ok);
+  const { body } = await nodeAt(0).ask<{ items: readonly { name: string; state: string }[] }>(
+    "nodes",
+  );
+  assert.deepEqual(
+    body.items.map(({ name, state }) => `${name} ${state}`),
+    ["h1 alive", "h2 alive", "h3 alive"],
+  );
+  lab.block([]);
+  await until("the direct way is taken again", PATIENCE_MS, () => readWay() === "directly");
+  assert.ok((await call()).ok);
+  assert.equal(far.name, "far");
 });

@@ -10,7 +10,9 @@ import type { Headers, Hello } from "./frame.ts";
 import type { HubMethod } from "./hub.ts";
 import { encodeJson, parseJson } from "./json.ts";
 import type { Group, KeptMessage, MessageLog } from "./log/message-log.ts";
+import { settleKept } from "./log/settle-kept.ts";
 import { checkKept, HEADER } from "./log-headers.ts";
+import { Outlet } from "./outlet.ts";
 
 export interface LogServiceOptions {
   readonly log: MessageLog;
@@ -41,30 +43,6 @@ function splitHeaders(headers: Headers | undefined): {
   for (const [key, value] of Object.entries(headers ?? {}))
     (key.startsWith("$") ? own : rest)[key] = value;
   return { own, rest };
-}
-
-/** Sends items in order, waiting for room. */
-class Outlet {
-  readonly #conversation: Conversation;
-  #room = Promise.withResolvers<void>();
-
-  constructor(conversation: Conversation) {
-    this.#conversation = conversation;
-  }
-
-  wake(): void {
-    this.#room.resolve();
-    this.#room = Promise.withResolvers<void>();
-  }
-
-  /** False when the conversation is over. */
-  async send(payload: Uint8Array, headers?: Headers): Promise<boolean> {
-    while (!this.#conversation.over) {
-      if (this.#conversation.trySend(payload, headers)) return true;
-      await this.#room.promise;
-    }
-    return false;
-  }
 }
 
 /** Makes the methods for a hub. */
@@ -259,7 +237,7 @@ class Subscription {
 
   #settle(group: Group, payload: Uint8Array): void {
     try {
-      const work = settle(group, parseJson(payload, Settlement));
+      const work = settleKept(group, parseJson(payload, Settlement));
       this.#settling.add(work);
       work
         .finally(() => this.#settling.delete(work))
@@ -287,10 +265,4 @@ function describe(message: KeptMessage): Headers {
     [HEADER.publishedAtMs]: String(message.publishedAtMs),
     ...(message.key === undefined ? {} : { [HEADER.key]: message.key }),
   };
-}
-
-function settle(group: Group, settlement: Settlement): Promise<void> {
-  if ("ack" in settlement) return group.ack(settlement.ack);
-  if ("nack" in settlement) return group.nack(settlement.nack, { delayMs: settlement.delayMs });
-  return group.reject(settlement.reject, settlement.reason);
 }

@@ -15,6 +15,8 @@ export const NODE_METHOD = {
   agents: "$peer/agents",
   /** What the node says of itself, by key, and each change. */
   state: "$peer/state",
+  /** A handle on a group of messages that the node keeps. */
+  kept: "$peer/kept",
   /** Answered at once, however many bytes came with it. */
   ping: "$peer/ping",
 } as const;

@@ -19,6 +19,7 @@ export interface CommitQueue {
   wake(): void;
   /** Within work: what takes back a change in memory if its transaction is undone. */
   onUndo(undo: () => void): void;
+  /** Does what there is to do at once, before the database is closed. */
   flush(): void;
 }
 
@@ -102,6 +103,8 @@ export function createCommitQueue(
     flush() {
       do flush();
       while (entries.length > 0);
+      // What the last work asked for is for nobody: the database is closed next.
+      scheduled = false;
     },
     wake: schedule,
     onUndo: (undo) => void undos.push(undo),

@@ -20,31 +20,44 @@ export function createGroup(
     });
   }
 
+  function ask(
+    mode: Taker["mode"],
+    countMax: number,
+    either: AbortSignal,
+  ): Promise<readonly KeptMessage[]> {
+    either.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<readonly KeptMessage[]>();
+    const finish = (): void => {
+      either.removeEventListener("abort", stop);
+      shared.removeTaker(taker);
+    };
+    const taker: Taker = {
+      mode,
+      holder,
+      countMax,
+      resolve(messages) {
+        finish();
+        resolve(messages);
+      },
+      reject(thrown) {
+        finish();
+        reject(thrown);
+      },
+    };
+    const stop = (): void => taker.reject(either.reason);
+    either.addEventListener("abort", stop, { once: true });
+    shared.addTaker(taker);
+    return promise;
+  }
+
+  const withClosing = (signal: AbortSignal): AbortSignal =>
+    AbortSignal.any([signal, closing.signal]);
+
   return {
-    take(countMax, signal) {
-      const either = AbortSignal.any([signal, closing.signal]);
-      either.throwIfAborted();
-      const { promise, resolve, reject } = Promise.withResolvers<readonly KeptMessage[]>();
-      const finish = (): void => {
-        either.removeEventListener("abort", stop);
-        shared.removeTaker(taker);
-      };
-      const taker: Taker = {
-        holder,
-        countMax,
-        resolve(messages) {
-          finish();
-          resolve(messages);
-        },
-        reject(thrown) {
-          finish();
-          reject(thrown);
-        },
-      };
-      const stop = (): void => taker.reject(either.reason);
-      either.addEventListener("abort", stop, { once: true });
-      shared.addTaker(taker);
-      return promise;
+    take: (countMax, signal) => ask("wait", countMax, withClosing(signal)),
+    takeNow: async (countMax) => ask("now", countMax, closing.signal),
+    async awaitReady(signal) {
+      await ask("ready", 0, withClosing(signal));
     },
     claim: (sequences) => room.run(() => shared.claim(holder, sequences)),
     ack: (sequence) => settle(sequence, () => shared.settle(sequence)),

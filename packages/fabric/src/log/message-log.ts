@@ -61,6 +61,10 @@ export interface Group extends AsyncDisposable {
    * the disk damaged is never given: it becomes a dead letter without a payload.
    */
   take(countMax: number, signal: AbortSignal): Promise<readonly KeptMessage[]>;
+  /** What `take` would give at once: nothing when there is nothing. */
+  takeNow(countMax: number): Promise<readonly KeptMessage[]>;
+  /** Resolves once a message is ready that somebody may be given; gives none. Rejects with the signal's reason. */
+  awaitReady(signal: AbortSignal): Promise<void>;
   /** Takes back messages that were given out before, without counting; resolves with those that nobody else was given. */
   claim(sequences: readonly number[]): Promise<readonly number[]>;
   ack(sequence: number): Promise<void>;

@@ -28,8 +28,9 @@ export interface Holder {
   count: number;
 }
 
-/** One who waits for messages. */
+/** One who waits for messages, asks for what there is now, or wants to know when there are some. */
 export interface Taker {
+  readonly mode: "wait" | "now" | "ready";
   readonly holder: Holder;
   readonly countMax: number;
   readonly resolve: (messages: readonly KeptMessage[]) => void;
@@ -170,6 +171,7 @@ export class SharedGroup {
     try {
       if (nowMs >= this.#dueMs) this.#expire(nowMs);
       while (this.#deal(nowMs, given));
+      this.#answerNow(given);
     } catch (thrown) {
       const error = convertError(thrown);
       for (const taker of this.#takers) taker.reject(error);
@@ -182,6 +184,15 @@ export class SharedGroup {
     });
   }
 
+  /** Who asked for what there is gets nothing then, and who wants to know when there is something is told. */
+  #answerNow(given: Map<Taker, KeptMessage[]>): void {
+    const rest = [...this.#takers].filter((taker) => !given.has(taker));
+    const isReady =
+      rest.some(({ mode }) => mode === "ready") && this.#sql.ready.all(this.id, 1).length > 0;
+    for (const taker of rest)
+      if (taker.mode === "now" || (taker.mode === "ready" && isReady)) given.set(taker, []);
+  }
+
   /** Deals out one row of the ready ones; false when that was all, or nobody has room. */
   #deal(nowMs: number, given: Map<Taker, KeptMessage[]>): boolean {
     const roomOf = (taker: Taker): number =>
@@ -189,7 +200,8 @@ export class SharedGroup {
         taker.countMax - (given.get(taker)?.length ?? 0),
         taker.holder.inFlightMax - taker.holder.count,
       );
-    let turns = [...this.#takers].filter((taker) => roomOf(taker) > 0);
+    const hasRoom = (taker: Taker): boolean => roomOf(taker) > 0;
+    let turns = [...this.#takers].filter(({ mode }) => mode !== "ready").filter(hasRoom);
     const total = turns.reduce((sum, taker) => sum + roomOf(taker), 0);
     if (total === 0) return false;
     const countMax = Math.min(total, SERVED_MAX);
@@ -204,7 +216,7 @@ export class SharedGroup {
         continue;
       }
       given.set(taker, [...(given.get(taker) ?? []), message]);
-      turns = roomOf(taker) > 0 ? [...rest, taker] : rest;
+      turns = hasRoom(taker) ? [...rest, taker] : rest;
     }
     // What was buried made room for others, and perhaps the next of its key ready.
     return buried;

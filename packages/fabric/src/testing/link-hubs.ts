@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // For tests: hubs of two nodes of a fleet, linked.
 import { createMemoryTransports } from "@fairlead/fabric/memory-transport.ts";
+import type { NodeMethod } from "@fairlead/fabric/node-door.ts";
 import { createNodeLinks, type NodeLinks } from "@fairlead/fabric/node-links.ts";
 import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
 import type { HubOptions } from "@fairlead/fabric/hub.ts";
@@ -13,8 +14,11 @@ export interface LinkedParts {
   readonly hub: Pick<HubOptions, "node" | "registry" | "directory" | "links" | "linkTo">;
 }
 
-/** The parts of a node of that name, without any link yet. */
-export function createLinkedParts(name: string): LinkedParts {
+/** The parts of a node of that name, without any link yet; `methods` are what it does for others besides. */
+export function createLinkedParts(
+  name: string,
+  methods?: ReadonlyMap<string, NodeMethod>,
+): LinkedParts {
   const registry = createRegistry();
   const directory = createRegistry();
   const links = new Map<string, Link>();
@@ -23,7 +27,13 @@ export function createLinkedParts(name: string): LinkedParts {
     else directory.put(change.agent);
   });
   const node = { id: name, name };
-  const nodes = createNodeLinks({ self: node, own: registry, directory, joined: links });
+  const nodes = createNodeLinks({
+    self: node,
+    own: registry,
+    directory,
+    joined: links,
+    ...(methods === undefined ? {} : { methods }),
+  });
   nodes.setReach(() => true);
   return {
     nodes,
