@@ -31,7 +31,8 @@ export const FLEET_COMMANDS: readonly Command[] = [
   {
     name: "net",
     group: "See",
-    summary: "networks that span hosts: ls, inspect NAME, doctor, or rotate their keys",
+    summary:
+      "networks that span hosts, and addresses of services: ls, inspect NAME, doctor, or rotate the networks' keys",
     arguments: [
       {
         name: "ls|inspect|doctor|rotate",

@@ -15,6 +15,7 @@ import { EXIT } from "#cli/exit-codes.ts";
 import { formatAge } from "#cli/format.ts";
 import { wrapItems, type ListView } from "#cli/output.ts";
 import { readReason } from "#cli/send-action.ts";
+import { inspectAddress, listAddressed, showAddresses } from "#cli/show-addresses.ts";
 
 const TONES = { joined: "good", elsewhere: "dim", broken: "bad" } as const;
 
@@ -91,14 +92,18 @@ function describeNetwork(view: NetworkView, nowMs: number): string[] {
 async function inspect(context: Context, name: string | undefined): Promise<void> {
   const { items } = await context.api.list<NetworkView>("networks");
   const found = items.find((item) => item.name === name);
+  if (found === undefined && name !== undefined && (await inspectAddress(context, name))) return;
   if (found === undefined) {
-    const nearest = findNearest(
-      name ?? "",
-      items.map((item) => item.name),
-    );
+    const addressed = await listAddressed(context);
+    const nearest = findNearest(name ?? "", [
+      ...items.map((item) => item.name),
+      ...addressed.map((one) => `${one.scope}/${one.name}`),
+    ]);
     throw new FairleadError(
       name === undefined ? cliErrors["missing-argument"] : cliErrors["bad-value"],
-      name === undefined ? "say which network" : `no network that spans hosts is called ${name}`,
+      name === undefined
+        ? "say which network, or which service with an address"
+        : `no network that spans hosts, and no service with an address, is called ${name}`,
       { remedy: nearest === undefined ? "see `fairlead net ls`" : `did you mean ${nearest}?` },
     );
   }
@@ -155,6 +160,9 @@ export async function run(context: Context): Promise<number> {
   if (verb === "doctor") return diagnose(context);
   if (verb === "rotate") await rotate(context);
   else if (verb === "inspect") await inspect(context, name);
-  else await out.list(await api.list<NetworkView>("networks"), LIST);
+  else {
+    await out.list(await api.list<NetworkView>("networks"), LIST);
+    await showAddresses(context);
+  }
   return EXIT.ok;
 }
