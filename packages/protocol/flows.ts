@@ -39,11 +39,15 @@ export const FlowView = z.strictObject({
   /** When the node first and last learned of any, ms since 1970. */
   firstAtMs: z.number(),
   lastAtMs: z.number(),
+  /** Name of the node that saw it, where the one that was asked belongs to a fleet with others. */
+  node: z.string().optional(),
 });
 export type FlowView = z.infer<typeof FlowView>;
 
 /** Query of `GET /v1/flows` and `GET /v1/flows/follow`. */
 export const FlowQuery = z.strictObject({
+  /** Only what the node of that name saw; without it, what all nodes of a fleet did. */
+  node: z.string().min(1).max(63).optional(),
   /** Only with an end in this scope. */
   scope: ScopeName.optional(),
   /** Only with this service or instance at either end. */

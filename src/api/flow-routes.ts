@@ -48,7 +48,7 @@ async function* toMessages(flows: AsyncIterable<FlowView>): AsyncGenerator<Messa
 
 /** Adds the routes about flows. */
 export function addFlowRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
-  const { policies, clock, streams } = parts;
+  const { policies, operations, streams } = parts;
   const effectRoute = defineRoute({
     method: "post",
     path: "/v1/policies/effect",
@@ -67,19 +67,14 @@ export function addFlowRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   });
   app.openapi(listRoute, async (c) => {
     const query = given(c.req.valid("query"));
-    const items = await runOperation(c, parts, () => policies.flows.list(query));
-    const { lost } = policies.flows;
-    const missing = [
-      ...(policies.problem === undefined ? [] : [`policy: ${policies.problem}`]),
-      ...(lost === 0 ? [] : [`${lost} conversations that there was no room for`]),
-    ];
-    return c.json(wrapList("FlowList", { items, asOfMs: clock.nowMs(), missing }), 200);
+    const answer = await runOperation(c, parts, (caller) => operations.flows(query, caller));
+    return c.json(wrapList("FlowList", answer), 200);
   });
   app.openapi(followRoute, (c) => {
     const caller = createCaller(c, parts);
     const stopped = new AbortController();
     const signal = AbortSignal.any([caller.signal, stopped.signal]);
-    const flows = policies.flows.follow(given(c.req.valid("query")), signal);
+    const flows = operations.followFlows(given(c.req.valid("query")), { ...caller, signal });
     const stop = () => stopped.abort();
     return streams.respond(c, toMessages(flows), { name: "flow", slowClient: "wait", stop });
   });

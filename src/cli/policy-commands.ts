@@ -44,6 +44,7 @@ export const POLICY_COMMANDS: readonly Command[] = [
       { name: "limit", short: "n", value: "count", text: "how many; with --follow it ends then" },
       { name: "denied", text: "only what was dropped, or would have been" },
       { name: "service", value: "service", text: "only with this service or instance" },
+      { name: "node", value: "text", text: "only what this node of the fleet saw" },
       { name: "from", value: "service", text: "only begun by it" },
       { name: "to", value: "service", text: "only to it" },
       ...TIME_FLAGS.slice(0, 1),

@@ -5,6 +5,7 @@ import { formatTime } from "./format.ts";
 import type { ListView } from "./output.ts";
 import { makePrintable } from "./printable.ts";
 import type { Style, Tone } from "./style.ts";
+import type { Column } from "./table.ts";
 
 const TONES: Readonly<Record<FlowView["verdict"], Tone>> = {
   allowed: "good",
@@ -56,11 +57,20 @@ export const FLOW_LIST: ListView<FlowView> = {
   ],
 };
 
+/** The same, with the nodes that saw them where they are of several. */
+export function describeFlows(flows: readonly FlowView[]): ListView<FlowView> {
+  if (flows.every(({ node }) => node === undefined)) return FLOW_LIST;
+  const [last, ...rest] = FLOW_LIST.columns;
+  const node: Column<FlowView> = { key: "node", title: "NODE", value: (flow) => flow.node ?? "" };
+  return { ...FLOW_LIST, columns: [...(last === undefined ? [] : [last]), node, ...rest] };
+}
+
 /** One flow on one line, as they come. */
 export function renderFlow(flow: FlowView, style: Style, nowMs: number): string {
   const who = makePrintable(`${nameEnd(flow.from)} -> ${nameTarget(flow)}`);
   const verdict = style.paint(flow.verdict, TONES[flow.verdict]);
   const times = flow.count === 1 ? "" : `  ${flow.count} times`;
   const rule = makePrintable(nameRule(flow));
-  return `${formatTime(flow.lastAtMs, nowMs)}  ${who}  ${verdict}${times}${rule === "" ? "" : `  ${rule}`}`;
+  const node = flow.node === undefined ? "" : `${makePrintable(flow.node)}  `;
+  return `${formatTime(flow.lastAtMs, nowMs)}  ${node}${who}  ${verdict}${times}${rule === "" ? "" : `  ${rule}`}`;
 }

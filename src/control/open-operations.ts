@@ -2,6 +2,7 @@
 // The operations over the loops of one node. Reading is here; writing and streaming have files of their own.
 import { FairleadError } from "#base/errors.ts";
 import { normalizeReference } from "#brain/naming.ts";
+import type { FlowQuery, FlowView } from "#model/flows.ts";
 import type { NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { controlErrors } from "./errors.ts";
 import { answerDecision, listNext, summarizeService } from "./explain-why.ts";
@@ -177,6 +178,8 @@ function createReads(options: OperationsOptions): Reads {
       return (await decisions.get(id)) ?? failLookup(id, []);
     },
     alerts: async () => answer(alerts.list()),
+    flows: (query) => readFlows(options, query),
+    followFlows: (query, { signal }) => options.policies.flows.follow(query, signal),
     why,
     async images(references) {
       await board.settle(ENGINE_PATIENCE_MS);
@@ -190,6 +193,19 @@ function createReads(options: OperationsOptions): Reads {
       return new Set(references.filter((reference) => images.has(normalizeReference(reference))));
     },
   };
+}
+
+async function readFlows(
+  { policies, clock }: OperationsOptions,
+  query: FlowQuery,
+): Promise<Answer<FlowView>> {
+  const items = await policies.flows.list(query);
+  const { lost } = policies.flows;
+  const missing = [
+    ...(policies.problem === undefined ? [] : [`policy: ${policies.problem}`]),
+    ...(lost === 0 ? [] : [`${lost} conversations that there was no room for`]),
+  ];
+  return { items, asOfMs: clock.nowMs(), missing };
 }
 
 /** All operations of this node. */

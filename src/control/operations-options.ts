@@ -10,6 +10,7 @@ import type { FactsBoard } from "./facts-board.ts";
 import type { FleetDesk } from "./fleet/fleet-desk.ts";
 import type { Intake } from "./intake.ts";
 import type { MemoryBoard } from "./memory-board.ts";
+import type { Policies } from "./policies/policies.ts";
 import type { ScopeViews } from "./scope-views.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -25,6 +26,8 @@ export interface OperationsOptions {
   readonly feed: EventFeed;
   readonly views: ScopeViews;
   readonly intake: Intake;
+  /** Who is seen talking to whom. */
+  readonly policies: Pick<Policies, "flows" | "problem">;
   /** Undefined for a node by itself. */
   readonly fleet: FleetDesk | undefined;
   readonly clock: Clock;

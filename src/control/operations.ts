@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operations that every face calls: CLI, HTTP and page return what these return.
 import type { Decision, Plan } from "#model/decision.ts";
+import type { FlowQuery, FlowView } from "#model/flows.ts";
 import type { Intent } from "#model/intent.ts";
 import type {
   ActionRequest,
@@ -123,6 +124,10 @@ export interface Operations {
   /** `object` is `service/worker`, `worker`, an instance name, a scope, or a decision id. */
   why(object: string, filter: { scope?: string }, caller: Caller): Promise<WhyAnswer>;
   logs(request: LogRequest, caller: Caller): AsyncIterable<LogEntry>;
+  /** Conversations that were seen, the last first. */
+  flows(query: FlowQuery, caller: Caller): Promise<Answer<FlowView>>;
+  /** Conversations as they are seen, about once a second, each with the count of what is new. */
+  followFlows(query: FlowQuery, caller: Caller): AsyncIterable<FlowView>;
   /** One reading of every running instance, repeated about once a second until the caller's signal aborts. */
   usage(filter: { scope?: string }, caller: Caller): AsyncIterable<UsageAnswer>;
   /** Events after `afterId`; ids are opaque, ordered by arrival. */

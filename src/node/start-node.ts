@@ -346,7 +346,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const talk = await openTalk(parts, hands, stack);
     const { fabric, discovery, placing, watchers } = talk;
     const scopes = superviseScopes(parts, hands, talk, { startedAtMs, stack });
-    const { supervisor, views, intake, together } = scopes;
+    const { supervisor, views, intake, together, desks, policies } = scopes;
     const house = keepHouse({ ...hands, ...loops, clock, logger, settings });
     let page: string | undefined = undefined;
     const local = openOperations({
@@ -360,6 +360,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       feed,
       views,
       intake,
+      policies,
       fleet: placing?.desk,
       clock,
       random,
@@ -374,7 +375,6 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const operations = spreadOut(local, { ...fleet, self: settings.nodeName, clock });
     fabric.answerActs(createAgentActs({ board, supervisor, memory, decisions, clock }));
     const lists = withNeighbours(fabric, discovery);
-    const { desks, policies } = scopes;
     const behind = { operations, ...desks, policies, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
     const gating = createGating({ board, fabric });

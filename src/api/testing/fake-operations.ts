@@ -32,6 +32,11 @@ function createReads(world: FakeWorld): Omit<Operations, Streams | Writes> {
       await world.enter("status", [], caller);
       return { ...world.status, you: caller.actor, alerts: [...world.alerts] };
     },
+    async flows(query, caller) {
+      await world.enter("flows", [query], caller);
+      return world.answer([]);
+    },
+    async *followFlows() {},
     async scopes(caller) {
       await world.enter("scopes", [], caller);
       return world.answer(

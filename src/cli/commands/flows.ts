@@ -6,7 +6,7 @@ import { EXIT } from "#cli/exit-codes.ts";
 import { applyFilters } from "#cli/filters.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { parseTime } from "#cli/flag-values.ts";
-import { FLOW_LIST, renderFlow } from "#cli/render-flow.ts";
+import { describeFlows, FLOW_LIST, renderFlow } from "#cli/render-flow.ts";
 
 function readQuery(context: Context): Query {
   const { parsed } = context;
@@ -14,6 +14,7 @@ function readQuery(context: Context): Query {
   return {
     scope: findScope(context),
     service: parsed.text("service"),
+    node: parsed.text("node"),
     from: parsed.text("from"),
     to: parsed.text("to"),
     denied: parsed.has("denied") ? true : undefined,
@@ -29,7 +30,7 @@ export async function run(context: Context): Promise<number> {
   if (!parsed.has("follow")) {
     const answer = await api.list<FlowView>("flows", query);
     const items = limit === undefined ? answer.items : answer.items.slice(0, limit);
-    await out.list({ ...answer, items }, FLOW_LIST);
+    await out.list({ ...answer, items }, describeFlows(items));
     return answer.partial ? EXIT.unknown : EXIT.ok;
   }
   const filters = parsed.list("filter");

@@ -50,6 +50,10 @@ async function open(
       return once((await operations.decisions(dropAbsent(question.filter), caller)).items);
     case "alerts":
       return once((await operations.alerts(caller)).items);
+    case "flows":
+      return once(await operations.flows(dropAbsent(question.query), caller));
+    case "followFlows":
+      return operations.followFlows(dropAbsent(question.query), caller);
     case "act":
       return once((await actHere(question.scope, question.request, caller)) ?? null);
     case "logs":

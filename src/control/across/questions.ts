@@ -9,6 +9,15 @@ export const QUESTION_PATH = "/operations";
 const object = z.string().max(300);
 const scope = z.string().max(300);
 
+const AskedFlows = z.object({
+  scope: scope.optional(),
+  service: object.optional(),
+  from: object.optional(),
+  to: object.optional(),
+  denied: z.boolean().optional(),
+  sinceMs: z.number().optional(),
+});
+
 /** One question; its fields are those of the operation of that name. */
 export const Question = z.discriminatedUnion("ask", [
   z.object({ ask: z.literal("inspect"), object, scope: scope.optional() }),
@@ -38,6 +47,7 @@ export const Question = z.discriminatedUnion("ask", [
       sinceMs: z.number().optional(),
     }),
   }),
+  z.object({ ask: z.enum(["flows", "followFlows"]), query: AskedFlows }),
   z.object({ ask: z.literal("usage"), scope: scope.optional() }),
   z.object({ ask: z.literal("events"), scope: scope.optional() }),
 ]);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Decision } from "@fairlead/protocol/decision.ts";
+import type { FlowView } from "@fairlead/protocol/flows.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { FairleadError, isKind } from "#base/errors.ts";
 import { controlErrors } from "#control/errors.ts";
@@ -274,4 +275,44 @@ test("usage of all nodes is one list, and waits for none for ever", async () => 
     assert.deepEqual(missing, ["node-c (it is gone)"]);
     break;
   }
+});
+
+function saw(...ends: readonly (readonly [to: string, lastAtMs: number])[]): Some {
+  const flows = ends.map(([address, lastAtMs]) => ({
+    from: { address: "10.0.0.1" },
+    to: { address },
+    protocol: "tcp",
+    port: 80,
+    verdict: "allowed" as const,
+    direction: "egress" as const,
+    count: 1,
+    firstAtMs: 1,
+    lastAtMs,
+  }));
+  return {
+    flows: async ({ denied }) => ({ asOfMs: 1, missing: [], items: denied === true ? [] : flows }),
+    async *followFlows(_query, { signal }) {
+      yield* flows;
+      await clock.sleep(60_000, signal).catch(() => undefined);
+    },
+  };
+}
+
+test("flows of all nodes come with their node, the last first; of one node only when asked so", async () => {
+  await using fleet = await openFleet(saw(["a", 1], ["b", 3]), saw(["c", 2]), undefined);
+  const all = await fleet.operations.flows({}, caller());
+  const draw = ({ to, node }: FlowView): string => `${to.address} ${node}`;
+  assert.deepEqual(all.items.map(draw), ["b node-a", "c node-b", "a node-a"]);
+  assert.deepEqual(all.missing, ["node-c (it is gone)"]);
+  assert.deepEqual((await fleet.operations.flows({ denied: true }, caller())).items, []);
+  const one = await fleet.operations.flows({ node: "node-b" }, caller());
+  assert.deepEqual([one.items.map(draw), one.missing], [["c node-b"], []]);
+  await assert.rejects(fleet.operations.flows({ node: "node-x" }, caller()), (thrown) =>
+    isKind(thrown, controlErrors["no-such-object"]),
+  );
+  const ended = new AbortController();
+  const followed: string[] = [];
+  for await (const flow of fleet.operations.followFlows({}, caller(ended.signal)))
+    if (followed.push(draw(flow)) === 3) break;
+  assert.deepEqual(followed.toSorted(), ["a node-a", "b node-a", "c node-b"]);
 });

@@ -11,6 +11,7 @@ import { failLookup, findObject } from "#control/lookup.ts";
 import type { Answer, Caller, DecisionFilter, Operations } from "#control/operations.ts";
 import type { Parts } from "./ask-nodes.ts";
 import { spreadAct } from "./spread-act.ts";
+import { spreadFlows } from "./spread-flows.ts";
 import { stamp, type SpreadOptions } from "./spread-options.ts";
 import { spreadStreams } from "./spread-streams.ts";
 
@@ -116,6 +117,7 @@ export function spreadOperations(options: SpreadOptions): Operations {
     ...local,
     ...spreadDecisions(options),
     ...spreadStreams(options),
+    ...spreadFlows(options),
     act: (scope, request, caller) => spreadAct(options, scope, request, caller),
     async inspect(object, filter, caller) {
       const holder = await findHolder(options, object, filter, caller).catch(() => undefined);
