@@ -28,7 +28,7 @@ export interface ReconcileInput {
   readonly busy: ReadonlySet<string>;
   readonly held: ReadonlyMap<string, Hold>;
   /** By service; absent without a fleet, and while it does not answer. */
-  readonly elsewhere?: ReadonlyMap<string, Elsewhere> | undefined;
+  readonly elsewhere?: ElsewhereBook | undefined;
   /** Whether singletons may run here; absent without a fleet, where they may. */
   readonly fence?: Fence | undefined;
   /** By service, of those that stand on several nodes: whose turn it is here. Absent where nobody gives turns. */
@@ -44,6 +44,9 @@ export interface Elsewhere {
   readonly healthy: number;
   readonly completed: number;
 }
+
+/** Service to what other nodes are to have of it, and have. */
+export type ElsewhereBook = Pick<ReadonlyMap<string, Elsewhere>, "get">;
 
 /** Which slots of a service may change on this node now. */
 export interface OwnTurns {

@@ -80,6 +80,7 @@ export function createRoll(options: RollOptions): Roll {
   const lookers = new Set<() => void>();
   const leaving = new AbortController();
   const listeners: (() => void)[] = [];
+  let isDue = false;
   let kept: Promise<void> = Promise.resolve();
   let problem: string | undefined = fleet === undefined ? undefined : "the store was not asked yet";
 
@@ -92,15 +93,18 @@ export function createRoll(options: RollOptions): Roll {
   function judge(record: NodeRecord, member: Member | undefined, isolated: boolean): NodeView {
     const lease = problem === undefined ? live.has(record.id) : undefined;
     const judged: Judgement = judgeNode(member, { lease, isolated });
-    return {
+    const view: { -readonly [Name in keyof NodeView]: NodeView[Name] } = {
       ...record,
-      ...judged,
+      state: judged.state,
+      reason: judged.reason,
       self: false,
-      ...(lease === undefined ? {} : { lease }),
-      ...(member === undefined ? {} : { silentMs: member.silentMs }),
-      ...(member?.rttMs === undefined ? {} : { rttMs: member.rttMs }),
-      ...(member?.skewMs === undefined ? {} : { skewMs: member.skewMs }),
     };
+    if (lease !== undefined) view.lease = lease;
+    if (member === undefined) return view;
+    view.silentMs = member.silentMs;
+    if (member.rttMs !== undefined) view.rttMs = member.rttMs;
+    if (member.skewMs !== undefined) view.skewMs = member.skewMs;
+    return view;
   }
 
   function list(): readonly NodeView[] {
@@ -114,6 +118,16 @@ export function createRoll(options: RollOptions): Roll {
   function settle(): void {
     if (turns.settle(list())) for (const listener of listeners) listener();
     for (const looker of lookers) looker();
+  }
+
+  /** Many turn at once when this node or a part of the fleet comes: one look is enough for all of them. */
+  function settleSoon(): void {
+    if (isDue) return;
+    isDue = true;
+    queueMicrotask(() => {
+      isDue = false;
+      settle();
+    });
   }
 
   function tellPeers(): void {
@@ -240,7 +254,7 @@ export function createRoll(options: RollOptions): Roll {
     const { id, incarnation, port } = own;
     membership = await one.startMembership({ id, incarnation, port, secret });
     key = read;
-    membership.onChange(settle);
+    membership.onChange(settleSoon);
     tellPeers();
   }
 

@@ -78,6 +78,8 @@ export interface ScopeLoop {
   readonly desired: Desired;
   readonly last: Reconciliation;
   readonly input: ReconcileInput;
+  /** Keys whose act is running now. */
+  readonly busy: ReadonlySet<string>;
   /** False until a pass has looked at what is desired now. */
   readonly looked: boolean;
   setDesired(desired: Desired): void;
@@ -295,6 +297,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
     get input() {
       return makeInput();
     },
+    busy,
     get looked() {
       return looked;
     },

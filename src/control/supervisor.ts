@@ -91,7 +91,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const instance = board.find(event.id);
     if (instance === undefined || event.attributes["signal"] === "9") return;
     const loop = loops.get(instance.scope);
-    if (loop === undefined || loop.input.busy.has(`${instance.service}/${instance.slot}`)) return;
+    if (loop === undefined || loop.busy.has(`${instance.service}/${instance.slot}`)) return;
     const atMs = Number(event.timeNs / 1_000_000n);
     const operation = memory.update(instance.scope, instance.service, (before) => ({
       ...before,

@@ -9,6 +9,7 @@
 // an observer's time stands still while it does not run on time itself, so that one that was paused or starved accuses
 // nobody of its own silence.
 import type { Random } from "#base/clock.ts";
+import { keepLargest } from "./keep-largest.ts";
 import type { Member, MemberChange, MemberState } from "./membership.ts";
 import type { Age, Message } from "./messages.ts";
 
@@ -171,7 +172,7 @@ export function createDetector(options: DetectorOptions): Detector {
     Object.assign(peer, { skewMs: undefined, skewRttMs: Infinity, skewSamples: 0 });
   }
 
-  /** The freshest first: who hears somebody tells it on. */
+  /** The freshest first, `about` before them: who hears somebody tells it on, and what does not fit is left out. */
   function tell(about?: Known): readonly Age[] {
     const fresh: Known[] = [];
     for (const peer of peers.values())
@@ -182,8 +183,9 @@ export function createDetector(options: DetectorOptions): Detector {
         time - peer.heardAt < timing.goneMs
       )
         fresh.push(peer);
-    fresh.sort((a, b) => (a === about ? -1 : b === about ? 1 : b.heardAt - a.heardAt));
-    return fresh.slice(0, NEWS_MAX).map(({ id, incarnation, sequence, heardAt }) => ({
+    const weigh = (peer: Known): number => (peer === about ? Infinity : peer.heardAt);
+    const told = [...keepLargest(fresh, NEWS_MAX, weigh)].sort((a, b) => weigh(b) - weigh(a));
+    return told.map(({ id, incarnation, sequence, heardAt }) => ({
       id,
       incarnation,
       sequence,

@@ -86,7 +86,7 @@ export async function openAddresses(parts: AddressParts): Promise<NodeAddresses>
     isWanted,
     fleet: placing === undefined ? undefined : { self: self.id, picture: () => placing.picture() },
     onLeaving(scope) {
-      placing?.notePass();
+      placing?.notePass(scope);
       followed?.publishSoon(scope);
     },
     clock,

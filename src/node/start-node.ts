@@ -309,7 +309,7 @@ function superviseScopes(
     fence: () => placing?.fence(),
     onPass(loop) {
       views.publishSoon(loop.desired.intent.scope);
-      placing?.notePass();
+      placing?.notePass(loop.desired.intent.scope);
       addresses.wake();
       sockets?.settleSoon();
     },

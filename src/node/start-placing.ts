@@ -10,6 +10,7 @@ import type { AddressShelf } from "#control/addresses/address-shelf.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { Fleet } from "#control/fleet.ts";
+import { splitAtSlash } from "#control/fleet/board-index.ts";
 import { createFleetBoard } from "#control/fleet/fleet-board.ts";
 import { createFleetDesk, type FleetDesk } from "#control/fleet/fleet-desk.ts";
 import { createFollowing } from "#control/fleet/following.ts";
@@ -35,6 +36,7 @@ export interface PlacingParts {
 /** How long a node that has just started waits for the word of the fleet before it stops what must not run twice. */
 const UNSURE_MS = 5_000;
 /** Keys that say something of a scope. */
+const TURNS = "turns/";
 const SCOPE_KEY = /^(?:intent|assignments|reports\/[^/]+)\/(.+)$/;
 
 /** What follows needs the supervisor, which needs the desk: so it is given later. */
@@ -62,8 +64,8 @@ export interface FleetPlacing {
   leader(): string | undefined;
   /** The loops, to be run. */
   attend(local: LocalParts): readonly Loop[];
-  /** To be called after each pass of a scope's loop. */
-  notePass(): void;
+  /** To be called after each pass of a scope's loop, and when something of it stands otherwise. */
+  notePass(scope: string): void;
 }
 
 /** The roll as lists show it: with who leads, and whose engine does not answer. */
@@ -94,7 +96,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
   const board = createFleetBoard({ openStore: () => fleet.openStore(), clock, random, logger });
   const pictures = createPictureReader({ board, roll, clock });
   const leadership = createLeadership({ board, self: self.id, roll, clock, logger });
-  const wakers: (() => void)[] = [];
+  const wakers: ((scope: string) => void)[] = [];
   const startedAtMs = clock.monotonicMs();
   let settledUnder = (): string | undefined => undefined;
 
@@ -128,8 +130,8 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
     fence: readFence,
     ailment: (node) => pictures.ailment(node),
     leader: () => leadership.leader,
-    notePass() {
-      for (const wake of wakers) wake();
+    notePass(scope) {
+      for (const wake of wakers) wake(scope);
     },
     attend({ supervisor, intake, viewLocal, publishSoon }) {
       const common = { board, pictures, supervisor, clock, logger };
@@ -152,15 +154,16 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
       settledUnder = () => following.settledUnder;
       wakers.push(
         () => following.wake(),
-        () => reporting.wake(),
+        (scope) => reporting.wake(scope),
       );
       board.onChange((keys) => {
-        for (const key of keys) {
-          const scope = SCOPE_KEY.exec(key)?.[1];
-          if (scope !== undefined) publishSoon(scope);
-        }
+        const named = new Set(keys.flatMap((key) => SCOPE_KEY.exec(key)?.[1] ?? []));
+        for (const scope of named) publishSoon(scope);
+        for (const key of keys)
+          if (key.startsWith(TURNS)) named.add(splitAtSlash(key.slice(TURNS.length))[0]);
         // What waits may wait for another node.
-        for (const loop of supervisor.loops.values()) if (loop.last.waiting.length > 0) loop.wake();
+        for (const [scope, loop] of supervisor.loops)
+          if (loop.last.waiting.length > 0 && (keys.length === 0 || named.has(scope))) loop.wake();
       });
       const placing = createPlacing({
         board,

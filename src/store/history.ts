@@ -29,6 +29,8 @@ export interface HistoryOptions {
    * that has not been appended.
    */
   readonly gaps?: boolean;
+  /** The value of a change that has a text. By default each watcher gets one of its own. */
+  readonly parse?: (change: RecordedChange) => unknown;
 }
 
 export interface History {
@@ -55,7 +57,7 @@ interface Kept {
 /** A history that starts empty after `revision`. */
 export function createHistory(
   revision: Revision,
-  { limits = HISTORY_LIMITS, gaps = false }: HistoryOptions = {},
+  { limits = HISTORY_LIMITS, gaps = false, parse = parseText }: HistoryOptions = {},
 ): History {
   /** Oldest first. */
   const kept: Kept[] = [];
@@ -127,7 +129,8 @@ export function createHistory(
           continue;
         }
         cursor = next.revision;
-        const changes = revealChanges(prefix, cursor, next.changes);
+        const own = next.changes.filter(({ key }) => key.startsWith(prefix));
+        const changes = own.map((change) => revealChange(change, cursor, parse));
         if (changes.length > 0) yield changes;
       }
     },
@@ -139,18 +142,18 @@ export function createHistory(
   };
 }
 
-function revealChanges(
-  prefix: string,
+function parseText({ text = "null" }: RecordedChange): unknown {
+  return JSON.parse(text);
+}
+
+function revealChange(
+  change: RecordedChange,
   revision: Revision,
-  changes: readonly RecordedChange[],
-): readonly StoreChange[] {
-  return changes
-    .filter((change) => change.key.startsWith(prefix))
-    .map(({ kind, key, text }) =>
-      text === undefined
-        ? { kind, key, revision }
-        : { kind, key, revision, value: JSON.parse(text) },
-    );
+  parse: NonNullable<HistoryOptions["parse"]>,
+): StoreChange {
+  const { kind, key, text } = change;
+  if (text === undefined) return { kind, key, revision };
+  return { kind, key, revision, value: parse(change) };
 }
 
 function createLagged(from: Revision, oldest: Revision, newest: Revision): FairleadError {

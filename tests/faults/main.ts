@@ -6,7 +6,8 @@ import { ensurePackages, TEST_NEEDS } from "../../scripts/setup.ts";
 import { HOST_CASES } from "./host-cases.ts";
 import { NETWORK_CASES } from "./network-cases.ts";
 import { NODE_CASES } from "./node-cases.ts";
-import { renderOutcome, runCase, type FaultCase } from "./run-case.ts";
+import { renderTable } from "./render-table.ts";
+import { renderOutcome, runCase, type FaultCase, type Outcome } from "./run-case.ts";
 import { openGround } from "./ground.ts";
 import { STORE_CASES } from "./store-cases.ts";
 
@@ -40,19 +41,22 @@ async function main(): Promise<number> {
   ensurePackages([...TEST_NEEDS, { program: "faketime", package: "faketime" }]);
   const [hosts, rate] = [Number(values.hosts), Number(values.rate)];
   await using ground = await openGround({ hosts, rate });
-  let failed = 0;
+  const outcomes: Outcome[] = [];
+  let isWhole = true;
   for (const one of cases) {
     if (one.hosts > hosts) continue;
     const outcome = await runCase(one, ground).catch((thrown: unknown) => {
       say(`no more is tried, as the fleet does not come to rest: ${String(thrown)}`);
       return undefined;
     });
-    if (outcome === undefined) return 1;
+    isWhole = outcome !== undefined;
+    if (outcome === undefined) break;
     say(renderOutcome(outcome));
-    if (outcome.figures.some(({ holds }) => !holds)) failed++;
+    outcomes.push(outcome);
   }
-  say(`${cases.length - failed} of ${cases.length} hold`);
-  return failed === 0 ? 0 : 1;
+  const held = outcomes.filter(({ figures }) => figures.every(({ holds }) => holds)).length;
+  say(`\n${renderTable(outcomes)}\n\n${held} of ${cases.length} hold`);
+  return isWhole && held === outcomes.length ? 0 : 1;
 }
 
 process.exit(await main());

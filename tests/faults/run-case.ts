@@ -31,6 +31,11 @@ export interface Outcome {
   readonly rows: string;
   readonly about: string;
   readonly figures: readonly Figure[];
+  /** Service to the share of its calls that were answered rightly, 0 to 1. */
+  readonly availability: Readonly<Record<string, number>>;
+  readonly wrong: number;
+  /** How long all took to be as wanted once the case was over, ms; undefined when it never was. */
+  readonly calmMs: number | undefined;
 }
 
 /** Of a log, characters. */
@@ -54,9 +59,12 @@ export function atMost(what: string, count: number, limit: number): Figure {
   return { what, value: String(count), goal: `≤ ${limit}`, holds: count <= limit };
 }
 
-function judgeCalls({ client, copies }: Ground, fromMs: number, toMs: number): readonly Figure[] {
+/** What the client saw, by service, and how often it was told something wrong. */
+function judgeCalls({ client, copies }: Ground, fromMs: number, toMs: number) {
+  const shares: Record<string, number> = {};
   const figures = SERVICES.map((service) => {
     const { count, availability, silenceMs } = summarize(client.calls, service, fromMs, toMs);
+    shares[service] = availability;
     const share = `${(availability * 100).toFixed(2)} % of ${count} calls`;
     return tell(
       service,
@@ -66,11 +74,12 @@ function judgeCalls({ client, copies }: Ground, fromMs: number, toMs: number): r
   const own = client.calls.filter(({ sentMs }) => sentMs >= fromMs && sentMs < toMs);
   const wrong = own.filter(({ outcome }) => outcome === "wrong");
   const detail = wrong[0] === undefined ? "" : ` (${wrong[0].detail})`;
-  return [
+  const held: readonly Figure[] = [
     ...figures,
     { ...atMost("wrong answers", wrong.length, 0), value: `${wrong.length}${detail}` },
     atMost("singletons at once", copies.most("one", fromMs), WANTED.one),
   ];
+  return { figures: held, availability: shares, wrong: wrong.length };
 }
 
 /** What people would look at. */
@@ -90,20 +99,20 @@ export async function runCase(one: FaultCase, ground: Ground): Promise<Outcome> 
   await ground.rest();
   const fromMs = nowMs();
   let figures: readonly Figure[] = [];
+  let calmMs: number | undefined;
   try {
     figures = await one.run(ground);
-    figures = [
-      ...figures,
-      tell("all as wanted again after", formatDuration(Math.round(await ground.calm()))),
-    ];
+    calmMs = await ground.calm();
+    figures = [...figures, tell("all as wanted again after", formatDuration(Math.round(calmMs)))];
     await sleep(AFTER_MS);
   } catch (thrown) {
     const value = thrown instanceof Error ? thrown.message : String(thrown);
     figures = [...figures, { what: "failed", value, goal: "", holds: false }];
   }
-  const all = [...figures, ...judgeCalls(ground, fromMs, nowMs())];
+  const { availability, wrong, figures: seen } = judgeCalls(ground, fromMs, nowMs());
+  const all = [...figures, ...seen];
   if (all.some(({ holds }) => !holds)) await showWhy(ground);
-  return { name, rows, about, figures: all };
+  return { name, rows, about, figures: all, availability, wrong, calmMs };
 }
 
 /** As people read it. */

@@ -90,7 +90,7 @@ export async function startServices(parts: ServicesParts): Promise<SimServices> 
     elsewhere: (scope) => placing.desk.elsewhere(scope),
     turns: (scope) => placing.desk.turns(scope),
     fence: () => (parts.isFenced ? placing.fence() : "open"),
-    onPass: () => placing.notePass(),
+    onPass: (loop) => placing.notePass(loop.desired.intent.scope),
     startedAtMs: clock.nowMs(),
   });
   const views = createScopeViews(supervisor, board, createEventFeed("ep_sim"), clock, placing.desk);

@@ -58,7 +58,7 @@ export function createWorld(seed: number, count: number, breakage?: Breakage): W
   const report = (violation: string): void => void violations.push(violation);
   let stores = 0;
   const makeStore = (): Store => {
-    const memory = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock });
+    const memory = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock, shares: true });
     const named = nameLeases(memory, `s${stores++}`);
     return breakStore(watchFences(named, report), breakage);
   };

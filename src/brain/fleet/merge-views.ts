@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a scope stands on the whole fleet, out of how it stands on each node.
-import type { ScopeView, ServiceState, ServiceView } from "@fairlead/protocol/views.ts";
+import type { PlacedSlot } from "@fairlead/protocol/assignment.ts";
+import type {
+  InstanceView,
+  ScopeView,
+  ServiceState,
+  ServiceView,
+} from "@fairlead/protocol/views.ts";
 import { listDependencies } from "#brain/dependencies.ts";
-import type { Elsewhere } from "#brain/pass.ts";
+import type { Elsewhere, ElsewhereBook } from "#brain/pass.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import type { FleetNode, FleetScope } from "./picture.ts";
 
@@ -142,23 +148,59 @@ export function mergeViews(scope: FleetScope, nodes: Nodes): ScopeView {
   };
 }
 
-/** What other nodes than `self` are to have of each service, and have by what they say. */
-export function countElsewhere(scope: FleetScope, self: string): ReadonlyMap<string, Elsewhere> {
-  const counted = new Map<string, Elsewhere>();
-  for (const [service, placed] of Object.entries(scope.assignment?.services ?? {})) {
-    const away = placed.filter(({ node }) => node !== self);
-    const instances = away.flatMap(({ slot, node }) => {
-      const view = scope.reports.get(node)?.view?.services.find(({ name }) => name === service);
-      return view?.instances.find((one) => one.slot === slot) ?? [];
-    });
-    const completed = instances.filter((one) => one.state === "exited" && one.exitCode === 0);
-    const running = instances.filter((one) => one.state === "running");
-    counted.set(service, {
-      wanted: away.length,
-      started: running.length + completed.length,
-      healthy: running.filter((one) => one.health === "healthy").length,
-      completed: completed.length,
-    });
+/** Instances of a service that other nodes say they have, by `slot@node`. */
+function listElsewhere(
+  { reports }: FleetScope,
+  self: string,
+  service: string,
+): ReadonlyMap<string, InstanceView> {
+  const found = new Map<string, InstanceView>();
+  for (const [node, { view }] of reports) {
+    const own = node === self ? undefined : view?.services.find(({ name }) => name === service);
+    for (const one of own?.instances ?? []) {
+      const key = `${one.slot}@${node}`;
+      if (!found.has(key)) found.set(key, one);
+    }
   }
-  return counted;
+  return found;
+}
+
+function countService(
+  scope: FleetScope,
+  self: string,
+  service: string,
+  placed: readonly PlacedSlot[],
+): Elsewhere {
+  const own = listElsewhere(scope, self, service);
+  const sum = { wanted: 0, started: 0, healthy: 0, completed: 0 };
+  for (const { slot, node } of placed) {
+    if (node === self) continue;
+    sum.wanted++;
+    const one = own.get(`${slot}@${node}`);
+    const isRunning = one?.state === "running";
+    const isCompleted = one?.state === "exited" && one.exitCode === 0;
+    if (isRunning || isCompleted) sum.started++;
+    if (isRunning && one.health === "healthy") sum.healthy++;
+    if (isCompleted) sum.completed++;
+  }
+  return sum;
+}
+
+/**
+ * What other nodes than `self` are to have of each service, and have by what they say. Counted when it is asked for: of most
+ * services nobody wants to know.
+ */
+export function countElsewhere(scope: FleetScope, self: string): ElsewhereBook {
+  const services = scope.assignment?.services ?? {};
+  const counted = new Map<string, Elsewhere>();
+  return {
+    get(service) {
+      const placed = Object.hasOwn(services, service) ? services[service] : undefined;
+      const known = counted.get(service);
+      if (known !== undefined || placed === undefined) return known;
+      const sum = countService(scope, self, service, placed);
+      counted.set(service, sum);
+      return sum;
+    },
+  };
 }

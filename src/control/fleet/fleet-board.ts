@@ -135,10 +135,23 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
 
   const holdsLease = (): boolean => lease !== "" && clock.monotonicMs() < leaseEndsMs;
 
-  /** Resolves when the picture has that revision, or is another one: the store may have been lost meanwhile. */
-  async function confirm(at: number, of: number): Promise<void> {
-    while (revision < at && problem === undefined && picture === of)
+  /** Whether the picture has what a write did. Of a deletion of what was not there a watch never tells. */
+  function shows({ kind, key }: StoreOperation, at: number): boolean {
+    const [room, rest] = splitKey(key);
+    const entry = rooms.get(room)?.get(rest);
+    return kind === "put" ? (entry?.revision ?? 0) >= at : entry === undefined;
+  }
+
+  /** Resolves when the picture has what was done, or is another one: the store may have been lost meanwhile. */
+  async function confirm(
+    operations: readonly StoreOperation[],
+    at: number,
+    of: number,
+  ): Promise<void> {
+    while (revision < at && problem === undefined && picture === of) {
+      if (operations.every((operation) => shows(operation, at))) return;
       await new Promise<void>((resolve) => waiting.push(resolve));
+    }
   }
 
   return {
@@ -171,7 +184,7 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
         );
       const of = picture;
       const at = await store.transact(operations, conditions);
-      if (at !== undefined) await confirm(at, of);
+      if (at !== undefined) await confirm(operations, at, of);
       return at;
     },
     onChange: (listener) => void listeners.push(listener),

@@ -10,7 +10,7 @@ import { countElsewhere, mergeViews } from "#brain/fleet/merge-views.ts";
 import { narrowIntent } from "#brain/fleet/narrow-intent.ts";
 import type { FleetScope } from "#brain/fleet/picture.ts";
 import { planElsewhere } from "#brain/fleet/plan-elsewhere.ts";
-import type { ReconcileInput } from "#brain/pass.ts";
+import type { ElsewhereBook, ReconcileInput } from "#brain/pass.ts";
 import { controlErrors } from "#control/errors.ts";
 import type { Intent } from "#model/intent.ts";
 import type { FleetBoard } from "./fleet-board.ts";
@@ -81,6 +81,21 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
     return { ...scope, reports: new Map([...scope.reports, [self, report]]) };
   }
 
+  const counts = new WeakMap<
+    FleetScope["reports"],
+    { readonly of: FleetScope["assignment"]; readonly counted: ElsewhereBook }
+  >();
+
+  /** Each pass asks, and most of them between two changes of the scope. */
+  function count(known: FleetScope): ElsewhereBook {
+    const { reports, assignment } = known;
+    const before = counts.get(reports);
+    if (before?.of === assignment && before !== undefined) return before.counted;
+    const counted = countElsewhere(known, self);
+    counts.set(reports, { of: assignment, counted });
+    return counted;
+  }
+
   return {
     self,
     get problem() {
@@ -98,7 +113,7 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
     elsewhere(scope) {
       if (board.problem !== undefined) return undefined;
       const known = pictures.scope(scope);
-      return known === undefined ? undefined : countElsewhere(known, self);
+      return known === undefined ? undefined : count(known);
     },
     turns(scope) {
       const known = pictures.scope(scope);

@@ -132,7 +132,9 @@ export function createLeadership(options: LeadershipOptions): Leadership {
       return (await board.write(operations, [stillLeads, ...conditions])) !== undefined;
     },
     async run(signal) {
-      board.onChange(() => campaign(signal));
+      board.onChange((keys) => {
+        if (keys.length === 0 || keys.includes(LEADER)) campaign(signal);
+      });
       roll.onChange(() => campaign(signal));
       const leave = roll.onLook(() => {
         if (unheard || waiting) campaign(signal);

@@ -129,9 +129,8 @@ export function createPlacing(options: PlacingOptions): {
   }
 
   /** All that placing depends on and the board does not tell. */
-  function sign(fence: number): string {
-    const nodes = [...pictures.nodes().values()];
-    const marks = nodes.map(({ id, standing, schedulable, draining, ...ages }) =>
+  function sign(fence: number, nodes: FleetPicture["nodes"]): string {
+    const marks = [...nodes.values()].map(({ id, standing, schedulable, draining, ...ages }) =>
       [
         [id, standing, schedulable, draining],
         [ages.awayMs, ages.upMs, ages.ailingMs].map(countSeconds),
@@ -144,11 +143,12 @@ export function createPlacing(options: PlacingOptions): {
   async function look(): Promise<boolean> {
     const { fence } = leadership;
     if (fence === undefined || roll.problem !== undefined) return false;
-    const signature = sign(fence);
+    const nodes = pictures.nodes();
+    const signature = sign(fence, nodes);
     if (!stale && signature === seen) return false;
     stale = false;
     seen = signature;
-    const picture = pictures.read();
+    const picture = pictures.read(nodes);
     const changes = assignScopes(picture);
     // What waits for the nodes to say again where it runs changes with time alone.
     if ([...picture.scopes.values()].some((scope) => isRestoring(picture, scope))) stale = true;

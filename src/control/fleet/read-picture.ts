@@ -14,6 +14,7 @@ import type { Clock } from "#base/clock.ts";
 import type { FleetNode, FleetPicture, FleetScope } from "#brain/fleet/picture.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Entry } from "#store/store.ts";
+import { createBoardIndex, splitAtSlash } from "./board-index.ts";
 import type { FleetBoard } from "./fleet-board.ts";
 
 /** So long a node may be away that said that it leaves, as for an upgrade, before it counts as gone. */
@@ -23,7 +24,8 @@ const FRESH_MS = 30_000;
 
 /** Reads pictures; what did not change is parsed once. */
 export interface PictureReader {
-  read(): FleetPicture;
+  /** `nodes`: as they were just read. */
+  read(nodes?: ReadonlyMap<string, FleetNode>): FleetPicture;
   nodes(): ReadonlyMap<string, FleetNode>;
   scope(name: string): FleetScope | undefined;
   /** Why the engine of a node does not answer, by what it says; undefined while it does. */
@@ -38,18 +40,20 @@ export interface PictureParts {
   readonly clock: Clock;
 }
 
-function createParser() {
-  const parsed = new WeakMap<Entry, unknown>();
-  return function parse<T extends z.ZodType>(schema: T, entry: Entry | undefined) {
-    if (entry === undefined) return undefined;
-    if (!parsed.has(entry)) parsed.set(entry, schema.safeParse(entry.value).data);
-    return parsed.get(entry) as z.infer<T> | undefined;
-  };
+/** By schema and value: an entry's value never changes, and several readers of a process may have the same. */
+const parsed = new WeakMap<z.ZodType, WeakMap<object, unknown>>();
+
+function parse<T extends z.ZodType>(schema: T, entry: Entry | undefined) {
+  const value = entry?.value;
+  if (typeof value !== "object" || value === null) return undefined;
+  let known = parsed.get(schema);
+  if (known === undefined) parsed.set(schema, (known = new WeakMap()));
+  if (!known.has(value)) known.set(value, schema.safeParse(value).data);
+  return known.get(value) as z.infer<T> | undefined;
 }
 
 /** Makes the reader over a board and a roll. */
 export function createPictureReader({ board, roll, clock }: PictureParts): PictureReader {
-  const parse = createParser();
   const startedAtMs = clock.monotonicMs();
   const upSinceMs = new Map<string, number>();
   const awaySinceMs = new Map<string, number>();
@@ -129,23 +133,27 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     );
   }
 
-  let reports: ReadonlyMap<string, ReadonlyMap<string, ScopeReport>> | undefined;
-  board.onChange(() => (reports = undefined));
-  const needReports = () => (reports ??= listReports());
-
-  function listReports(): ReadonlyMap<string, ReadonlyMap<string, ScopeReport>> {
-    const byScope = new Map<string, Map<string, ScopeReport>>();
-    for (const [key, entry] of board.list("reports")) {
-      const at = key.indexOf("/");
-      const report = parse(ScopeReport, entry);
-      if (report === undefined) continue;
-      const [node, scope] = [key.slice(0, at), key.slice(at + 1)];
-      let own = byScope.get(scope);
-      if (own === undefined) byScope.set(scope, (own = new Map()));
-      own.set(node, report);
-    }
-    return byScope;
-  }
+  const reports = createBoardIndex({
+    board,
+    room: "reports",
+    placeOf(rest) {
+      const [node, scope] = splitAtSlash(rest);
+      return [scope, node];
+    },
+    read: (entry) => parse(ScopeReport, entry),
+  });
+  const turns = createBoardIndex({
+    board,
+    room: "turns",
+    placeOf: splitAtSlash,
+    read(entry) {
+      const value = parse(Turns, entry);
+      if (value === undefined) return undefined;
+      const sinceMs = turnsSinceMs.get(entry) ?? clock.monotonicMs();
+      turnsSinceMs.set(entry, sinceMs);
+      return { value, sinceMs };
+    },
+  });
 
   function readScope(name: string): FleetScope | undefined {
     const entry = board.get(`intent/${name}`);
@@ -153,31 +161,26 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     if (entry === undefined || wanted === undefined) return undefined;
     const placed = board.get(`assignments/${name}`);
     const assignment = parse(Assignment, placed);
-    const own = needReports().get(name) ?? new Map<string, ScopeReport>();
     return {
       wanted,
       generation: entry.revision,
       lostMs: assignment === undefined ? countLost(entry, wanted) : undefined,
       assignment,
       assignedAt: placed?.revision ?? 0,
-      reports: own,
+      reports: reports.of(name),
       turns: readTurns(name),
     };
   }
 
   /** How long they stand is counted from when this node first saw them, so never too long. */
   function readTurns(scope: string): NonNullable<FleetScope["turns"]> {
-    const found = new Map<string, { value: Turns; ageMs: number }>();
     const nowMs = clock.monotonicMs();
-    for (const [key, entry] of board.list("turns")) {
-      if (!key.startsWith(`${scope}/`)) continue;
-      const value = parse(Turns, entry);
-      if (value === undefined) continue;
-      const sinceMs = turnsSinceMs.get(entry) ?? nowMs;
-      turnsSinceMs.set(entry, sinceMs);
-      found.set(key.slice(scope.length + 1), { value, ageMs: nowMs - sinceMs });
-    }
-    return found;
+    return new Map(
+      [...turns.of(scope)].map(([service, { value, sinceMs }]) => [
+        service,
+        { value, ageMs: nowMs - sinceMs },
+      ]),
+    );
   }
 
   const names = (): readonly string[] => [...board.list("intent").keys()].sort();
@@ -187,12 +190,12 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     ailment: readAilment,
     names,
     scope: readScope,
-    read() {
+    read(known = nodes()) {
       const scopes = names().flatMap((name) => {
         const scope = readScope(name);
         return scope === undefined ? [] : [[name, scope] as const];
       });
-      return { nodes: nodes(), scopes: new Map(scopes) };
+      return { nodes: known, scopes: new Map(scopes) };
     },
   };
 }

@@ -39,15 +39,17 @@ export interface ReportingOptions {
 export interface Reporting {
   /** The lease under which it has said what it has; undefined before it did. */
   readonly lease: string | undefined;
-  /** Says soon what has changed. */
-  wake(): void;
+  /** Says soon what has changed; of a scope, if one is named, that it stands otherwise. */
+  wake(scope?: string): void;
   run(signal: AbortSignal): Promise<void>;
 }
 
 /** Whether an act on an instance may follow from what was wanted before. */
-function isUnderWay({ looked, input }: ScopeLoop): boolean {
-  return !looked || [...input.busy].some((key) => /\/\d+$/.test(key));
+function isUnderWay({ looked, busy }: ScopeLoop): boolean {
+  return !looked || [...busy].some((key) => /\/\d+$/.test(key));
 }
+
+const say = (value: unknown): Said => ({ value, text: JSON.stringify(value) });
 
 function readRolling({ last: { rolling = {} } }: ScopeLoop): Pick<ScopeReport, "rolling"> {
   if (Object.keys(rolling).length === 0) return {};
@@ -58,10 +60,23 @@ function readRolling({ last: { rolling = {} } }: ScopeLoop): Pick<ScopeReport, "
   return { rolling: Object.fromEntries(copied) };
 }
 
+/** What was said of a scope, and what that follows from besides how the scope stands. */
+interface Told {
+  readonly from: readonly unknown[];
+  readonly report: Said | undefined;
+}
+
+interface Said {
+  readonly value: unknown;
+  readonly text: string;
+}
+
 /** Makes the loop. */
 export function createReporting(options: ReportingOptions): Reporting {
   const { self, board, pictures, facts, supervisor, clock, logger } = options;
   const told = new Map<string, string>();
+  /** By scope: of one that stands as it did nothing is to be said. */
+  const scopes = new Map<string, Told>();
   let toldUnder = "";
   let present: string | undefined;
   let wake = (): void => undefined;
@@ -106,33 +121,47 @@ export function createReporting(options: ReportingOptions): Reporting {
     return isHolder ? { generation: known?.generation ?? 0, ...readTaken(scope) } : undefined;
   }
 
+  /** The same, made anew only for a scope that stands otherwise, or of which another word is taken. */
+  function sayScope(scope: string): Said | undefined {
+    const loop = supervisor.loop(scope);
+    const taken = options.takenAt(scope);
+    const entries = ["intent", "assignments"].map((room) => board.get(`${room}/${scope}`));
+    const from = [loop, loop?.desired, loop?.looked, taken, ...entries];
+    const before = scopes.get(scope);
+    if (before?.from.every((one, index) => one === from[index]) === true) return before.report;
+    const value = describeScope(scope);
+    const report = value === undefined ? undefined : say(value);
+    scopes.set(scope, { from, report });
+    return report;
+  }
+
   function readTaken(scope: string): Pick<ScopeReport, "taken"> {
     const taken = options.takenAt(scope);
     return taken === undefined ? {} : { taken };
   }
 
   /** What it has stays said, how its scopes stand does not: nobody knows. */
-  function describeAiling(): ReadonlyMap<string, unknown> {
+  function describeAiling(): ReadonlyMap<string, Said> {
     const key = `offers/${self.id}`;
     const offer = told.get(key);
     const reason = facts.problem ?? "it was not asked yet";
-    return new Map<string, unknown>([
-      [`ailing/${self.id}`, { reason }],
-      ...(offer === undefined ? [] : [[key, JSON.parse(offer) as unknown] as const]),
+    scopes.clear();
+    return new Map<string, Said>([
+      [`ailing/${self.id}`, say({ reason })],
+      ...(offer === undefined ? [] : [[key, say(JSON.parse(offer))] as const]),
     ]);
   }
 
   /** Keys and values as they should stand. */
-  function describeAll(): ReadonlyMap<string, unknown> {
-    const all = new Map<string, unknown>();
+  function describeAll(): ReadonlyMap<string, Said> {
+    const all = new Map<string, Said>();
     if (!facts.ready) return describeAiling();
     const offer = describeOffer();
-    if (offer !== undefined) all.set(`offers/${self.id}`, offer);
-    for (const scope of new Set([
-      ...supervisor.loops.keys(),
-      ...board.list("assignments").keys(),
-    ])) {
-      const report = describeScope(scope);
+    if (offer !== undefined) all.set(`offers/${self.id}`, say(offer));
+    const known = new Set([...supervisor.loops.keys(), ...board.list("assignments").keys()]);
+    for (const scope of scopes.keys()) if (!known.has(scope)) scopes.delete(scope);
+    for (const scope of known) {
+      const report = sayScope(scope);
       if (report !== undefined) all.set(`reports/${self.id}/${scope}`, report);
     }
     return all;
@@ -145,18 +174,13 @@ export function createReporting(options: ReportingOptions): Reporting {
     toldUnder = lease;
     const all = describeAll();
     const operations: StoreOperation[] = [];
-    const texts = new Map<string, string>();
-    for (const [key, value] of all) {
-      const text = JSON.stringify(value);
-      if (told.get(key) === text) continue;
-      texts.set(key, text);
-      operations.push({ kind: "put", key, value, lease });
-    }
+    for (const [key, { value, text }] of all)
+      if (told.get(key) !== text) operations.push({ kind: "put", key, value, lease });
     for (const key of told.keys()) if (!all.has(key)) operations.push({ kind: "delete", key });
     const count = Math.min(OPERATIONS_MAX, board.operationsMax);
     for (let from = 0; from < operations.length; from += count)
       await board.write(operations.slice(from, from + count));
-    for (const [key, text] of texts) told.set(key, text);
+    for (const [key, { text }] of all) told.set(key, text);
     for (const key of told.keys()) if (!all.has(key)) told.delete(key);
     if (present === lease || !facts.ready) return;
     present = lease;
@@ -167,7 +191,10 @@ export function createReporting(options: ReportingOptions): Reporting {
     get lease() {
       return present;
     },
-    wake: () => wake(),
+    wake(scope) {
+      if (scope !== undefined) scopes.delete(scope);
+      wake();
+    },
     async run(signal) {
       board.onChange(() => wake());
       let ready = facts.ready;

@@ -19,23 +19,44 @@ import type { PreparedOperation } from "#store/prepare-transaction.ts";
 import type { Entry, ListOptions, Revision, Store, StoreCondition } from "#store/store.ts";
 import { createSortedKeys } from "./sorted-keys.ts";
 
-interface Row {
+interface Row extends RecordedChange {
   readonly text: string;
   readonly revision: Revision;
   readonly lease: string | undefined;
+}
+
+export interface MemoryStoreOptions {
+  readonly clock: Clock;
+  readonly historyLimits?: HistoryLimits;
+  /** Whether all who read a value get the same one, frozen: for many nodes in one process. By default each gets its own. */
+  readonly shares?: boolean;
+}
+
+function freeze(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  Object.values(value).forEach(freeze);
+  return Object.freeze(value);
+}
+
+/** Each value is parsed once, when it is first asked for. */
+function createSharedParser(): (change: RecordedChange) => unknown {
+  const parsed = new WeakMap<RecordedChange, unknown>();
+  return (change) => {
+    if (!parsed.has(change)) parsed.set(change, freeze(JSON.parse(change.text ?? "null")));
+    return parsed.get(change);
+  };
 }
 
 /** An empty store that lives as long as the process. Takes the same values and keeps the same promises as the others. */
 export function createMemoryStore({
   clock,
   historyLimits = HISTORY_LIMITS,
-}: {
-  clock: Clock;
-  historyLimits?: HistoryLimits;
-}): Store {
+  shares = false,
+}: MemoryStoreOptions): Store {
+  const parse = shares ? createSharedParser() : undefined;
   const rows = new Map<string, Row>();
   const keys = createSortedKeys();
-  const history = createHistory(0, { limits: historyLimits });
+  const history = createHistory(0, { limits: historyLimits, ...(parse && { parse }) });
   const leases = createLeaseKeeper(clock, async (ids) => deleteLeased(new Set(ids)));
   let leaseCount = 0;
   let closed: FairleadError | undefined;
@@ -70,8 +91,9 @@ export function createMemoryStore({
     }
     const { text, lease } = operation;
     if (!rows.has(key)) keys.add(key);
-    rows.set(key, { text, revision, lease });
-    return { kind, key, text };
+    const row: Row = { kind, key, text, revision, lease };
+    rows.set(key, row);
+    return row;
   }
 
   function holds(condition: StoreCondition): boolean {
@@ -80,7 +102,7 @@ export function createMemoryStore({
 
   function readEntry(key: string): Entry | undefined {
     const row = rows.get(key);
-    return row && { key, value: JSON.parse(row.text), revision: row.revision };
+    return row && { key, value: parse?.(row) ?? JSON.parse(row.text), revision: row.revision };
   }
 
   return {
