@@ -2,7 +2,7 @@
 // One node's way to the fleet's store: calls take time, do not arrive, or are done and the answer does not arrive.
 import { FairleadError } from "#base/errors.ts";
 import { storeErrors } from "#store/errors.ts";
-import type { Store } from "#store/store.ts";
+import type { Store, StoreChange } from "#store/store.ts";
 import type { Life } from "./life.ts";
 import { STORE, type SimNetwork } from "./sim-network.ts";
 
@@ -40,6 +40,37 @@ export function nameLeases(store: Store, name: string): Store {
     },
     renewLease: (id, options) => store.renewLease(inner(id), options),
     revokeLease: (id, options) => store.revokeLease(inner(id), options),
+  };
+}
+
+/** What a watch has said and nobody took yet: it goes on saying it while the first of it is on its way. */
+function collect(watching: AsyncIterable<readonly StoreChange[]>) {
+  let changes: StoreChange[] = [];
+  let wake = (): void => undefined;
+  let end: { readonly thrown: unknown } | undefined;
+  async function follow(): Promise<void> {
+    for await (const some of watching) {
+      changes.push(...some);
+      wake();
+    }
+  }
+  follow().catch((thrown: unknown) => {
+    end = { thrown };
+    wake();
+  });
+  return {
+    /** Resolves once there is something. Throws what ended the watch. */
+    async ready(): Promise<void> {
+      while (changes.length === 0) {
+        if (end !== undefined) throw end.thrown;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    },
+    take(): readonly StoreChange[] {
+      const taken = changes;
+      changes = [];
+      return taken;
+    },
   };
 }
 
@@ -120,10 +151,12 @@ export function createStoreDoor({
       };
       look();
       try {
-        for await (const changes of store().watch(prefix, from, { signal: either })) {
+        const waiting = collect(store().watch(prefix, from, { signal: either }));
+        for (;;) {
+          await waiting.ready();
           await listen(either);
           await travel(either);
-          yield changes;
+          yield waiting.take();
         }
       } finally {
         lost.abort(refuse());

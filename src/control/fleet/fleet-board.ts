@@ -51,6 +51,11 @@ function splitKey(key: string): readonly [room: string, rest: string] {
   return at < 0 ? [key, ""] : [key.slice(0, at), key.slice(at + 1)];
 }
 
+/** Whether a change that named these keys may have touched one of the rooms: without a key it may have touched all. */
+export function touches(keys: readonly string[], rooms: ReadonlySet<string>): boolean {
+  return keys.length === 0 || keys.some((key) => rooms.has(splitKey(key)[0]));
+}
+
 function createLost(): FairleadError {
   return new FairleadError(controlErrors["fleet-store-away"], "it has lost what it had");
 }

@@ -10,10 +10,12 @@ import type { Intake } from "#control/intake.ts";
 import type { Desired } from "#control/scope-loop.ts";
 import type { Supervisor } from "#control/supervisor.ts";
 import { chooseDesired } from "./choose-desired.ts";
-import type { FleetBoard } from "./fleet-board.ts";
+import { touches, type FleetBoard } from "./fleet-board.ts";
 import type { PictureReader } from "./read-picture.ts";
 
 const RETRY_MS = 1_000;
+/** Rooms of the fleet's store that say what a node has to take over. */
+const ROOMS: ReadonlySet<string> = new Set(["identity", "intent", "assignments", "owed"]);
 
 export interface FollowingOptions {
   readonly self: string;
@@ -129,7 +131,9 @@ export function createFollowing(options: FollowingOptions): Following {
     },
     wake: () => wake(),
     async run(signal) {
-      board.onChange(() => wake());
+      board.onChange((keys) => {
+        if (touches(keys, ROOMS)) wake();
+      });
       const ended = new Promise<void>((resolve) =>
         signal.addEventListener("abort", () => resolve(), { once: true }),
       );

@@ -15,7 +15,7 @@ import type { DecisionLog } from "#control/decision-log.ts";
 import { createDoorbell } from "#control/doorbell.ts";
 import type { Roll } from "#control/roll.ts";
 import type { StoreOperation } from "#store/store.ts";
-import type { FleetBoard } from "./fleet-board.ts";
+import { touches, type FleetBoard } from "./fleet-board.ts";
 import type { Leadership } from "./leadership.ts";
 import type { PictureReader } from "./read-picture.ts";
 
@@ -33,6 +33,18 @@ export interface PlacingOptions {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** Rooms of the fleet's store on which it depends where something stands. */
+const ROOMS: ReadonlySet<string> = new Set([
+  "identity",
+  "leader",
+  "intent",
+  "assignments",
+  "offers",
+  "ailing",
+  "reports",
+  "turns",
+]);
 
 const TOLD = { outcome: "done", result: "each node was told" } as const;
 const REFUSED = {
@@ -163,7 +175,8 @@ export function createPlacing(options: PlacingOptions): {
   return {
     async run(signal) {
       const bell = createDoorbell(clock);
-      board.onChange(() => {
+      board.onChange((keys) => {
+        if (!touches(keys, ROOMS)) return;
         stale = true;
         bell.ring();
       });

@@ -15,12 +15,13 @@ import type { FleetNode, FleetPicture, FleetScope } from "#brain/fleet/picture.t
 import type { Roll } from "#control/roll.ts";
 import type { Entry } from "#store/store.ts";
 import { createBoardIndex, splitAtSlash } from "./board-index.ts";
-import type { FleetBoard } from "./fleet-board.ts";
+import { touches, type FleetBoard } from "./fleet-board.ts";
 
 /** So long a node may be away that said that it leaves, as for an upgrade, before it counts as gone. */
 const LEFT_MS = 30_000;
 /** So long a node that has just started takes nobody for gone whom it has never heard. */
 const FRESH_MS = 30_000;
+const OFFERS: ReadonlySet<string> = new Set(["offers"]);
 
 /** Reads pictures; what did not change is parsed once. */
 export interface PictureReader {
@@ -72,9 +73,10 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
   }
 
   // What came and went while the store was away was not seen: then it is counted anew.
-  board.onChange(() => {
+  board.onChange((keys) => {
     if (board.problem !== undefined) awaySinceMs.clear();
-    else for (const id of board.list("offers").keys()) awaySinceMs.delete(id);
+    else if (touches(keys, OFFERS))
+      for (const id of board.list("offers").keys()) awaySinceMs.delete(id);
   });
 
   /** Counted from when this node first saw it, so never too long. */

@@ -12,11 +12,13 @@ import type { ScopeLoop } from "#control/scope-loop.ts";
 import type { Supervisor } from "#control/supervisor.ts";
 import { OWN_LABELS } from "#model/facts.ts";
 import type { StoreOperation } from "#store/store.ts";
-import type { FleetBoard } from "./fleet-board.ts";
+import { touches, type FleetBoard } from "./fleet-board.ts";
 import type { PictureReader } from "./read-picture.ts";
 
 const INTERVAL_MS = 150;
 const RETRY_MS = 1_000;
+/** Rooms of the fleet's store on which it depends what a node has to say. */
+const ROOMS: ReadonlySet<string> = new Set(["intent", "assignments"]);
 /** A store takes so many operations in one transaction. */
 const OPERATIONS_MAX = 100;
 
@@ -196,7 +198,9 @@ export function createReporting(options: ReportingOptions): Reporting {
       wake();
     },
     async run(signal) {
-      board.onChange(() => wake());
+      board.onChange((keys) => {
+        if (touches(keys, ROOMS)) wake();
+      });
       let ready = facts.ready;
       const leave = facts.onChange(() => {
         if (ready === facts.ready) return;
