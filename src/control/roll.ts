@@ -65,6 +65,19 @@ function sortByName(records: Iterable<NodeRecord>): readonly NodeRecord[] {
   return [...records].sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
 }
 
+/** What calls `act` once when all that runs now is done, however often it is called until then. */
+function callOnce(act: () => void): () => void {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    queueMicrotask(() => {
+      isDue = false;
+      act();
+    });
+  };
+}
+
 /** Makes the loop of a roll. */
 export function createRoll(options: RollOptions): Roll {
   const { self, fleet, decisions, clock, logger } = options;
@@ -80,7 +93,6 @@ export function createRoll(options: RollOptions): Roll {
   const lookers = new Set<() => void>();
   const leaving = new AbortController();
   const listeners: (() => void)[] = [];
-  let isDue = false;
   let kept: Promise<void> = Promise.resolve();
   let problem: string | undefined = fleet === undefined ? undefined : "the store was not asked yet";
 
@@ -118,16 +130,6 @@ export function createRoll(options: RollOptions): Roll {
   function settle(): void {
     if (turns.settle(list())) for (const listener of listeners) listener();
     for (const looker of lookers) looker();
-  }
-
-  /** Many turn at once when this node or a part of the fleet comes: one look is enough for all of them. */
-  function settleSoon(): void {
-    if (isDue) return;
-    isDue = true;
-    queueMicrotask(() => {
-      isDue = false;
-      settle();
-    });
   }
 
   function tellPeers(): void {
@@ -254,7 +256,8 @@ export function createRoll(options: RollOptions): Roll {
     const { id, incarnation, port } = own;
     membership = await one.startMembership({ id, incarnation, port, secret });
     key = read;
-    membership.onChange(settleSoon);
+    // Many turn at once when this node or a part of the fleet comes: one look is enough for all of them.
+    membership.onChange(callOnce(settle));
     tellPeers();
   }
 
