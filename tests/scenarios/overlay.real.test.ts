@@ -382,9 +382,10 @@ test("agents on two hosts find, call and hear each other; a host that is cut off
   await until("it hears", PATIENCE_MS, async () => (await boss.reach("orders.new")) === 1);
   await boss.emit("orders.new", { id: 7 });
   assert.deepEqual(await heard.promise, { id: 7 });
-  const shown = await b.node.cli("agents", "--scope", "talk");
-  assert.match(shown.stdout, /^boss .* h1 /m);
-  assert.match(shown.stdout, /^researcher .* h3 /m);
+  await until("the third host lists both", PATIENCE_MS, async () => {
+    const { stdout } = await b.node.cli("agents", "--scope", "talk");
+    return /^boss .* h1 /m.test(stdout) && /^researcher .* h3 /m.test(stdout);
+  });
 
   c.node.host.cutOff();
   try {
