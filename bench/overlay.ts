@@ -10,14 +10,15 @@ import { fileURLToPath } from "node:url";
 import { planClaim } from "#control/claim-overlay.ts";
 import { createOverlayPicture, type OverlayPicture } from "#control/overlay-entries.ts";
 import { translateNetwork } from "#control/translate-network.ts";
+import type { Guard, Guest, Shortcut } from "#guard/guard.ts";
+import { openGuard } from "#guard/open.ts";
 import { callEngine } from "#lab/call-engine.ts";
 import { startHosts, type LabHost } from "#lab/hosts.ts";
 import { importBusybox } from "#lab/images.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";
-import { createBridgeFilter } from "#network/bridge-filter.ts";
 import { openOverlay, openTunnel } from "#network/open.ts";
 import { createOverlayGuard } from "#network/overlay-guard.ts";
-import { nameBridge } from "#network/plan-overlay.ts";
+import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
 import { nameTunnel } from "#network/plan-tunnel.ts";
 import { openTunnelKeys } from "#network/tunnel-keys.ts";
 import { ensurePackages } from "../scripts/setup.ts";
@@ -31,8 +32,6 @@ const NAME = "bench";
 const TUNNEL_PORT = 51_820;
 /** Of the lab's path of 1,500 bytes, for both overlays. */
 const MTU = 1_450;
-/** Of the network that is not encrypted. */
-const FIRST_VNI = 0x10_0000;
 
 /** An end of a path: where to run programs, and its address. */
 interface End {
@@ -40,12 +39,25 @@ interface End {
   readonly address: string;
 }
 
+/** A container that sleeps. */
+interface ContainerEnd extends End {
+  readonly id: string;
+  readonly pid: number;
+}
+
+/** A host with what its node would ask of the guard. */
+interface GuardedHost {
+  readonly guard: Guard;
+  readonly ready: readonly Guest[];
+  readonly shortcuts: readonly Shortcut[];
+}
+
 interface Subject {
   readonly name: string;
   readonly from: End;
   readonly to: End;
-  /** Whether its packets pass by the hosts' iptables (`overlay.bridgeFilter: bypass`). */
-  readonly isBypassing?: boolean;
+  /** Whether its packets go over the bridges (`overlay.shortcut: off`), on the same ends as another's. */
+  readonly isOverBridge?: boolean;
 }
 
 const inside = ({ netns }: End, ...command: string[]): string[] => [`--net=${netns}`, ...command];
@@ -67,11 +79,11 @@ function docker(host: LabHost, ...args: string[]): string {
 }
 
 /** A container that sleeps, as an end on its only network. */
-function startEnd(host: LabHost, name: string, network: string): End {
+function startEnd(host: LabHost, name: string, network: string): ContainerEnd {
   docker(host, "run", "-d", "--name", name, "--network", network, "busybox:lab", "sleep", "100000");
-  const format = "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
-  const [pid = "", address = ""] = docker(host, "inspect", "-f", format, name).split(" ");
-  return { netns: `/proc/${pid}/ns/net`, address };
+  const format = "{{.Id}} {{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+  const [id = "", pid = "", address = ""] = docker(host, "inspect", "-f", format, name).split(" ");
+  return { netns: `/proc/${pid}/ns/net`, address, id, pid: Number(pid) };
 }
 
 function readMac({ netns }: End): string {
@@ -120,7 +132,7 @@ async function makeNetwork(
   picture: OverlayPicture,
   { name, encrypted }: { readonly name: string; readonly encrypted: boolean },
 ) {
-  const ends: End[] = [];
+  const ends: ContainerEnd[] = [];
   const mtu = encrypted ? MTU - 60 : MTU;
   let vni = 0;
   for (const host of hosts) {
@@ -142,11 +154,33 @@ async function makeNetwork(
   return { ends, encrypted, endpoints, network: { name, vni, port: 4790, mtu } };
 }
 
+type MadeNetwork = Awaited<ReturnType<typeof makeNetwork>>;
+
+/** What the node of a host would say of its instances: that they are ready, and may go past their bridges. */
+function guardHost(
+  { netns, ip }: LabHost,
+  index: number,
+  made: readonly MadeNetwork[],
+): GuardedHost {
+  const ready = made.flatMap(({ ends, endpoints, network }) => {
+    const [end, own] = [ends[index], endpoints[index]];
+    if (end === undefined || own === undefined) return [];
+    const port = { bridge: nameBridge(network.vni), mac: own.mac, addresses: own.addresses };
+    return [{ id: end.id, pid: end.pid, ports: [port] }];
+  });
+  const shortcuts = made.map(({ network: { vni }, endpoints }) => ({
+    bridge: nameBridge(vni),
+    device: nameDevice(vni),
+    turn: 1,
+    macs: endpoints.filter(({ host }) => host !== ip).map(({ mac }) => mac),
+  }));
+  const netfilter = createNetfilter();
+  const guard = openGuard({ kind: "nftables", netfilter, netns: `/run/netns/${netns}` });
+  return { guard, ready, shortcuts };
+}
+
 /** Both of Fairlead's networks, with all that a node puts around them. */
-async function prepareFairlead(
-  hosts: readonly LabHost[],
-  directory: string,
-): Promise<readonly (readonly End[])[]> {
+async function prepareFairlead(hosts: readonly LabHost[], directory: string) {
   const picture = createOverlayPicture();
   await prepareTunnels(hosts, directory);
   const made = [
@@ -172,7 +206,8 @@ async function prepareFairlead(
       })),
     );
   }
-  return made.map(({ ends }) => ends);
+  const guarded = hosts.map((host, index) => guardHost(host, index, made));
+  return { guarded, ends: made.map(({ ends }) => ends) };
 }
 
 function prepareSwarm([first, second]: readonly [LabHost, LabHost]): readonly End[] {
@@ -183,10 +218,7 @@ function prepareSwarm([first, second]: readonly [LabHost, LabHost]): readonly En
   return [first, second].map((host) => startEnd(host, `${NAME}-swarm`, "swarm-net"));
 }
 
-async function prepare(
-  hosts: readonly [LabHost, LabHost],
-  directory: string,
-): Promise<readonly Subject[]> {
+async function prepare(hosts: readonly [LabHost, LabHost], directory: string) {
   const [first] = hosts;
   const pair = (name: string, [from, to]: readonly End[]): Subject => {
     if (from === undefined || to === undefined) throw new Error(`${name} lacks an end`);
@@ -195,23 +227,29 @@ async function prepare(
   const host = hosts.map(({ netns, ip }) => ({ netns: `/run/netns/${netns}`, address: ip }));
   docker(first, "network", "create", "one-host");
   const bridge = ["a", "b"].map((end) => startEnd(first, `${NAME}-bridge-${end}`, "one-host"));
-  const [own = [], encrypted = []] = await prepareFairlead(hosts, directory);
-  return [
+  const { guarded, ends } = await prepareFairlead(hosts, directory);
+  const [own = [], encrypted = []] = ends;
+  const subjects = [
     pair("fairlead", own),
-    { ...pair("fairlead-bypass", own), isBypassing: true },
+    { ...pair("fairlead-bridge", own), isOverBridge: true },
     pair("fairlead-encrypted", encrypted),
     pair("swarm", prepareSwarm(hosts)),
     pair("bridge", bridge),
     pair("host", host),
   ];
+  return { guarded, subjects };
 }
 
-/** Switches the hosts as the subject has them; twice costs nothing. */
-async function switchFilter(hosts: readonly LabHost[], { isBypassing }: Subject): Promise<void> {
-  for (const { netns } of hosts)
-    await createBridgeFilter(`/run/netns/${netns}`).bypass(
-      isBypassing === true ? [nameBridge(FIRST_VNI)] : [],
-    );
+/** Gives instances the way past the bridges, or takes it from them, as their nodes would. */
+async function switchShortcuts(
+  hosts: readonly GuardedHost[],
+  { isOverBridge = false }: Subject,
+): Promise<void> {
+  for (const { guard, ready, shortcuts } of hosts) {
+    const wanted = isOverBridge ? [] : shortcuts;
+    const { withheld } = await guard.gate({ bridges: [], ready, shortcuts: wanted, look: true });
+    if (withheld !== undefined) throw new Error(`there is no way past the bridge: ${withheld}`);
+  }
 }
 
 function measure(subject: Subject, sample: (sample: Sample) => void): void {
@@ -261,8 +299,8 @@ export const overlay: Bench = {
     if (first === undefined || second === undefined) throw new Error("two hosts are needed");
     for (const host of lab.hosts) await importBusybox(host, "busybox:lab");
     const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
-    const subjects = await prepare([first, second], directory);
-    const servers = subjects.filter(({ isBypassing }) => isBypassing !== true).flatMap(serve);
+    const { guarded, subjects } = await prepare([first, second], directory);
+    const servers = subjects.filter(({ isOverBridge }) => isOverBridge !== true).flatMap(serve);
     try {
       for (const subject of subjects) await waitUntilUp(subject);
       for (let round = 1; round <= ROUNDS; round++) {
@@ -270,7 +308,7 @@ export const overlay: Bench = {
         // Each is first once, since the machine is not alike at all times.
         const turn = round % subjects.length;
         for (const subject of [...subjects.slice(turn), ...subjects.slice(0, turn)]) {
-          await switchFilter(lab.hosts, subject);
+          await switchShortcuts(guarded, subject);
           measure(subject, sample);
         }
       }

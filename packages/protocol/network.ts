@@ -41,6 +41,15 @@ export const RefusedAddress = z.strictObject({
 });
 export type RefusedAddress = z.infer<typeof RefusedAddress>;
 
+/** How packets between this host's instances on a network and those of other hosts go. */
+export const NetworkShortcut = z.strictObject({
+  /** How many instances have theirs go past the bridge, and with it past the host's iptables. */
+  instances: z.number().int(),
+  /** Why there are none. */
+  why: z.string().optional(),
+});
+export type NetworkShortcut = z.infer<typeof NetworkShortcut>;
+
 /** A network that spans hosts. */
 export const NetworkView = z.strictObject({
   /** As the engines call it. */
@@ -60,6 +69,8 @@ export const NetworkView = z.strictObject({
   /** This host's device and bridge for it. */
   device: z.string().optional(),
   bridge: z.string().optional(),
+  /** Absent where this host takes no part. */
+  shortcut: NetworkShortcut.optional(),
   hosts: z.array(NetworkHost),
   refused: z.array(RefusedAddress),
 });

@@ -107,7 +107,7 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     "overlay.encryption": "off",
     "overlay.tunnelPort": 51_820,
     "overlay.rotateDays": 30,
-    "overlay.bridgeFilter": "keep",
+    "overlay.shortcut": "auto",
     "decisions.keepDays": 30,
     "decisions.sizeMaxBytes": 268_435_456,
   };

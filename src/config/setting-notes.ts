@@ -172,10 +172,10 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "lower: a key that was stolen is of use for a shorter time",
     cost: "packets of some tenths of a second, which TCP sends again",
   },
-  "overlay.bridgeFilter": {
+  "overlay.shortcut": {
     effect:
-      "bypass: less time a packet, where the engine has switched br_netfilter on (Docker before 27)",
-    cost: "net.bridge.bridge-nf-call-iptables is off, and on at each other bridge; one that comes is without for up to 5 s, or until the node runs again",
+      "off: packets go over the bridge, where tcpdump and, with br_netfilter, the host's iptables see them",
+    cost: "off: more time a packet, most where the engine has switched br_netfilter on (Docker before 27)",
   },
   "audit.headFile": {
     effect: "a log that was cut or put back to an older copy is told by this file too",

@@ -239,10 +239,10 @@ export const SettingsSchema = z.strictObject({
       ),
     tunnelPort: count(1, 65_535).describe("UDP port on which this host takes encrypted packets."),
     rotateDays: count(1, 3_650).describe("Days after which this host changes its key."),
-    bridgeFilter: z
-      .enum(["keep", "bypass"])
+    shortcut: z
+      .enum(["auto", "off"])
       .describe(
-        "Whether packets of such networks pass the host's iptables where br_netfilter is on, as the engine made it; or pass by.",
+        "Whether TCP and UDP between instances on two hosts go past the bridges of such networks, where the kernel can do that.",
       ),
   }),
   audit: z.strictObject({

@@ -27,6 +27,7 @@ import { createOverlayTeller, listPathMtus } from "./tell-overlays.ts";
 import { askRotation } from "./tunnels.ts";
 import { createProtection, type ProtectionOptions } from "./protect-overlays.ts";
 import { createOverlayReach, type OverlayReach } from "./overlay-reach.ts";
+import type { Shortcuts } from "./shortcuts.ts";
 import { findTightPath, showOverlay } from "./show-overlay.ts";
 import { readEncrypted, translateNetwork } from "./translate-network.ts";
 
@@ -40,7 +41,7 @@ export interface OverlaysOptions {
   readonly tunnel: ProtectionOptions["tunnel"];
   readonly guard: ProtectionOptions["guard"];
   readonly readHosts: ProtectionOptions["readHosts"];
-  readonly filter?: ProtectionOptions["filter"];
+  readonly shortcuts: Pick<Shortcuts, "note" | "noteRepair" | "show">;
   /** Whether networks are encrypted whose files do not say. */
   readonly encrypts: boolean;
   readonly board: Pick<FactsBoard, "read" | "ready" | "onChange">;
@@ -98,7 +99,7 @@ async function keepDoing(
 
 /** Makes the loops. */
 export function createOverlays(options: OverlaysOptions): Overlays {
-  const { self, overlay, board, decisions, clock, logger } = options;
+  const { self, overlay, board, decisions, shortcuts, clock, logger } = options;
   const picture = createOverlayPicture();
   /** What this node has claimed, so that a store that lost it gets it back. */
   const held = new Map<string, OverlayClaim>();
@@ -170,6 +171,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     const changes = await overlay.apply(wanted, { isFromMemory });
     isFirst = false;
     reach.note(wanted);
+    shortcuts.note(wanted, changes, local);
     const scopes = new Map(local.map(({ name, labels }) => [name, labels[OWN_LABELS.scope] ?? ""]));
     const names = new Set(wanted.map(({ network }) => network.name));
     const gone = [...applied].filter(([name]) => !names.has(name)).map(([, one]) => one);
@@ -191,6 +193,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     const failure = await protection.repair();
     if (failure !== undefined) throw failure;
     const changes = applied.size === 0 ? [] : await overlay.repair();
+    shortcuts.noteRepair(changes);
     const scopes = new Map(
       listLocal().map(({ name, labels }) => [name, labels[OWN_LABELS.scope] ?? ""]),
     );
@@ -332,7 +335,8 @@ export function createOverlays(options: OverlaysOptions): Overlays {
         const isHere = applied.has(name) || listLocal().some((one) => one.name === name);
         const problem = hostProblem ?? findTightPath(entries, picture.paths, nameNode);
         const { fact, key } = tunnels;
-        const view = { name, self: self.id, isHere, problem, keys: picture.keys, fact, key };
+        const common = { self: self.id, keys: picture.keys, fact, key };
+        const view = { ...common, name, isHere, problem, shortcut: shortcuts.show };
         return showOverlay(view, entries, nameNode) ?? [];
       }),
     ...reach,

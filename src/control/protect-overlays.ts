@@ -3,7 +3,6 @@
 // encrypts. Both are there before the networks are.
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
-import type { BridgeFilter } from "#network/bridge-filter.ts";
 import type { GuardSpec, OverlayGuard } from "#network/overlay-guard.ts";
 import type { OverlayAttachment } from "#network/overlay.ts";
 import type { DecisionLog } from "./decision-log.ts";
@@ -15,8 +14,6 @@ export interface ProtectionOptions {
   readonly self: TunnelsOptions["self"];
   readonly tunnel: Pick<TunnelsOptions, "tunnel" | "keys" | "port" | "rotateMs">;
   readonly guard: OverlayGuard;
-  /** By which packets of networks pass by the host's iptables, where they are to. */
-  readonly filter?: BridgeFilter | undefined;
   /** Addresses of all nodes of the fleet, as far as they are known. */
   readonly readHosts: () => readonly string[];
   readonly readNodes: TunnelsOptions["readNodes"];
@@ -66,7 +63,7 @@ function describeGuard(
 
 /** Makes the keeper; nothing is done before it is called. */
 export function createProtection(options: ProtectionOptions): Protection {
-  const { picture, guard, filter, decisions, clock } = options;
+  const { picture, guard, decisions, clock } = options;
   const tunnels = createTunnels({ ...options, ...options.tunnel });
   /** Encrypted networks that the engine was asked for and does not show yet. */
   const awaited = new Map<string, { readonly mtu: number; readonly untilMs: number }>();
@@ -113,7 +110,6 @@ export function createProtection(options: ProtectionOptions): Protection {
         if (all.length > 0) throw thrown;
       });
       await encrypt();
-      if (!isFromMemory) await filter?.bypass(all.map(({ bridge }) => bridge));
       return undefined;
     } catch (thrown) {
       return FairleadError.from(thrown);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network that spans hosts, as people see it.
-import type { NetworkHost, NetworkView } from "@fairlead/protocol/network.ts";
+import type { NetworkHost, NetworkShortcut, NetworkView } from "@fairlead/protocol/network.ts";
 import { countOverhead, familyOf } from "#network/measure-path.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
 import type { TunnelKey } from "#network/tunnel-keys.ts";
@@ -19,6 +19,8 @@ export interface OverlaySight {
   /** Whether this host takes part. */
   readonly isHere: boolean;
   readonly problem: string | undefined;
+  /** How packets of a bridge go on this host. */
+  readonly shortcut: (bridge: string) => NetworkShortcut;
   /** Keys of hosts, by their nodes' ids. */
   readonly keys: ReadonlyMap<string, TunnelEntry>;
   /** This host's device that encrypts, and its key. */
@@ -91,9 +93,10 @@ export function showOverlay(
   if (definition === undefined) return undefined;
   const { name, isHere, problem } = sight;
   const { vni } = definition;
+  const bridge = nameBridge(vni);
   const hosts = [...ranges.keys()].map((node) => showHost(node, sight, entries, nameNode));
   const { refused } = judgeEndpoints(entries);
-  const here = isHere ? { device: nameDevice(vni), bridge: nameBridge(vni) } : {};
+  const here = isHere ? { device: nameDevice(vni), bridge, shortcut: sight.shortcut(bridge) } : {};
   return {
     name,
     ...definition,

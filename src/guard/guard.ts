@@ -42,14 +42,35 @@ export interface GuestPort {
   readonly addresses: readonly string[];
 }
 
-/** Where nothing passes before an instance is ready. */
+/** A way past a bridge, for packets between its instances that are ready and those of other hosts. */
+export interface Shortcut {
+  readonly bridge: string;
+  /** The bridge's port behind which the other hosts are. */
+  readonly device: string;
+  /** How often the device was made: another one of the same name is another. */
+  readonly turn: number;
+  /** MACs of those behind it; whoever has another goes over the bridge. */
+  readonly macs: readonly string[];
+}
+
+/** Where nothing passes before an instance is ready, and where what is ready passes by. */
 export interface GateOrder {
   /** The engine's bridges, by the names of their devices; those that are not there are passed over. */
   readonly bridges: readonly string[];
-  /** Of all instances on them. */
+  /** Of all instances on them, and on bridges with a shortcut. */
   readonly ready: readonly Guest[];
+  readonly shortcuts: readonly Shortcut[];
   /** Also look at what seems to be as wanted. */
   readonly look: boolean;
+}
+
+/** What became of an order. */
+export interface GateResult {
+  readonly protection: Protection;
+  /** By bridge, how many instances have the shortcut. */
+  readonly past: ReadonlyMap<string, number>;
+  /** Why there is no shortcut although one was ordered: packets go over the bridges, and the gate is as ordered. */
+  readonly withheld: string | undefined;
 }
 
 /** An address that an instance may call for some time, because it was told that a name that it may call has it. */
@@ -128,10 +149,11 @@ export interface Guard {
   admit(place: Place, pins: readonly Pin[]): Promise<void>;
   /**
    * Holds back all traffic of bridges but that of instances that are ready, what these send under another's MAC or address, and
-   * what they may not call; without bridges everything passes again. Throws what
-   * netfilter throws, and FL1305, FL1306 for the devices.
+   * what they may not call; without bridges everything passes again. Shortcuts are given to those that are ready and may call
+   * anybody, for TCP and UDP that they send as themselves and that come for them; from all others they are taken before anything
+   * else. Throws what netfilter throws, and FL1305, FL1306 for the devices; for a shortcut that cannot be made nothing.
    */
-  gate(order: GateOrder): Promise<Protection>;
+  gate(order: GateOrder): Promise<GateResult>;
   /** Takes the rules away; an instance that is gone, or has none, is done. True when there were any. */
   release(place: Place, options?: GuardCallOptions): Promise<boolean>;
   /** What stands for an instance; undefined when nothing does. Throws as `protect`. */

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only way to a driver.
-import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createAbsentGuard } from "./drivers/absent/driver.ts";
-import { createNftablesGuard } from "./drivers/nftables/driver.ts";
+import { createNftablesGuard, type NftablesOptions } from "./drivers/nftables/driver.ts";
 import type { Guard } from "./guard.ts";
 
 export type GuardOptions =
-  | { readonly kind: "nftables"; readonly netfilter: Netfilter }
+  | ({ readonly kind: "nftables" } & NftablesOptions)
   | { readonly kind: "absent"; readonly endpoint: string };
 
 /** Opens the packet filters of this host's instances. What it makes stays when the process ends. */

@@ -109,6 +109,8 @@ export interface NetworkFact {
   readonly name: string;
   readonly driver: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of its driver; absent where it has none. */
+  readonly options?: Readonly<Record<string, string>>;
 }
 
 /** A volume as the engine lists it. */

@@ -8,9 +8,9 @@ import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { Fleet } from "#control/fleet.ts";
 import { createOverlays, type Overlays } from "#control/overlays.ts";
+import { createShortcuts, type Shortcuts } from "#control/shortcuts.ts";
 import { createPaths, type Paths } from "#control/paths.ts";
 import type { Roll } from "#control/roll.ts";
-import { createBridgeFilter, type BridgeFilter } from "#network/bridge-filter.ts";
 import { createCeilingReader } from "#network/read-ceiling.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";
 import { createOverlayGuard } from "#network/overlay-guard.ts";
@@ -30,23 +30,15 @@ export interface OverlayParts {
   readonly logger: Logger;
 }
 
-/** Undefined where packets pass the host's iptables; what an earlier life has put off is on again then. */
-function openFilter({ overlay }: Settings): BridgeFilter | undefined {
-  const filter = createBridgeFilter();
-  if (overlay.bridgeFilter === "bypass") return filter;
-  // A host without the programs has no such networks.
-  void filter.bypass([]).catch(() => undefined);
-  return undefined;
-}
-
 /** Makes the loops; what they have made on the host stays when the node ends. */
 export function startOverlays(
   parts: OverlayParts,
   stack: AsyncDisposableStack,
-): { readonly overlays: Overlays; readonly paths: Paths } {
+): { readonly overlays: Overlays; readonly paths: Paths; readonly shortcuts: Shortcuts } {
   const { settings, self, fleet, roll, ...rest } = parts;
   const { clock, logger } = rest;
   const paths = createPaths({ roll, readCeiling: createCeilingReader(), clock, logger });
+  const shortcuts = createShortcuts({ isOn: settings.overlay.shortcut === "auto" });
   const overlays = createOverlays({
     ...rest,
     self,
@@ -60,7 +52,7 @@ export function startOverlays(
       rotateMs: settings.overlay.rotateDays * DAY_MS,
     },
     guard: createOverlayGuard(createNetfilter()),
-    filter: openFilter(settings),
+    shortcuts,
     readHosts: () => roll.list().flatMap(({ address }) => address ?? []),
     encrypts: settings.overlay.encryption === "wireguard",
     pools: settings.overlay.addresses.split(","),
@@ -70,5 +62,5 @@ export function startOverlays(
         ? new Map(roll.list().map(({ id, name }) => [id, name]))
         : undefined,
   });
-  return { overlays, paths };
+  return { overlays, paths, shortcuts };
 }

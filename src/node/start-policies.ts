@@ -10,6 +10,7 @@ import type { Fleet } from "#control/fleet.ts";
 import { createPolicies, type PolicyLoop } from "#control/policies/create-policies.ts";
 import { createPolicyShelf } from "#control/policies/policy-shelf.ts";
 import type { Roll } from "#control/roll.ts";
+import type { Shortcuts } from "#control/shortcuts.ts";
 import type { Supervisor } from "#control/supervisor.ts";
 import type { Engine } from "#engine/engine.ts";
 import { openGuard } from "#guard/open.ts";
@@ -26,6 +27,7 @@ export interface PolicyParts {
   /** The fleet; undefined for a node by itself. */
   readonly belongs: Fleet | undefined;
   readonly roll: Pick<Roll, "list" | "problem">;
+  readonly shortcuts: Shortcuts;
   readonly supervisor: Supervisor;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -59,6 +61,7 @@ export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): 
     board: loops.board,
     decisions: loops.decisions,
     clock,
+    shortcuts: parts.shortcuts,
     guard: openGuard(
       isHere ? { kind: "nftables", netfilter: createNetfilter() } : { kind: "absent", endpoint },
     ),

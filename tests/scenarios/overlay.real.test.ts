@@ -279,6 +279,26 @@ test("what an encrypted network carries is never seen in clear", async () => {
   assert.match(stdout, /h2 .*key .* agreed /);
 });
 
+test("what instances say goes past the bridges, encrypted or not", async () => {
+  const [a, b] = [place(0), place(1)];
+  for (const at of [a, b])
+    for (const name of [NETWORK, SECRET])
+      await until("they are ready", PATIENCE_MS, async () => {
+        const { stdout } = await at.node.cli("net", "inspect", name);
+        return /^shortcut +past the bridge for 1 instance$/m.test(stdout);
+      });
+  const countPast = (at: Place): number => {
+    const text = run(at, "nft", "list", "counter", "netdev", "fairlead", "out");
+    return Number(/packets (\d+)/.exec(text)?.[1]);
+  };
+  for (const address of [b.secret, ...b.addresses]) {
+    const before = [a, b].map(countPast);
+    await say(a, address, "ANY-WORD");
+    for (const [index, at] of [a, b].entries())
+      assert.ok(countPast(at) > (before[index] ?? 0), `${at.node.host.name} ${address}`);
+  }
+});
+
 test("without the device that encrypts nothing goes in clear, and it is made again", async () => {
   const [a, b] = [place(0), place(1)];
   await using seen = await capture();
@@ -426,5 +446,10 @@ test("an instance that goes takes its entries with it, and the network its devic
     await until("the device is gone", PATIENCE_MS, () => {
       const links = run(at, "ip", "-br", "link");
       return !/flv|flb|flw/.test(links);
+    });
+  for (const at of places)
+    await until("no rules are left of it", PATIENCE_MS, () => {
+      const tables = run(at, "nft", "list", "tables");
+      return !/netdev fairlead|fairlead_overlay/.test(tables);
     });
 });

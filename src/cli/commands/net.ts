@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type {
   NetworkHost,
+  NetworkShortcut,
   NetworkView,
   PathView,
   RotationAnswer,
@@ -12,7 +13,7 @@ import { checkOverlays } from "#cli/doctor/overlay-checks.ts";
 import { renderDoctor } from "#cli/doctor/render-doctor.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
-import { formatAge } from "#cli/format.ts";
+import { formatAge, formatCount } from "#cli/format.ts";
 import { wrapItems, type ListView } from "#cli/output.ts";
 import { readReason } from "#cli/send-action.ts";
 import { inspectAddress, listAddressed, showAddresses } from "#cli/show-addresses.ts";
@@ -64,10 +65,16 @@ function describeTunnel({ self, tunnel }: NetworkHost, nowMs: number): string {
   return `${key}, agreed ${formatAge(agreedAtMs, nowMs)} ago`;
 }
 
+function describeShortcut({ instances, why }: NetworkShortcut): string {
+  if (why !== undefined) return `none, packets go over the bridge: ${why}`;
+  return `past the bridge for ${formatCount(instances, "instance")}`;
+}
+
 function describeNetwork(view: NetworkView, nowMs: number): string[] {
   const { name, vni, port, mtu, subnets, state, problem, device, bridge, hosts, refused } = view;
-  const { encrypted } = view;
+  const { encrypted, shortcut } = view;
   const here = device === undefined ? [] : [`here       ${device} on bridge ${bridge ?? ""}`];
+  const way = shortcut === undefined ? [] : [`shortcut   ${describeShortcut(shortcut)}`];
   const width = Math.max(0, ...hosts.map((host) => host.name.length));
   return [
     `${name}   ${state}${problem === undefined ? "" : `: ${problem}`}`,
@@ -75,6 +82,7 @@ function describeNetwork(view: NetworkView, nowMs: number): string[] {
     `packets    up to ${mtu} bytes, in VXLAN ${vni} over ${port}/udp`,
     `encrypted  ${encrypted ? "yes, by WireGuard between the hosts" : "no"}`,
     ...here,
+    ...way,
     `hosts`,
     ...hosts.flatMap((host) => [
       `  ${host.name.padEnd(width)}  ${host.ranges.join(" ")}${host.self ? "   (this)" : ""}${encrypted ? describeTunnel(host, nowMs) : ""}`,

@@ -39,7 +39,9 @@ function checkNetwork(view: NetworkView): Finding {
       silent.map(({ name: host }) => `${host} was asked for a key for packets, and never answered`),
     );
   const how = encrypted ? ", encrypted" : "";
-  return pass(`${name} ${state}, ${hosts.length} hosts, ${mtu} bytes${how}`);
+  const why = view.shortcut?.why;
+  const way = why === undefined ? "" : `, over the bridge: ${why}`;
+  return pass(`${name} ${state}, ${hosts.length} hosts, ${mtu} bytes${how}${way}`);
 }
 
 function report(group: Report["group"], name: string, finding: Finding): Report {

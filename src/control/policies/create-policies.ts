@@ -8,6 +8,7 @@ import { describePolicyChange } from "./describe-policy-turn.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import { createDoorbell } from "#control/doorbell.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
+import type { Shortcuts } from "#control/shortcuts.ts";
 import type { AskedBy } from "#control/topologies.ts";
 import { createWideCheck } from "#control/wide-networks.ts";
 import type { Guard } from "#guard/guard.ts";
@@ -49,6 +50,8 @@ export interface PoliciesOptions {
   readonly intents: () => readonly Intent[];
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
   readonly clock: Clock;
+  /** Ways past the bridges of networks that span hosts: for those that are ready. */
+  readonly shortcuts: Pick<Shortcuts, "list" | "onChange" | "settle">;
   /** Addresses of this node's name server; none where it has none. */
   readonly resolvers: readonly string[];
   /** Whether an address is of this host. */
@@ -106,16 +109,16 @@ function openDesk(
 
 /** Makes the loop. */
 export function createPolicies(options: PoliciesOptions): PolicyLoop {
-  const { guard, shelf, board, decisions, clock } = options;
+  const { guard, shelf, board, decisions, shortcuts, clock } = options;
   const compiler = createPolicyCompiler();
   const names = openDesk(options, () => readWorld());
-  const enforcer = createEnforcer({ guard, decisions, clock, onMade: names.forget });
+  const told = { onMade: names.forget, onGate: shortcuts.settle };
+  const enforcer = createEnforcer({ guard, decisions, clock, ...told });
   const buildWorld = createWorldBuilder();
   const readLabels = createLabelReader();
   const bell = createDoorbell(clock);
   let passes = 0;
   const waiting = new Set<() => void>();
-
   let tellingProblem: string | undefined;
 
   const modeOf = (scope: string): PolicyMode => shelf.scopes.get(scope)?.mode ?? "enforce";
@@ -191,6 +194,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         modeOf,
         observes,
         gated: listGated(policies),
+        shortcuts: shortcuts.list(),
         countPolicies: (scope) => counts.get(scope)?.length ?? 0,
         held: telling,
       },
@@ -351,7 +355,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         request,
       ),
     async run(signal) {
-      const stop = board.onChange(bell.ring);
+      const stops = [board.onChange(bell.ring), shortcuts.onChange(bell.ring)];
       shelf.onChange(bell.ring);
       const keeping = Promise.all([shelf.run(signal), flows.run(signal)]);
       let lookedMs = clock.monotonicMs();
@@ -367,7 +371,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         passes += 1;
         for (const check of waiting) check();
       }
-      stop();
+      for (const stop of stops) stop();
       await keeping;
     },
   };

@@ -4,7 +4,15 @@ import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createLimiter } from "#base/limiter.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
-import type { Guard, GuestCalls, Place, Protection, Ward } from "#guard/guard.ts";
+import type {
+  GateResult,
+  Guard,
+  GuestCalls,
+  Place,
+  Protection,
+  Shortcut,
+  Ward,
+} from "#guard/guard.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { PolicyMode } from "#model/policy.ts";
 import { findTable, type CompiledPolicies } from "#policy/compile-policies.ts";
@@ -24,6 +32,8 @@ export interface Wanted {
   observes(scope: string): boolean;
   /** Names of networks with guarded instances, and the engine's bridges for them. */
   readonly gated: ReadonlyMap<string, string>;
+  /** Names of networks that span hosts, and the ways past their bridges. */
+  readonly shortcuts: ReadonlyMap<string, Shortcut>;
   /** Ids of those that may be taken for another still, and have to wait. */
   readonly held: Promise<ReadonlySet<string>>;
   /** How many policies a scope has. */
@@ -33,6 +43,8 @@ export interface Wanted {
 export interface EnforcerOptions {
   /** Told of instances whose rules were made anew. */
   readonly onMade?: (id: string) => void;
+  /** Told how instances' packets go. */
+  readonly onGate?: (result: Pick<GateResult, "past" | "withheld">) => void;
   readonly guard: Guard;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
   readonly clock: Clock;
@@ -77,7 +89,8 @@ const ACTS: Readonly<Record<Exclude<Protection, "unchanged">, PolicyTurn["act"]>
 };
 
 /** An enforcer that does not know what an earlier life has left, and looks at it in its first pass. */
-export function createEnforcer({ guard, decisions, clock, onMade }: EnforcerOptions): Enforcer {
+export function createEnforcer(options: EnforcerOptions): Enforcer {
+  const { guard, decisions, clock, onMade, onGate } = options;
   const wards = new Map<string, Ward>();
   const problems = new Map<string, string>();
   /** Instances whose rules, if any, were made by this life, or looked at. */
@@ -137,11 +150,12 @@ export function createEnforcer({ guard, decisions, clock, onMade }: EnforcerOpti
   }
 
   /** Lets those through whose rules are in. */
-  async function holdGate({ instances, gated, held }: Wanted, look: boolean): Promise<void> {
+  async function holdGate(wanted: Wanted, look: boolean): Promise<void> {
+    const { instances, gated, held, shortcuts } = wanted;
     const waiting = await held;
     const ready = instances.flatMap(({ id, pid = 0, endpoints = {} }) => {
       const ports = Object.entries(endpoints).flatMap(([network, { mac, addresses }]) => {
-        const bridge = gated.get(network);
+        const bridge = gated.get(network) ?? shortcuts.get(network)?.bridge;
         return bridge === undefined ? [] : [{ bridge, mac, addresses }];
       });
       const isReady = !problems.has(id) && !waiting.has(id);
@@ -149,10 +163,14 @@ export function createEnforcer({ guard, decisions, clock, onMade }: EnforcerOpti
       return ports.length > 0 && isReady ? [{ id, pid, ports, ...calls }] : [];
     });
     try {
-      await guard.gate({ bridges: [...gated.values()].toSorted(), ready, look });
+      const bridges = [...gated.values()].toSorted();
+      const ways = [...shortcuts.values()].toSorted((a, b) => (a.bridge < b.bridge ? -1 : 1));
+      onGate?.(await guard.gate({ bridges, ready, shortcuts: ways, look }));
       problems.delete(GATE);
     } catch (thrown) {
-      problems.set(GATE, FairleadError.from(thrown).message);
+      const { message } = FairleadError.from(thrown);
+      problems.set(GATE, message);
+      onGate?.({ past: new Map(), withheld: message });
     }
   }
 

@@ -8,6 +8,7 @@ import { buildFacts, buildInstance } from "#brain/testing/builders.ts";
 import type { Facts, InstanceFact, NetworkFact } from "#model/facts.ts";
 import type { NetworkIntent } from "#model/intent.ts";
 import { createMemoryHost } from "#network/drivers/memory/driver.ts";
+import { createShortcuts } from "#control/shortcuts.ts";
 import type { Store } from "#store/store.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
 import { createDecisionLog } from "#control/decision-log.ts";
@@ -97,6 +98,7 @@ export async function startOverlayNode(
     decisions,
     tunnel: { tunnel: tunnel.tunnel, keys, port: 51_820, rotateMs: 30 * 86_400_000 },
     guard: { apply: () => Promise.resolve("same") },
+    shortcuts: createShortcuts({ isOn: true }),
     readHosts: () => [],
     encrypts: false,
     pools: ["10.128.0.0/10", "fd66:6c76::/40"],

@@ -268,12 +268,14 @@ export function createReader(connection: Connection, clock: Clock, random: Rando
         Id: string;
         Name: string;
         Driver: string;
+        Options?: Readonly<Record<string, string>> | null;
       })[];
-      return list.map(({ Id, Name, Driver, Labels }) => ({
+      return list.map(({ Id, Name, Driver, Labels, Options }) => ({
         id: Id,
         name: Name,
         driver: Driver,
         labels: Labels ?? {},
+        ...(Object.keys(Options ?? {}).length === 0 ? {} : { options: Options ?? {} }),
       }));
     },
     async listVolumes(options = {}) {

@@ -6,6 +6,7 @@ import type { Guard } from "#guard/guard.ts";
 
 /** A guard that refuses, since the engine's containers are on another host. */
 export function createAbsentGuard(endpoint: string): Guard {
+  const elsewhere = "the engine's containers are on another host";
   const refuse = (): Promise<never> =>
     Promise.reject(
       new FairleadError(guardErrors["guard-elsewhere"], "no policy is enforced by this node", {
@@ -18,7 +19,10 @@ export function createAbsentGuard(endpoint: string): Guard {
     admit: refuse,
     inspect: refuse,
     probe: refuse,
-    gate: ({ bridges }) => (bridges.length === 0 ? Promise.resolve("unchanged") : refuse()),
+    gate: ({ bridges }) =>
+      bridges.length === 0
+        ? Promise.resolve({ protection: "unchanged", past: new Map(), withheld: elsewhere })
+        : refuse(),
     release: () => Promise.resolve(false),
   };
 }

@@ -13,6 +13,12 @@ import { renderPins, renderRules } from "./render-rules.ts";
 
 const [, NAME = ""] = TABLE.split(" ");
 
+export interface NftablesOptions {
+  readonly netfilter: Netfilter;
+  /** Path of the host's network namespace, where it is not the process's own. */
+  readonly netns?: string;
+}
+
 /** What was made for an instance, and what it looked like when it had been made. */
 interface Made {
   /** Numbers of namespaces are used again, as those of processes are. */
@@ -21,9 +27,17 @@ interface Made {
   readonly stands: string;
 }
 
+/** The same, of another namespace where none is named. */
+function enter({ apply, read }: Netfilter, netns: string): Netfilter {
+  return {
+    apply: (commands, options) => apply(commands, { netns, ...options }),
+    read: (family, table, options) => read(family, table, { netns, ...options }),
+  };
+}
+
 /** Nothing is asked of the kernel before the first call. */
-export function createNftablesGuard({ netfilter }: { readonly netfilter: Netfilter }): Guard {
-  const gate = createGate(netfilter);
+export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guard {
+  const gate = createGate(netns === undefined ? netfilter : enter(netfilter, netns), netns);
   let gating: Promise<unknown> = Promise.resolve();
   const made = new Map<string, Made>();
   const turns = new Map<string, Promise<unknown>>();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens and holds the gate: finds the ports of those who are ready, and keeps the tables in the host's namespace.
+// Opens and holds the gate: finds the ports of those who are ready, and keeps the tables in the host's
+// namespace. Ways past the bridges are taken away before anything else, from who is not ready any more or is to be judged there.
 import { FairleadError } from "#base/errors.ts";
 import { guardErrors } from "#guard/errors.ts";
-import type { Guest, GateOrder, Pin, Place, Protection } from "#guard/guard.ts";
+import type { Guest, GateOrder, GateResult, Pin, Place, Protection } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createIpRunner } from "#netfilter/run-ip.ts";
 import { createCalls, type CallingPort } from "./calls.ts";
@@ -12,13 +13,14 @@ import { listBlocks, readLinks, type Link } from "./read-links.ts";
 import { fingerprint } from "./read-rules.ts";
 import { callsKey } from "./render-calls.ts";
 import { GATE, renderGate, type GateParts } from "./render-gate.ts";
+import { createShortcuts, listLanes } from "./shortcuts.ts";
 import { reopenPorts, shutPorts } from "./shut-ports.ts";
 
 const [, NAME = ""] = GATE.split(" ");
 
 /** Keeps the gate. One call at a time. */
 export interface Gate {
-  hold(order: GateOrder): Promise<Protection>;
+  hold(order: GateOrder): Promise<GateResult>;
   /** Lets addresses be called from the ports of an instance. */
   admit(place: Place, pins: readonly Pin[]): Promise<void>;
 }
@@ -76,23 +78,24 @@ function assemble(
 }
 
 /** The same for the same order. */
-function spellOrder({ bridges, ready }: GateOrder): string {
+function spellOrder({ bridges, ready, shortcuts }: GateOrder): string {
   const guests = ready.map(({ calls, ...guest }) => [
     guest,
     calls === undefined ? "" : callsKey({ egress: calls.egress, names: namesMark(calls) }),
   ]);
-  return JSON.stringify([bridges, guests]);
+  return JSON.stringify([bridges, guests, shortcuts]);
 }
 
-/** A gate that nobody has looked at yet. */
-export function createGate(netfilter: Netfilter): Gate {
-  const ip = createIpRunner();
+/** A gate that nobody has looked at yet. `netns`: of the host, where that is not the process's own; `netfilter` is of it too. */
+export function createGate(netfilter: Netfilter, netns?: string): Gate {
+  const ip = createIpRunner(netns);
   const calls = createCalls(netfilter);
+  const past = createShortcuts(netfilter);
   /** Ends of instances, for as long as they run and are on the same networks. */
   let ends = new Map<string, readonly number[]>();
   let wanted: string | undefined;
   let stands: string | undefined;
-  let orders: string | undefined;
+  let last: { readonly order: string; readonly result: GateResult } | undefined;
 
   async function listEnds(ready: readonly Guest[]): Promise<ReadonlyMap<number, Guest>> {
     const next: typeof ends = new Map();
@@ -136,11 +139,12 @@ export function createGate(netfilter: Netfilter): Gate {
     return isSame ? "drifted" : "installed";
   }
 
-  async function holdAll({ bridges, ready }: GateOrder): Promise<Protection> {
-    const owners = await listEnds(ready);
-    const links = readLinks(await ip.ask("ip", ["-d", "addr", "show"]));
-    const names = new Set(bridges);
-    const { gate, callers } = assemble(links, names, owners);
+  async function holdAll(
+    bridges: ReadonlySet<string>,
+    links: readonly Link[],
+    owners: ReadonlyMap<number, Guest>,
+  ): Promise<Protection> {
+    const { gate, callers } = assemble(links, bridges, owners);
     try {
       // What may be called stands before a port carries anything.
       const held = [await calls.hold(callers), await holdPorts(gate)];
@@ -151,7 +155,7 @@ export function createGate(netfilter: Netfilter): Gate {
       const stands = await netfilter.read("bridge", NAME).catch(() => undefined);
       // What stood before holds back whoever is not ready.
       if (stands !== undefined) throw thrown;
-      await shutPorts(ip, links, names, (ifindex) => owners.has(ifindex));
+      await shutPorts(ip, links, bridges, (ifindex) => owners.has(ifindex));
       throw new FairleadError(
         guardErrors["guard-impossible"],
         `networks with policies carry nothing: ${FairleadError.from(thrown).message}`,
@@ -160,20 +164,28 @@ export function createGate(netfilter: Netfilter): Gate {
     }
   }
 
+  async function hold({ bridges, ready, shortcuts }: GateOrder): Promise<GateResult> {
+    const isNone = bridges.length === 0 && shortcuts.length === 0;
+    const owners = isNone ? new Map<number, Guest>() : await listEnds(ready);
+    const links = isNone ? [] : readLinks(await ip.ask("ip", ["-d", "addr", "show"]));
+    const passing = past.hold(listLanes(links, shortcuts, owners));
+    // Whatever becomes of them, the gate is held.
+    await passing.catch(() => undefined);
+    const protection =
+      bridges.length === 0 ? await open() : await holdAll(new Set(bridges), links, owners);
+    return { protection, ...(await passing) };
+  }
+
   return {
     admit: ({ id }, pins) => calls.admit(id, pins),
     async hold(order) {
       const spelled = spellOrder(order);
-      if (!order.look && spelled === orders) return "unchanged";
-      orders = undefined;
-      if (order.bridges.length === 0) {
-        const opened = await open();
-        orders = spelled;
-        return opened;
-      }
-      const protection = await holdAll(order);
-      orders = spelled;
-      return protection;
+      if (!order.look && spelled === last?.order)
+        return { ...last.result, protection: "unchanged" };
+      last = undefined;
+      const result = await hold(order);
+      last = { order: spelled, result };
+      return result;
     },
   };
 }
