@@ -213,6 +213,20 @@ test("leases are as long as Consul grants: 20 s where 2 s were asked for", async
   assert.ok(await store.transact([put("a", 2, next.id)]));
 });
 
+test("a lease of a day is granted, though Consul takes no session that is made for longer", async () => {
+  await using place = await open();
+  const lease = await place.store.grantLease(86_400_000);
+  assert.equal(lease.ttlMs, 86_400_000);
+  assert.ok(await place.store.renewLease(lease.id));
+  // As it says so itself.
+  const { endpoint } = await place.server.open();
+  const create = (body: object) =>
+    fetch(`http://${endpoint}/v1/session/create`, { method: "PUT", body: JSON.stringify(body) });
+  assert.equal((await create({ TTL: "86401s" })).status, 500);
+  assert.equal((await create({ TTL: "20s", LockDelay: "61s" })).status, 400);
+  assert.equal((await create({ TTL: "20s", Behavior: "keep" })).status, 400);
+});
+
 test("a key goes from one lease to another, and to none", async () => {
   await using place = await open();
   const { store } = place;

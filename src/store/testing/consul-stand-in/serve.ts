@@ -22,7 +22,7 @@ export interface StandInOptions {
   readonly clock: Clock;
   /** Consul's is 10 s. */
   readonly sessionTtlMinSeconds?: number;
-  /** Consul's is 512 KiB. */
+  /** Consul's is 512 KiB, of a whole transaction as well as of one value. */
   readonly requestBytesMax?: number;
   /** Who does not bring it may nothing. */
   readonly token?: string;
@@ -59,12 +59,22 @@ interface Said {
 const REQUEST_BYTES_MAX = 524_288;
 const OPERATIONS_MAX = 64;
 const TTL_TIMES = 2;
+const TTL_SECONDS_MAX = 86_400;
+const LOCK_DELAY_MS_MAX = 60_000;
 const DEFAULT_WAIT_MS = 300_000;
+/** A longer one is cut to this, and up to a sixteenth is added, so that not all who wait ask again at once. */
+const WAIT_MS_MAX = 600_000;
+const WAIT_SHARE = 1 / 16;
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of request as AsyncIterable<Buffer>) pieces.push(piece);
   return Buffer.concat(pieces);
+}
+
+/** Of a value as it is sent, in base64. */
+function countBytes(value: string | null | undefined): number {
+  return Buffer.byteLength(value ?? "", "base64");
 }
 
 /** `10s`, `1m30s` in milliseconds. */
@@ -94,6 +104,12 @@ export function createConsulStandIn(options: StandInOptions): ConsulStandIn {
       const said = `Transaction contains too many operations (${count} > ${OPERATIONS_MAX})`;
       return { status: 413, body: said };
     }
+    const large = operations.find(({ KV: { Value } }) => countBytes(Value) > requestBytesMax);
+    if (large !== undefined) {
+      const size = countBytes(large.KV.Value);
+      const said = `Value for key "${large.KV.Key}" is too large (${size} > ${requestBytesMax} bytes)`;
+      return { status: 413, body: said };
+    }
     const What = "Permission denied: token with AccessorID 'anonymous' lacks permission";
     if (!isAllowed(request))
       return { status: 409, body: { Results: null, Errors: [{ OpIndex: 0, What }] } };
@@ -108,7 +124,8 @@ export function createConsulStandIn(options: StandInOptions): ConsulStandIn {
     { request, response }: Exchange,
   ): Promise<Said> {
     const after = Number(query.get("index") ?? 0);
-    const waitMs = readDuration(query.get("wait") ?? "") || DEFAULT_WAIT_MS;
+    const askedMs = readDuration(query.get("wait") ?? "") || DEFAULT_WAIT_MS;
+    const waitMs = Math.min(askedMs, WAIT_MS_MAX) * (1 + WAIT_SHARE);
     const changed = Promise.withResolvers<void>();
     const ended = new AbortController();
     const forget = state.onChange(() => {
@@ -135,11 +152,15 @@ export function createConsulStandIn(options: StandInOptions): ConsulStandIn {
       String(asked[name] ?? ""),
     );
     const ttlMs = readDuration(TTL ?? "");
-    if (ttlMs < sessionTtlMinSeconds * 1_000) {
+    if (ttlMs < sessionTtlMinSeconds * 1_000 || ttlMs > TTL_SECONDS_MAX * 1_000) {
       const range = `must be between [${sessionTtlMinSeconds}s=24h0m0s]`;
       return { status: 500, body: `Invalid Session TTL '${ttlMs * 1e6}', ${range}` };
     }
     const lockDelayMs = LockDelay === "" ? 15_000 : readDuration(LockDelay ?? "");
+    if (lockDelayMs > LOCK_DELAY_MS_MAX)
+      return { status: 400, body: "Invalid LockDelay, must be between 0s and 60s" };
+    if (!["", "release", "delete"].includes(Behavior ?? ""))
+      return { status: 400, body: `Invalid Behavior setting '${Behavior}'` };
     const id = state.createSession({ behavior: Behavior ?? "", lockDelayMs });
     ttls.set(id, ttlMs);
     keeper.start(id, TTL_TIMES * ttlMs);
