@@ -3,20 +3,11 @@
 // the time. Ends with 1 when something did not hold.
 import { parseArgs } from "node:util";
 import { ensurePackages, TEST_NEEDS } from "../../scripts/setup.ts";
-import { HOST_CASES } from "./host-cases.ts";
-import { NETWORK_CASES } from "./network-cases.ts";
-import { NODE_CASES } from "./node-cases.ts";
 import { renderTable } from "./render-table.ts";
 import { renderOutcome, runCase, type FaultCase, type Outcome } from "./run-case.ts";
+import { CASES } from "./cases.ts";
 import { openGround } from "./ground.ts";
-import { STORE_CASES } from "./store-cases.ts";
 
-const CASES: readonly FaultCase[] = [
-  ...NODE_CASES,
-  ...NETWORK_CASES,
-  ...HOST_CASES,
-  ...STORE_CASES,
-];
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 function readCases(names: readonly string[]): readonly FaultCase[] | undefined {

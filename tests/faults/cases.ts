@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+import { HOST_CASES } from "./host-cases.ts";
+import { NETWORK_CASES } from "./network-cases.ts";
+import { NODE_CASES } from "./node-cases.ts";
+import type { FaultCase } from "./run-case.ts";
+import { STORE_CASES } from "./store-cases.ts";
+
+/** All faults that are let loose on a fleet, in the order in which they run. */
+export const CASES: readonly FaultCase[] = [
+  ...NODE_CASES,
+  ...NETWORK_CASES,
+  ...HOST_CASES,
+  ...STORE_CASES,
+];
