@@ -5,7 +5,7 @@ import {
   readAuthorities,
   type KnownAuthority,
 } from "#control/identity/authorities.ts";
-import { NodeCertificate } from "#control/identity/keep-identity.ts";
+import { NodeCertificate } from "#control/identity/known-nodes.ts";
 import { NODE_CERTIFICATES, readFleetKey } from "#control/roll-entries.ts";
 import { issueCredential, makeKey, type Credential } from "#identity/authority.ts";
 import { nodeUri, readNodeName } from "#identity/verify.ts";

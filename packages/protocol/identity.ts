@@ -3,16 +3,16 @@
 import { z } from "zod";
 
 /**
- * `signs`: the authority that signs now. `believed`: the one before it, until all that it signed has run out. `valid`: a node's
- * certificate. `expired`: it has run out, by the clock of the node that was asked.
+ * `signs`: the authority that signs now. `believed`: the one before it, until all that it signed has run out. `valid`: the certificate
+ * of a node or a container. `expired`: it has run out, by the clock of the node that was asked.
  */
 export const IdentityState = z.enum(["signs", "believed", "valid", "expired"]);
 export type IdentityState = z.infer<typeof IdentityState>;
 
-/** An authority, or a node's certificate. */
+/** An authority, or the certificate of a node or of a container. */
 export const IdentityView = z.strictObject({
-  kind: z.enum(["authority", "node"]),
-  /** `spiffe://harbour/fairlead/node/node-a`; of an authority, what its ids begin with. */
+  kind: z.enum(["authority", "node", "instance"]),
+  /** `spiffe://harbour/fairlead/node/node-a`, `spiffe://harbour/shop/web`; of an authority, what its ids begin with. */
   uri: z.string(),
   state: IdentityState,
   /** Of the certificate, hexadecimal. */
@@ -21,5 +21,10 @@ export const IdentityView = z.strictObject({
   notAfterMs: z.number(),
   /** Of an authority: the node that made it. */
   madeBy: z.string().optional(),
+  /** Of a container: its name, and its scope. */
+  instance: z.string().optional(),
+  scope: z.string().optional(),
+  /** Of a container in a fleet with others: the node that it is on. */
+  node: z.string().optional(),
 });
 export type IdentityView = z.infer<typeof IdentityView>;

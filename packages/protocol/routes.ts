@@ -43,7 +43,7 @@ export type AlertList = z.infer<typeof AlertList>;
 export const NodeList = listOf("NodeList", NodeView);
 export type NodeList = z.infer<typeof NodeList>;
 
-/** Answer of `GET /v1/identities`: authorities, then nodes by name. */
+/** Answer of `GET /v1/identities`: authorities, then nodes by name, then containers. */
 export const IdentityList = listOf("IdentityList", IdentityView);
 export type IdentityList = z.infer<typeof IdentityList>;
 

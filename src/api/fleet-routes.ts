@@ -121,20 +121,21 @@ function addNetworkRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
 }
 
 function addIdentityRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
-  const { fleet, clock } = parts;
+  const { fleet, operations, clock } = parts;
   const answer = describeJson("Authorities, then nodes by name", IdentityList);
+  const all = describeJson("Authorities, then nodes by name, then containers", IdentityList);
   const listRoute = defineRoute({
     method: "get",
     path: "/v1/identities",
     "x-fairlead-role": "viewer",
-    summary: "Who signs for the nodes of the fleet, and which certificates are believed",
-    responses: { 200: answer, default: PROBLEM },
+    summary: "Who signs for nodes and containers, and which certificates they have",
+    responses: { 200: all, default: PROBLEM },
   });
   const rotateRoute = defineRoute({
     method: "post",
     path: "/v1/identities/rotate",
     "x-fairlead-role": "admin",
-    summary: "Let another authority sign for the nodes of the fleet",
+    summary: "Let another authority sign for nodes and containers",
     request: { query },
     responses: { 200: answer, default: PROBLEM },
   });
@@ -148,7 +149,11 @@ function addIdentityRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   });
   const wrap = (items: readonly IdentityView[]) =>
     wrapList("IdentityList", { items, asOfMs: clock.nowMs(), missing: [] });
-  app.openapi(listRoute, async (c) => c.json(wrap(await fleet.listIdentities()), 200));
+  app.openapi(listRoute, async (c) => {
+    const held = await operations.identities(createCaller(c, parts));
+    const items = [...(await fleet.listIdentities()), ...held.items];
+    return c.json(wrapList("IdentityList", { ...held, items }), 200);
+  });
   app.openapi(rotateRoute, async (c) => {
     const by = askedBy(c, parts, c.req.valid("query").reason);
     return c.json(wrap(await fleet.rotateIdentities(by)), 200);

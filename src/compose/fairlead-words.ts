@@ -5,6 +5,7 @@ import { STRATEGIES } from "@fairlead/routing/policy.ts";
 import { parseDuration } from "#base/duration.ts";
 import { DOCKER_FORM, readDockerLimits } from "#model/docker-limits.ts";
 import { parseEgressName, splitEgressNames } from "#model/egress-names.ts";
+import { IDENTITY_FORM, readIdentityWord } from "#model/identity-word.ts";
 import type { AddressIntent } from "#model/intent.ts";
 import { PLACE_FORM, readPlace } from "./place-word.ts";
 
@@ -261,6 +262,12 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     form: DOCKER_FORM,
     check: (v) => readDockerLimits(v) !== undefined,
     common: false,
+  },
+  identity: {
+    doc: "Gives its containers certificates that say who they are, by the node's socket or also in files; see docs/security.md.",
+    form: IDENTITY_FORM,
+    check: (v) => readIdentityWord(v) !== undefined,
+    common: true,
   },
   owner: {
     doc: "The container or service that it lives for; it is reaped when that is gone.",

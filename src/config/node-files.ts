@@ -36,6 +36,8 @@ export interface NodeFiles extends NodePlaces {
   readonly containersSocket: string;
   /** Directory of the guarded Docker APIs. Its mode keeps other users of this host out; containers have what is in it. */
   readonly dockerSockets: string;
+  /** Directory of what each container sees of its node; others are kept out alike. */
+  readonly places: string;
 }
 
 /** Where a node with these settings keeps its things. */
@@ -65,6 +67,7 @@ export function locateNodeFiles(places: NodePlaces): NodeFiles {
     made: join(stateDir, "made"),
     containersSocket: join(dirname(fabricSocket), "containers", "fabric.sock"),
     dockerSockets: join(dirname(fabricSocket), "docker"),
+    places: join(dirname(fabricSocket), "places"),
   };
 }
 
@@ -131,6 +134,7 @@ export function makeNodeDirectories(files: NodeFiles): void {
   for (const socket of [files.socket, files.fabricSocket, files.containersSocket])
     make(dirname(socket), 0o755);
   make(files.dockerSockets, 0o700);
+  make(files.places, 0o700);
   if (made.length === 0) return;
   const before = listMadeDirectories(files);
   writeFileSync(files.made, `${[...new Set([...before, ...made])].join("\n")}\n`, { mode: 0o600 });

@@ -93,6 +93,18 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     effect: "subscribers may stay away for longer; counted is the time in which the node runs",
     cost: "disk, until the log is full and refuses messages",
   },
+  "identity.certFile": {
+    effect:
+      "that authority signs for this node and its containers; read again when the file changes",
+    cost: "its key lies on this host, readable by root",
+    otherwise: "Fairlead's own, made when it is needed",
+  },
+  "identity.keyFile": { effect: "needed with identity.certFile", cost: "none" },
+  "identity.caFile": {
+    effect: "needed where identity.certFile does not end with who signed itself",
+    cost: "whoever these vouch for is believed",
+    otherwise: "the last certificate of identity.certFile",
+  },
   "dns.listen": {
     effect: "containers that Fairlead makes are told to ask there when its port is 53",
     cost: "names of services can be read by whoever reaches the address",

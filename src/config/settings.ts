@@ -205,6 +205,13 @@ export const SettingsSchema = z.strictObject({
         "Whether this node gets images that it lacks from other nodes, and gives them its own.",
       ),
   }),
+  identity: z.strictObject({
+    certFile: filePath.describe(
+      "Certificate (PEM) of an authority of your own that signs, with what leads to a root.",
+    ),
+    keyFile: filePath.describe("Key (PEM, not encrypted) of that authority."),
+    caFile: filePath.describe("Certificates (PEM) of the roots that are believed."),
+  }),
   serviceAddresses: z
     .string()
     .regex(

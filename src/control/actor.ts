@@ -10,13 +10,14 @@ import type { ActionKind } from "#model/decision.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Intent, Mount, ServiceIntent } from "#model/intent.ts";
 import { need, type Act, type ActResult } from "./act.ts";
-import { keepAnonymousVolumes, makeCreateRequest, type FabricAccess } from "./create-request.ts";
+import { keepAnonymousVolumes, makeCreateRequest } from "./create-request.ts";
+import type { Places } from "./identity/places.ts";
 import { createResourceActs, type ResourceActsOptions } from "./resource-acts.ts";
 
 export interface ActorOptions extends ResourceActsOptions {
   readonly clock: Clock;
-  /** Lets a container of this scope and service join the fabric; undefined where the engine is on another host. */
-  readonly grantAccess?: (scope: string, service: string) => FabricAccess;
+  /** What containers see of this node; undefined where the engine is on another host. */
+  readonly places?: Pick<Places, "grant" | "prepare"> | undefined;
   /** Directory of the guarded Docker API of a service, undefined when it says nothing of one. */
   readonly grantDocker?: (scope: string, service: ServiceIntent) => Promise<string | undefined>;
   /** Name servers that containers are told to ask, unless their file names others. */
@@ -38,8 +39,6 @@ export interface Actor {
   ): Promise<ActResult>;
 }
 
-/** Says of a service that its containers are agents. */
-const KIND_LABEL = "fairlead.kind";
 const STOP_GRACE_DEFAULT_MS = 10_000;
 
 /** What only people and agents do to each other; the engine has no part in it. */
@@ -62,15 +61,14 @@ export function createActor(options: ActorOptions): Actor {
     const slot = act.action.slot ?? 1;
     const canonical = nameInstance(act.intent.scope, service, slot);
     const name = nameFor(act, service);
-    const agent = service.container.Labels?.[KIND_LABEL] === "agent";
-    const access = agent ? options.grantAccess?.(act.intent.scope, service.name) : undefined;
+    const access = await options.places?.grant(act.intent.scope, service);
     const dockerDirectory = await options.grantDocker?.(act.intent.scope, service);
     const place = {
       board,
       dockerDirectory,
       intent: act.intent,
       slot,
-      ...(access === undefined ? {} : { access }),
+      access,
       ...(options.dnsServers === undefined ? {} : { dnsServers: options.dnsServers }),
     };
     const request = makeCreateRequest(place, service, name, canonical, keep);
@@ -147,6 +145,7 @@ export function createActor(options: ActorOptions): Actor {
   async function start(act: Act): Promise<ActResult> {
     const id = need(act.action.target, "a container");
     const beganMs = clock.monotonicMs();
+    await options.places?.prepare(id);
     try {
       await engine.startInstance(id, act.write);
     } finally {
@@ -161,6 +160,7 @@ export function createActor(options: ActorOptions): Actor {
   async function restart(act: Act): Promise<ActResult> {
     const id = need(act.action.target, "a container");
     const beganMs = clock.monotonicMs();
+    await options.places?.prepare(id);
     try {
       await whileWithdrawn(board.find(id), () =>
         engine.restartInstance(id, { ...act.write, graceMs: graceOf(act) }),
@@ -204,6 +204,7 @@ export function createActor(options: ActorOptions): Actor {
     old: InstanceFact | undefined,
   ): Promise<void> {
     try {
+      await options.places?.prepare(id);
       await engine.startInstance(id, act.write);
     } catch (error) {
       await engine.removeInstance(id, { ...act.write, force: true, anonymousVolumes: false });

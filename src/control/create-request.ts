@@ -7,6 +7,8 @@ import { COMPOSE_LABELS, OWN_LABELS, type InstanceFact } from "#model/facts.ts";
 import type { Intent, Mount, ServiceIntent, SharedNamespace } from "#model/intent.ts";
 import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import { CREDENTIAL_FILES } from "./identity/credential-files.ts";
+import type { Access } from "./identity/places.ts";
 
 /** Labels that say whose a container is; Compose's too, so that Compose's own tools keep seeing it. */
 export function makeLabels(
@@ -43,14 +45,8 @@ export function makeResourceLabels(
   };
 }
 
-/** How a container joins the fabric: the directory of a socket to mount, and what proves who it is. */
-export interface FabricAccess {
-  readonly directory: string;
-  readonly ticket: string;
-}
-
-/** Where the fabric's socket is inside of containers. */
-const FABRIC_DIRECTORY = "/run/fairlead";
+/** Where a container's place is inside of it: the fabric's socket, and its certificate when it is in files. */
+const PLACE_DIRECTORY = "/run/fairlead";
 
 /** Where the guarded Docker API is inside of containers. */
 const DOCKER_DIRECTORY = "/run/fairlead-docker";
@@ -58,8 +54,8 @@ const DOCKER_DIRECTORY = "/run/fairlead-docker";
 interface Place {
   /** Directory of the guarded Docker API, for services that say `fairlead.docker`. */
   readonly dockerDirectory?: string | undefined;
-  /** Given for services that say `fairlead.kind: agent`, on an engine of this host. */
-  readonly access?: FabricAccess;
+  /** Given for agents and those who say `fairlead.identity`, on an engine of this host. */
+  readonly access?: Access | undefined;
   /** Asked by the container for names, in this order, when its file names no other server. */
   readonly dnsServers?: readonly string[];
   readonly board: FactsBoard;
@@ -121,15 +117,35 @@ function resolveEndpoints(
   });
 }
 
-/** What an agent finds in its environment; what its owner set stays. */
-function makeFabricEnv(place: Place, service: ServiceIntent, ticket: string): readonly string[] {
+/** Where a program finds its certificate: by the variables of Fairlead's SDK and of SPIFFE's libraries. */
+function makeIdentityEnv({ identity }: Access): Readonly<Record<string, string>> {
+  const at = (file: string): string => `${PLACE_DIRECTORY}/${file}`;
+  const { ca, certificate, key } = CREDENTIAL_FILES;
+  const files = {
+    FAIRLEAD_TLS_CA: at(ca),
+    FAIRLEAD_TLS_CERT: at(certificate),
+    FAIRLEAD_TLS_KEY: at(key),
+  };
+  return {
+    SPIFFE_ENDPOINT_SOCKET: `unix://${at("fabric.sock")}`,
+    ...(identity === "files" ? files : {}),
+    ...(identity === "socket" ? { FAIRLEAD_TLS: "node" } : {}),
+  };
+}
+
+/** What a container finds in its environment; what its owner set stays. */
+function makePlaceEnv(place: Place, service: ServiceIntent, access: Access): readonly string[] {
   const route = service.container.Labels?.["fairlead.route"];
-  const env: Readonly<Record<string, string>> = {
-    FAIRLEAD_FABRIC: `unix:${FABRIC_DIRECTORY}/fabric.sock`,
+  const joining = {
     FAIRLEAD_NAME: service.name,
     FAIRLEAD_SCOPE: place.intent.scope,
-    FAIRLEAD_TICKET: ticket,
+    FAIRLEAD_TICKET: access.ticket ?? "",
     ...(route === undefined ? {} : { FAIRLEAD_ROUTE: route }),
+  };
+  const env: Readonly<Record<string, string>> = {
+    FAIRLEAD_FABRIC: `unix:${PLACE_DIRECTORY}/fabric.sock`,
+    ...(access.ticket === undefined ? {} : joining),
+    ...makeIdentityEnv(access),
   };
   const own = new Set((service.container.Env ?? []).map((entry) => entry.split("=")[0]));
   return Object.entries(env).flatMap(([key, value]) => (own.has(key) ? [] : [`${key}=${value}`]));
@@ -171,10 +187,10 @@ function makeConfig(
   const fabric: readonly Mount[] =
     access === undefined
       ? []
-      : [{ Type: "bind", Source: access.directory, Target: FABRIC_DIRECTORY, ReadOnly: true }];
+      : [{ Type: "bind", Source: access.directory, Target: PLACE_DIRECTORY, ReadOnly: true }];
   const socket = [...fabric, ...docker.mounts];
   const env = [
-    ...(access === undefined ? [] : makeFabricEnv(place, service, access.ticket)),
+    ...(access === undefined ? [] : makePlaceEnv(place, service, access)),
     ...docker.env,
   ];
   const asks =
@@ -209,7 +225,10 @@ export function makeCreateRequest(
   return {
     name,
     config: makeConfig(place, service, keep),
-    labels: makeLabels(place.intent, service, place.slot),
+    labels: {
+      ...makeLabels(place.intent, service, place.slot),
+      ...(place.access === undefined ? {} : { [OWN_LABELS.place]: place.access.place }),
+    },
     ...(service.platform === undefined ? {} : { platform: service.platform }),
     networkMode: resolveNetworkMode(place, service),
     endpoints: resolveEndpoints(place, service, canonicalName),

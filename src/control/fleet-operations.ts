@@ -6,8 +6,8 @@ import type { NodeAction, NodeFarewell, NodeRecord } from "@fairlead/protocol/no
 import type { AskedBy } from "./topologies.ts";
 
 /**
- * Safe for concurrent use. Everything throws FL0731 `no-fleet` on a node without one, and what the store throws; each
- * change is a decision of the node that was asked.
+ * Safe for concurrent use. On a node without one all throws FL0731 `no-fleet` but what is about its own authority; and
+ * all throws what the store throws. Each change is a decision of the node that was asked.
  */
 export interface FleetOperations {
   /** A text with which other hosts join. */

@@ -14,7 +14,13 @@ import type { DecisionLog } from "./decision-log.ts";
 import { controlErrors } from "./errors.ts";
 import type { FleetOperations } from "./fleet-operations.ts";
 import type { Fleet } from "./fleet.ts";
-import { listIdentities, revokeNode, turnFleetAuthority } from "./identity/identity-acts.ts";
+import {
+  listIdentities,
+  listOwnAuthorities,
+  revokeNode,
+  turnFleetAuthority,
+} from "./identity/identity-acts.ts";
+import type { OwnAuthority } from "./identity/own-authority.ts";
 import { keepToken, listTokens, revokeToken } from "./join-tokens.ts";
 import { leaveRoll, markNode } from "./roll-entries.ts";
 import type { Roll } from "./roll.ts";
@@ -23,6 +29,8 @@ import type { AskedBy } from "./topologies.ts";
 export interface FleetOperationsOptions {
   /** Undefined for a node by itself. */
   readonly fleet: Fleet | undefined;
+  /** The authority of a node by itself. */
+  readonly own: () => OwnAuthority | undefined;
   readonly roll: Pick<Roll, "list" | "leave">;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
   readonly clock: Clock;
@@ -72,11 +80,19 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
 
   /** Does what a person asked for under its decision: what fails is written down, and thrown. */
   async function perform<T>(
-    { rule, ...act }: Act,
+    act: Act,
     by: AskedBy,
     work: (store: Store) => Promise<{ readonly answer: T; readonly result: string }>,
   ): Promise<T> {
     await using store = await need().openStore();
+    return await decide(act, by, () => work(store));
+  }
+
+  async function decide<T>(
+    { rule, ...act }: Act,
+    by: AskedBy,
+    work: () => Promise<{ readonly answer: T; readonly result: string }>,
+  ): Promise<T> {
     const trigger = {
       kind: "person",
       detail: `asked by ${by.actor}`,
@@ -85,7 +101,7 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
     const action = { ...act, key: act.object, trigger, rule: { text: rule }, notDone: [] };
     const decision = await decisions.begin(action, { scope: "", ...by });
     try {
-      const { answer, result } = await work(store);
+      const { answer, result } = await work();
       await decisions.finish(decision, { outcome: "done", result });
       return answer;
     } catch (thrown) {
@@ -205,19 +221,28 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
       });
     },
     async listIdentities() {
+      const own = options.own();
+      if (own !== undefined) return listOwnAuthorities(own);
       const fleet = need();
       await using store = await fleet.openStore();
       return await listIdentities(store, fleet, clock.nowMs());
     },
-    rotateIdentities(by) {
-      const fleet = need();
+    async rotateIdentities(by) {
+      const own = options.own();
+      const name = options.fleet?.name ?? self().name;
       const act = {
         act: "identity.change",
-        object: `fleet/${fleet.name}`,
-        title: `made a new authority for ${fleet.name}`,
+        object: own === undefined ? `fleet/${name}` : `node/${name}`,
+        title: `made a new authority for ${name}`,
         rule: "who believes the one before believes the new one",
         inputs: {},
       } as const;
+      if (own !== undefined)
+        return decide(act, by, async () => {
+          await own.turn(self().name);
+          return { answer: listOwnAuthorities(own), result: "containers get certificates of it" };
+        });
+      const fleet = need();
       return perform(act, by, async (store) => {
         await turnFleetAuthority(store, fleet, { nowMs: clock.nowMs(), by: self().name });
         const answer = await listIdentities(store, fleet, clock.nowMs());

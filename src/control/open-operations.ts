@@ -7,6 +7,7 @@ import type { NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.
 import { controlErrors } from "./errors.ts";
 import { answerDecision, listNext, summarizeService } from "./explain-why.ts";
 import { hideDocument, hideIntent } from "./hide.ts";
+import { listHeld } from "./identity/identity-acts.ts";
 import { createImageWork } from "./image-work.ts";
 import { failLookup, findObject } from "./lookup.ts";
 import type { Answer, Caller, Operations } from "./operations.ts";
@@ -146,9 +147,12 @@ function createReads(options: OperationsOptions): Reads {
     if (found.kind === "service")
       return { kind: "service", fairlead: found.service, intent: wanted };
     const document = await engine.inspectRaw(found.instance.id);
+    const held = options.places?.list().filter(({ instance: { id } }) => id === found.instance.id);
+    const [identity] = listHeld(held ?? [], clock.nowMs());
     return {
       kind: "instance",
       fairlead: found.instance,
+      ...(identity === undefined ? {} : { identity }),
       intent: wanted,
       engine: hideDocument(document ?? {}, intent?.services.find(isMeant)),
     };
@@ -173,6 +177,7 @@ function createReads(options: OperationsOptions): Reads {
       return hideIntent(loop.desired.intent);
     },
     inspect,
+    identities: async () => answer(listHeld(options.places?.list() ?? [], clock.nowMs())),
     decisions: async (filter) => answer(await decisions.list(filter)),
     async decision(id) {
       return (await decisions.get(id)) ?? failLookup(id, []);

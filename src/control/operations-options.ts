@@ -8,6 +8,7 @@ import type { DecisionLog } from "./decision-log.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { FleetDesk } from "./fleet/fleet-desk.ts";
+import type { Places } from "./identity/places.ts";
 import type { Intake } from "./intake.ts";
 import type { MemoryBoard } from "./memory-board.ts";
 import type { Policies } from "./policies/policies.ts";
@@ -30,6 +31,8 @@ export interface OperationsOptions {
   readonly policies: Pick<Policies, "flows" | "problem">;
   /** Undefined for a node by itself. */
   readonly fleet: FleetDesk | undefined;
+  /** Certificates of the containers of this node; undefined where it gives none. */
+  readonly places: Pick<Places, "list"> | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly identity: {

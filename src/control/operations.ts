@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operations that every face calls: CLI, HTTP and page return what these return.
+import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import type { Decision, Plan } from "#model/decision.ts";
 import type { FlowQuery, FlowView } from "#model/flows.ts";
 import type { Intent } from "#model/intent.ts";
@@ -118,6 +119,8 @@ export interface Operations {
     filter: { scope?: string },
     caller: Caller,
   ): Promise<Record<string, unknown>>;
+  /** Certificates of containers that run. */
+  identities(caller: Caller): Promise<Answer<IdentityView>>;
   decisions(filter: DecisionFilter, caller: Caller): Promise<Answer<Decision>>;
   decision(id: string, caller: Caller): Promise<Decision>;
   alerts(caller: Caller): Promise<Answer<Alert>>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The face of the fabric room: agents of this node, and where they join.
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import type { WorkloadSource } from "@fairlead/fabric/grpc/workload-api.ts";
 import type { AgentFilter, Registry } from "@fairlead/fabric/registry.ts";
 import type { NodeLinks } from "@fairlead/fabric/node-links.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
@@ -12,12 +13,15 @@ import type {
 } from "@fairlead/protocol/fabric.ts";
 import type { LogStats } from "@fairlead/fabric/log/message-log.ts";
 
-/** What a container needs to join: mounted and set when it is created. */
-export interface FabricAccess {
-  /** Directory on the host that holds only the containers' socket. */
-  readonly directory: string;
-  /** Proves which scope and service the container is; good for that name only. */
-  readonly ticket: string;
+/** A socket that one container alone has, so that who dials it is known. */
+export interface FabricPlace {
+  /** Path of the socket, in a directory that is there. */
+  readonly path: string;
+  /** Whose container it is: nobody joins there as anybody else. */
+  readonly scope: string;
+  readonly service: string;
+  /** Gives who dials the certificate of the container. */
+  readonly identity: WorkloadSource;
 }
 
 /** An agent that asks, as its ticket or its place has proven. */
@@ -66,8 +70,10 @@ export interface Fabric extends AsyncDisposable {
   setSick(ids: ReadonlySet<string>): void;
   /** What of the messages that are kept has not been acknowledged. */
   queues(): LogStats;
-  /** Lets a container of this scope and service join under the service's name. */
-  grantAccess(scope: string, service: string): FabricAccess;
+  /** What proves which scope and service a container is; good for that name only, and set when it is created. */
+  grantTicket(scope: string, service: string): string;
+  /** Opens a container's own socket, until disposed of. Throws FL0980 when it cannot listen. */
+  openPlace(place: FabricPlace): Promise<AsyncDisposable>;
   /** Says who answers agents that ask for containers; until then they are told that nobody does. */
   answerActs(acts: AgentActs): void;
 }

@@ -69,7 +69,7 @@ after(async () => {
 const tcp = (): string => fabric.addresses.find((address) => !address.startsWith("unix:")) ?? "";
 
 function enter(name: string, tls: TlsFiles = filesOf(name)): Promise<Agent> {
-  const { ticket } = fabric.grantAccess("default", name);
+  const ticket = fabric.grantTicket("default", name);
   return join({ name, node: tcp(), ticket, tls });
 }
 
@@ -101,7 +101,7 @@ test("a certificate of one name does not serve for another, whatever ticket is s
   const link = new Link({
     transport: await dial({ address: tcp(), tls: tls.read() }),
     dialled: true,
-    self: { id: "x", name: "", scope: "", ticket: fabric.grantAccess("", "").ticket },
+    self: { id: "x", name: "", scope: "", ticket: fabric.grantTicket("", "") },
     accept: () => undefined,
   });
   await assert.rejects(link.ready, /certificate is of spiffe/);

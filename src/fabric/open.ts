@@ -7,6 +7,7 @@ import type { AgentRights } from "@fairlead/fabric/agent-rights.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Hello } from "@fairlead/fabric/frame.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
+import { createWorkloadMethods } from "@fairlead/fabric/grpc/workload-api.ts";
 import { openTlsFiles, type TlsFiles, type TlsSource } from "@fairlead/fabric/grpc/tls-files.ts";
 import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
 import { createHub, type Hub } from "@fairlead/fabric/hub.ts";
@@ -78,6 +79,16 @@ function admitTicket(secret: string, { scope, name, ticket }: Hello): void {
   throw new FabricError("unauthenticated", `${scope}/${name} may not join with this ticket`, {
     reason: "ticket",
   });
+}
+
+/** Whoever dials a container's own socket is that container, whatever else it shows. */
+function admitOwner(peer: Hello, owner: { readonly scope: string; readonly name: string }): void {
+  if (peer.scope === owner.scope && peer.name === owner.name) return;
+  throw new FabricError(
+    "permission_denied",
+    `this socket is that of ${owner.scope}/${owner.name}, and the peer says that it is ${peer.scope}/${peer.name}`,
+    { reason: "place" },
+  );
 }
 
 /** Says through gRPC's health protocol that the node serves, until it leaves. */
@@ -316,10 +327,13 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     list: (filter) => registry.list(filter),
     queues: () => log.stats(),
     setSick: (ids) => sickList.set(ids),
-    grantAccess: (scope, service) => ({
-      directory: dirname(containers),
-      ticket: derive(secret, "join", scope, service),
-    }),
+    grantTicket: (scope, service) => derive(secret, "join", scope, service),
+    openPlace: ({ path, scope, service, identity }) =>
+      listenUnix(path, CONTAINER_MODE, {
+        methods: new Map([...answers, ...createWorkloadMethods(identity)]),
+        onTransport: (one) =>
+          guarded.accept(one, (peer) => admitOwner(peer, { scope, name: service })),
+      }),
     answerActs(acts) {
       for (const [name, method] of createActMethods(acts, convertError)) methods.set(name, method);
     },

@@ -87,20 +87,36 @@ export async function makeAuthority(options: {
   return { certificate, key, chain };
 }
 
+/** What a certificate is issued for. */
+export interface CredentialRequest {
+  readonly uri: string;
+  /** The holder's key, PEM. */
+  readonly key: string;
+  readonly nowMs: number;
+  /** How long it lives, an hour by default and at most. */
+  readonly ttlMs?: number;
+  /** Names in DNS by which others call the holder. */
+  readonly dnsNames?: readonly string[];
+}
+
 /** Issues a certificate for an id, on a key of the caller's. */
 export async function issueCredential(
   authority: Authority,
-  request: { readonly uri: string; readonly key: string; readonly nowMs: number },
+  request: CredentialRequest,
 ): Promise<Credential> {
-  const { uri, key, nowMs } = request;
+  const { uri, key, nowMs, ttlMs = CREDENTIAL_TTL_MS, dnsNames = [] } = request;
   const own = new X509Certificate(authority.certificate);
   const notBeforeMs = Math.max(nowMs - BACKDATE_MS, own.validFromDate.getTime());
-  const notAfterMs = Math.min(nowMs + CREDENTIAL_TTL_MS, own.validToDate.getTime());
+  const notAfterMs = Math.min(
+    nowMs + Math.min(ttlMs, CREDENTIAL_TTL_MS),
+    own.validToDate.getTime(),
+  );
   const said = {
     subject: uri.slice(uri.lastIndexOf("/") + 1),
     publicKey: exportPublic(createPublicKey(key)),
     isAuthority: false,
     uri,
+    dnsNames,
     notBeforeMs,
     notAfterMs,
   };

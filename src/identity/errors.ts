@@ -7,7 +7,16 @@ export const identityErrors = defineErrors({
     id: "FL2001",
     code: "failed_precondition",
     cause: "The files of the authority that the settings name cannot be used",
-    remedy: "see identity.certFile, identity.keyFile and identity.caFile in `fairlead config show`",
+    remedy:
+      "correct identity.certFile, identity.keyFile or identity.caFile; `fairlead config show` prints them",
+  },
+  "authority-given": {
+    id: "FL2003",
+    code: "failed_precondition",
+    cause:
+      "The authority that signs is one that the owner has put into files, so Fairlead makes no other",
+    remedy:
+      "put another certificate and key into the files of identity.certFile and identity.keyFile; they are read within seconds",
   },
   "certificate-refused": {
     id: "FL2002",

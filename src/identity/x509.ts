@@ -25,6 +25,7 @@ export interface Statement {
   readonly isAuthority: boolean;
   /** `spiffe://…` */
   readonly uri: string;
+  readonly dnsNames?: readonly string[];
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
@@ -57,8 +58,8 @@ const KEYS = new Map([
   ["rsa", { algorithm: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" }, hash: "SHA-256" }],
 ]);
 const SERIAL_BYTES = 16;
-/** A general name that is a URI. */
-const URI_NAME = 6;
+/** General names by their kind. */
+const NAME = { dns: 2, uri: 6 } as const;
 const PATH_LENGTH = 1;
 
 function toBuffer(bytes: Uint8Array): ArrayBuffer {
@@ -98,7 +99,9 @@ function listExtensions(said: Statement, authority: Certificate | undefined): Ex
     isAuthority ? { cA: true, pathLenConstraint: PATH_LENGTH } : { cA: false },
   );
   const purposes = new ExtKeyUsage({ keyPurposes: [OID.serverAuth, OID.clientAuth] });
-  const names = new AltName({ altNames: [new GeneralName({ type: URI_NAME, value: said.uri })] });
+  const uri = new GeneralName({ type: NAME.uri, value: said.uri });
+  const hosts = (said.dnsNames ?? []).map((value) => new GeneralName({ type: NAME.dns, value }));
+  const names = new AltName({ altNames: [uri, ...hosts] });
   const issuer = new AuthorityKeyIdentifier({
     keyIdentifier: authority === undefined ? keyIdOf(said.publicKey) : readKeyId(authority),
   });

@@ -17,6 +17,8 @@ export const OWN_LABELS = {
    * labels never and a name at once, so a container is unfinished exactly while it still has that name.
    */
   madeAs: "io.fairlead.made-as",
+  /** On containers that see something of their node: which place is theirs (`control/identity/places.ts`). */
+  place: "io.fairlead.place",
   /** On containers that an agent made through its guarded Docker API: `scope/service` of the agent. */
   agent: "io.fairlead.agent",
 } as const;

@@ -88,7 +88,7 @@ async function seat(parts: FleetParts, { connects = true } = {}): Promise<Seated
   const seated: Seated = {
     roll,
     decisions,
-    operations: openFleetOperations({ fleet, roll, decisions, ...parts }),
+    operations: openFleetOperations({ fleet, own: () => undefined, roll, decisions, ...parts }),
     async [Symbol.asyncDispose]() {
       seats.delete(seated);
       ending.abort();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operations of a node that belongs to a fleet: over all its nodes, and for those that ask this one.
+import type { Settings } from "#config/settings.ts";
 import type { AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
 import { createActHere } from "#control/across/act-here.ts";
@@ -13,6 +14,7 @@ import type { Operations } from "#control/operations.ts";
 import { createPeers, type Peers, type PeersOptions } from "#control/peers.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Supervisor } from "#control/supervisor.ts";
+import { openGiven } from "./start-places.ts";
 import { noteRefusals } from "./note-refusals.ts";
 
 export interface SpreadParts {
@@ -30,12 +32,14 @@ export function openPeers(
   options: Omit<PeersOptions, "fleet" | "self" | "identity" | "onRefused"> & {
     readonly fleet: PeerFleet | undefined;
     readonly self: { readonly id: string; readonly name: string; readonly port: number };
+    readonly settings: Settings;
     readonly audit: Pick<AuditLog, "note">;
   },
 ): Peers | undefined {
   const { fleet, audit, clock } = options;
   if (fleet === undefined) return undefined;
-  const identity = createIdentityKeeper({ ...options, fleet });
+  const given = openGiven(options.settings, options);
+  const identity = createIdentityKeeper({ ...options, fleet, given });
   const onRefused = noteRefusals(audit, clock);
   return createPeers({ ...options, fleet, identity, onRefused });
 }

@@ -51,7 +51,9 @@ import { startWiring } from "./start-wiring.ts";
 import { startPolicies } from "./start-policies.ts";
 import { withNeighbours } from "./list-agents.ts";
 import { startAgentSockets } from "./start-agent-sockets.ts";
+import { publishChanges } from "./publish-changes.ts";
 import { listenForPage } from "./listen-for-page.ts";
+import { openPlaces } from "./start-places.ts";
 import { openImages } from "./start-images.ts";
 import { openPeers, spreadOut } from "./spread-out.ts";
 import { openDesks } from "./open-desks.ts";
@@ -108,29 +110,6 @@ function createLoops(parts: NodeParts, store: Store, engine: Engine, past: Past)
     nodeLabels: readNodeLabels(settings),
   });
   return { decisions, alerts, feed, board };
-}
-
-type Loops = ReturnType<typeof createLoops>;
-
-function publishChanges(loops: Loops, clock: Clock): void {
-  const { board, decisions, alerts, feed } = loops;
-  decisions.onDecision((decision) =>
-    feed.publish({ kind: "decision", atMs: clock.nowMs(), decision }),
-  );
-  alerts.onAlert((alert, resolved) =>
-    feed.publish({ kind: "alert", atMs: clock.nowMs(), alert, resolved }),
-  );
-  board.onChange(({ event }) => {
-    if (event === undefined || /^exec_|^top$|^attach$/.test(event.action)) return;
-    const instance = board.find(event.id);
-    feed.publish({
-      kind: "engine",
-      atMs: Number(event.timeNs / 1_000_000n),
-      ...(instance === undefined ? {} : { scope: instance.scope, service: instance.service }),
-      object: instance?.name ?? event.attributes["name"] ?? event.id,
-      action: `${event.type} ${event.action}`,
-    });
-  });
 }
 
 /** Opens store and engine, and marks what a node before this one left open. */
@@ -203,7 +182,8 @@ async function openTalk(
   const discovery = stack.use(await startDiscovery({ settings, ...hands }));
   const dns = await startDns(settings, { clock, logger });
   if (dns !== undefined) stack.use(dns);
-  const fleet = openFleetOperations({ fleet: belongs, roll, decisions, clock, random });
+  const ours = { fleet: belongs, roll, decisions, clock, random };
+  const fleet = openFleetOperations({ ...ours, own: () => identities.own });
   const nets = startOverlays({ settings, self, fleet: belongs, roll, board, ...hands }, stack);
   const placing =
     belongs === undefined
@@ -211,7 +191,9 @@ async function openTalk(
       : openPlacing({ fleet: belongs, self, roll, decisions, board, clock, random, logger });
   const placed = { settings, self, store, placing, board, decisions, clock, logger };
   const addresses = await openAddresses(placed);
-  const peers = openPeers({ fleet: belongs, self, audit, clock, logger });
+  const peers = openPeers({ fleet: belongs, settings, self, audit, clock, logger });
+  const around = { settings, store, engine, board, fabric, peers, clock, logger };
+  const identities = await openPlaces(around, stack);
   const links = openLinks({ settings, peers, self, roll, board, ...nets, ...hands });
   const images = openImages({ settings, peers, roll, engine, board, clock });
   const faces = {
@@ -225,19 +207,10 @@ async function openTalk(
   const { overlays, paths } = nets;
   const named = { board, fabric, elsewhere: links?.names, standing: addresses, logger };
   const naming = dns && createNaming({ zone: dns.zone, ...named });
-  const own = [
-    rights,
-    access,
-    wiring,
-    observed,
-    roll,
-    overlays,
-    paths,
-    addresses,
-    ...(links?.loops ?? []),
-  ];
-  const watchers = [...own, images, peers, naming].filter((loop) => loop !== undefined);
-  const found = { fabric, discovery, dns, placing, addresses, peers, images };
+  const own = [rights, access, wiring, observed, roll, overlays, paths, addresses];
+  const more = [...(links?.loops ?? []), ...identities.loops, images, peers, naming];
+  const watchers = [...own, ...more].filter((loop) => loop !== undefined);
+  const found = { fabric, discovery, dns, placing, addresses, peers, images, identities };
   return { ...found, faces, watchers, belongs };
 }
 
@@ -269,7 +242,15 @@ async function prepareDirectories(settings: NodeParts["settings"]): Promise<void
 function superviseScopes(
   parts: NodeParts,
   hands: Awaited<ReturnType<typeof openHands>>,
-  { fabric, dns, placing, addresses, images, faces, belongs }: Awaited<ReturnType<typeof openTalk>>,
+  {
+    identities,
+    dns,
+    placing,
+    addresses,
+    images,
+    faces,
+    belongs,
+  }: Awaited<ReturnType<typeof openTalk>>,
   { startedAtMs, stack }: { readonly startedAtMs: number; readonly stack: AsyncDisposableStack },
 ) {
   const { settings, clock, logger } = parts;
@@ -295,9 +276,7 @@ function superviseScopes(
       prepareNetwork: (network) => faces.overlays.prepare(network),
       grantDocker: async (scope, service) => sockets?.grant(scope, service),
       ...(dns === undefined ? {} : { dnsServers: dns.forContainers }),
-      ...(engine.endpoint.startsWith("unix:")
-        ? { grantAccess: (scope, service) => fabric.grantAccess(scope, service) }
-        : {}),
+      places: identities.places,
     }),
     evidence: createEvidence(engine, board),
     clock,
@@ -362,6 +341,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       intake,
       policies,
       fleet: placing?.desk,
+      places: talk.identities.places,
       clock,
       random,
       identity: { ...identify(parts), startedAtMs },

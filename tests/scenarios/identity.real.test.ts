@@ -245,7 +245,7 @@ test("the authority is changed three times while nodes ask each other: no questi
   assert.deepEqual(lacking, [], `of ${count}`);
   assert.ok(count > 0);
   const { text } = nodeAt(0).cli("identity", "ls");
-  assert.match(text, /^ID +KIND +STATE +ENDS IN +MADE BY\nspiffe:\/\/harbour +authority +signs/);
+  assert.match(text, /^ID +KIND +STATE +ENDS IN +OF\nspiffe:\/\/harbour +authority +signs/);
   assert.match(text, /\nspiffe:\/\/harbour\/fairlead\/node\/node-b +node +valid +1h/);
 });
 

@@ -67,8 +67,8 @@ export interface HubOptions {
 }
 
 export interface Hub {
-  /** Takes a peer that dialled. */
-  accept(transport: Transport): void;
+  /** Takes a peer that dialled; `admit` is asked besides the hub's own, for one that came by a door of its own. */
+  accept(transport: Transport, admit?: (peer: Hello) => void): void;
   /** Tells every agent that the node is leaving; what is open may end. */
   drain(timeoutMs: number): Promise<void>;
   close(): void;
@@ -320,7 +320,7 @@ export function createHub(options: HubOptions): Hub {
   }
 
   return {
-    accept(transport) {
+    accept(transport, admit) {
       const link = new Link({
         transport,
         dialled: false,
@@ -329,6 +329,7 @@ export function createHub(options: HubOptions): Hub {
         admit(peer) {
           checkIdentity(peer);
           options.admit?.(peer);
+          admit?.(peer);
         },
         onClosed: () => void links.delete(link),
       });

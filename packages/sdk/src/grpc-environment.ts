@@ -4,7 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import { dial } from "@fairlead/fabric/grpc/dial.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
 import { listen } from "@fairlead/fabric/grpc/listen.ts";
-import { openTlsFiles, type TlsFiles } from "@fairlead/fabric/grpc/tls-files.ts";
+import type { TlsSource } from "@fairlead/fabric/grpc/tls-files.ts";
 import type { Environment } from "./environment.ts";
 
 export interface GrpcEnvironmentOptions {
@@ -15,7 +15,7 @@ export interface GrpcEnvironmentOptions {
   /** Addresses to announce in place of those found. */
   readonly advertise?: readonly string[];
   /** Mutual TLS with peers, and with the node where it is not on a unix socket. */
-  readonly tls?: TlsFiles;
+  readonly tls?: TlsSource;
 }
 
 const DIAL_MS_MAX = 2_000;
@@ -33,8 +33,7 @@ function findAddresses(host: string, port: number): readonly string[] {
 
 /** The real world. */
 export function createGrpcEnvironment(options: GrpcEnvironmentOptions): Environment {
-  const { listen: at } = options;
-  const tls = options.tls === undefined ? undefined : openTlsFiles(options.tls);
+  const { listen: at, tls } = options;
   const dialAt = (address: string) =>
     dial({
       address,

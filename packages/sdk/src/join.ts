@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { dirname } from "node:path";
 import { AGENT_NAME } from "@fairlead/protocol/names.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { Agent } from "./agent.ts";
-import type { TlsFiles } from "@fairlead/fabric/grpc/tls-files.ts";
+import { openTlsFiles, type TlsFiles, type TlsSource } from "@fairlead/fabric/grpc/tls-files.ts";
 import type { AgentOptions } from "./agent-options.ts";
+import { findNode } from "./find-node.ts";
 import { createGrpcEnvironment } from "./grpc-environment.ts";
+import { openIdentity } from "./node-identity.ts";
 
 export interface JoinOptions extends Omit<AgentOptions, "name"> {
   /** Name by which others call it; in containers that Fairlead starts, the service's by default. */
@@ -23,16 +24,15 @@ export interface JoinOptions extends Omit<AgentOptions, "name"> {
   /** Addresses to announce in place of those found. */
   readonly advertise?: readonly string[];
   /**
-   * PEM files for mutual TLS with peers, and with a node at `host:port`; read again when they change. By default
-   * what FAIRLEAD_TLS_CA, FAIRLEAD_TLS_CERT and FAIRLEAD_TLS_KEY name. A certificate with the SPIFFE id
-   * `spiffe://TRUST-DOMAIN/SCOPE/NAME` proves the name as well.
+   * For mutual TLS with peers, and with a node at `host:port`. `node`: by the certificate that the node gives, as FAIRLEAD_TLS=node
+   * says too. Or PEM files, read again when they change; by default what FAIRLEAD_TLS_CA, FAIRLEAD_TLS_CERT and FAIRLEAD_TLS_KEY
+   * name. A certificate with the SPIFFE id `spiffe://TRUST-DOMAIN/SCOPE/NAME` proves the name as well.
    */
-  readonly tls?: TlsFiles;
+  readonly tls?: TlsFiles | "node";
 }
 
-const DEFAULT_SOCKET = "/run/fairlead/fairlead.sock";
-
-function findTlsFiles(): TlsFiles | undefined {
+function findTls(): TlsFiles | "node" | undefined {
+  if (process.env["FAIRLEAD_TLS"] === "node") return "node";
   const [caFile = "", certFile = "", keyFile = ""] = ["CA", "CERT", "KEY"].map(
     (part) => process.env[`FAIRLEAD_TLS_${part}`] ?? "",
   );
@@ -44,12 +44,8 @@ function findTlsFiles(): TlsFiles | undefined {
   );
 }
 
-/** The fabric's socket lies below the API's directory. */
-function findNode(): string {
-  const named = process.env["FAIRLEAD_FABRIC"];
-  if (named !== undefined && named !== "") return named;
-  const api = process.env["FAIRLEAD_SOCKET"] ?? DEFAULT_SOCKET;
-  return `unix:${dirname(api)}/fabric/fabric.sock`;
+async function openTls(tls: TlsFiles | "node", node: string): Promise<TlsSource> {
+  return tls === "node" ? openIdentity({ node }) : openTlsFiles(tls);
 }
 
 /**
@@ -68,7 +64,8 @@ export async function join(options: JoinOptions = {}): Promise<Agent> {
   const inContainer = (process.env["FAIRLEAD_FABRIC"] ?? "") !== "";
   const host = inContainer ? "0.0.0.0" : "127.0.0.1";
   const scope = options.scope ?? process.env["FAIRLEAD_SCOPE"] ?? "default";
-  const tls = options.tls ?? findTlsFiles();
+  const wanted = options.tls ?? findTls();
+  const tls = wanted === undefined ? undefined : await openTls(wanted, node);
   const environment = createGrpcEnvironment({
     node,
     ...(tls === undefined ? {} : { tls }),

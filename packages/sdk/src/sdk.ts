@@ -33,6 +33,12 @@ export {
 export type { Caller } from "./credentials.ts";
 export type { Duration } from "./duration.ts";
 export { join, type JoinOptions } from "./join.ts";
+export {
+  openIdentity,
+  type IdentityMaterial,
+  type IdentityOptions,
+  type NodeIdentity,
+} from "./node-identity.ts";
 export { Message, type MessageHandler } from "./messages.ts";
 export type { Published, PublishOptions } from "./publishing.ts";
 export type { SessionStatus } from "./node-session.ts";

@@ -37,6 +37,10 @@ function createReads(world: FakeWorld): Omit<Operations, Streams | Writes> {
       return world.answer([]);
     },
     async *followFlows() {},
+    async identities(caller) {
+      await world.enter("identities", [], caller);
+      return world.answer([]);
+    },
     async scopes(caller) {
       await world.enter("scopes", [], caller);
       return world.answer(

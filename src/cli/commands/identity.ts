@@ -22,6 +22,12 @@ function formatEnd({ notAfterMs }: IdentityView): string {
   return leftMs <= 0 ? "" : formatDuration(Math.ceil(leftMs / MINUTE_MS) * MINUTE_MS);
 }
 
+/** A container, with its node where there are several; of an authority, who made it. */
+function nameHolder({ instance, node, madeBy }: IdentityView): string {
+  if (instance === undefined) return madeBy === undefined ? "" : `made by ${madeBy}`;
+  return node === undefined ? instance : `${instance} on ${node}`;
+}
+
 const LIST: ListView<IdentityView> = {
   name: ({ uri }) => uri,
   empty: "there are no identities",
@@ -35,7 +41,7 @@ const LIST: ListView<IdentityView> = {
       tone: ({ state }) => TONES[state],
     },
     { key: "ends", title: "ENDS IN", value: formatEnd },
-    { key: "by", title: "MADE BY", value: ({ madeBy = "" }) => madeBy },
+    { key: "of", title: "OF", value: nameHolder },
     { key: "serial", title: "SERIAL", value: ({ serial }) => serial, wide: true },
   ],
 };
@@ -52,7 +58,7 @@ export async function run(context: Context): Promise<number> {
   if (verb === "rotate") {
     await api.call("POST", "identities/rotate", { query });
     out.note(
-      "a new authority signs; nodes take certificates of it within seconds, what is connected stays",
+      "a new authority signs; nodes and containers get certificates of it within seconds, what is connected stays",
     );
     return EXIT.ok;
   }

@@ -54,6 +54,8 @@ async function open(
       return once(await operations.flows(dropAbsent(question.query), caller));
     case "followFlows":
       return operations.followFlows(dropAbsent(question.query), caller);
+    case "identities":
+      return once((await operations.identities(caller)).items);
     case "act":
       return once((await actHere(question.scope, question.request, caller)) ?? null);
     case "logs":

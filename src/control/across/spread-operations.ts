@@ -2,6 +2,7 @@
 // The operations of a node in a fleet: what it has itself and what other nodes have, as one answer. What stands in the
 // fleet's store is known here anyway, so only the rest is asked of the others.
 import { Decision } from "@fairlead/protocol/decision.ts";
+import { IdentityView } from "@fairlead/protocol/identity.ts";
 import { Alert, WhyAnswer } from "@fairlead/protocol/views.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { z } from "zod";
@@ -10,6 +11,7 @@ import { controlErrors } from "#control/errors.ts";
 import { failLookup, findObject } from "#control/lookup.ts";
 import type { Answer, Caller, DecisionFilter, Operations } from "#control/operations.ts";
 import type { Parts } from "./ask-nodes.ts";
+import type { Question } from "./questions.ts";
 import { spreadAct } from "./spread-act.ts";
 import { spreadFlows } from "./spread-flows.ts";
 import { stamp, type SpreadOptions } from "./spread-options.ts";
@@ -30,6 +32,22 @@ function spreadDecisions({ local, others, self, clock }: SpreadOptions) {
     const question = { ask: "decisions", filter } as const;
     const items = await others.ask(node, question, caller, z.array(Decision));
     return { asOfMs: clock.nowMs(), missing: [], items: stamp(items, of) };
+  }
+
+  /** What this node has and what the others have, each with the name of its node. */
+  async function joinLists<T extends object>(
+    own: Answer<T>,
+    question: Question,
+    caller: Caller,
+    schema: z.ZodType<T>,
+  ): Promise<Answer<T>> {
+    if (others.list().length === 0) return own;
+    const { parts, missing } = await others.gather(question, caller, z.array(schema));
+    const items = [
+      ...stamp(own.items, self),
+      ...parts.flatMap(({ node, value }) => stamp(value, node)),
+    ];
+    return { ...own, items, missing: [...own.missing, ...missing] };
   }
 
   return {
@@ -59,14 +77,11 @@ function spreadDecisions({ local, others, self, clock }: SpreadOptions) {
       }
     },
     async alerts(caller): Promise<Answer<Alert>> {
-      const own = await local.alerts(caller);
-      if (others.list().length === 0) return own;
-      const { parts, missing } = await others.gather({ ask: "alerts" }, caller, z.array(Alert));
-      const items = [
-        ...stamp(own.items, self),
-        ...parts.flatMap(({ node, value }) => stamp(value, node)),
-      ];
-      return { ...own, items, missing: [...own.missing, ...missing] };
+      return joinLists(await local.alerts(caller), { ask: "alerts" }, caller, Alert);
+    },
+    async identities(caller): Promise<Answer<IdentityView>> {
+      const own = await local.identities(caller);
+      return joinLists(own, { ask: "identities" }, caller, IdentityView);
     },
   } satisfies Partial<Operations>;
 }

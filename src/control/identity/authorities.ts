@@ -40,6 +40,9 @@ export interface KnownAuthority extends Authority {
   readonly madeBy: string;
 }
 
+/** A new authority is made when so much is left of the one that signs. */
+export const AUTHORITY_LEFT_MS = 30 * 24 * 3_600_000;
+
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;

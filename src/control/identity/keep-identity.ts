@@ -3,7 +3,6 @@
 // key a node has stands in the fleet's store. So a certificate is believed while both hold: it is signed, and it is the one of a
 // node that stands on the roll. While the store is away both go on as they were, and certificates are renewed.
 import { X509Certificate } from "node:crypto";
-import { z } from "zod";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
@@ -15,6 +14,7 @@ import {
   hashKey,
   issueCredential,
   makeKey,
+  type Authority,
   type Credential,
 } from "#identity/authority.ts";
 import { nodeUri, readNodeName } from "#identity/verify.ts";
@@ -22,6 +22,7 @@ import type { PeerCredentials } from "#peering/peering.ts";
 import type { Store, StoreChange } from "#store/store.ts";
 import {
   AUTHORITIES,
+  AUTHORITY_LEFT_MS,
   findAuthorities,
   IDENTITY,
   listBelieved,
@@ -29,25 +30,22 @@ import {
   turnAuthority,
   type KnownAuthority,
 } from "./authorities.ts";
-
-/** A node's certificate as all nodes know it. */
-export const NodeCertificate = z.strictObject({
-  name: z.string(),
-  uri: z.string(),
-  serial: z.string(),
-  keyHash: z.string(),
-  notAfterMs: z.number(),
-});
-export type NodeCertificate = z.infer<typeof NodeCertificate>;
+import type { GivenAuthority } from "./given-authority.ts";
+import { createKnownNodes, type NodeCertificate } from "./known-nodes.ts";
+import { createIssuer, type Issuer, type Signing } from "./issuer.ts";
 
 export interface IdentityOptions {
   readonly fleet: Fleet;
   readonly self: { readonly id: string; readonly name: string };
+  /** Signs for this node in place of the fleet's own authority. */
+  readonly given?: GivenAuthority | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 export interface IdentityKeeper {
+  /** Signs for the containers of this node by the fleet's authority. */
+  readonly issuer: Issuer;
   /** Resolves once this node has a certificate that others know. Rejects with the signal's reason. */
   ready(signal: AbortSignal): Promise<PeerCredentials>;
   run(signal: AbortSignal): Promise<void>;
@@ -57,19 +55,14 @@ export interface IdentityKeeper {
 const RETRY_MS = { first: 100, last: 5_000 } as const;
 /** For so long is waited until the store says which node has a key: it may have come just now. */
 const ARRIVAL_MS = 1_000;
-/** What the store does not have any more when it comes back is believed for so long: it may have lost everything. */
-const LOST_MS = 10_000;
-/** A new authority is made when so much is left of the one that signs. */
-const AUTHORITY_LEFT_MS = 30 * 24 * 3_600_000;
 /** How often is looked whether half of the time is over. */
 const LOOK_MS = 5_000;
 
 /** Makes the loop; there are no credentials before it runs. */
 export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
-  const { fleet, self, clock, logger } = options;
+  const { fleet, self, given, clock, logger } = options;
   const trustDomain = fleet.name;
-  const nodes = new Map<string, NodeCertificate>();
-  const missing = new Map<string, number>();
+  const nodes = createKnownNodes(clock);
   const listeners = new Set<() => void>();
   let authorities: readonly KnownAuthority[] = [];
   let fleetKey: Buffer = Buffer.alloc(0);
@@ -81,20 +74,35 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
     for (const listener of listeners) listener();
   }
 
-  /** Takes a certificate of the newest authority; on a new key where the old one is not to be believed any more. */
+  /** The fleet's own authorities while somebody's certificate is of them, and those that nodes have been given. */
+  function listRoots(): readonly string[] {
+    const known = nodes.list();
+    const isOwnInUse = given === undefined || known.some(({ roots }) => roots === undefined);
+    const believed = isOwnInUse ? listBelieved(authorities, clock.nowMs()) : [];
+    const roots = [...(given?.read().roots ?? []), ...known.flatMap((one) => one.roots ?? [])];
+    return [...new Set([...believed.map(({ certificate }) => certificate), ...roots])];
+  }
+
+  function readSigning(): Signing | undefined {
+    const authority = given?.read().authority ?? authorities[0];
+    return authority === undefined ? undefined : { authority, believed: listRoots() };
+  }
+
+  /** Takes a certificate of the authority that signs; on a new key where the old one is not to be believed any more. */
   async function renew(key: string | undefined): Promise<Credential> {
-    const [authority] = authorities;
-    if (authority === undefined) throw new Error("an authority is found before anything is signed");
+    const signing = readSigning();
+    if (signing === undefined) throw new Error("an authority is found before anything is signed");
     const uri = nodeUri(trustDomain, self.name);
     const nowMs = clock.nowMs();
-    own = await issueCredential(authority, { uri, key: key ?? (await makeKey()), nowMs });
+    own = await issueCredential(signing.authority, { uri, key: key ?? (await makeKey()), nowMs });
     return own;
   }
 
   function describeOwn(): NodeCertificate {
     if (own === undefined) throw new Error("a certificate is taken before it is described");
     const { uri, serial, keyHash, notAfterMs } = own;
-    return { name: self.name, uri, serial, keyHash, notAfterMs };
+    const roots = given === undefined ? {} : { roots: [...given.read().roots] };
+    return { name: self.name, uri, serial, keyHash, notAfterMs, ...roots };
   }
 
   function hasOwnKey(): boolean {
@@ -115,41 +123,23 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
 
   function take({ key, value }: Pick<StoreChange, "key" | "value">): void {
     if (key === AUTHORITIES && value !== undefined) authorities = readAuthorities(value, fleetKey);
-    if (!key.startsWith(NODE_CERTIFICATES)) return;
-    const id = key.slice(NODE_CERTIFICATES.length);
-    const read = NodeCertificate.safeParse(value).data;
-    missing.delete(id);
-    if (read === undefined) nodes.delete(id);
-    else nodes.set(id, read);
+    nodes.take({ key, value });
   }
 
   /** Those that are missing now are believed for a while longer; what is deleted while this watches is not. */
   async function readAll(store: Store): Promise<number> {
     const { entries, revision } = await store.list(IDENTITY);
     for (const entry of entries) take(entry);
-    const present = new Set(entries.map(({ key }) => key.slice(NODE_CERTIFICATES.length)));
-    for (const id of nodes.keys())
-      if (present.has(id)) missing.delete(id);
-      else if (!missing.has(id)) missing.set(id, clock.monotonicMs());
+    nodes.noteMissing(entries.map(({ key }) => key));
     return revision;
-  }
-
-  function forgetMissing(): void {
-    const before = clock.monotonicMs() - LOST_MS;
-    for (const [id, sinceMs] of missing) {
-      if (sinceMs > before) continue;
-      missing.delete(id);
-      nodes.delete(id);
-      tell();
-    }
   }
 
   /** A new certificate where the one there is does not do: of an older authority, or taken back. */
   async function settle(store: Store): Promise<void> {
-    const [authority] = authorities;
-    if (authority === undefined) return;
+    const signing = readSigning();
+    if (signing === undefined) return;
     const isRevoked = !hasOwnKey();
-    const isOld = own !== undefined && !isSignedBy(own, authority);
+    const isOld = own !== undefined && !isSignedBy(own, signing.authority);
     if (own !== undefined && !isRevoked && !isOld) return;
     await renew(isRevoked ? undefined : own?.key);
     await publish(store);
@@ -161,13 +151,12 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
     fleetKey = await readFleetKey(store, fleet.makeKey);
     const nowMs = clock.nowMs();
     const making = { fleetKey, trustDomain, nowMs, by: self.name };
-    authorities = await findAuthorities(store, making, authorities);
+    if (given === undefined) authorities = await findAuthorities(store, making, authorities);
     const revision = await readAll(store);
-    const isKnown = own !== undefined && !missing.has(self.id) && hasOwnKey();
+    const isKnown = own !== undefined && !nodes.isMissing(self.id) && hasOwnKey();
     if (!isKnown) await renew(undefined);
     await publish(store);
     nodes.set(self.id, describeOwn());
-    missing.delete(self.id);
     retryMs = RETRY_MS.first;
     problem = "";
     tell();
@@ -199,7 +188,7 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
 
   /** Renews in time also while the store is away; what it could not be told, it is told when it is back. */
   async function renewInTime(): Promise<void> {
-    forgetMissing();
+    if (nodes.forgetMissing()) tell();
     const nowMs = clock.nowMs();
     if (own === undefined || nowMs <= own.notAfterMs - CREDENTIAL_TTL_MS / 2) return;
     await renew(own.key);
@@ -207,9 +196,21 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
     await using store = await fleet.openStore();
     await publish(store);
     const [authority] = authorities;
-    if (authority === undefined) return;
+    if (authority === undefined || given !== undefined) return;
     const { validToDate } = new X509Certificate(authority.certificate);
     if (validToDate.getTime() - nowMs < AUTHORITY_LEFT_MS) await turn(self.name, authority);
+  }
+
+  /** Takes a certificate of another authority that the owner has put into the files. */
+  async function retake(): Promise<void> {
+    try {
+      await using store = await fleet.openStore();
+      await settle(store);
+    } catch (thrown) {
+      logger.warn("no certificate of the new authority yet", {
+        reason: FairleadError.from(thrown).message,
+      });
+    }
   }
 
   async function look(signal: AbortSignal): Promise<void> {
@@ -230,31 +231,12 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
     await turnAuthority(store, making, unless);
   }
 
-  function findByKey(keyHash: string): string | undefined {
-    return [...nodes].find(([, known]) => known.keyHash === keyHash)?.[0];
-  }
-
-  /** Resolves when what is asked for holds, and at the latest after the time. */
-  function awaitUntil(holds: () => boolean, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (!holds() && !signal.aborted) return;
-        listeners.delete(look);
-        signal.removeEventListener("abort", look);
-        resolve();
-      };
-      listeners.add(look);
-      signal.addEventListener("abort", look, { once: true });
-      look();
-    });
-  }
-
   async function identify(certificate: X509Certificate): Promise<string> {
     const name = readNodeName(certificate, trustDomain);
     const keyHash = hashKey(certificate);
-    const isKnown = (): boolean => findByKey(keyHash) !== undefined;
-    if (!isKnown()) await awaitUntil(isKnown, AbortSignal.timeout(ARRIVAL_MS));
-    const id = findByKey(keyHash);
+    const isKnown = (): boolean => nodes.findByKey(keyHash) !== undefined;
+    if (!isKnown()) await awaitUntil(listeners, isKnown, AbortSignal.timeout(ARRIVAL_MS));
+    const id = nodes.findByKey(keyHash);
     if (id !== undefined && nodes.get(id)?.name === name) return id;
     throw new FairleadError(
       controlErrors["certificate-unknown"],
@@ -266,9 +248,8 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
   const credentials: PeerCredentials = {
     read() {
       if (own === undefined) throw new Error("credentials are not given before there are any");
-      const believed = listBelieved(authorities, clock.nowMs());
       return {
-        authorities: believed.map(({ certificate }) => certificate),
+        authorities: listRoots(),
         certificate: own.certificate,
         key: own.key,
       };
@@ -278,22 +259,46 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
       return () => void listeners.delete(listener);
     },
     identify,
-    isBelieved: (certificate) => findByKey(hashKey(certificate)) !== undefined,
+    isBelieved: (certificate) => nodes.findByKey(hashKey(certificate)) !== undefined,
   };
 
+  const { onChange } = credentials;
+  const issuer = createIssuer({ trustDomain, read: readSigning, onChange });
+
   return {
+    issuer,
     async ready(signal) {
-      await awaitUntil(hasOwnKey, signal);
+      await awaitUntil(listeners, hasOwnKey, signal);
       signal.throwIfAborted();
       return credentials;
     },
     async run(signal) {
-      await Promise.all([keep(signal), look(signal)]);
+      given?.onChange(() => void retake());
+      await Promise.all([keep(signal), look(signal), given?.run(signal)]);
     },
   };
 }
 
-function isSignedBy(credential: Credential, authority: KnownAuthority): boolean {
+function isSignedBy(credential: Credential, authority: Authority): boolean {
   const leaf = new X509Certificate(credential.certificate);
   return leaf.checkIssued(new X509Certificate(authority.certificate));
+}
+
+/** Resolves when what is asked for holds, and at the latest after the time. */
+function awaitUntil(
+  listeners: Set<() => void>,
+  holds: () => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (!holds() && !signal.aborted) return;
+      listeners.delete(look);
+      signal.removeEventListener("abort", look);
+      resolve();
+    };
+    listeners.add(look);
+    signal.addEventListener("abort", look, { once: true });
+    look();
+  });
 }

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// The certificate of one container: issued while the engine says that it runs, another one for each of its lives, renewed when
+// half of its time is over and when another authority signs. It is told to who waits for it, and lies in files where that is wanted.
+import { FabricError } from "@fairlead/fabric/errors.ts";
+import type { WorkloadSource } from "@fairlead/fabric/grpc/workload-api.ts";
+import { readPem, type WorkloadMaterial } from "@fairlead/fabric/grpc/workload-codec.ts";
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
+import { issueCredential, makeKey, type Credential } from "#identity/authority.ts";
+import { serviceUri } from "#identity/verify.ts";
+import type { IdentityWord } from "#model/identity-word.ts";
+import { writeCredentialFiles } from "./credential-files.ts";
+import type { Issuer, Signing } from "./issuer.ts";
+
+export interface HolderOptions {
+  readonly owner: { readonly scope: string; readonly service: string };
+  readonly word: IdentityWord;
+  /** Directory that the container sees. */
+  readonly directory: string;
+  readonly issuer: Issuer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Holder {
+  readonly uri: string;
+  /** What the container has now. */
+  readonly credential: Credential | undefined;
+  /** For who dials the container's socket. */
+  readonly source: WorkloadSource;
+  /** When the container began to run, by the engine; 0 while it does not. Another life gets another certificate. */
+  setLife(startedAtMs: number): void;
+  /** Makes the files right, before the container is started. Throws FL0707 while no authority is known. */
+  prepare(): Promise<void>;
+  /** Renews what is due. */
+  renewSoon(): void;
+  /** Takes another certificate at once. */
+  replace(): Promise<void>;
+  /** Ends all that wait. */
+  close(): void;
+}
+
+interface Waiting {
+  readonly give: (material: WorkloadMaterial) => void;
+  readonly fail: (error: FabricError) => void;
+  /** Which it was given last. */
+  mark: string;
+}
+
+/** For so long the engine may take to say that the container runs whose process asks already. */
+const ATTEST_MS = 5_000;
+/** Below which name the node answers DNS. */
+const APEX = "fairlead.internal";
+const HOST_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+function listDnsNames({ scope, service }: HolderOptions["owner"]): readonly string[] {
+  return HOST_LABEL.test(scope) && HOST_LABEL.test(service) ? [`${service}.${scope}.${APEX}`] : [];
+}
+
+const markOf = ({ serial }: Credential, { believed }: Signing): string =>
+  [serial, ...believed].join("\n");
+
+function toMaterial(credential: Credential, { believed }: Signing): WorkloadMaterial {
+  return {
+    uri: credential.uri,
+    certificates: readPem(credential.certificate),
+    key: readPem(credential.key)[0] ?? Buffer.alloc(0),
+    authorities: readPem(believed.join("")),
+    revoked: [],
+  };
+}
+
+const DENIED = "the engine knows no container that runs and has this socket";
+
+/** Makes it; it has no certificate yet. */
+export function createHolder(options: HolderOptions): Holder {
+  const { owner, word, directory, issuer, clock, logger } = options;
+  const uri = serviceUri(issuer.trustDomain, owner.scope, owner.service);
+  const waiting = new Set<Waiting>();
+  let life = 0;
+  let credential: Credential | undefined;
+  let signedBy = "";
+  let written = "";
+  let isClosed = false;
+  let running: Promise<void> = Promise.resolve();
+
+  function isDue(signing: Signing): boolean {
+    if (credential === undefined || signedBy !== signing.authority.certificate) return true;
+    return clock.nowMs() > credential.notAfterMs - word.ttlMs / 2;
+  }
+
+  function tell(signing: Signing): void {
+    if (credential === undefined || life === 0) return;
+    const mark = markOf(credential, signing);
+    for (const one of waiting) {
+      if (one.mark === mark) continue;
+      one.mark = mark;
+      one.give(toMaterial(credential, signing));
+    }
+  }
+
+  async function work(isForced: boolean): Promise<void> {
+    if (isClosed) return;
+    const signing = await issuer.need();
+    if (isForced || isDue(signing)) {
+      const request = { uri, key: await makeKey(), nowMs: clock.nowMs(), ttlMs: word.ttlMs };
+      const dnsNames = listDnsNames(owner);
+      credential = await issueCredential(signing.authority, { ...request, dnsNames });
+      signedBy = signing.authority.certificate;
+    }
+    if (credential === undefined) return;
+    const mark = markOf(credential, signing);
+    if (word.by === "files" && written !== mark) {
+      await writeCredentialFiles(directory, credential, signing.believed);
+      written = mark;
+    }
+    tell(signing);
+  }
+
+  /** One after the other, so that of two at once the second finds what the first has made. */
+  function ensure(isForced = false): Promise<void> {
+    const next = running.then(() => work(isForced));
+    running = next.catch(() => undefined);
+    return next;
+  }
+
+  function report(thrown: unknown): void {
+    logger.warn("a container was given no certificate", {
+      service: `${owner.scope}/${owner.service}`,
+      reason: FairleadError.from(thrown).message,
+    });
+  }
+
+  function failAll(): void {
+    for (const { fail } of waiting) fail(new FabricError("permission_denied", DENIED));
+    waiting.clear();
+  }
+
+  async function denyLater(one: Waiting): Promise<void> {
+    await clock.sleep(ATTEST_MS);
+    if (life !== 0 || !waiting.delete(one)) return;
+    one.fail(new FabricError("permission_denied", DENIED));
+  }
+
+  function begin(one: Waiting): void {
+    ensure().catch((thrown: unknown) => {
+      waiting.delete(one);
+      one.fail(new FabricError("unavailable", FairleadError.from(thrown).message));
+    });
+  }
+
+  return {
+    uri,
+    get credential() {
+      return credential;
+    },
+    source(give, fail) {
+      const one: Waiting = { give, fail, mark: "" };
+      waiting.add(one);
+      if (life !== 0) begin(one);
+      else void denyLater(one);
+      return () => void waiting.delete(one);
+    },
+    setLife(startedAtMs) {
+      if (startedAtMs === life) return;
+      const isOver = life !== 0;
+      life = startedAtMs;
+      if (isOver) {
+        // What the life before had is nobody's now.
+        credential = undefined;
+        failAll();
+      }
+      if (word.by === "files" || waiting.size > 0) ensure().catch(report);
+    },
+    prepare: () => (word.by === "files" ? ensure() : Promise.resolve()),
+    renewSoon() {
+      if (life === 0) return;
+      const signing = issuer.read();
+      if (signing === undefined || credential === undefined) return;
+      const isWanted = word.by === "files" || waiting.size > 0;
+      if (isWanted) ensure().catch(report);
+      else if (isDue(signing)) credential = undefined;
+    },
+    replace: () => ensure(true),
+    close() {
+      isClosed = true;
+      failAll();
+    },
+  };
+}
