@@ -14,7 +14,7 @@ import { fingerprint } from "./read-rules.ts";
 import { callsKey } from "./render-calls.ts";
 import { GATE, renderGate, type GateParts } from "./render-gate.ts";
 import { createShortcuts, listLanes } from "./shortcuts.ts";
-import { reopenPorts, shutPorts } from "./shut-ports.ts";
+import { listPorts, reopenPorts, shutPorts } from "./shut-ports.ts";
 
 const [, NAME = ""] = GATE.split(" ");
 
@@ -117,7 +117,7 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
   }
 
   async function open(): Promise<Protection> {
-    await reopenPorts(ip);
+    await reopenPorts(ip, await listPorts(ip));
     const isMade = wanted !== "" && (await netfilter.read("bridge", NAME)) !== undefined;
     if (isMade) await netfilter.apply([`delete table ${GATE}`]);
     wanted = "";
@@ -148,7 +148,7 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
     try {
       // What may be called stands before a port carries anything.
       const held = [await calls.hold(callers), await holdPorts(gate)];
-      await reopenPorts(ip);
+      await reopenPorts(ip, links);
       const isDone = (one: Protection): boolean => held.includes(one);
       return isDone("drifted") ? "drifted" : isDone("installed") ? "installed" : "unchanged";
     } catch (thrown) {
