@@ -138,18 +138,20 @@ export function createStoreDoor({
       const lost = new AbortController();
       const either = AbortSignal.any([signal, lost.signal]);
       // A connection that says nothing is asked whether it is there, as keepalives do.
+      let isLooking = false;
       const look = (): void => {
-        if (either.aborted) return;
-        if (!isCut(STORE, node)) {
-          life.afterQuietly(LOOK_MS, look);
-          return;
-        }
-        listen(either).then(
-          () => life.after(LOOK_MS, look),
-          (thrown: unknown) => lost.abort(thrown),
-        );
+        isLooking = false;
+        if (either.aborted || !isCut(STORE, node)) return;
+        isLooking = true;
+        listen(either).then(look, (thrown: unknown) => lost.abort(thrown));
       };
-      look();
+      const lookSoon = (): void => {
+        if (isLooking || !isCut(STORE, node)) return;
+        isLooking = true;
+        life.after(random() * LOOK_MS, look);
+      };
+      const forget = network.onCut(lookSoon);
+      lookSoon();
       try {
         const waiting = collect(store().watch(prefix, from, { signal: either }));
         for (;;) {
@@ -159,6 +161,7 @@ export function createStoreDoor({
           yield waiting.take();
         }
       } finally {
+        forget();
         lost.abort(refuse());
       }
     },

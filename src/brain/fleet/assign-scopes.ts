@@ -306,9 +306,12 @@ export function askPlacement(picture: FleetPicture): PlaceQuestion {
   return { offers, requests, stands };
 }
 
-/** All that has to be written so that each scope stands as it should. Nothing, when it does. */
-export function assignScopes(picture: FleetPicture): readonly Reassignment[] {
-  const { offers, requests, stands } = askPlacement(picture);
+/** All that has to be written so that each scope stands as it should. Nothing, when it does. `question`: the picture's. */
+export function assignScopes(
+  picture: FleetPicture,
+  question = askPlacement(picture),
+): readonly Reassignment[] {
+  const { offers, requests, stands } = question;
   const placed = new Map(placeServices(offers, requests).map((one) => [one.service, one]));
   const changes: Reassignment[] = [];
   for (const [name, scope] of picture.scopes) {

@@ -3,12 +3,12 @@
 // where it was until it is well where it goes.
 import type { Assignment, PlacedSlot } from "@fairlead/protocol/assignment.ts";
 import { planRebalance, type Move } from "#brain/placement/moves.ts";
-import { askPlacement, moveTo, type Reassignment } from "./assign-scopes.ts";
+import { askPlacement, moveTo, type PlaceQuestion, type Reassignment } from "./assign-scopes.ts";
 import { findAnchors } from "./find-anchor.ts";
 import { isWellAt, type FleetPicture, type FleetScope } from "./picture.ts";
 
 /** A node that comes and goes is given nothing back before it has been here so long. */
-const STEADY_MS = 30_000;
+export const STEADY_MS = 30_000;
 
 /** Whether each instance of a scope runs where it was placed, so that nothing is under way. */
 function isCalm({ assignment, generation, wanted }: FleetScope): boolean {
@@ -47,13 +47,19 @@ function applyMove(
   return { ...assignment.services, [name]: placed.map(move) };
 }
 
-/** The one move that makes a fleet more evenly spread; undefined when there is none, or it is not the time for it. */
-export function rebalance(picture: FleetPicture): Reassignment | undefined {
+/**
+ * The one move that makes a fleet more evenly spread; undefined when there is none, or it is not the time for it.
+ * `question`: the picture's, if it is made already.
+ */
+export function rebalance(
+  picture: FleetPicture,
+  question?: PlaceQuestion,
+): Reassignment | undefined {
   const nodes = [...picture.nodes.values()];
   const scopes = [...picture.scopes.values()];
   if (nodes.some(({ standing }) => standing === "suspect") || !scopes.every(isCalm))
     return undefined;
-  const { offers, requests } = askPlacement(picture);
+  const { offers, requests } = question ?? askPlacement(picture);
   const isNew = new Set(nodes.filter(({ upMs }) => upMs < STEADY_MS).map(({ id }) => id));
   const steady = offers.map((offer) =>
     isNew.has(offer.id) && offer.closed === "" ? { ...offer, closed: "has just come" } : offer,

@@ -5,11 +5,16 @@ import type { OwedRemoval } from "@fairlead/protocol/assignment.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
-import { assignScopes, type Draft, type Reassignment } from "#brain/fleet/assign-scopes.ts";
+import {
+  askPlacement,
+  assignScopes,
+  type Draft,
+  type Reassignment,
+} from "#brain/fleet/assign-scopes.ts";
 import { describeMoves } from "#brain/fleet/describe-moves.ts";
 import { isRestoring, type FleetPicture, type FleetScope } from "#brain/fleet/picture.ts";
 import { giveTurns, isTurnDue, type TurnsChange } from "#brain/fleet/give-turns.ts";
-import { rebalance } from "#brain/fleet/rebalance.ts";
+import { rebalance, STEADY_MS } from "#brain/fleet/rebalance.ts";
 import type { Decision } from "#model/decision.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import { createDoorbell } from "#control/doorbell.ts";
@@ -145,7 +150,8 @@ export function createPlacing(options: PlacingOptions): {
     const marks = [...nodes.values()].map(({ id, standing, schedulable, draining, ...ages }) =>
       [
         [id, standing, schedulable, draining],
-        [ages.awayMs, ages.upMs, ages.ailingMs].map(countSeconds),
+        [ages.awayMs, ages.ailingMs].map(countSeconds),
+        ages.upMs >= STEADY_MS,
       ].join(),
     );
     return [fence, ...marks].join(";");
@@ -161,13 +167,14 @@ export function createPlacing(options: PlacingOptions): {
     stale = false;
     seen = signature;
     const picture = pictures.read(nodes);
-    const changes = assignScopes(picture);
+    const question = askPlacement(picture);
+    const changes = assignScopes(picture, question);
     // What waits for the nodes to say again where it runs changes with time alone.
     if ([...picture.scopes.values()].some((scope) => isRestoring(picture, scope))) stale = true;
     for (const turn of giveTurns(picture)) await writeTurns(picture, turn);
     if (isTurnDue(picture)) stale = true;
     for (const change of changes) await write(picture, change);
-    const spread = changes.length === 0 ? rebalance(picture) : undefined;
+    const spread = changes.length === 0 ? rebalance(picture, question) : undefined;
     if (spread !== undefined) await write(picture, spread);
     return true;
   }
@@ -181,7 +188,9 @@ export function createPlacing(options: PlacingOptions): {
         bell.ring();
       });
       // Who lives changes without a word in the store.
-      const leave = roll.onLook(bell.ring);
+      const leave = roll.onLook(() => {
+        if (leadership.fence !== undefined) bell.ring();
+      });
       while (!signal.aborted) {
         const hasLooked = await look().catch((thrown: unknown) => {
           stale = true;
