@@ -9,8 +9,9 @@ export type Channel =
   | { readonly kind: "unix" }
   | {
       readonly kind: "tcp";
-      /** `127.0.0.1:7117` and its other names; what a Host header may say. */
-      readonly hosts: ReadonlySet<string>;
+      /** Whether a Host header, in small letters, is `127.0.0.1:7117` or another name of it. */
+      readonly isOwnHost: (host: string) => boolean;
+      readonly isSecure: boolean;
       /** The URL that people are given, without a path. */
       readonly origin: string;
       /** Cookies do not keep ports apart, so the name does. */

@@ -9,7 +9,8 @@ import {
   createListener,
   listenOnTcp,
   listenOnUnix,
-  listHosts,
+  createHostCheck,
+  type ApiTls,
   type TcpAddress,
 } from "./listeners.ts";
 import { createRateLimit } from "./rate-limit.ts";
@@ -23,8 +24,8 @@ export type { ApiOptions } from "./parts.ts";
 export interface Api extends AsyncDisposable {
   /** Mode 0660; a socket left by a killed node is replaced. Throws FL0503, FL0504. */
   listenUnix(path: string): Promise<void>;
-  /** Loopback only; port 0 lets the system choose. Throws FL0501, FL0502, FL0504. */
-  listenTcp(host: string, port: number): Promise<TcpAddress>;
+  /** Without TLS on loopback only; port 0 lets the system choose. Throws FL0501, FL0502, FL0504, FL0523. */
+  listenTcp(host: string, port: number, tls?: ApiTls): Promise<TcpAddress>;
   /** Open event, log, usage and build streams. */
   readonly streams: number;
 }
@@ -63,12 +64,9 @@ export function createApi(options: ApiOptions): Api {
   };
   const app = createApp(parts);
 
-  function open(channel: () => Channel): Server {
-    const server = createListener(
-      (request, env) => app.fetch(request, env),
-      channel,
-      settings.limits,
-    );
+  function open(channel: () => Channel, tls?: ApiTls): Server {
+    const answer = (request: Request, env: object) => app.fetch(request, env);
+    const server = createListener(answer, channel, settings.limits, tls);
     servers.push(server);
     return server;
   }
@@ -81,12 +79,20 @@ export function createApi(options: ApiOptions): Api {
       );
       logger.info("listening", { path });
     },
-    async listenTcp(host, port) {
-      let channel: Channel = { kind: "tcp", hosts: new Set(), origin: "", cookieName: "" };
-      const server = open(() => channel);
-      const address = await listenOnTcp(server, { host, port });
+    async listenTcp(host, port, tls) {
+      const isSecure = tls !== undefined;
+      let channel: Channel = {
+        kind: "tcp",
+        isOwnHost: () => false,
+        isSecure,
+        origin: "",
+        cookieName: "",
+      };
+      const server = open(() => channel, tls);
+      const address = await listenOnTcp(server, { host, port, isSecure });
       const cookieName = `fairlead_${address.port}`;
-      channel = { kind: "tcp", hosts: listHosts(address), origin: address.origin, cookieName };
+      const isOwnHost = createHostCheck(address, tls);
+      channel = { kind: "tcp", isOwnHost, isSecure, origin: address.origin, cookieName };
       origin ??= address.origin;
       logger.info("listening", { origin: address.origin });
       return address;

@@ -8,7 +8,7 @@ export const apiErrors = defineErrors({
     code: "permission_denied",
     cause: "Whoever reaches this API can start containers, which is as good as root on the host",
     remedy:
-      "listen on 127.0.0.1 and forward: `ssh -L 7117:127.0.0.1:7117 HOST`, then `fairlead ui --show-url` there",
+      "say which certificate (api.certFile, api.keyFile), or listen on 127.0.0.1 and forward: `ssh -L 7117:127.0.0.1:7117 HOST`, then `fairlead ui --show-url` there",
   },
   "port-in-use": {
     id: "FL0502",
@@ -124,6 +124,13 @@ export const apiErrors = defineErrors({
     code: "permission_denied",
     cause: "Each address of the API takes a role: viewer, operator or admin",
     remedy: "ask an admin of this node, who may change it: `fairlead user add NAME --role ROLE`",
+  },
+  "api-certificate": {
+    id: "FL0523",
+    code: "invalid_argument",
+    cause: "api.certFile and api.keyFile are to be a certificate and its key, both PEM",
+    remedy:
+      "correct the files, or leave both settings empty: the node then makes a certificate itself",
   },
   "too-many-requests": {
     id: "FL0522",

@@ -21,7 +21,7 @@ const OWNER: Who = { actor: "unix socket", role: "admin", by: "unix" };
 /** Against DNS rebinding: a page of another name that now resolves to 127.0.0.1 still sends its own name. */
 function checkHost(c: ApiContext, tcp: Tcp): void {
   const host = c.req.header("host")?.toLowerCase() ?? "";
-  if (tcp.hosts.has(host)) return;
+  if (tcp.isOwnHost(host)) return;
   throw new FairleadError(
     apiErrors["foreign-host"],
     "this node does not answer to that host name",
@@ -35,8 +35,8 @@ function checkHost(c: ApiContext, tcp: Tcp): void {
  * Against other sites, and other ports of this host: SameSite counts every port of 127.0.0.1 as one site,
  * so that a cookie alone would let any local web page act.
  */
-function checkOrigin(c: ApiContext): void {
-  const own = `http://${c.req.header("host")?.toLowerCase() ?? ""}`;
+function checkOrigin(c: ApiContext, { isSecure }: Tcp): void {
+  const own = `${isSecure ? "https" : "http"}://${c.req.header("host")?.toLowerCase() ?? ""}`;
   const origin = c.req.header("origin");
   const site = c.req.header("sec-fetch-site");
   const foreign =
@@ -90,7 +90,7 @@ export function createGuard(parts: ApiParts): MiddlewareHandler<ApiEnv> {
     try {
       checkHost(c, channel);
       if (c.req.path.startsWith("/v1")) {
-        checkOrigin(c);
+        checkOrigin(c, channel);
         if (!OPEN_ROUTES.has(`${c.req.method} ${c.req.path}`))
           c.set("who", authenticate(c, parts, channel));
       }

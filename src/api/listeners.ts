@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sockets: a unix socket whose mode decides who may, and loopback TCP. Nothing else.
+// The sockets: a unix socket whose mode decides who may, and TCP: in plain text on loopback alone, else with TLS.
 import { getRequestListener } from "@hono/node-server";
 import { once } from "node:events";
 import { chmod, lstat, unlink } from "node:fs/promises";
+import { X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:http";
-import { connect, isIPv4 } from "node:net";
+import { createServer as createTlsServer } from "node:https";
+import { connect, isIP, isIPv4 } from "node:net";
+import { hostname } from "node:os";
 import { FairleadError } from "#base/errors.ts";
 import type { Channel } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
@@ -17,6 +20,12 @@ const SOCKET_MODE = 0o660;
 
 export type Answer = (request: Request, env: object) => Response | Promise<Response>;
 
+/** A certificate with all that leads to who is believed, and its key. Both PEM. */
+export interface ApiTls {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** Where a TCP listener ended up. */
 export interface TcpAddress {
   readonly host: string;
@@ -25,8 +34,33 @@ export interface TcpAddress {
   readonly origin: string;
 }
 
+/** Throws FL0523 for what is no certificate with its key. */
+function openTls(times: object, { certificate, key }: ApiTls): Server {
+  try {
+    return createTlsServer({
+      ...times,
+      cert: certificate,
+      key,
+      minVersion: "TLSv1.3",
+      handshakeTimeout: 10_000,
+    });
+  } catch (cause) {
+    const because = cause instanceof Error ? cause.message : String(cause);
+    throw new FairleadError(
+      apiErrors["api-certificate"],
+      "the API's certificate and its key cannot be used",
+      { cause, facts: { because } },
+    );
+  }
+}
+
 /** A server for one channel; the channel of a TCP listener is known only once it listens. */
-export function createListener(answer: Answer, channel: () => Channel, limits: ApiLimits): Server {
+export function createListener(
+  answer: Answer,
+  channel: () => Channel,
+  limits: ApiLimits,
+  tls?: ApiTls,
+): Server {
   const listener = getRequestListener(
     (request, env) => answer(request, { ...env, channel: channel() }),
     {
@@ -38,19 +72,21 @@ export function createListener(answer: Answer, channel: () => Channel, limits: A
         ),
     },
   );
-  const server = createServer({
+  const times = {
     headersTimeout: 10_000,
     // Builds take long to send; JSON bodies have a limit of their own, bodyTimeMs.
     requestTimeout: 0,
     keepAliveTimeout: 5_000,
     maxHeaderSize: 16_384,
-  });
+  };
+  const server = tls === undefined ? createServer(times) : openTls(times, tls);
   server.maxConnections = limits.connectionsMax;
   server.on("request", (incoming, outgoing) => void listener(incoming, outgoing));
   return server;
 }
 
-function isLoopback(host: string): boolean {
+/** Whether an address is reached from this host alone. */
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
@@ -63,12 +99,18 @@ function readErrorCode(thrown: unknown): string {
   return thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
 }
 
-/** Listens on loopback. Throws FL0501 for any other address, FL0502, FL0504. */
+/** What people call an address: one that stands for all is not one to go to. */
+function nameForPeople(literal: string): string {
+  if (literal === "0.0.0.0" || literal === "::") return hostname();
+  return literal.includes(":") ? `[${literal}]` : literal;
+}
+
+/** Listens. Throws FL0501 for any other address than loopback without TLS, FL0502, FL0504. */
 export async function listenOnTcp(
   server: Server,
-  { host, port }: { host: string; port: number },
+  { host, port, isSecure = false }: { host: string; port: number; isSecure?: boolean },
 ): Promise<TcpAddress> {
-  if (!isLoopback(host)) {
+  if (!isLoopback(host) && !isSecure) {
     throw new FairleadError(
       apiErrors["plaintext-refused"],
       `will not listen on ${host}: only loopback is served without TLS`,
@@ -90,12 +132,29 @@ export async function listenOnTcp(
   }
   const address = server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;
-  const name = literal.includes(":") ? `[${literal}]` : literal;
-  return { host: literal, port: actual, origin: `http://${name}:${actual}` };
+  const scheme = isSecure ? "https" : "http";
+  return { host: literal, port: actual, origin: `${scheme}://${nameForPeople(literal)}:${actual}` };
+}
+
+/** Whether a Host header names this address: with TLS all that its certificate names, which no other page's name can be. */
+export function createHostCheck(
+  address: TcpAddress,
+  tls: ApiTls | undefined,
+): (host: string) => boolean {
+  const hosts = listHosts(address);
+  if (tls === undefined) return (host) => hosts.has(host);
+  const certificate = new X509Certificate(tls.certificate);
+  return (host) => {
+    const [, name = "", port = "443"] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(host) ?? [];
+    if (Number(port) !== address.port) return false;
+    const bare = name.replace(/^\[|\]$/g, "");
+    const found = isIP(bare) === 0 ? certificate.checkHost(bare) : certificate.checkIP(bare);
+    return found !== undefined;
+  };
 }
 
 /** What a Host header may say on this address. */
-export function listHosts({ host, port }: TcpAddress): ReadonlySet<string> {
+function listHosts({ host, port }: TcpAddress): ReadonlySet<string> {
   const names = ["127.0.0.1", "localhost", "[::1]", host.includes(":") ? `[${host}]` : host];
   return new Set(
     names.flatMap((name) => (port === 80 ? [name, `${name}:80`] : [`${name}:${port}`])),

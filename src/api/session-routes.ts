@@ -122,6 +122,7 @@ function addSignInRoute(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     setCookie(c, channel.cookieName, made.cookie, {
       httpOnly: true,
       sameSite: "Strict",
+      secure: channel.isSecure,
       path: "/",
       maxAge: Math.floor(parts.settings.limits.sessionTtlMs / 1_000),
     });

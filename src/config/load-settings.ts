@@ -103,6 +103,8 @@ function listDefaults(options: LoadOptions): Record<string, string | number> {
     serviceAddresses: "198.18.0.0/16,fd66:6c73::/64",
     "overlay.addresses": "10.128.0.0/10,fd66:6c76::/40",
     "overlay.port": 4_789,
+    "api.certFile": "",
+    "api.keyFile": "",
     "audit.headFile": "",
     "audit.file": "",
     "audit.syslog": "",

@@ -22,6 +22,9 @@ export interface NodeFiles extends NodePlaces {
   /** Directory of the audit log, and the key that signs its heads. */
   readonly audit: string;
   readonly auditKey: string;
+  /** What the node made itself for the API, and its key. */
+  readonly apiCertificate: string;
+  readonly apiKey: string;
   /** This host's key for encrypted networks; the one that is to follow lies beside it. */
   readonly tunnelKey: string;
   /** Who vouches for the fleet's store, as the join token said. */
@@ -60,6 +63,8 @@ export function locateNodeFiles(places: NodePlaces): NodeFiles {
     fabricSecret: join(stateDir, "fabric-secret"),
     audit: join(stateDir, "audit"),
     auditKey: join(stateDir, "audit-key.pem"),
+    apiCertificate: join(stateDir, "api-cert.pem"),
+    apiKey: join(stateDir, "api-key.pem"),
     tunnelKey: join(stateDir, "tunnel-key"),
     fleetCa: join(stateDir, "fleet-ca.pem"),
     fleetScopes: join(stateDir, "fleet-scopes"),
@@ -89,6 +94,8 @@ export function listNodeFiles(files: NodeFiles): readonly string[] {
     files.token,
     files.fabricSecret,
     files.auditKey,
+    files.apiCertificate,
+    files.apiKey,
     files.tunnelKey,
     `${files.tunnelKey}.next`,
     files.fleetCa,

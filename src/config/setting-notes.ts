@@ -26,9 +26,15 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     otherwise: "/run/fairlead/fairlead.sock as root, else $XDG_RUNTIME_DIR/fairlead/fairlead.sock",
   },
   listen: {
-    effect: '"off" leaves only the unix socket; another port or loopback address moves the page',
-    cost: "other addresses are refused (FL0501), since there is no TLS; elsewhere use `ssh -L 7117:127.0.0.1:7117 HOST`",
+    effect:
+      "off: no page, and no API over TCP; an address that others reach: both for them too, with TLS 1.3",
+    cost: "who may use the API may start containers, which is as good as root on the host",
   },
+  "api.certFile": {
+    effect: "browsers and programs believe the node; a renewed one is read at the next start",
+    cost: "without one, off loopback, people compare the fingerprint that the node's log says",
+  },
+  "api.keyFile": { effect: "goes with api.certFile", cost: "none" },
   logLevel: { effect: "debug tells every pass", cost: "disk" },
   nodeLabels: {
     effect: "services whose deploy.placement.constraints are not met are not started",

@@ -62,7 +62,15 @@ export const SettingsSchema = z.strictObject({
   nodeName: hostName.describe("How this node is called in decisions and on the page."),
   stateDir: directory.describe("Directory of the store and the log; survives restarts."),
   socket: directory.describe("Path of the unix socket on which the API answers."),
-  listen: listen.describe("Loopback address and port of the API with a token and of the page."),
+  listen: listen.describe(
+    "Address and port of the API with a token and of the page; TLS where others than this host reach it.",
+  ),
+  api: z.strictObject({
+    certFile: filePath.describe(
+      "Certificate (PEM) at listen, with what leads to who is believed; none: TLS by one that the node makes, off loopback.",
+    ),
+    keyFile: filePath.describe("Key (PEM) of that certificate."),
+  }),
   logLevel: z
     .enum(["debug", "info", "warn", "error"])
     .describe("The least important lines that are still logged."),

@@ -116,7 +116,7 @@ export async function issueCredential(
     publicKey: exportPublic(createPublicKey(key)),
     isAuthority: false,
     uri,
-    dnsNames,
+    names: dnsNames,
     notBeforeMs,
     notAfterMs,
   };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes X.509 certificates, which node:crypto can only read. Loaded when the first one is issued: the library takes a while.
 import { createHash, createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import { Integer, fromBER, OctetString, BitString, Utf8String } from "asn1js";
 import {
   AltName,
@@ -15,6 +16,7 @@ import {
   RelativeDistinguishedNames,
   Time,
 } from "pkijs";
+import { parseAddress } from "#base/addresses.ts";
 
 /** What a certificate says. */
 export interface Statement {
@@ -24,8 +26,9 @@ export interface Statement {
   readonly publicKey: Uint8Array;
   readonly isAuthority: boolean;
   /** `spiffe://…` */
-  readonly uri: string;
-  readonly dnsNames?: readonly string[];
+  readonly uri?: string;
+  /** Host names and IP addresses. */
+  readonly names?: readonly string[];
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
@@ -59,7 +62,7 @@ const KEYS = new Map([
 ]);
 const SERIAL_BYTES = 16;
 /** General names by their kind. */
-const NAME = { dns: 2, uri: 6 } as const;
+const NAME = { dns: 2, uri: 6, ip: 7 } as const;
 const PATH_LENGTH = 1;
 
 function toBuffer(bytes: Uint8Array): ArrayBuffer {
@@ -91,6 +94,23 @@ function readKeyId(authority: Certificate): OctetString {
   return keyIdOf(new Uint8Array(authority.subjectPublicKeyInfo.toSchema().toBER()));
 }
 
+/** An address as four or sixteen bytes. */
+function writeAddress(text: string): Uint8Array {
+  const { family, value } = parseAddress(text) ?? { family: 4, value: 0n };
+  const digits = value.toString(16).padStart(family === 4 ? 8 : 32, "0");
+  return Buffer.from(digits, "hex");
+}
+
+function listNames({ uri, names = [] }: Statement): GeneralName[] {
+  const uris = uri === undefined ? [] : [new GeneralName({ type: NAME.uri, value: uri })];
+  const others = names.map((name) => {
+    if (isIP(name) === 0) return new GeneralName({ type: NAME.dns, value: name });
+    const value = new OctetString({ valueHex: toBuffer(writeAddress(name)) });
+    return new GeneralName({ type: NAME.ip, value });
+  });
+  return [...uris, ...others];
+}
+
 function listExtensions(said: Statement, authority: Certificate | undefined): Extension[] {
   const { isAuthority } = said;
   const [bits, unusedBits] = isAuthority ? USAGE.signCertificates : USAGE.digitalSignature;
@@ -99,9 +119,7 @@ function listExtensions(said: Statement, authority: Certificate | undefined): Ex
     isAuthority ? { cA: true, pathLenConstraint: PATH_LENGTH } : { cA: false },
   );
   const purposes = new ExtKeyUsage({ keyPurposes: [OID.serverAuth, OID.clientAuth] });
-  const uri = new GeneralName({ type: NAME.uri, value: said.uri });
-  const hosts = (said.dnsNames ?? []).map((value) => new GeneralName({ type: NAME.dns, value }));
-  const names = new AltName({ altNames: [uri, ...hosts] });
+  const names = new AltName({ altNames: listNames(said) });
   const issuer = new AuthorityKeyIdentifier({
     keyIdentifier: authority === undefined ? keyIdOf(said.publicKey) : readKeyId(authority),
   });

@@ -35,6 +35,7 @@ import { openEngine } from "#engine/open.ts";
 import type { Facts } from "#model/facts.ts";
 import type { Store } from "#store/store.ts";
 import { createWidths } from "./act-widths.ts";
+import { openApiTls } from "./api-tls.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
 import { openCommonStore } from "./open-common-store.ts";
 import { openNodeStore } from "./open-node-store.ts";
@@ -368,7 +369,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       ...together,
     ]);
     await api.listenUnix(settings.socket);
-    page = await listenForPage(settings.listen, api);
+    page = await listenForPage(settings.listen, api, (host) => openApiTls(parts, host));
     const owned = stack.move();
     return { operations, page, failed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {
