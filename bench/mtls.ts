@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What mutual TLS costs between two agents: the same messages and questions with certificates and without, in turns.
+// What mutual TLS costs between two agents: the same messages and questions with the certificates that say who they are, as a
+// node gives them to its containers, and without, in turns.
 import type { Bench } from "./bench.ts";
 import { openBroker } from "./peers/brokers.ts";
 import { Ends } from "./peers/ends.ts";
@@ -16,7 +17,8 @@ const NAMES: Readonly<Record<string, string>> = { "fairlead-mtls": "fairlead", f
 
 export const mtls: Bench = {
   name: "mtls",
-  about: "128-byte messages and questions between two agents, with mutual TLS and without",
+  about:
+    "128-byte messages and questions between two agents, with the certificates of their identities and without",
   async run({ say, sample }) {
     await using stack = new AsyncDisposableStack();
     const all: { readonly subject: string; readonly ends: Ends }[] = [];

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
-import { issueCertificate, makeAuthority } from "../../lab/certificates.ts";
+import { makeAuthority } from "../../src/identity/authority.ts";
 
 export interface Broker extends AsyncDisposable {
   /** What its clients are told; empty when there is none. */
@@ -84,11 +84,12 @@ async function openMosquitto(): Promise<Broker> {
   };
 }
 
-/** A hub, and a directory with a certificate for its ends: `ADDRESS#DIRECTORY`. */
+/** A hub, and a directory with an authority for its ends: `ADDRESS#DIRECTORY`. */
 async function openHubWithCertificates(): Promise<Broker> {
   const directory = mkdtempSync(join(tmpdir(), "fairlead-bench-"));
-  const authority = makeAuthority(directory, "ca");
-  issueCertificate(directory, "end", { authority, names: ["IP:127.0.0.1"] });
+  const made = await makeAuthority({ trustDomain: "bench", nowMs: Date.now() });
+  writeFileSync(join(directory, "ca.crt"), made.certificate);
+  writeFileSync(join(directory, "ca.key"), made.key, { mode: 0o600 });
   const hub = await openHub();
   return {
     address: `${hub.address}#${directory}`,

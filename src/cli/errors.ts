@@ -386,4 +386,12 @@ export const doctorErrors = defineErrors({
       "A host of an encrypted network answers nothing that is encrypted; nothing goes there in clear either",
     remedy: "let UDP to overlay.tunnelPort pass between the hosts, and see `wg show` on both",
   },
+  "certificates-ending": {
+    id: "FL0876",
+    code: "failed_precondition",
+    cause:
+      "Certificates have run out, end soon without being renewed, or tell of a clock that differs; who has them is not believed then",
+    remedy:
+      "let the clocks of all hosts be kept by NTP; put another authority into the files of identity.certFile where it ends",
+  },
 });

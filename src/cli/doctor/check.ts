@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import type { NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
 import type { ErrorKind } from "#base/errors.ts";
 import type { EngineAnswer } from "./ask-engine.ts";
@@ -24,6 +25,8 @@ export interface Evidence {
   readonly engine: EngineAnswer;
   readonly node: NodeStatus | undefined;
   readonly services: readonly ServiceView[];
+  /** Undefined where no node says them. */
+  readonly identities: readonly IdentityView[] | undefined;
   readonly socket: string;
   readonly stateDir: string;
   readonly listen: string;

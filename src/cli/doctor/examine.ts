@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the checks, one after the other, over what was gathered once.
+import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import type { NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import { defaultStateDir } from "#config/default-paths.ts";
 import type { Context } from "#cli/context.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { askEngine } from "./ask-engine.ts";
+import { CERTIFICATE_CHECK } from "./certificate-check.ts";
 import type { Check, Evidence, Finding } from "./check.ts";
 import { DISCOVERY_CHECK } from "./discovery-check.ts";
 import { DOCKER_CHECKS } from "./docker-checks.ts";
@@ -24,18 +26,30 @@ export const CHECKS: readonly Check[] = [
   DISCOVERY_CHECK,
   ...HOST_CHECKS,
   ...NODE_CHECKS,
+  CERTIFICATE_CHECK,
 ];
 
 async function askNode(
   context: Context,
-): Promise<{ node?: NodeStatus; services: readonly ServiceView[] }> {
+): Promise<Pick<Evidence, "services" | "identities"> & { readonly node?: NodeStatus }> {
   try {
     const node = await context.api.call<NodeStatus>("GET", "status");
     const services = await context.api.list<ServiceView>("services");
-    return { node, services: services.items };
+    const identities = await askIdentities(context);
+    return { node, services: services.items, identities };
   } catch (thrown) {
     // That no node answers is a finding, not an error.
-    if (thrown instanceof FairleadError) return { services: [] };
+    if (thrown instanceof FairleadError) return { services: [], identities: undefined };
+    throw thrown;
+  }
+}
+
+/** What the node cannot say, as while its fleet's store is away, is no reason to say nothing of the rest. */
+async function askIdentities(context: Context): Promise<Evidence["identities"]> {
+  try {
+    return (await context.api.list<IdentityView>("identities")).items;
+  } catch (thrown) {
+    if (thrown instanceof FairleadError) return undefined;
     throw thrown;
   }
 }
@@ -50,11 +64,12 @@ function findEndpoint(context: Context): string {
 }
 
 async function gather(context: Context): Promise<Evidence> {
-  const { node, services } = await askNode(context);
+  const { node, services, identities } = await askNode(context);
   return {
     engine: await askEngine(findEndpoint(context), node?.engine.endpoint, context.env),
     node,
     services,
+    identities,
     socket: context.socket,
     stateDir: context.env["FAIRLEAD_STATE_DIR"] ?? defaultStateDir(context),
     listen: context.env["FAIRLEAD_LISTEN"] ?? "127.0.0.1:7117",
