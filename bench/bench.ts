@@ -10,12 +10,19 @@ export interface Sample {
   readonly value: number;
 }
 
+/** How a benchmark tells of itself. */
+export interface BenchTools {
+  /** A line of progress. */
+  say(line: string): void;
+  sample(sample: Sample): void;
+}
+
 export interface Bench {
   readonly name: string;
   /** One sentence: what is measured, against what. */
   readonly about: string;
-  /** Measures; tells progress through `say`. */
-  run(tools: { say(line: string): void; sample(sample: Sample): void }): Promise<void>;
+  /** Measures. */
+  run(tools: BenchTools): Promise<void>;
 }
 
 /** One row of a report. */

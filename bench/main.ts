@@ -23,6 +23,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   converge: async () => (await import("./converge.ts")).converge,
   failover: async () => (await import("./failover.ts")).failover,
   policy: async () => (await import("./policy.ts")).policy,
+  "start-leak": async () => (await import("./start-leak.ts")).startLeak,
   sdk: async () => (await import("./sdk.ts")).sdk,
   authz: async () => (await import("./authz.ts")).authz,
   socket: async () => (await import("./socket.ts")).socket,

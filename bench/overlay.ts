@@ -2,11 +2,10 @@
 // What a network that spans hosts costs: TCP throughput by iperf3, and a question and its answer of 64 bytes, between
 // containers on two hosts of the lab, plain and encrypted; beside Swarm's overlay on the same engines, one bridge, and the hosts
 // themselves. Swarm's encrypted overlay is IPsec, which the lab's kernel does not have.
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { planClaim } from "#control/claim-overlay.ts";
 import { createOverlayPicture, type OverlayPicture } from "#control/overlay-entries.ts";
 import { translateNetwork } from "#control/translate-network.ts";
@@ -23,21 +22,14 @@ import { nameTunnel } from "#network/plan-tunnel.ts";
 import { openTunnelKeys } from "#network/tunnel-keys.ts";
 import { ensurePackages } from "../scripts/setup.ts";
 import type { Bench, Sample } from "./bench.ts";
+import { measurePath, runAt, serve, waitUntilUp, type End, type Path } from "./measure-path.ts";
 
 /** One shows that it runs. */
 const ROUNDS = Number(process.env["FAIRLEAD_BENCH_ROUNDS"] ?? 5);
-const SECONDS = "2";
-const ECHO = fileURLToPath(new URL("./overlay-echo.ts", import.meta.url));
 const NAME = "bench";
 const TUNNEL_PORT = 51_820;
 /** Of the lab's path of 1,500 bytes, for both overlays. */
 const MTU = 1_450;
-
-/** An end of a path: where to run programs, and its address. */
-interface End {
-  readonly netns: string;
-  readonly address: string;
-}
 
 /** A container that sleeps. */
 interface ContainerEnd extends End {
@@ -52,22 +44,10 @@ interface GuardedHost {
   readonly shortcuts: readonly Shortcut[];
 }
 
-interface Subject {
+interface Subject extends Path {
   readonly name: string;
-  readonly from: End;
-  readonly to: End;
   /** Whether its packets go over the bridges (`overlay.shortcut: off`), on the same ends as another's. */
   readonly isOverBridge?: boolean;
-}
-
-const inside = ({ netns }: End, ...command: string[]): string[] => [`--net=${netns}`, ...command];
-
-function run(end: End, ...command: string[]): string {
-  const { status, stdout, stderr } = spawnSync("nsenter", inside(end, ...command), {
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(`${command.join(" ")}: ${stderr}${stdout}`);
-  return stdout;
 }
 
 function docker(host: LabHost, ...args: string[]): string {
@@ -87,7 +67,7 @@ function startEnd(host: LabHost, name: string, network: string): ContainerEnd {
 }
 
 function readMac({ netns }: End): string {
-  const text = run({ netns, address: "" }, "ip", "-o", "link", "show", "eth0");
+  const text = runAt({ netns, address: "" }, "ip", "-o", "link", "show", "eth0");
   return /link\/ether (\S+)/.exec(text)?.[1] ?? "";
 }
 
@@ -253,36 +233,11 @@ async function switchShortcuts(
 }
 
 function measure(subject: Subject, sample: (sample: Sample) => void): void {
-  const { name, from, to } = subject;
-  const text = run(from, "iperf3", "-J", "-c", to.address, "-t", SECONDS);
-  const parsed = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
-  const value = parsed.end.sum_received.bits_per_second / 1e9;
-  sample({ metric: "tcp_gbit_s", unit: "Gbit/s", subject: name, value });
-  const asked = run(from, process.execPath, ECHO, "ask", to.address);
-  for (const us of JSON.parse(asked) as number[])
+  const { name } = subject;
+  const { tcpGbitS, repliesUs } = measurePath(subject);
+  sample({ metric: "tcp_gbit_s", unit: "Gbit/s", subject: name, value: tcpGbitS });
+  for (const us of repliesUs)
     sample({ metric: "request_reply_us", unit: "µs", subject: name, value: us });
-}
-
-/** Servers at the far end of each subject; a port is free once they listen. */
-function serve({ to }: Subject): readonly ChildProcess[] {
-  const commands = [
-    ["iperf3", "-s"],
-    [process.execPath, ECHO, "serve"],
-  ];
-  return commands.map((command) => spawn("nsenter", inside(to, ...command), { stdio: "ignore" }));
-}
-
-async function waitUntilUp(subject: Subject): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      run(subject.from, process.execPath, ECHO, "ask", subject.to.address);
-      run(subject.from, "iperf3", "-c", subject.to.address, "-n", "1M");
-      return;
-    } catch (error) {
-      if (tries > 20) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-  }
 }
 
 export const overlay: Bench = {

@@ -1,69 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// 1,000 policies over 1,000 instances to tables, and again after one instance has another label, or one policy is another.
-import { createPolicyCompiler } from "#policy/compile-policies.ts";
-import type { PolicyWorld } from "#policy/world.ts";
-import type { Bench } from "./bench.ts";
-import { makeInstance, makePolicies, makeWorld } from "./policy-worlds.ts";
+// What policies cost: to compile, in each packet, and until a change is in force on every host.
+import type { Bench, BenchTools } from "./bench.ts";
+import { measureChange } from "./policy-change.ts";
+import { measureCompiling } from "./policy-compile.ts";
+import { measureTraffic } from "./policy-traffic.ts";
 
-const INSTANCES = 1_000;
-const POLICIES = 1_000;
-const SCOPES = 10;
-/** How many of them a host of the fleet has. */
-const HERE = 50;
-const ROUNDS = Number(process.env["FAIRLEAD_BENCH_ROUNDS"] ?? 10);
-const CHANGES = 20;
+const PARTS: Readonly<Record<string, (tools: BenchTools) => void | Promise<void>>> = {
+  compile: measureCompiling,
+  traffic: measureTraffic,
+  change: measureChange,
+};
 
-function measure(task: () => unknown): number {
-  const began = performance.now();
-  task();
-  return performance.now() - began;
-}
-
-/** The same world with another role for one instance. */
-function relabel(world: PolicyWorld, index: number, role: number): PolicyWorld {
-  return { ...world, instances: world.instances.with(index, makeInstance(index, role)) };
-}
-
-/** `npm run bench -- policy` */
+/** `npm run bench -- policy`; FAIRLEAD_BENCH_PARTS=compile,change chooses. */
 export const policy: Bench = {
   name: "policy",
   about:
-    "1,000 policies × 1,000 instances compiled, and again after one label or policy has changed",
-  async run({ say, sample }) {
-    const policies = makePolicies(POLICIES, SCOPES);
-    /** The same for other services. */
-    const others = makePolicies(POLICIES + SCOPES, SCOPES).slice(SCOPES);
-    const note = (metric: string, value: number): void =>
-      sample({ metric, unit: "ms", subject: "fairlead", value });
-    for (let round = 0; round < ROUNDS; round++) {
-      say(`round ${round + 1} of ${ROUNDS}`);
-      for (const [name, here] of [
-        ["all", INSTANCES],
-        ["50_here", HERE],
-      ] as const) {
-        const compiler = createPolicyCompiler();
-        let [world, wanted] = [makeWorld(INSTANCES), policies];
-        const only = new Set(world.instances.slice(0, here).map(({ id }) => id));
-        note(
-          `compile_ms_${name}`,
-          measure(() => compiler.compile(wanted, world, { only })),
-        );
-        for (let change = 0; change < CHANGES; change++) {
-          const index = (change * 37) % INSTANCES;
-          world = relabel(world, index, (index + 1 + round) % SCOPES);
-          note(
-            `label_ms_${name}`,
-            measure(() => compiler.compile(wanted, world, { only })),
-          );
-          const other = others[index];
-          if (other !== undefined) wanted = wanted.with(index, other);
-          note(
-            `policy_ms_${name}`,
-            measure(() => compiler.compile(wanted, world, { only })),
-          );
-        }
-      }
+    "1,000 policies × 1,000 instances compiled; TCP through 10 to 10,000 rules, against iptables; a change on three hosts",
+  async run(tools) {
+    const chosen = process.env["FAIRLEAD_BENCH_PARTS"]?.split(",") ?? Object.keys(PARTS);
+    for (const name of chosen) {
+      const measure = PARTS[name];
+      if (measure === undefined)
+        throw new Error(`${name} is none of ${Object.keys(PARTS).join(", ")}`);
+      await measure(tools);
     }
-    await Promise.resolve();
   },
 };
