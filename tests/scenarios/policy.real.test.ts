@@ -155,12 +155,14 @@ function watchPings(pid: number | undefined): () => number {
 
 test("nothing passes before an instance's rules are in, from its first instruction on", async () => {
   const rounds = Number(process.env["FAIRLEAD_START_LEAK"] ?? 3);
-  const db = await find("db");
-  const seen = watchPings(db.pid);
-  // Made and started past Fairlead; it sends from its first instruction on.
+  const [db, web] = [await find("db"), await find("web")];
+  const [seen, heard] = [watchPings(db.pid), watchPings(web.pid)];
+  // Made and started past Fairlead; it sends from its first instruction on, and what it sends waits inside for a neighbour's MAC.
   const labels = ["com.docker.compose.project=shop", "com.docker.compose.service=mute", "mute=yes"];
   const marked = labels.flatMap((label) => ["--label", label]);
-  const send = `while true; do ping -c 1 -W 1 ${addressOf(db, 4)}; done`;
+  const ping = (to: InstanceFact): string =>
+    `while true; do ping -c 1 -W 1 ${addressOf(to, 4)}; done`;
+  const send = `(${ping(db)}) & ${ping(web)}`;
   const network = ["--name", "mute", "--network", "shop_default"];
   docker("create", ...network, ...marked, IMAGE, "sh", "-c", send);
   docker("start", "mute");
@@ -170,17 +172,16 @@ test("nothing passes before an instance's rules are in, from its first instructi
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: { name: mute, namespace: shop }
-spec: { podSelector: { matchLabels: { mute: "yes" } }, policyTypes: [Egress] }
+spec:
+  podSelector: { matchLabels: { mute: "yes" } }
+  egress: [{ to: [{ podSelector: { matchLabels: { service: web } } }] }]
 `);
   const before = seen();
   for (let round = 0; round < rounds; round++) {
+    const heardBefore = heard();
     docker("start", "mute");
-    const { pid } = (await scenario.rig.engine.inspectInstance("mute")) ?? {};
-    await until("it has rules", 10_000, () =>
-      runProgram("nsenter", [`--net=/proc/${pid}/ns/net`, "nft", "list", "tables"]).includes(
-        "fairlead",
-      ),
-    );
+    // Its port is open then, also for what has waited.
+    await until("whom it may call has heard it twice", 20_000, () => heard() >= heardBefore + 2);
     docker("kill", "mute");
   }
   docker("rm", "-f", "mute");

@@ -6,7 +6,7 @@ import { FairleadError } from "#base/errors.ts";
 import { TABLE } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { readConversations } from "./read-conversations.ts";
-import { fingerprint, listNamed } from "./read-rules.ts";
+import { fingerprint, listNamed, noteTable } from "./read-rules.ts";
 import {
   CALLS,
   nameCalls,
@@ -27,8 +27,13 @@ export interface CallingPort extends CallerPort {
 
 /** One call of `hold` at a time. */
 export interface Calls {
-  /** Has exactly these ports held; none: no table is left. */
-  hold(callers: readonly CallingPort[]): Promise<Protection>;
+  /** What stands; undefined for no table. */
+  look(): Promise<readonly NftObject[] | undefined>;
+  /** Has exactly these ports held; none: no table is left. `found` is what stands. */
+  hold(
+    callers: readonly CallingPort[],
+    found: readonly NftObject[] | undefined,
+  ): Promise<Protection>;
   /** Lets addresses be called from the ports of an instance, if any are held. */
   admit(id: string, pins: readonly Pin[]): Promise<void>;
 }
@@ -54,7 +59,8 @@ export function createCalls(netfilter: Netfilter): Calls {
   /** Ports, each with its names, whose conversations so far are remembered. */
   let known = new Set<string>();
   let wanted: string | undefined;
-  let stands: string | undefined;
+  /** Read when nobody waits for the table any more. */
+  let stands: Promise<string | undefined> = Promise.resolve(undefined);
 
   /** What a port's owner has found by names, and who talks to it, from its own namespace. */
   async function recall({ port, names, guest }: CallingPort): Promise<readonly Remembered[]> {
@@ -86,12 +92,12 @@ export function createCalls(netfilter: Netfilter): Calls {
   }
 
   return {
-    async hold(callers) {
+    look: () => netfilter.read("bridge", NAME),
+    async hold(callers, found) {
       if (callers.length === 0) return clear();
       const text = renderCalls(callers, { chains: [], sets: [], maps: [] }).join("\n");
       const isSame = text === wanted;
-      const found = await netfilter.read("bridge", NAME);
-      if (isSame && found !== undefined && fingerprint(found) === stands) {
+      if (isSame && found !== undefined && fingerprint(found) === (await stands)) {
         held = callers;
         return "unchanged";
       }
@@ -107,7 +113,7 @@ export function createCalls(netfilter: Netfilter): Calls {
       const made = new Set(memory);
       const late = renderMemory(await recallAll(news));
       if (late.some((command) => !made.has(command))) await netfilter.apply(late);
-      stands = fingerprint((await netfilter.read("bridge", NAME)) ?? []);
+      stands = noteTable(netfilter, ["bridge", NAME]);
       return isSame ? "drifted" : "installed";
     },
     async admit(id, pins) {

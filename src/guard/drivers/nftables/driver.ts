@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // nftables: a table `inet fairlead` in each instance's own network namespace.
 import { isKind } from "#base/errors.ts";
+import { createLimiter } from "#base/limiter.ts";
 import { guardErrors } from "#guard/errors.ts";
 import type { Guard, Installed, Pin, Place, Protection, Ward } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
@@ -8,7 +9,7 @@ import { createGate } from "./gate.ts";
 import { namesMark, TABLE } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { callFrom, judgeProbe } from "./probe.ts";
-import { fingerprint, readRules } from "./read-rules.ts";
+import { fingerprint, noteTable, readRules } from "./read-rules.ts";
 import { renderPins, renderRules } from "./render-rules.ts";
 
 const [, NAME = ""] = TABLE.split(" ");
@@ -24,7 +25,8 @@ interface Made {
   /** Numbers of namespaces are used again, as those of processes are. */
   readonly namespace: string;
   readonly wanted: string;
-  readonly stands: string;
+  /** Read when nobody waits for the rules any more; undefined when it could not be. */
+  readonly stands: Promise<string | undefined>;
 }
 
 /** The same, of another namespace where none is named. */
@@ -40,6 +42,8 @@ export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guar
   const gate = createGate(netns === undefined ? netfilter : enter(netfilter, netns), netns);
   let gating: Promise<unknown> = Promise.resolve();
   const made = new Map<string, Made>();
+  /** Rules of others come before what was made of these is read. */
+  const noting = createLimiter(1);
   const turns = new Map<string, Promise<unknown>>();
 
   /** One call about an instance after the other. */
@@ -75,6 +79,16 @@ export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guar
     await inLine(() => gate.admit(place, pins));
   }
 
+  /** What stands in an instance's namespace, now that it was made. */
+  async function note(place: Place): Promise<string | undefined> {
+    try {
+      await using namespace = await openNamespace(place);
+      return await noteTable(netfilter, ["inet", NAME], { netns: namespace.path });
+    } catch {
+      return undefined;
+    }
+  }
+
   async function protect(ward: Ward, signal?: AbortSignal): Promise<Protection> {
     await using namespace = await openNamespace(ward);
     const options = { netns: namespace.path, ...(signal === undefined ? {} : { signal }) };
@@ -85,16 +99,11 @@ export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guar
     const isKnown = before?.wanted === wanted && before.namespace === where;
     if (isKnown) {
       const stands = await netfilter.read("inet", NAME, options);
-      if (stands !== undefined && fingerprint(stands) === before.stands) return "unchanged";
+      if (stands !== undefined && fingerprint(stands) === (await before.stands)) return "unchanged";
     }
     const keepNamed = await standsFor(ward, options);
     await netfilter.apply(keepNamed ? renderRules(ward, { keepNamed }) : commands, options);
-    const stands = await netfilter.read("inet", NAME, options);
-    made.set(ward.id, {
-      namespace: where,
-      wanted,
-      stands: fingerprint(stands ?? []),
-    });
+    made.set(ward.id, { namespace: where, wanted, stands: noting.run(() => note(ward)) });
     return isKnown ? "drifted" : "installed";
   }
 

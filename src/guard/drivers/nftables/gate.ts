@@ -6,15 +6,16 @@ import { guardErrors } from "#guard/errors.ts";
 import type { Guest, GateOrder, GateResult, Pin, Place, Protection } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createIpRunner } from "#netfilter/run-ip.ts";
-import { createCalls, type CallingPort } from "./calls.ts";
+import { createCalls, type CallingPort, type Calls } from "./calls.ts";
 import { namesMark } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { listBlocks, readLinks, type Link } from "./read-links.ts";
-import { fingerprint } from "./read-rules.ts";
+import { fingerprint, noteTable } from "./read-rules.ts";
 import { callsKey } from "./render-calls.ts";
 import { GATE, renderGate, type GateParts } from "./render-gate.ts";
 import { createShortcuts, listLanes } from "./shortcuts.ts";
-import { listPorts, reopenPorts, shutPorts } from "./shut-ports.ts";
+import { reopenPorts, shutPorts } from "./shut-ports.ts";
+import { listMacs, wakeNeighbours } from "./wake-neighbours.ts";
 
 const [, NAME = ""] = GATE.split(" ");
 
@@ -35,6 +36,24 @@ async function findEnds(guest: Guest): Promise<readonly number[]> {
     other === undefined || where === undefined ? [] : [other],
   );
 }
+
+/** The host before anything is changed. */
+interface Seen {
+  readonly links: readonly Link[];
+  /** Whose ports there are, by their numbers. */
+  readonly owners: ReadonlyMap<number, Guest>;
+  /** Owners that were not there in the last turn. */
+  readonly news: readonly Guest[];
+  /** What stands of what may be called. */
+  readonly calling: ReturnType<Calls["look"]>;
+}
+
+const NOTHING_SEEN: Seen = {
+  links: [],
+  owners: new Map(),
+  news: [],
+  calling: Promise.resolve(undefined),
+};
 
 interface Assembled {
   readonly gate: GateParts;
@@ -94,18 +113,22 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
   /** Ends of instances, for as long as they run and are on the same networks. */
   let ends = new Map<string, readonly number[]>();
   let wanted: string | undefined;
-  let stands: string | undefined;
+  /** Read when nobody waits for the gate any more. */
+  let stands: Promise<string | undefined> = Promise.resolve(undefined);
   let last: { readonly order: string; readonly result: GateResult } | undefined;
 
-  async function listEnds(ready: readonly Guest[]): Promise<ReadonlyMap<number, Guest>> {
+  async function listEnds(ready: readonly Guest[]): Promise<Pick<Seen, "owners" | "news">> {
     const next: typeof ends = new Map();
     const owners = new Map<number, Guest>();
+    const news: Guest[] = [];
     for (const guest of ready) {
       const bridges = guest.ports.map(({ bridge }) => bridge).toSorted();
       const key = `${guest.id} ${guest.pid} ${bridges.join(" ")}`;
       try {
-        const found = ends.get(key) ?? (await findEnds(guest));
+        const known = ends.get(key);
+        const found = known ?? (await findEnds(guest));
         next.set(key, found);
+        if (known === undefined) news.push(guest);
         for (const end of found) owners.set(end, guest);
       } catch (thrown) {
         // One that has just ended has no port to let pass.
@@ -113,15 +136,15 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
       }
     }
     ends = next;
-    return owners;
+    return { owners, news };
   }
 
   async function open(): Promise<Protection> {
-    await reopenPorts(ip, await listPorts(ip));
+    await reopenPorts(ip);
     const isMade = wanted !== "" && (await netfilter.read("bridge", NAME)) !== undefined;
     if (isMade) await netfilter.apply([`delete table ${GATE}`]);
     wanted = "";
-    await calls.hold([]);
+    await calls.hold([], undefined);
     return isMade ? "installed" : "unchanged";
   }
 
@@ -131,24 +154,50 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
     const isSame = text === wanted;
     if (isSame) {
       const found = await netfilter.read("bridge", NAME);
-      if (found !== undefined && fingerprint(found) === stands) return "unchanged";
+      if (found !== undefined && fingerprint(found) === (await stands)) return "unchanged";
     }
     await netfilter.apply(commands);
-    stands = fingerprint((await netfilter.read("bridge", NAME)) ?? []);
+    stands = noteTable(netfilter, ["bridge", NAME]);
     wanted = text;
     return isSame ? "drifted" : "installed";
   }
 
+  async function look(ready: readonly Guest[]): Promise<Seen> {
+    const calling = calls.look();
+    // Where nothing can be read, nothing can be made either: that is seen to when it is needed.
+    calling.catch(() => undefined);
+    const [ends, answer] = await Promise.all([
+      listEnds(ready),
+      ip.ask("ip", ["-d", "addr", "show"]),
+    ]);
+    return { ...ends, links: readLinks(answer), calling };
+  }
+
+  /** Tells who has just come to a port which neighbours it has. */
+  async function wake(
+    bridges: ReadonlySet<string>,
+    { links, news }: Seen,
+    ready: readonly Guest[],
+  ) {
+    const own = links.filter(({ ifname }) => bridges.has(ifname));
+    const macs = listMacs(own, ready);
+    await Promise.all(news.map((guest) => wakeNeighbours(guest, macs)));
+  }
+
   async function holdAll(
     bridges: ReadonlySet<string>,
-    links: readonly Link[],
-    owners: ReadonlyMap<number, Guest>,
+    ready: readonly Guest[],
+    seen: Seen,
   ): Promise<Protection> {
+    const { links, owners, calling } = seen;
+    // Who is there when a node begins has long asked for himself.
+    const isFirst = wanted === undefined;
     const { gate, callers } = assemble(links, bridges, owners);
     try {
       // What may be called stands before a port carries anything.
-      const held = [await calls.hold(callers), await holdPorts(gate)];
-      await reopenPorts(ip, links);
+      const held = [await calls.hold(callers, await calling), await holdPorts(gate)];
+      if (!isFirst) await wake(bridges, seen, ready);
+      await reopenPorts(ip);
       const isDone = (one: Protection): boolean => held.includes(one);
       return isDone("drifted") ? "drifted" : isDone("installed") ? "installed" : "unchanged";
     } catch (thrown) {
@@ -166,13 +215,12 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
 
   async function hold({ bridges, ready, shortcuts }: GateOrder): Promise<GateResult> {
     const isNone = bridges.length === 0 && shortcuts.length === 0;
-    const owners = isNone ? new Map<number, Guest>() : await listEnds(ready);
-    const links = isNone ? [] : readLinks(await ip.ask("ip", ["-d", "addr", "show"]));
-    const passing = past.hold(listLanes(links, shortcuts, owners));
+    const seen = isNone ? NOTHING_SEEN : await look(ready);
+    const passing = past.hold(listLanes(seen.links, shortcuts, seen.owners));
     // Whatever becomes of them, the gate is held.
     await passing.catch(() => undefined);
     const protection =
-      bridges.length === 0 ? await open() : await holdAll(new Set(bridges), links, owners);
+      bridges.length === 0 ? await open() : await holdAll(new Set(bridges), ready, seen);
     return { protection, ...(await passing) };
   }
 

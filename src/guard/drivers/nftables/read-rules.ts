@@ -2,7 +2,7 @@
 // What stands in a namespace, read back from nft and asked as the kernel would: with its maps and sets, not with what we
 // wanted them to be.
 import { parseAddress } from "#base/addresses.ts";
-import type { NftObject } from "#netfilter/netfilter.ts";
+import type { Netfilter, NetfilterOptions, NftFamily, NftObject } from "#netfilter/netfilter.ts";
 import type { Installed, Pin, Question, Sight } from "#guard/guard.ts";
 import {
   isCount,
@@ -178,4 +178,16 @@ export function fingerprint(objects: readonly NftObject[]): string {
     return !isCount(name);
   });
   return JSON.stringify(kept, (key, value: unknown) => (PASSING.has(key) ? undefined : value));
+}
+
+/** What a table looks like; undefined when that cannot be known, so that it will be made anew. */
+export function noteTable(
+  netfilter: Netfilter,
+  [family, name]: readonly [NftFamily, string],
+  options?: NetfilterOptions,
+): Promise<string | undefined> {
+  return netfilter.read(family, name, options).then(
+    (objects) => objects && fingerprint(objects),
+    () => undefined,
+  );
 }

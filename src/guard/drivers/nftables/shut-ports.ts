@@ -28,21 +28,19 @@ export async function shutPorts(
   );
 }
 
-/** Brings up all of these that were taken down. */
-export async function reopenPorts(ip: IpRunner, links: readonly Link[]): Promise<void> {
-  const ports = links.filter(({ ifalias }) => ifalias === MARK);
+/** Brings up all that was taken down. */
+export async function reopenPorts(ip: IpRunner): Promise<void> {
+  let ports: readonly Link[];
+  try {
+    const links = readLinks(await ip.ask("ip", ["link", "show"]));
+    ports = links.filter(({ ifalias }) => ifalias === MARK);
+  } catch (thrown) {
+    // Without the program nothing was taken down.
+    if (isKind(thrown, netfilterErrors["ip-tools"])) return;
+    throw thrown;
+  }
   await ip.batch(
     "ip",
     ports.flatMap(({ ifname }) => [`link set dev ${ifname} up`, `link set dev ${ifname} alias ""`]),
   );
-}
-
-/** The host's devices; none where the program is missing, by which none can have been taken down. */
-export async function listPorts(ip: IpRunner): Promise<readonly Link[]> {
-  try {
-    return readLinks(await ip.ask("ip", ["link", "show"]));
-  } catch (thrown) {
-    if (isKind(thrown, netfilterErrors["ip-tools"])) return [];
-    throw thrown;
-  }
 }
