@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { once } from "node:events";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { findLabDirectory, listLabs, readStartTicks, signalProcess, sweepLab } from "./ledger.ts";
+import {
+  findLabDirectory,
+  listLabs,
+  openLedger,
+  readStartTicks,
+  signalProcess,
+  sweepLab,
+} from "./ledger.ts";
+import { findTold, tellHosts } from "./told-hosts.ts";
 
 const OWNER = `
   import { startHosts } from "${import.meta.resolve("./hosts.ts")}";
@@ -61,5 +70,20 @@ describe("sweepLab()", () => {
 describe("signalProcess()", () => {
   it("spares a process that merely has the number", () => {
     assert.equal(signalProcess({ pid: process.pid, startTicks: "1" }, "SIGKILL"), false);
+  });
+});
+
+describe("findTold()", () => {
+  it("finds what a process tells of its lab among all that it owns", () => {
+    const ledgers = [openLedger(), openLedger()];
+    try {
+      for (const { tag } of ledgers) {
+        tellHosts(tag, ["h1", "h2"]);
+        assert.deepEqual(findTold(process.pid), { tag, hosts: "h1\nh2" });
+        rmSync(join(findLabDirectory(tag), "hosts"));
+      }
+    } finally {
+      for (const ledger of ledgers) ledger.clear();
+    }
   });
 });

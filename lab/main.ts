@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run lab -- up [--bare] 3 | down [TAG] | ls | clean`: hosts for people to play with.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,7 @@ import type { HostNode } from "./host-node.ts";
 import { startHosts, type LabHost } from "./hosts.ts";
 import { importBusybox } from "./images.ts";
 import { findLabDirectory, listLabs, signalOwner, sweepLab } from "./ledger.ts";
+import { findTold, readHosts, tellHosts } from "./told-hosts.ts";
 
 const USAGE = `usage: npm run lab -- COMMAND
 
@@ -21,8 +22,6 @@ const USAGE = `usage: npm run lab -- COMMAND
   clean       remove what labs left whose owner was killed
 `;
 
-/** What `up` leaves for `ls`: one line a host. */
-const HOSTS_FILE = "hosts";
 const START_MAX_MS = 300_000;
 const POLL_MS = 50;
 
@@ -82,18 +81,10 @@ async function keep(count: number, open: typeof openBare): Promise<void> {
   });
   await using stack = new AsyncDisposableStack();
   const { tag, lines } = await open(count, stack);
-  const directory = findLabDirectory(tag);
-  const unnamed = join(directory, `.${HOSTS_FILE}`);
-  writeFileSync(unnamed, `${lines.join("\n")}\n`);
-  renameSync(unnamed, join(directory, HOSTS_FILE));
+  tellHosts(tag, lines);
   const forEver = setInterval(() => undefined, 1 << 30);
   await ended;
   clearInterval(forEver);
-}
-
-function readHosts(tag: string): string | undefined {
-  const path = join(findLabDirectory(tag), HOSTS_FILE);
-  return existsSync(path) ? readFileSync(path, "utf8").trimEnd() : undefined;
 }
 
 async function up(kind: Kind, count: number): Promise<number> {
@@ -105,10 +96,9 @@ async function up(kind: Kind, count: number): Promise<number> {
   keeper.stderr.pipe(process.stderr);
   const giveUp = performance.now() + START_MAX_MS;
   while (performance.now() < giveUp && keeper.exitCode === null) {
-    const lab = listLabs().find(({ pid }) => pid === keeper.pid);
-    const hosts = lab === undefined ? undefined : readHosts(lab.tag);
-    if (lab !== undefined && hosts !== undefined) {
-      say(`lab ${lab.tag}\n${hosts}`);
+    const told = findTold(keeper.pid);
+    if (told !== undefined) {
+      say(`lab ${told.tag}\n${told.hosts}`);
       // Whoever waits for the end of this output must not wait for the lab.
       keeper.stderr.destroy();
       keeper.unref();
@@ -116,6 +106,8 @@ async function up(kind: Kind, count: number): Promise<number> {
     }
     await sleep(POLL_MS);
   }
+  if (keeper.exitCode === null)
+    process.stderr.write(`error: no lab after ${START_MAX_MS / 1_000} s; it is given up\n`);
   keeper.kill("SIGTERM");
   return 1;
 }
