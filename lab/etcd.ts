@@ -7,6 +7,7 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openLedger } from "./ledger.ts";
+import type { PlainHost } from "./hosts.ts";
 import { fetchFrom, type Reachable } from "./reach.ts";
 
 const START_TIMEOUT_MS = 20_000;
@@ -19,6 +20,8 @@ export interface EtcdTlsFiles {
   readonly clientCa: boolean;
 }
 
+type PlaceOfMember = Pick<PlainHost, "netns" | "ip">;
+
 export interface EtcdClusterOptions {
   /** How many members; 1 unless said. */
   readonly members?: number;
@@ -26,7 +29,7 @@ export interface EtcdClusterOptions {
   /**
    * Hosts on which the members run, in turn, and are reached by the other hosts; default this machine's loopback.
    */
-  readonly hosts?: readonly { readonly netns: string; readonly ip: string }[];
+  readonly hosts?: readonly PlaceOfMember[];
   /** Further flags, for example `--quota-backend-bytes=…`. A flag said here counts before ours. */
   readonly flags?: readonly string[];
 }
@@ -109,8 +112,8 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
         throw new Error(`etcd ${name} does not start:\n${readFileSync(log, "utf8").slice(-2_000)}`);
       // Its port alone says nothing: it listens before it is of the cluster.
       const url = `http://${clientOf(index)}/health`;
-      if (tls !== undefined ? await isListening(ports[2 * index]) : await isHealthy(url, host))
-        return;
+      const port = ports[2 * index] ?? 0;
+      if (tls !== undefined ? await isListening(port, host) : await isHealthy(url, host)) return;
       await sleep(50);
     }
   }
@@ -157,8 +160,13 @@ async function isHealthy(url: string, host: Reachable | undefined): Promise<bool
   }
 }
 
-async function isListening(port: number | undefined): Promise<boolean> {
-  const socket = connect(port ?? 0, "127.0.0.1");
+async function isListening(port: number, host: PlaceOfMember | undefined): Promise<boolean> {
+  if (host !== undefined) {
+    const way = [`--net=/run/netns/${host.netns}`, "busybox", "nc", host.ip, String(port)];
+    const [code] = (await once(spawn("nsenter", way, { stdio: "ignore" }), "exit")) as [number];
+    return code === 0;
+  }
+  const socket = connect(port, "127.0.0.1");
   const isOpen = await once(socket, "connect").then(
     () => true,
     () => false,

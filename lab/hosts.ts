@@ -24,6 +24,9 @@ export interface PlainHost {
 /** One host of a lab, with an engine. */
 export interface LabHost extends LabEngine, PlainHost {}
 
+/** What is dropped on a way: everything, datagrams, or what begins a TCP connection to a port, as a firewall that is set wrong does. */
+export type Dropped = "everything" | "datagrams" | { readonly connectionsTo: number };
+
 /** Hosts that reach each other. Disposing removes them all. */
 export interface LabHosts<Host extends PlainHost = LabHost> extends AsyncDisposable {
   readonly tag: string;
@@ -31,7 +34,7 @@ export interface LabHosts<Host extends PlainHost = LabHost> extends AsyncDisposa
   /** Namespace of the switch that joins them. It has an address among the hosts, for clients that are on none of them. */
   readonly switchNetns: string;
   /** Drops what goes from the first host of each pair to the second; replaces what was dropped before. */
-  block(ways: readonly (readonly [from: PlainHost, to: PlainHost])[]): void;
+  block(ways: readonly (readonly [from: PlainHost, to: PlainHost])[], dropped?: Dropped): void;
 }
 
 const BRIDGE = "br0";
@@ -77,9 +80,17 @@ function setLoss(switchName: string, port: string, percent: number): void {
   runInNamespace(switchName, "nft", [script.join("; ")]);
 }
 
+/** What a rule asks of a packet. */
+function describePacket(dropped: Dropped): string {
+  if (dropped === "everything") return "";
+  if (dropped === "datagrams") return "ip protocol udp";
+  return `ip protocol tcp tcp dport ${dropped.connectionsTo} tcp flags & (syn | ack) == syn`;
+}
+
 function setBlocks(
   switchName: string,
   ways: readonly (readonly [from: { name: string }, to: { name: string }])[],
+  dropped: Dropped = "everything",
 ): void {
   const script = [
     "add table bridge blocks",
@@ -88,7 +99,7 @@ function setBlocks(
     "add chain bridge blocks forward { type filter hook forward priority 0; }",
     ...ways.map(
       ([from, to]) =>
-        `add rule bridge blocks forward iifname "${from.name}" oifname "${to.name}" drop`,
+        `add rule bridge blocks forward iifname "${from.name}" oifname "${to.name}" ${describePacket(dropped)} drop`,
     ),
   ];
   runInNamespace(switchName, "nft", [script.join("; ")]);
@@ -133,7 +144,7 @@ export function openPlainHosts(count: number): LabHosts<PlainHost> {
       tag: ledger.tag,
       hosts,
       switchNetns: switchName,
-      block: (ways) => setBlocks(switchName, ways),
+      block: (ways, dropped) => setBlocks(switchName, ways, dropped),
       async [Symbol.asyncDispose]() {
         ledger.clear();
       },
@@ -165,7 +176,7 @@ export async function startHosts(
       tag: ledger.tag,
       hosts,
       switchNetns: switchName,
-      block: (ways) => setBlocks(switchName, ways),
+      block: (ways, dropped) => setBlocks(switchName, ways, dropped),
       async [Symbol.asyncDispose]() {
         await Promise.all(hosts.map((host) => host[Symbol.asyncDispose]()));
         ledger.clear();
