@@ -15,6 +15,8 @@ export interface SettingsEdit {
   readonly path: string;
   /** Whether writing it changes the file. */
   readonly isChange: boolean;
+  /** What will stand in it; undefined for no file. */
+  readonly text: string | undefined;
   write(): void;
 }
 
@@ -57,9 +59,13 @@ function removeFile(path: string): void {
   if (readdirSync(directory).length === 0) rmdirSync(directory);
 }
 
-function findFile(world: World, { file }: LoadedSettings): { path: string; text: string } {
+/** The text is undefined where there is no file. */
+function findFile(
+  world: World,
+  { file }: LoadedSettings,
+): { path: string; text: string | undefined } {
   const path = file ?? defaultSettingsFile(world);
-  if (!existsSync(path)) return { path, text: "" };
+  if (!existsSync(path)) return { path, text: undefined };
   const real = realpathSync(path);
   return { path: real, text: readFileSync(real, "utf8") };
 }
@@ -83,20 +89,23 @@ export function prepareEdit(
   const { path, text } = findFile(world, loaded);
   checkWritable(path);
   const edited = editSettings(text, changes);
-  return { path, isChange: edited !== text, write: () => replaceFile(path, edited) };
+  const write = (): void => replaceFile(path, edited);
+  return { path, isChange: edited !== text, text: edited, write };
 }
 
 /** Prepares to take back what was set by a join. Throws FL0608 when the file cannot be written. */
 export function prepareRestore(world: World, loaded: LoadedSettings): SettingsEdit {
   const { path, text } = findFile(world, loaded);
   checkWritable(path);
-  const restored = restoreSettings(text);
+  const restored = text === undefined ? undefined : restoreSettings(text);
   return {
     path,
     isChange: restored !== text,
+    text: restored,
     write() {
+      if (restored === text) return;
       if (restored === undefined) removeFile(path);
-      else if (restored !== text) replaceFile(path, restored);
+      else replaceFile(path, restored);
     },
   };
 }

@@ -48,8 +48,7 @@ for (const [title, text] of Object.entries(FILES)) {
 
   test(`${title} is put back`, () => {
     const restored = restoreSettings(editSettings(text, CHANGES));
-    if (text === "") assert.equal(restored, undefined);
-    else if (text.includes("{")) assert.deepEqual(readValues(restored ?? ""), readValues(text));
+    if (text.includes("{")) assert.deepEqual(readValues(restored ?? ""), readValues(text));
     else assert.equal(restored, text);
   });
 
@@ -74,4 +73,13 @@ test("what nobody set is left alone, also a file of comments only", () => {
   assert.equal(restoreSettings(comments), comments);
   assert.equal(restoreSettings(plain), plain);
   assert.equal(restoreSettings(editSettings(comments, CHANGES))?.trim(), comments.trim());
+});
+
+test("a file that was not there before goes, but for what somebody else has put into it", () => {
+  const made = editSettings(undefined, CHANGES);
+  assert.match(made, /^# this file was made by fairlead join/);
+  assert.deepEqual(readValues(made), CHANGES);
+  const twice = editSettings(made, { "fleet.name": "other" });
+  assert.equal(restoreSettings(twice), undefined);
+  assert.equal(restoreSettings(`${made}listen: off\n`), "listen: off\n");
 });

@@ -3,6 +3,8 @@
 // has a comment that says so, and what stood there before: from it the change is taken back.
 import { isCollection, isMap, isScalar, parseDocument, Scalar, type Document } from "yaml";
 
+/** First line of a file that was not there before. */
+const MADE = "# this file was made by fairlead join, and goes with fairlead leave\n";
 const MARK = / ?by fairlead join(?:, was (.*))?$/;
 
 /** Dotted paths to texts: `{ "fleet.name": "harbour" }`. */
@@ -28,9 +30,9 @@ function setValue(document: Document, path: string, value: string): void {
   document.setIn(keys, scalar);
 }
 
-/** The text with the values set. It has to be a settings file, or empty. */
-export function editSettings(text: string, changes: SettingChanges): string {
-  const document = parseDocument(text);
+/** The text with the values set. It has to be a settings file, or empty; undefined where there is none. */
+export function editSettings(text: string | undefined, changes: SettingChanges): string {
+  const document = parseDocument(text ?? MADE);
   for (const [path, value] of Object.entries(changes)) setValue(document, path, value);
   // Between braces a comment would end the line.
   if (isMap(document.contents)) loosen(document.contents);
@@ -75,9 +77,10 @@ function restore(node: unknown): boolean {
   return false;
 }
 
-/** The text without what `editSettings` set; undefined when nothing else is in it. */
+/** The text without what `editSettings` set; undefined for a file that it made, when nothing else is in it. */
 export function restoreSettings(text: string): string | undefined {
-  const document = parseDocument(text);
+  const isMade = text.startsWith(MADE);
+  const document = parseDocument(isMade ? text.slice(MADE.length) : text);
   const { contents } = document;
   if (!hasMark(contents)) return text;
   restore(contents);
@@ -85,5 +88,6 @@ export function restoreSettings(text: string): string | undefined {
   if (!isEmpty) return render(document);
   document.contents = null;
   const rest = render(document).replace(/(^|\n)null\n?$/, "$1");
-  return rest.trim() === "" ? undefined : rest;
+  if (rest.trim() !== "") return rest;
+  return isMade ? undefined : "";
 }
