@@ -22,6 +22,8 @@ export interface Fleet {
     readonly port: number;
     readonly secret: Buffer;
   }): Promise<Membership>;
+  /** Connects to a host that joins, and says the word that it waits for. Throws FL1202 `peer-unreachable`. */
+  knock(at: { readonly address: string; readonly port: number }, word: string): Promise<void>;
 }
 
 /** A fleet whose nodes can be asked for more than whether they live. */

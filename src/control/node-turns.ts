@@ -54,8 +54,8 @@ export function createNodeTurns({ decisions, clock, logger }: NodeTurnsOptions):
   }
 
   function noteArrival(view: NodeView): void {
-    // It counts as alive before anybody has heard it.
-    if (view.rttMs === undefined || !newcomers.delete(view.id)) return;
+    // It counts as alive before anybody has heard it; and one that only tries whether it can join has no lease.
+    if (view.rttMs === undefined || view.lease !== true || !newcomers.delete(view.id)) return;
     record(describeArrival(view, clock.nowMs()), "it is asked from now on whether it lives");
   }
 

@@ -127,6 +127,8 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
         const parts = { id, incarnation, life, network, mailboxes, random };
         return Promise.resolve(startSimMembership(parts));
       },
+      // Nobody joins in a simulation: all are there from the first.
+      knock: () => Promise.resolve(),
     };
   }
 
