@@ -117,7 +117,7 @@ async function makeNetwork(
   let vni = 0;
   for (const host of hosts) {
     const request = { name, node: host.name, subnets: [], ipv6: false, encrypted, mtu, port: 4790 };
-    const claim = planClaim({ ...request, pools: ["10.128.0.0/10"] }, picture);
+    const claim = planClaim({ ...request, pools: ["10.128.0.0/10"], hostNetworks: [] }, picture);
     picture.take({ key: `networks/def/${name}`, value: claim.definition });
     picture.take({ key: `networks/range/${name}/${host.name}`, value: claim.range });
     vni = claim.definition.vni;

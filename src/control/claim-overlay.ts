@@ -5,6 +5,7 @@ import { FairleadError } from "#base/errors.ts";
 import { formatBlock, overlaps, parseBlock, type Block } from "#base/addresses.ts";
 import { findFreeBlock, findFreeVni } from "#network/allocate.ts";
 import { controlErrors } from "./errors.ts";
+import { refuseClash, type HostNetwork } from "./host-networks.ts";
 import {
   parseBlocks,
   type OverlayDefinition,
@@ -27,6 +28,8 @@ export interface OverlayRequest {
   readonly port: number;
   /** For a network that is new: of the packets inside, bytes. */
   readonly mtu: number;
+  /** What the host has besides. */
+  readonly hostNetworks: readonly HostNetwork[];
 }
 
 export interface OverlayClaim {
@@ -60,6 +63,16 @@ function readSubnets(request: OverlayRequest, taken: readonly Block[]): readonly
   });
 }
 
+/** What a host has of the pools itself. */
+function describeOwn(
+  pools: readonly Block[],
+  own: readonly HostNetwork[],
+): Readonly<Record<string, string>> {
+  const clashes = own.filter(({ block }) => pools.some((pool) => overlaps(pool, block)));
+  const texts = clashes.map(({ device, block }) => `${formatBlock(block)} on ${device}`);
+  return texts.length === 0 ? {} : { "this host has": texts.join(", ") };
+}
+
 function chooseSubnets(request: OverlayRequest, taken: readonly Block[]): readonly Block[] {
   if (request.subnets.length > 0) return readSubnets(request, taken);
   const families = request.ipv6 ? ([4, 6] as const) : ([4] as const);
@@ -72,6 +85,7 @@ function chooseSubnets(request: OverlayRequest, taken: readonly Block[]): readon
     throw refuse(`no range is left for the network ${request.name}`, {
       family: `IPv${family}`,
       pools: request.pools.join(" "),
+      ...describeOwn(pools, request.hostNetworks),
     });
   });
 }
@@ -79,7 +93,8 @@ function chooseSubnets(request: OverlayRequest, taken: readonly Block[]): readon
 function define(request: OverlayRequest, picture: OverlayPicture): OverlayDefinition {
   const others = picture.names().flatMap((name) => picture.get(name)?.definition ?? []);
   const taken = parseBlocks(others.flatMap(({ subnets }) => subnets));
-  const subnets = chooseSubnets(request, taken).map(formatBlock);
+  const own = request.hostNetworks.map(({ block }) => block);
+  const subnets = chooseSubnets(request, [...taken, ...own]).map(formatBlock);
   const vni = findFreeVni(new Set(others.map((other) => other.vni)));
   if (vni === undefined) throw refuse("no identifier is left", { network: request.name });
   const { port, mtu, encrypted } = request;
@@ -111,6 +126,8 @@ function cutRange(
  */
 export function planClaim(request: OverlayRequest, picture: OverlayPicture): OverlayClaim {
   const entries = picture.get(request.name);
+  // What the file names may be nobody else's of the fleet, and this host's all the same.
+  refuseClash(request.name, entries?.definition?.subnets ?? request.subnets, request.hostNetworks);
   const definition = entries?.definition ?? define(request, picture);
   const isOther = request.subnets.some((subnet) => !definition.subnets.includes(subnet));
   if (isOther)

@@ -24,7 +24,8 @@ const TRIES = 200;
 /** Operations in one transaction. */
 const BATCH = 1_000;
 
-async function readClaims(store: Store): Promise<OverlayPicture> {
+/** What is claimed of networks now. */
+export async function readClaims(store: Store): Promise<OverlayPicture> {
   const picture = createOverlayPicture();
   for (const part of ["def/", "range/"])
     for (const entry of (await store.list(OVERLAY_PREFIX + part)).entries) picture.take(entry);

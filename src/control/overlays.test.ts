@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { parseBlock } from "#base/addresses.ts";
 import { isKind } from "#base/errors.ts";
 import { openStore } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
@@ -36,6 +37,33 @@ describe("createOverlays()", () => {
     assert.deepEqual(await a.overlays.prepare(NETWORK), first, "asked again it is the same");
     const plain = { ...NETWORK, driver: "bridge" };
     assert.equal(await a.overlays.prepare(plain), plain);
+  });
+
+  test("what a host has itself is given to no network, and keeps it out of one that has it", async () => {
+    await using store = await openMemory();
+    const own = (device: string, text: string) => {
+      const block = parseBlock(text);
+      assert.ok(block !== undefined);
+      return { listHostNetworks: () => [{ device, block }] };
+    };
+    await using a = await startOverlayNode(1, store, own("eth1", "10.128.0.0/24"));
+    const { ipam } = await a.join();
+    assert.equal(ipam?.config?.[0]?.Subnet, "10.128.64.0/18");
+    await using b = await startOverlayNode(2, store, own("vpn0", "10.128.65.0/24"));
+    await assert.rejects(b.overlays.prepare(NETWORK), (thrown) => {
+      assert.ok(isKind(thrown, controlErrors["overlay-ranges"]));
+      assert.match(thrown.message, /shop_default has addresses that this host has on vpn0/);
+      assert.equal(thrown.facts["vpn0"], "10.128.65.0/24");
+      return true;
+    });
+    const named = { ...NETWORK, name: "own", ipam: { config: [{ Subnet: "10.128.65.0/24" }] } };
+    await assert.rejects(b.overlays.prepare(named), /on vpn0/);
+    await using c = await startOverlayNode(3, store, own("eth0", "10.0.0.0/8"));
+    await assert.rejects(c.overlays.prepare({ ...NETWORK, name: "big" }), (thrown) => {
+      assert.ok(isKind(thrown, controlErrors["overlay-ranges"]));
+      assert.equal(thrown.facts["this host has"], "10.0.0.0/8 on eth0");
+      return true;
+    });
   });
 
   test("nodes that claim at once get what nobody else has", async () => {

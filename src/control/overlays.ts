@@ -13,11 +13,13 @@ import { chooseNetworkMtu, familyOf } from "#network/measure-path.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
 import type { Store } from "#store/store.ts";
 import type { OverlayClaim } from "./claim-overlay.ts";
+import { clearMade } from "./clear-host.ts";
 import { createDoorbell, type Doorbell } from "./doorbell.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { describeOverlayTurn } from "./describe-overlay-change.ts";
 import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import type { HostNetwork } from "./host-networks.ts";
 import type { Paths } from "./paths.ts";
 import { writeClaim } from "./keep-overlay-entries.ts";
 import { createOverlayPicture, judgeEndpoints, OVERLAY_PREFIX } from "./overlay-entries.ts";
@@ -50,6 +52,8 @@ export interface OverlaysOptions {
   readonly pools: readonly string[];
   /** UDP port between the hosts. */
   readonly port: number;
+  /** What this host has besides networks that span hosts. */
+  readonly listHostNetworks: () => readonly HostNetwork[];
   /** What was measured of the ways to other nodes. */
   readonly paths: Pick<Paths, "list" | "settle" | "onChange">;
   /** Nodes of the fleet, by id how they are called; undefined while that is not known for certain. */
@@ -72,6 +76,8 @@ export interface Overlays extends Pick<OverlayReach, "reaches" | "onReach"> {
   list(): readonly NetworkView[];
   /** Why what is listed may be old, or this host not as it should be. */
   readonly problem: string | undefined;
+  /** Removes the devices and the packet rules of all such networks, and names them; for a node without a fleet. */
+  clear(): Promise<readonly string[]>;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -151,7 +157,8 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     const action = describeOverlayTurn({ name, device, changes, isDrift, nowMs });
     if (action === undefined) return;
     const decision = await decisions.begin(action, { scope, actor: "automatic" });
-    await decisions.finish(decision, { outcome: "done", result: `${changes.length} changes` });
+    const result = changes.length === 1 ? "1 change" : `${changes.length} changes`;
+    await decisions.finish(decision, { outcome: "done", result });
   }
 
   async function applyAll(): Promise<void> {
@@ -264,6 +271,30 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     tellBell.ring();
   }
 
+  async function clear(): Promise<readonly string[]> {
+    const changes = await overlay.apply([]);
+    for (const [name, one] of applied) {
+      const own = changes.filter(({ device }) => device === nameDevice(one.network.vni));
+      await record(one, own, { scope: "", isDrift: false });
+      applied.delete(name);
+    }
+    const devices = changes.flatMap((one) => (one.kind === "remove" ? [one.device] : []));
+    return [...devices, ...(await protection.clear())];
+  }
+
+  /** What a life before this one has made as a node of a fleet. */
+  async function clearLeftOver(): Promise<void> {
+    try {
+      const removed = await clearMade(clear);
+      if (removed.length > 0)
+        logger.info("what was left of networks that span hosts is removed", {
+          devices: removed.join(" "),
+        });
+    } catch (thrown) {
+      hostProblem = note(thrown, hostProblem);
+    }
+  }
+
   /** Says it once. */
   function note(thrown: unknown, known: string | undefined): string {
     const { message } = FairleadError.from(thrown);
@@ -321,6 +352,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
         port: options.port,
         encrypted,
         mtu,
+        hostNetworks: options.listHostNetworks(),
       };
       releaser.keep(name);
       const claim = await writeClaim(to, request);
@@ -345,8 +377,9 @@ export function createOverlays(options: OverlaysOptions): Overlays {
         ? undefined
         : (storeProblem ?? writeProblem ?? hostProblem);
     },
+    clear,
     async run(signal) {
-      if (options.openStore === undefined) return;
+      if (options.openStore === undefined) return clearLeftOver();
       const stops = [board.onChange(ringBoth), options.paths.onChange(tellBell.ring)];
       await Promise.all([
         keepUp(options.openStore, signal),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a host does before its node takes part in a fleet: everything that could go wrong goes wrong here, while nothing of
 // the host has changed yet.
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +11,9 @@ import { locateNodeFiles, findPlaces, makeNodeDirectories } from "#config/node-f
 import { controlErrors } from "#control/errors.ts";
 import type { Fleet } from "#control/fleet.ts";
 import { planTokenUse, type TokenProof } from "#control/join-tokens.ts";
+import { refuseClashes } from "#control/host-networks.ts";
+import { readClaims } from "#control/keep-overlay-entries.ts";
+import { askForKnock } from "#control/knocks.ts";
 import {
   enterRoll,
   FAREWELLS,
@@ -18,8 +22,10 @@ import {
   readRoll,
   UNMARKED,
 } from "#control/roll-entries.ts";
+import { openDoor } from "#peering/knock.ts";
 import type { Store } from "#store/store.ts";
-import { describeFleet, describeSelf, type FleetParts } from "./start-fleet.ts";
+import { listHostNetworks } from "./list-host-networks.ts";
+import { describeFleet, describeSelf, splitPlace, type FleetParts } from "./start-fleet.ts";
 
 /** What became of it. */
 export interface Entered {
@@ -35,6 +41,9 @@ const ATTEMPTS = 5;
 const HEAR_MS = 5_000;
 const LOOK_MS = 50;
 const CONNECT_MS = 2_000;
+/** How many of those that were heard are asked to connect to this host: one that does is enough. */
+const ASKED_MAX = 8;
+const WORD_BYTES = 16;
 
 function needFleet(parts: FleetParts): Fleet {
   const fleet = describeFleet(parts);
@@ -85,6 +94,25 @@ async function awaitConnection(heard: readonly NodeRecord[]): Promise<readonly s
   }
 }
 
+/** Waits until one of those that were heard has connected to this host, where the roll says that it is. */
+async function awaitWayBack(
+  { settings }: FleetParts,
+  store: Store,
+  { id, address, port }: NodeRecord,
+  heard: readonly NodeRecord[],
+): Promise<boolean> {
+  const word = randomBytes(WORD_BYTES).toString("hex");
+  const { host } = splitPlace(settings.fleet.listen);
+  await using door = await openDoor({ address: host, port }, word);
+  const asked = heard.slice(0, ASKED_MAX).map((node) => node.id);
+  await using _question = await askForKnock(store, id, { address, port, word, asked });
+  const enough = new AbortController();
+  const late = sleep(HEAR_MS, false, { signal: enough.signal }).catch(() => false);
+  const isHeard = await Promise.race([door.heard.then(() => true), late]);
+  enough.abort();
+  return isHeard;
+}
+
 function refuseUnreachable(
   own: NodeRecord,
   message: string,
@@ -132,13 +160,14 @@ async function useToken(store: Store, proof: TokenProof, own: NodeRecord): Promi
 
 /**
  * Puts this host on the roll of the fleet that the settings name, and takes one use of the token: last, once all else has
- * been found to work. Throws FL0732 to FL0735 for the token, FL0711 `node-name-taken`, FL0737 `address-unreachable`,
+ * been found to work. Throws FL0732 to FL0735 for the token, FL0720 `overlay-ranges`, FL0711 `node-name-taken`, FL0737 `address-unreachable`,
  * FL1001 when the port is taken, and what the store throws; then nothing of it is left.
  */
 export async function joinFleet(parts: FleetParts, proof: TokenProof): Promise<Entered> {
   const fleet = needFleet(parts);
   await using store = await fleet.openStore();
   await planTokenUse(store, proof, parts.settings.nodeName);
+  refuseClashes(await readClaims(store), listHostNetworks());
   makeNodeDirectories(locateNodeFiles(findPlaces(parts.settings)));
   const self = await describeSelf(parts);
   const before = await store.get(NODES + self.id);
@@ -158,6 +187,12 @@ export async function joinFleet(parts: FleetParts, proof: TokenProof): Promise<E
       refuseUnreachable(own, `no node of ${fleet.name} is connected to from this host`, {
         "port (TCP)": own.port,
         because: problems.join("; "),
+      });
+    if (heard.length > 0 && !(await awaitWayBack(parts, store, own, heard)))
+      refuseUnreachable(own, `no node of ${fleet.name} connects to ${own.address}:${own.port}`, {
+        "port (TCP)": own.port,
+        asked: heard.map(({ name, address }) => `${name} ${address}`).join(", "),
+        because: "datagrams pass both ways, and connections only from here to there",
       });
     await useToken(store, proof, own);
     const [named, known] = [others, heard].map((some) => some.map(({ name }) => name));

@@ -14,6 +14,7 @@ import { readStorePlace, renderStoreEndpoints } from "#config/store-endpoints.ts
 import type { PeerFleet } from "#control/fleet.ts";
 import type { OwnRecord } from "#control/roll-entries.ts";
 import { startMembership } from "#membership/start-membership.ts";
+import { knock } from "#peering/knock.ts";
 import { startPeering } from "#peering/start-peering.ts";
 import { openStore } from "#store/open.ts";
 import { readNodeId } from "./node-id.ts";
@@ -30,7 +31,8 @@ export interface FleetParts {
 
 const KEY_BYTES = 32;
 
-function splitPlace(text: string): { readonly host: string; readonly port: number } {
+/** Host and port of `host:port`, IPv6 without brackets. */
+export function splitPlace(text: string): { readonly host: string; readonly port: number } {
   const at = text.lastIndexOf(":");
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
 }
@@ -103,6 +105,7 @@ export function describeFleet(parts: FleetParts): PeerFleet | undefined {
     makeKey: () => randomBytes(KEY_BYTES).toString("base64"),
     startMembership: (options) =>
       startMembership({ ...options, address: splitPlace(listen).host }, parts),
+    knock,
     startPeering: (options) => startPeering({ ...options, address: splitPlace(listen).host }),
   };
 }

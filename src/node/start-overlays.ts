@@ -16,6 +16,7 @@ import { createNetfilter } from "#netfilter/netfilter.ts";
 import { createOverlayGuard } from "#network/overlay-guard.ts";
 import { openOverlay, openTunnel } from "#network/open.ts";
 import { openTunnelKeys } from "#network/tunnel-keys.ts";
+import { listHostNetworks } from "./list-host-networks.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -57,6 +58,7 @@ export function startOverlays(
     encrypts: settings.overlay.encryption === "wireguard",
     pools: settings.overlay.addresses.split(","),
     port: settings.overlay.port,
+    listHostNetworks,
     readNodes: () =>
       roll.problem === undefined
         ? new Map(roll.list().map(({ id, name }) => [id, name]))

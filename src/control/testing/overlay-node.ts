@@ -103,6 +103,7 @@ export async function startOverlayNode(
     encrypts: false,
     pools: ["10.128.0.0/10", "fd66:6c76::/40"],
     port: 4789,
+    listHostNetworks: () => [],
     paths: { list: () => [], settle: () => Promise.resolve(), onChange: () => () => undefined },
     readNodes: () => undefined,
     clock,
