@@ -15,6 +15,7 @@ const ZONES = 8;
 function buildNodes(count: number): readonly NodeOffer[] {
   return Array.from({ length: count }, (_, index) => ({
     id: `node-${index}`,
+    name: `node-${index}`,
     hostName: `node-${index}`,
     os: "linux",
     arch: index % 10 === 0 ? "aarch64" : "x86_64",

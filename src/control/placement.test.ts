@@ -128,8 +128,8 @@ test("where a fleet wants something its whole picture counts, with what stands o
   assert.deepEqual(
     view.nodes.map(({ name, instances, takes }) => [name, instances, takes]),
     [
-      ["a", 2, false],
-      ["b", 2, false],
+      ["node-a", 2, false],
+      ["node-b", 2, false],
     ],
   );
   assert.deepEqual(view.notes, ["this may be old: the store does not answer"]);

@@ -49,6 +49,7 @@ function offerOf(
   const { id, name, os, arch, labels, cpuCount, memoryBytes, devices, draining } = view;
   return {
     ...(traits ?? { id, hostName: name, os, arch, labels, engineLabels: {} }),
+    name,
     cpuMillis: cpuCount * 1_000,
     memoryBytes,
     devices,

@@ -16,6 +16,7 @@ export function offerOf({
 }: NodeView): NodeOffer {
   return {
     id,
+    name,
     hostName: name,
     os,
     arch,

@@ -63,10 +63,10 @@ function findClosed({ standing, schedulable, draining, ailingMs }: FleetNode): s
 
 /** What a node offers to placement; undefined for one that is gone or has not said what it has. */
 export function toOffer(node: FleetNode): NodeOffer | undefined {
-  const { id, standing, draining, offer } = node;
+  const { id, name, standing, draining, offer } = node;
   if (standing === "gone" || offer === undefined) return undefined;
   const { volumes: _volumes, ...has } = offer;
-  return { ...has, id, load: 0, closed: findClosed(node), draining };
+  return { ...has, id, name, load: 0, closed: findClosed(node), draining };
 }
 
 /** Besides its grace, how long a node may take from the end of its lease until its singletons have stopped. */

@@ -32,7 +32,7 @@ function listAsks({ request, foes }: Demand): string[] {
 
 function describeNode(ground: Ground, number: number, demand: Demand): NodeFit {
   const failure = ground.findFailure(number, demand);
-  const { id = "", hostName: name = "" } = ground.nodes[number] ?? {};
+  const { id = "", name = "" } = ground.nodes[number] ?? {};
   return {
     id,
     name,

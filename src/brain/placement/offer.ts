@@ -10,6 +10,8 @@ export type Amounts = Readonly<Record<string, number>>;
 
 /** A node as placement sees it. Its zone is its label `zone`. */
 export interface NodeOffer extends NodeTraits {
+  /** How it is called in the fleet, which its host's name need not be: answers name it so. */
+  readonly name: string;
   /** Thousandths of a core, bytes, and other kinds that instances may reserve in all; a kind that is left out is none. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;

@@ -15,12 +15,12 @@ function settleCount(request: PlaceRequest, nodes: number): PlaceRequest {
 /** Why each node takes none more. Of a service that is to be everywhere, those that could never have it do not count. */
 function countRefusals(ground: Ground, demand: Demand): RefusalCount {
   const refused = new RefusalCount();
-  for (const [number, { hostName, closed }] of ground.nodes.entries()) {
+  for (const [number, { name, closed }] of ground.nodes.entries()) {
     if (demand.request.everywhere) {
       const isOut = closed !== "" || ground.findLasting(number, demand) !== undefined;
       if (isOut || demand.counts.has(number)) continue;
     }
-    refused.add(ground.findFailure(number, demand) ?? { test: "fits" }, hostName);
+    refused.add(ground.findFailure(number, demand) ?? { test: "fits" }, name);
   }
   return refused;
 }

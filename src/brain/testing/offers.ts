@@ -6,7 +6,8 @@ import type { NodeOffer, PlaceRequest } from "#brain/placement/offer.ts";
 export function buildOffer(id: string, more: Partial<NodeOffer> = {}): NodeOffer {
   return {
     id,
-    hostName: id,
+    name: id,
+    hostName: `${id}.example`,
     os: "linux",
     arch: "x86_64",
     labels: {},
