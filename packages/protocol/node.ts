@@ -100,3 +100,10 @@ export const NodeView = NodeRecord.extend({
   lease: z.boolean().optional(),
 });
 export type NodeView = z.infer<typeof NodeView>;
+
+/** Answer of `POST /v1/host/clear`. */
+export const HostCleared = z.strictObject({
+  /** Devices and tables of packet rules that were there. */
+  removed: z.array(z.string()),
+});
+export type HostCleared = z.infer<typeof HostCleared>;

@@ -34,3 +34,8 @@ export function formatCount(count: number, noun: string): string {
   const plural = noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`;
   return `${count} ${count === 1 ? noun : plural}`;
 }
+
+/** `0.42ms`, `31ms`: there and back. */
+export function formatRtt(rttMs: number): string {
+  return `${rttMs.toFixed(rttMs < 10 ? 2 : 0)}ms`;
+}

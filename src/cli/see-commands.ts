@@ -84,9 +84,11 @@ export const SEE_COMMANDS: readonly Command[] = [
   {
     name: "map",
     group: "See",
-    summary: "how the agents of a scope are linked, where that would break, and who talks to whom",
+    summary:
+      "how the agents of a scope are linked, where that would break, and who talks to whom; or what runs on which host",
     arguments: [],
     flags: [
+      { name: "hosts", text: "the fleet: what runs on which host, and what lies between hosts" },
       { name: "observed", text: "only the links in use; what is shown without a topology" },
       { name: "csv", text: "the adjacency matrix as CSV" },
       { name: "dot", text: "the graph for Graphviz" },

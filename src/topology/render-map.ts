@@ -247,7 +247,7 @@ export function renderObserved(observed: ObservedLinks, options: MapOptions = {}
     return wrapWords([head, ...listWords(targets)], width, " ".repeat(longest + 3));
   });
   const minutes = Math.ceil((observed.asOfMs - observed.sinceMs) / 60_000);
-  const head = `${count(graph.links.length, "link")} in use by ${count(graph.members.length, "agent")} in the last ${count(minutes, "minute")}`;
+  const head = `${count(graph.links.length, "link")} in use by ${count(graph.members.length, "agent")} in the last ${minutes === 1 ? "minute" : count(minutes, "minute")}`;
   const notes = describeGaps(observed).flatMap((words) => wrapWords(words, width, "  "));
   const parts = [wrapWords(head.split(" "), width, "  "), clip(lines, linesMax), notes];
   return `${parts

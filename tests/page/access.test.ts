@@ -8,7 +8,14 @@ import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { openPage, startBench, type PageBench } from "./open-page.ts";
 
-const VIEWS = ["", "services", "services/shop/report", "decisions", "decisions/dec_0000000000000D"];
+const VIEWS = [
+  "",
+  "services",
+  "services/shop/report",
+  "hosts",
+  "decisions",
+  "decisions/dec_0000000000000D",
+];
 
 let bench: PageBench;
 before(async () => {

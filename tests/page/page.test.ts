@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Page } from "playwright-core";
 import { createDecision, createInstance, createService } from "#api/testing/fake-data.ts";
+import { NODE } from "#api/testing/fake-fleet.ts";
 import { makeLink, openPage, startBench, type OpenedPage, type PageBench } from "./open-page.ts";
 
 let bench: PageBench;
@@ -16,7 +17,14 @@ async function read(page: Page, expression: string): Promise<unknown> {
   return page.evaluate(expression);
 }
 
-const VIEWS = ["", "services", "services/shop/report", "decisions", "decisions/dec_0000000000000D"];
+const VIEWS = [
+  "",
+  "services",
+  "services/shop/report",
+  "hosts",
+  "decisions",
+  "decisions/dec_0000000000000D",
+];
 
 /** The select whose label begins with `label`. */
 function findChoice(page: Page, label: string) {
@@ -169,6 +177,31 @@ describe("views", () => {
     await page.getByText("No decision matches.").waitFor();
     await page.goto(`${opened.origin}/#/decisions/dec_0`);
     await page.getByText('no decision "dec_0"').waitFor();
+  });
+
+  it("Hosts shows what runs on which host, who does not answer, and what lies between them", async () => {
+    await using opened = await openPage(bench, {
+      hash: "#/hosts",
+      prepare({ fake, nodes }) {
+        const node = { ...NODE, state: "alive", reason: "", self: false } as const;
+        const silent = { state: "suspect", reason: "silent for 1.3s", rttMs: 0.42 } as const;
+        nodes.push({ ...node, id: "a", name: "node-a", self: true }, { ...node, ...silent });
+        const instances = ["node-a", "node-b"].map((on, i) =>
+          createInstance("web", i + 1, 0, { node: on, health: i === 0 ? "none" : "starting" }),
+        );
+        fake.services.splice(0, fake.services.length, createService("web", instances));
+      },
+    });
+    const far = opened.page.getByRole("region", { name: "Host node-b" });
+    await far.getByText("web-2").waitFor();
+    assert.match(await far.innerText(), /suspect[^]*silent for 1.3s[^]*web-2 starting/);
+    const near = opened.page.getByRole("region", { name: "Host node-a" });
+    assert.match(await near.innerText(), /web-1/);
+    const between = opened.page.getByRole("region", { name: "Between hosts" });
+    assert.match(await between.innerText(), /node-a – node-b[^]*0.42 ms[^]*none spans them/);
+    await near.getByRole("link", { name: "web-1" }).click();
+    await opened.page.getByRole("complementary", { name: "Service web" }).waitFor();
+    assert.deepEqual(opened.complaints, []);
   });
 
   it("nothing known is shown as unknown, not as none", async () => {

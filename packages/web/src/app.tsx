@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
 import { Banner } from "./banner.tsx";
 import { DecisionsView } from "./decisions-view.tsx";
+import { HostsView } from "./hosts-view.tsx";
 import type { Live } from "./live.ts";
 import { NowView } from "./now-view.tsx";
 import { parseHash, useHash, type Route } from "./route.ts";
@@ -13,6 +14,7 @@ import type { PageState } from "./state.ts";
 const VIEWS = [
   { name: "Now", path: "" },
   { name: "Services", path: "services" },
+  { name: "Hosts", path: "hosts" },
   { name: "Decisions", path: "decisions" },
   { name: "Policies", path: "policies" },
 ];
@@ -80,6 +82,8 @@ function View({ state, live, route }: { state: PageState; live: Live; route: Rou
       return <NowView state={state} />;
     case "services":
       return <ServicesView state={state} live={live} route={route} />;
+    case "hosts":
+      return <HostsView />;
     case "decisions":
       return <DecisionsView state={state} route={route} />;
     case "policies":

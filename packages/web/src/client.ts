@@ -4,8 +4,13 @@ import type { Decision, Plan } from "@fairlead/protocol/decision.ts";
 import type { ActionRequest } from "@fairlead/protocol/requests.ts";
 import type { EffectRequest, EffectView, FlowList } from "@fairlead/protocol/flows.ts";
 import type {
+  AgentList,
   DecisionList,
   LogLine,
+  NetworkList,
+  NodeList,
+  PathList,
+  ScopeList,
   ServiceList,
   SessionRequest,
   SessionView,
@@ -57,6 +62,11 @@ export const signIn = (secret: SessionRequest): Promise<SessionView> =>
 export const signOut = (): Promise<SessionView> => request("/v1/session", { method: "DELETE" });
 export const readStatus = (): Promise<NodeStatus> => request("/v1/status");
 export const readServices = (): Promise<ServiceList> => request("/v1/services");
+export const readNodes = (): Promise<NodeList> => request("/v1/nodes");
+export const readScopes = (): Promise<ScopeList> => request("/v1/scopes");
+export const readNetworks = (): Promise<NetworkList> => request("/v1/networks");
+export const readPaths = (): Promise<PathList> => request("/v1/paths");
+export const readAgents = (): Promise<AgentList> => request("/v1/agents");
 export const readDecision = (id: string): Promise<Decision> =>
   request(`/v1/decisions/${encodeURIComponent(id)}`);
 export const readDecisions = (

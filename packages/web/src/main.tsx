@@ -6,6 +6,7 @@ import { createLive } from "./live.ts";
 import "./base.css";
 import "./frame.css";
 import "./views.css";
+import "./hosts.css";
 import "./details.css";
 import "./narrow.css";
 

@@ -14,7 +14,8 @@ const TOKEN: TokenView = {
   createdBy: "ana on node-a",
   nodes: [],
 };
-const NODE: NodeRecord = {
+/** Another node. */
+export const NODE: NodeRecord = {
   id: "node-b-1",
   name: "node-b",
   incarnation: 1,

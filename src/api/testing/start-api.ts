@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An API on a real unix socket and a real port, over fake operations, for tests.
+import type { NodeView } from "@fairlead/protocol/node.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { request as sendRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
@@ -35,6 +36,8 @@ export interface Send {
 
 /** A running API with all that a test wants to look at. */
 export interface TestApi extends AsyncDisposable {
+  /** The fleet\'s nodes; none at first. */
+  readonly nodes: NodeView[];
   readonly api: Api;
   readonly fake: FakeOperations;
   readonly port: number;
@@ -126,6 +129,7 @@ export async function startApi(
   const fake = createFakeOperations(() => clock.nowMs());
   const logged: string[] = [];
   const users = new Map<string, Role>();
+  const nodes: NodeView[] = [];
   const note = (name: string, ...args: readonly unknown[]) =>
     void fake.calls.push({ name, args, actor: "", signal: AbortSignal.abort() });
   const api = createApi({
@@ -136,6 +140,12 @@ export async function startApi(
     rights: createFakeRights(note),
     policies: createFakePolicies(note),
     fleet: createFakeFleet(note),
+    host: {
+      async clear(by) {
+        note("clearHost", by);
+        return { removed: ["flv100000"] };
+      },
+    },
     placement: {
       explain: (service, scope = "shop") => ({
         scope,
@@ -149,7 +159,7 @@ export async function startApi(
       }),
     },
     networks: { advise: () => [] },
-    roll: { list: () => [], problem: undefined },
+    roll: { list: () => nodes, problem: undefined },
     paths: { list: () => [] },
     overlays: { list: () => [], problem: undefined, rotate: () => Promise.resolve(0) },
     audit,
@@ -170,6 +180,7 @@ export async function startApi(
     port,
     socketPath,
     users,
+    nodes,
     logged,
     advance: (byMs) => clock.advance(byMs),
     unix: (path, options) => send({ socketPath }, path, options),

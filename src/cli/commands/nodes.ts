@@ -5,6 +5,7 @@ import { FairleadError } from "#base/errors.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
+import { formatRtt } from "#cli/format.ts";
 import type { ListView } from "#cli/output.ts";
 import { readReason } from "#cli/send-action.ts";
 import { showOrWatch } from "#cli/watch.ts";
@@ -14,10 +15,6 @@ const SAME_CLOCK_MS = 50;
 const GIBIBYTE = 2 ** 30;
 
 const TONES = { alive: "good", suspect: "warn", gone: "bad", left: "dim" } as const;
-
-function formatRtt(rttMs: number | undefined): string {
-  return rttMs === undefined ? "" : `${rttMs.toFixed(rttMs < 10 ? 2 : 0)}ms`;
-}
 
 /** Nothing for a node that no other one reaches. */
 function formatPlace({ address, port }: NodeView): string {
@@ -63,7 +60,11 @@ const LIST: ListView<NodeView> = {
       tone: (item) => TONES[item.state],
     },
     { key: "mark", title: "MARK", value: formatMark, tone: toneOfMark },
-    { key: "rtt", title: "RTT", value: (item) => formatRtt(item.rttMs) },
+    {
+      key: "rtt",
+      title: "RTT",
+      value: ({ rttMs }) => (rttMs === undefined ? "" : formatRtt(rttMs)),
+    },
     { key: "clock", title: "CLOCK", value: formatSkew },
     { key: "address", title: "ADDRESS", value: formatPlace },
     { key: "cpus", title: "CPUS", value: ({ cpuCount }) => String(cpuCount) },
