@@ -17,6 +17,8 @@ test("--hosts 3 --once shows calls between hosts, a host that dies and its way b
   const [code] = (await once(child, "close")) as [number | null];
   assert.equal(code, 0, said);
   assert.match(said, /^call .*-web-\d on h\d -> .*-web-\d on h\d: here is [0-9a-f]{12}$/m);
+  assert.match(said, /^agents {4}clerk-h1 on h1 -> clerk-h3 on h3: clerk-h3 greets clerk-h1$/m);
+  assert.match(said, /^fault [^]*^agents {4}clerk-h2 on h2 -> clerk-h1 on h1: clerk-h1 greets/m);
   assert.match(said, /^ {2}because h3 is gone$/m);
   assert.match(said, /^healed {4}h3 takes part again .* nothing runs twice$/m);
   assert.match(said, /^summary {3}1 of 1 lost hosts healed, (\d+) of \1 calls .* nothing left/m);

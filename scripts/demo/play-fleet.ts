@@ -10,6 +10,7 @@ import type { HostNode } from "#lab/host-node.ts";
 import { listLabs } from "#lab/ledger.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import { ensurePackages, FLEET_NEEDS, ROOT } from "../setup.ts";
+import { callClerks, startClerk, type Clerk } from "./fleet-agents.ts";
 import { runCommand, say, tellDecision } from "./run-command.ts";
 
 export interface FleetDemo {
@@ -26,6 +27,13 @@ interface Score {
   healed: number;
   calls: number;
   answered: number;
+}
+
+/** A fleet, and an agent on each host. */
+interface Stage {
+  readonly fleet: LabFleet;
+  /** In the order of the hosts; one that died with its host is replaced. */
+  readonly clerks: Clerk[];
 }
 
 const SCOPE = "fairlead-demo";
@@ -100,7 +108,7 @@ async function tellSince(by: HostNode, sinceMs: number): Promise<void> {
 
 /** A host dies as by a power cut, and comes back. True when all was as wanted after either. */
 async function loseHost(
-  fleet: LabFleet,
+  { fleet, clerks }: Stage,
   victim: HostNode,
   signal: AbortSignal,
   score: Score,
@@ -115,7 +123,9 @@ async function loseHost(
   say(`\nfault     ${host.name} dies: its node, its engine and its cable, at once`);
   let [sinceMs, beganMs] = [clock.nowMs(), clock.monotonicMs()];
   host.cutOff();
-  await Promise.all([victim.signal("SIGKILL"), host.kill()]);
+  const at = fleet.nodes.indexOf(victim);
+  const others = clerks.filter((_, index) => index !== at);
+  await Promise.all([victim.signal("SIGKILL"), host.kill(), clerks[at]?.[Symbol.asyncDispose]()]);
   const moved = await awaitUntil(async () => !(await isOn()) && (await isWanted()), signal);
   const movedMs = clock.monotonicMs() - beganMs;
   await tellSince(by, sinceMs);
@@ -126,6 +136,7 @@ async function loseHost(
   );
   await runCommand(envOf(by), ["ps", "--scope", SCOPE], signal);
   await callAcross(fleet, by, score);
+  await callClerks(others, score);
 
   say(`\nback      ${host.name} is plugged in and started again`);
   [sinceMs, beganMs] = [clock.nowMs(), clock.monotonicMs()];
@@ -141,11 +152,14 @@ async function loseHost(
       ? `healed    ${host.name} takes part again after ${formatDuration(clock.monotonicMs() - beganMs)}; nothing runs twice`
       : `not healed: ${host.name} is not back`,
   );
+  clerks[at] = await startClerk(victim, SCOPE);
+  await callClerks(clerks, score);
   await runCommand(envOf(by), ["nodes"], signal);
   return moved && folded;
 }
 
-async function play(fleet: LabFleet, demo: FleetDemo, score: Score): Promise<void> {
+async function play(stage: Stage, demo: FleetDemo, score: Score): Promise<void> {
+  const { fleet, clerks } = stage;
   const { once, everyMs, signal } = demo;
   const [first] = fleet.nodes;
   if (first === undefined) return;
@@ -154,8 +168,10 @@ async function play(fleet: LabFleet, demo: FleetDemo, score: Score): Promise<voi
   const code = await runCommand(envOf(first), up, signal);
   if (code !== 0) throw new Error(`fairlead up ended with ${code}`);
   await runCommand(envOf(first), ["nodes"], signal);
-  await runCommand(envOf(first), ["ps", "--scope", SCOPE], signal);
   await callAcross(fleet, first, score);
+  for (const node of fleet.nodes) clerks.push(await startClerk(node, SCOPE));
+  await callClerks(clerks, score);
+  await runCommand(envOf(first), ["map", "--hosts"], signal);
   for (let round = 1; !signal.aborted; round++) {
     if (!once) {
       say(
@@ -167,14 +183,15 @@ async function play(fleet: LabFleet, demo: FleetDemo, score: Score): Promise<voi
     const victim = fleet.nodes.at(-1 - ((round - 1) % fleet.nodes.length));
     if (victim === undefined) return;
     score.lost++;
-    if (await loseHost(fleet, victim, signal, score)) score.healed++;
+    if (await loseHost(stage, victim, signal, score)) score.healed++;
     if (once) return;
   }
 }
 
 /** Removes everything and looks at what is left, which has to be nothing. */
-async function tidyUp(fleet: LabFleet): Promise<boolean> {
+async function tidyUp({ fleet, clerks }: Stage): Promise<boolean> {
   say("\nremoving  everything that the demo made");
+  await Promise.all(clerks.map((clerk) => clerk[Symbol.asyncDispose]()));
   const [first] = fleet.nodes;
   const never = new AbortController().signal;
   const args = ["down", "--scope", SCOPE, "-v", "--progress", "quiet"];
@@ -201,10 +218,11 @@ export async function playFleet(demo: FleetDemo): Promise<number> {
   const note = (error: unknown): void => {
     problem ??= error instanceof Error ? error.message : String(error);
   };
-  await play(fleet, demo, score).catch((error: unknown) => {
+  const stage: Stage = { fleet, clerks: [] };
+  await play(stage, demo, score).catch((error: unknown) => {
     if (!demo.signal.aborted) note(error);
   });
-  const clean = await tidyUp(fleet).catch((error: unknown) => {
+  const clean = await tidyUp(stage).catch((error: unknown) => {
     note(error);
     return false;
   });
