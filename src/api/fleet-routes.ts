@@ -3,7 +3,12 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
-import { NodeActionRequest, NodeFarewell, NodeRecord } from "@fairlead/protocol/node.ts";
+import {
+  HostCleared,
+  NodeActionRequest,
+  NodeFarewell,
+  NodeRecord,
+} from "@fairlead/protocol/node.ts";
 import { RotationAnswer } from "@fairlead/protocol/network.ts";
 import { Reason } from "@fairlead/protocol/requests.ts";
 import { IdentityList, TokenList } from "@fairlead/protocol/routes.ts";
@@ -89,6 +94,19 @@ function addNodeRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     summary: "Let the node that is asked leave its fleet; its settings still name it",
     request: { query },
     responses: { 200: describeJson("What is kept of it", NodeFarewell), default: PROBLEM },
+  });
+  const clearRoute = defineRoute({
+    method: "post",
+    path: "/v1/host/clear",
+    "x-fairlead-role": "admin",
+    summary:
+      "Remove the devices and packet rules that the node has made on its host; it must belong to no fleet and manage no scope",
+    request: { query },
+    responses: { 200: describeJson("What was there", HostCleared), default: PROBLEM },
+  });
+  app.openapi(clearRoute, async (c) => {
+    const by = askedBy(c, parts, c.req.valid("query").reason);
+    return c.json(await parts.host.clear(by), 200);
   });
   app.openapi(markRoute, async (c) => {
     const { action, reason } = c.req.valid("json");

@@ -3,6 +3,7 @@
 import type { AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
+import type { HostClearing } from "#control/clear-host.ts";
 import type { Access } from "#control/access/access.ts";
 import type { Caller, Operations } from "#control/operations.ts";
 import type { FleetOperations } from "#control/fleet-operations.ts";
@@ -29,6 +30,7 @@ export interface ApiOptions {
   readonly fabric: Pick<Fabric, "list" | "queues">;
   readonly topologies: Topologies;
   readonly fleet: FleetOperations;
+  readonly host: HostClearing;
   readonly roll: Pick<Roll, "list" | "problem">;
   readonly placement: PlacementDesk;
   readonly networks: NetworkDesk;

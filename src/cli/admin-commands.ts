@@ -75,10 +75,12 @@ export const ADMIN_COMMANDS: readonly Command[] = [
   {
     name: "uninstall",
     group: "Set up",
-    summary: "remove everything that Fairlead made, and prove it",
+    summary:
+      "remove everything that Fairlead made on this host, and prove it; of a fleet the others go on",
     arguments: [],
     flags: [
       ...WRITE_FLAGS,
+      { name: "force", text: "of a fleet: do not wait until others have what runs here" },
       { name: "volumes", short: "v", text: "remove volumes with data too" },
       { name: "yes", short: "y", text: "do not ask" },
       { name: "timeout", value: "duration", text: "how long each scope may take (120s)" },

@@ -2,6 +2,7 @@
 // What `leave` and `uninstall` have in common: the fleet is told, and the settings are put back.
 import type { NodeFarewell } from "@fairlead/protocol/node.ts";
 import { FairleadError } from "#base/errors.ts";
+import { parseSettingsFile } from "#config/settings-file.ts";
 import type { Context } from "./context.ts";
 import { loadNodeSettings } from "./load-node-settings.ts";
 import { readReason } from "./send-action.ts";
@@ -15,6 +16,8 @@ export interface Leaving {
   readonly path: string;
   /** Whether `join` wrote something into it. */
   readonly isWritten: boolean;
+  /** Whether the settings name a fleet still once they are put back: by a line that `join` did not write. */
+  readonly staysNamed: boolean;
   /** Lets the node say farewell. Throws what the node says. */
   tell(): Promise<void>;
   /** Puts the settings back; the node has not read them yet. */
@@ -31,6 +34,9 @@ export function prepareLeaving(context: Context): Leaving | undefined {
     fleet,
     path: edit.path,
     isWritten: edit.isChange,
+    staysNamed: parseSettingsFile(edit.path, edit.text ?? "").entries.some(
+      ({ path }) => path === "fleet.name",
+    ),
     async tell() {
       await context.api.call<NodeFarewell>("POST", "fleet/leave", { query: readReason(context) });
     },

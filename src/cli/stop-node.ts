@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeStatus } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
@@ -9,10 +10,20 @@ import { cliErrors } from "./errors.ts";
 const LOOK_MS = 50;
 const PATIENCE_MS = 30_000;
 
+/** Whether a process has ended and only waits for whoever started it to take note. */
+function isZombie(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
+  } catch {
+    return false;
+  }
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch {
     return false;
   }

@@ -72,6 +72,13 @@ export const controlErrors = defineErrors({
     remedy:
       "say with --address where other hosts reach this one, and let UDP and TCP to the port of fleet.listen pass both ways",
   },
+  "host-in-use": {
+    id: "FL0745",
+    code: "failed_precondition",
+    cause:
+      "The node belongs to a fleet, or manages scopes: what it has made in the kernel is needed",
+    remedy: "`fairlead uninstall` leaves the fleet and removes the scopes first",
+  },
   "node-alive": {
     id: "FL0739",
     code: "failed_precondition",

@@ -273,6 +273,7 @@ export function createOverlays(options: OverlaysOptions): Overlays {
 
   async function clear(): Promise<readonly string[]> {
     const changes = await overlay.apply([]);
+    shortcuts.note([], changes, []);
     for (const [name, one] of applied) {
       const own = changes.filter(({ device }) => device === nameDevice(one.network.vni));
       await record(one, own, { scope: "", isDrift: false });

@@ -295,7 +295,7 @@ function superviseScopes(
     },
     startedAtMs,
   });
-  const around = { ...hands, ...faces, dns, belongs, supervisor, clock, logger };
+  const around = { ...hands, ...faces, faces, dns, belongs, supervisor, clock, logger };
   const policies = startPolicies(around, stack);
   const views = createScopeViews(supervisor, board, feed, clock, placing?.desk, addresses);
   const intake = createIntake({ store, board, supervisor, memory, clock });
@@ -303,7 +303,7 @@ function superviseScopes(
   addresses.follow({ supervisor, publishSoon });
   const local = { supervisor, intake, viewLocal, publishSoon };
   const together = placing?.attend(local) ?? [];
-  const desks = openDesks({ supervisor, faces, board, placing });
+  const desks = openDesks({ ...around, addresses, placing, board, decisions });
   return { supervisor, views, intake, together, desks, policies };
 }
 

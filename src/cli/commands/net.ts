@@ -108,7 +108,7 @@ async function inspect(context: Context, name: string | undefined): Promise<void
       ...addressed.map((one) => `${one.scope}/${one.name}`),
     ]);
     throw new FairleadError(
-      name === undefined ? cliErrors["missing-argument"] : cliErrors["bad-value"],
+      name === undefined ? cliErrors["missing-argument"] : cliErrors["no-such-name"],
       name === undefined
         ? "say which network, or which service with an address"
         : `no network that spans hosts, and no service with an address, is called ${name}`,

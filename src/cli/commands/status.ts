@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { Alert, DiscoveryWay, NodeStatus } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
 import { formatSize } from "#base/size.ts";
@@ -71,12 +72,31 @@ function describeServices({ engine, services, instances, unhealthy }: NodeStatus
   return ["good", "services", counts];
 }
 
-function renderStatus(status: NodeStatus, style: Style): string[] {
+/** Nothing for a node by itself. */
+function describeFleet(nodes: readonly NodeView[]): readonly Row[] {
+  if (nodes.every(({ address }) => address === undefined)) return [];
+  const counts = Map.groupBy(nodes, ({ state }) => state);
+  const words = [...counts].map(([state, all]) => `${all.length} ${state}`).join(", ");
+  const leader = nodes.find((node) => node.leader === true);
+  const leads = leader === undefined ? "nobody leads" : `${leader.name} leads`;
+  const isWhole = (counts.get("alive") ?? []).length === nodes.length && leader !== undefined;
+  return [
+    [
+      isWhole ? "good" : "warn",
+      "fleet",
+      `${formatCount(nodes.length, "node")}: ${words}; ${leads}`,
+      "fairlead nodes",
+    ],
+  ];
+}
+
+function renderStatus(status: NodeStatus, nodes: readonly NodeView[], style: Style): string[] {
   const { scopes } = status;
   const rows: Row[] = [
     describeEngine(status),
     describeStore(status),
     describeServices(status),
+    ...describeFleet(nodes),
     [
       "good",
       "automation",
@@ -107,10 +127,11 @@ export async function run(context: Context): Promise<number> {
   let last: NodeStatus | undefined;
   const code = await showOrWatch(context, undefined, async () => {
     last = await context.api.call<NodeStatus>("GET", "status");
+    const nodes = context.out.forPeople ? await context.api.list<NodeView>("nodes") : undefined;
     await context.out.document(last, {
       kind: "NodeStatus",
       name: (item) => item.node,
-      text: renderStatus,
+      text: (item, style) => renderStatus(item, nodes?.items ?? [], style),
     });
   });
   if (code !== EXIT.ok || last === undefined) return code;

@@ -16,10 +16,12 @@ const TONES: Readonly<Record<TokenState, Tone>> = {
   revoked: "warn",
 };
 
+function formatSeconds(spanMs: number): string {
+  return formatDuration(Math.round(Math.max(0, spanMs) / 1_000) * 1_000);
+}
+
 function formatEnd({ expiresAtMs, state }: TokenView): string {
-  if (state !== "valid") return "";
-  const leftMs = Math.max(0, expiresAtMs - Date.now());
-  return formatDuration(Math.round(leftMs / 1_000) * 1_000);
+  return state === "valid" ? formatSeconds(expiresAtMs - Date.now()) : "";
 }
 
 const LIST: ListView<TokenView> = {
@@ -80,7 +82,7 @@ async function create(context: Context): Promise<void> {
   const { view, fleet } = created;
   const hosts = view.usesMax === 1 ? "one host" : `${view.usesMax} hosts`;
   out.note(
-    `run this on ${hosts} within ${formatEnd(view)} to join ${fleet}; it is not shown again (fairlead token revoke ${view.id})`,
+    `run this on ${hosts} within ${formatSeconds(view.expiresAtMs - view.createdAtMs)} to join ${fleet}; it is not shown again (fairlead token revoke ${view.id})`,
   );
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createInterface } from "node:readline/promises";
 import type { Plan } from "@fairlead/protocol/decision.ts";
+import type { HostCleared } from "@fairlead/protocol/node.ts";
 import type { NodeStatus, ScopeView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import { findPlaces, type NodePlaces } from "#config/node-files.ts";
@@ -10,12 +11,12 @@ import { EXIT } from "#cli/exit-codes.ts";
 import { followScope, watchScope } from "#cli/follow-scope.ts";
 import { formatCount } from "#cli/format.ts";
 import { ensureNode } from "#cli/launch-node.ts";
-import { prepareLeaving, tryToTell } from "#cli/leave-fleet.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { wrapItems } from "#cli/output.ts";
 import { listOwnFiles, removeOwnFiles } from "#cli/own-files.ts";
 import { readReason } from "#cli/send-action.ts";
 import { stopNode } from "#cli/stop-node.ts";
+import { findSeat, listHere, vacateHost, type FleetSeat } from "#cli/vacate-host.ts";
 
 const TIMEOUT_DEFAULT_MS = 120_000;
 
@@ -54,20 +55,34 @@ function findNodePlaces(context: Context, status: NodeStatus): NodePlaces {
   );
 }
 
-async function listLeftovers(
-  context: Context,
-  managed: readonly string[],
-  status: NodeStatus,
-): Promise<Leftover[]> {
-  const leftovers: Leftover[] = [];
-  for (const scope of managed) {
+/** What goes with the scopes that this host has alone. */
+async function listSteps(context: Context): Promise<Leftover[]> {
+  const steps: Leftover[] = [];
+  for (const scope of await listManaged(context)) {
     const plan = await requestDown(context, scope, true);
     for (const step of plan.steps)
-      leftovers.push({ kind: "step", scope, what: `${step.act} ${step.object}` });
+      steps.push({ kind: "step", scope, what: `${step.act} ${step.object}` });
   }
-  const leaving = prepareLeaving(context);
-  if (leaving !== undefined)
-    leftovers.push({ kind: "step", scope: "", what: `leave the fleet ${leaving.fleet}` });
+  return steps;
+}
+
+/** Of a fleet's host nothing is removed that others have too. */
+async function listMoves(context: Context, seat: FleetSeat): Promise<Leftover[]> {
+  const { leaving, others } = seat;
+  const to = others.join(", ");
+  const act = context.parsed.has("force") ? "end" : `move to ${to}:`;
+  return [
+    ...(await listHere(context, seat)).map((name) => `${act} ${name}`),
+    `leave the fleet ${leaving.fleet}${to === "" ? "" : `; ${to} go on`}`,
+  ].map((what): Leftover => ({ kind: "step", scope: "", what }));
+}
+
+async function listLeftovers(
+  context: Context,
+  seat: FleetSeat | undefined,
+  status: NodeStatus,
+): Promise<Leftover[]> {
+  const leftovers = seat === undefined ? await listSteps(context) : await listMoves(context, seat);
   leftovers.push({ kind: "process", scope: "", what: `node with pid ${status.pid}` });
   const { files, directories } = listOwnFiles(context, findNodePlaces(context, status));
   for (const path of files) leftovers.push({ kind: "file", scope: "", what: path });
@@ -96,8 +111,7 @@ async function confirm(context: Context): Promise<boolean> {
   }
 }
 
-async function removeScope(context: Context, scope: string): Promise<void> {
-  const timeoutMs = context.parsed.waitMs("timeout") ?? TIMEOUT_DEFAULT_MS;
+async function removeScope(context: Context, scope: string, timeoutMs: number): Promise<void> {
   await using watch = watchScope(context, scope);
   await requestDown(context, scope, false);
   const settlement = await followScope(context, watch, { scope, timeoutMs, until: "removed" });
@@ -107,21 +121,21 @@ async function removeScope(context: Context, scope: string): Promise<void> {
   });
 }
 
-async function leaveFleet(context: Context): Promise<void> {
-  const leaving = prepareLeaving(context);
-  if (leaving === undefined) return;
-  await tryToTell(context, leaving);
-  leaving.putBack();
-  context.out.note(`left the fleet ${leaving.fleet}`);
+/** What the node has made in the kernel, and what it has told. */
+async function clearHost(context: Context): Promise<void> {
+  const call = { query: readReason(context) };
+  const { removed } = await context.api.call<HostCleared>("POST", "host/clear", call);
+  for (const one of removed) context.out.note(`removed ${one}`);
 }
 
 /** `fairlead uninstall` */
 export async function run(context: Context): Promise<number> {
   const { out, parsed } = context;
+  const timeoutMs = parsed.waitMs("timeout") ?? TIMEOUT_DEFAULT_MS;
   await ensureNode(context);
-  const managed = await listManaged(context);
+  const seat = await findSeat(context);
   const status = await context.api.call<NodeStatus>("GET", "status");
-  await out.list(wrapItems("Leftovers", await listLeftovers(context, managed, status)), {
+  await out.list(wrapItems("Leftovers", await listLeftovers(context, seat, status)), {
     name: (item) => item.what,
     empty: "nothing of Fairlead is here",
     columns: [
@@ -132,9 +146,12 @@ export async function run(context: Context): Promise<number> {
   });
   if (parsed.has("dry-run")) return EXIT.ok;
   if (!(await confirm(context))) return EXIT.no;
-  for (const scope of managed) await removeScope(context, scope);
+  if (seat !== undefined) await vacateHost(context, seat, timeoutMs);
+  // What this node alone has: of its fleet's scopes what was here still when it left.
+  const managed = await listManaged(context);
+  for (const scope of managed) await removeScope(context, scope, timeoutMs);
   const rest = await listManaged(context);
-  await leaveFleet(context);
+  if (rest.length === 0) await clearHost(context);
   await stopNode(context);
   // Listed anew: a node writes until it has ended.
   const { left, kept } = removeOwnFiles(listOwnFiles(context, findNodePlaces(context, status)));

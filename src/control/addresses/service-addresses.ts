@@ -48,6 +48,8 @@ export interface ServiceAddresses {
   withdraw(
     instance: Pick<InstanceFact, "id" | "scope" | "service">,
   ): Promise<Disposable | undefined>;
+  /** Removes the rules in every namespace, and names the tables; what is still wanted is made again. */
+  clear(): Promise<readonly string[]>;
   /** Looks soon: what is wanted may be different. */
   wake(): void;
   /** Why addresses may not reach where they should. */
@@ -219,6 +221,12 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
       await settle();
       if (options.fleet !== undefined) await clock.sleep(TELL_MS);
       return { [Symbol.dispose]: () => release(id, scope) };
+    },
+    async clear() {
+      const { changes, failures } = await balancer.apply([]);
+      const [failure] = failures.values();
+      if (failure !== undefined) throw FairleadError.from(failure);
+      return changes.map(({ space }) => `table inet fairlead_services of ${space}`);
     },
     wake,
     get problem() {
