@@ -26,6 +26,8 @@ export interface LabFleetOptions {
   readonly hosts: number;
   /** Further settings of a host's node, as FAIRLEAD_…; `h1` is 0. */
   readonly settings?: (index: number) => Readonly<Record<string, string>>;
+  /** Whether settings stand in files, as after `fairlead join`: then nodes can leave, join and be uninstalled. */
+  readonly haveFiles?: boolean;
   /** Where a node keeps its state; default a directory of its own. */
   readonly stateDir?: (index: number) => string | undefined;
 }
@@ -70,7 +72,8 @@ export async function startFleet(options: LabFleetOptions): Promise<LabFleet> {
     };
     // In the lab's directory, so that it goes with a lab whose owner was killed.
     const directory = join(findLabDirectory(lab.tag), host.name, "node");
-    const place = { directory, ...(stateDir === undefined ? {} : { stateDir }) };
+    const hasFile = options.haveFiles === true;
+    const place = { directory, hasFile, ...(stateDir === undefined ? {} : { stateDir }) };
     nodes.push(stack.use(await startHostNode(host, settings, place)));
   }
   await awaitAlive(nodes);

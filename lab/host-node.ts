@@ -6,6 +6,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Document } from "yaml";
+import { editSettings } from "#config/edit-settings.ts";
+import { listSettingPaths, nameVariable } from "#config/setting-paths.ts";
 import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
 import type { LabHost, PlainHost } from "./hosts.ts";
 import { askSocket, type CliResult } from "./rig.ts";
@@ -15,6 +18,8 @@ const MAIN = join(ROOT, "src/main.ts");
 
 export interface HostNode<Host extends PlainHost = LabHost> extends AsyncDisposable {
   readonly host: Host;
+  /** Variables by which a command or a node has its settings. */
+  readonly settings: Readonly<Record<string, string>>;
   /** Where programs on the host join its fabric. */
   readonly fabric: string;
   readonly stateDir: string;
@@ -39,6 +44,22 @@ export interface HostNodeOptions {
   readonly directory?: string;
   /** A directory for its state, for example a small disk; default one of its own. */
   readonly stateDir?: string;
+  /** Whether its settings stand in a file, as after `fairlead join`, so that it can leave. */
+  readonly hasFile?: boolean;
+}
+
+/** A settings file of these variables; those of the fleet and its store are marked as `fairlead join` marks them. */
+function writeSettings(path: string, settings: Readonly<Record<string, string>>): void {
+  const all = listSettingPaths().flatMap((one): (readonly [string, string])[] => {
+    const value = settings[nameVariable(one)];
+    return value === undefined ? [] : [[one, value]];
+  });
+  const isJoined = ([one]: readonly [string, string]): boolean => /^(?:store|fleet)\./.test(one);
+  const document = new Document({ version: 1 });
+  for (const [one, value] of all.filter((entry) => !isJoined(entry)))
+    document.setIn(one.split("."), value);
+  const joined = Object.fromEntries(all.filter(isJoined));
+  writeFileSync(path, editSettings(document.toString(), joined));
 }
 
 /** Starts the node of a host; it answers once this resolves. */
@@ -51,15 +72,22 @@ export async function startHostNode<Host extends PlainHost>(
   const project = join(directory, "project");
   mkdirSync(project, { recursive: true });
   const socket = join(directory, "fairlead.sock");
-  const env: NodeJS.ProcessEnv = {
-    ...withCompileCache(process.env, ROOT),
+  const own = {
     FAIRLEAD_STATE_DIR: options.stateDir ?? join(directory, "state"),
     FAIRLEAD_SOCKET: socket,
     FAIRLEAD_LISTEN: "off",
     FAIRLEAD_NODE_NAME: host.name,
     FAIRLEAD_ENGINE_ENDPOINT: host.endpoint,
-    NO_COLOR: "1",
     ...settings,
+  };
+  const config = join(directory, "fairlead.yaml");
+  if (options.hasFile === true) writeSettings(config, own);
+  const named =
+    options.hasFile === true ? { FAIRLEAD_CONFIG: config, FAIRLEAD_SOCKET: socket } : own;
+  const env: NodeJS.ProcessEnv = {
+    ...withCompileCache(process.env, ROOT),
+    NO_COLOR: "1",
+    ...named,
   };
   let log = "";
   let child: ChildProcess | undefined;
@@ -95,6 +123,7 @@ export async function startHostNode<Host extends PlainHost>(
   await start();
   return {
     host,
+    settings: named,
     stateDir: join(directory, "state"),
     fabric: `unix:${join(directory, "fabric", "fabric.sock")}`,
     socket,

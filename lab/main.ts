@@ -51,18 +51,28 @@ function describeHost({ name, ip, endpoint }: LabHost): string {
   return `${name}  ${ip}  docker    docker -H ${endpoint}`;
 }
 
-/** A program that is the CLI of one host, whatever the environment says. */
-function writeCli({ socket, host }: HostNode, directory: string): string {
-  const path = join(directory, host.name, "fairlead");
-  const words = [process.execPath, MAIN].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
-  const line = `FAIRLEAD_SOCKET='${socket}' exec ${words.join(" ")} "$@"`;
-  writeFileSync(path, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** A program that is the CLI of one host, in its network and with its settings, whatever the environment says. */
+function writeCli({ settings, host }: HostNode, directory: string): string {
+  const home = join(directory, host.name);
+  const path = join(home, "fairlead");
+  // What commands remember of a user is the host's too.
+  const own = {
+    ...settings,
+    XDG_CACHE_HOME: join(home, "cache"),
+    XDG_STATE_HOME: join(home, "home"),
+  };
+  const variables = Object.entries(own).map(([name, value]) => `export ${name}=${quote(value)}`);
+  const inside = ["nsenter", `--net=/run/netns/${host.netns}`, process.execPath, MAIN];
+  const lines = ["#!/bin/sh", ...variables, `exec ${inside.map(quote).join(" ")} "$@"`];
+  writeFileSync(path, `${lines.join("\n")}\n`, { mode: 0o755 });
   return path;
 }
 
 /** A node on each host, and how to call its commands. */
 async function openFleet(count: number, stack: AsyncDisposableStack): Promise<LabText> {
-  const { lab, nodes } = stack.use(await startFleet({ hosts: count }));
+  const { lab, nodes } = stack.use(await startFleet({ hosts: count, haveFiles: true }));
   const directory = findLabDirectory(lab.tag);
   const lines = nodes.flatMap((node) => [
     `${node.host.name}  ${node.host.ip}  fairlead  ${writeCli(node, directory)}`,

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
-import { openPage, startBench, type PageBench } from "./open-page.ts";
+import { TWO_NODES } from "#api/testing/fake-fleet.ts";
+import { openPage, startBench, type OpenOptions, type PageBench } from "./open-page.ts";
 
 const VIEWS = [
   "",
@@ -16,6 +17,9 @@ const VIEWS = [
   "decisions",
   "decisions/dec_0000000000000D",
 ];
+
+/** So that the view of hosts has some. */
+const prepare: OpenOptions["prepare"] = ({ nodes }) => void nodes.push(...TWO_NODES);
 
 let bench: PageBench;
 before(async () => {
@@ -132,7 +136,7 @@ describe("keyboard", () => {
 describe("sight", () => {
   for (const colorScheme of ["light", "dark"] as const) {
     it(`every text has the contrast of WCAG AA in ${colorScheme}`, async () => {
-      await using opened = await openPage(bench, { colorScheme });
+      await using opened = await openPage(bench, { colorScheme, prepare });
       for (const view of VIEWS) {
         await opened.page.goto(`${opened.origin}/#/${view}`);
         await opened.page.locator(".mark:visible").first().waitFor();
@@ -157,7 +161,7 @@ describe("sight", () => {
   });
 
   it("fits 360 pixels without scrolling sideways", async () => {
-    await using opened = await openPage(bench, { width: 360, height: 740 });
+    await using opened = await openPage(bench, { width: 360, height: 740, prepare });
     for (const view of VIEWS) {
       await opened.page.goto(`${opened.origin}/#/${view}`);
       await opened.page.locator(".mark:visible").first().waitFor();
@@ -175,7 +179,7 @@ describe("sight", () => {
   });
 
   it("headings, tables and fields have names", async () => {
-    await using opened = await openPage(bench);
+    await using opened = await openPage(bench, { prepare });
     for (const view of VIEWS) {
       await opened.page.goto(`${opened.origin}/#/${view}`);
       await opened.page.locator(".mark:visible").first().waitFor();

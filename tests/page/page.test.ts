@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Page } from "playwright-core";
 import { createDecision, createInstance, createService } from "#api/testing/fake-data.ts";
-import { NODE } from "#api/testing/fake-fleet.ts";
+import { TWO_NODES } from "#api/testing/fake-fleet.ts";
 import { makeLink, openPage, startBench, type OpenedPage, type PageBench } from "./open-page.ts";
 
 let bench: PageBench;
@@ -183,9 +183,7 @@ describe("views", () => {
     await using opened = await openPage(bench, {
       hash: "#/hosts",
       prepare({ fake, nodes }) {
-        const node = { ...NODE, state: "alive", reason: "", self: false } as const;
-        const silent = { state: "suspect", reason: "silent for 1.3s", rttMs: 0.42 } as const;
-        nodes.push({ ...node, id: "a", name: "node-a", self: true }, { ...node, ...silent });
+        nodes.push(...TWO_NODES);
         const instances = ["node-a", "node-b"].map((on, i) =>
           createInstance("web", i + 1, 0, { node: on, health: i === 0 ? "none" : "starting" }),
         );

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
-import { MARKS_OF, type NodeFarewell, type NodeRecord } from "@fairlead/protocol/node.ts";
+import {
+  MARKS_OF,
+  type NodeFarewell,
+  type NodeRecord,
+  type NodeView,
+} from "@fairlead/protocol/node.ts";
 import type { TokenView } from "@fairlead/protocol/tokens.ts";
 import type { FleetOperations } from "#control/fleet-operations.ts";
 
@@ -14,8 +19,7 @@ const TOKEN: TokenView = {
   createdBy: "ana on node-a",
   nodes: [],
 };
-/** Another node. */
-export const NODE: NodeRecord = {
+const NODE: NodeRecord = {
   id: "node-b-1",
   name: "node-b",
   incarnation: 1,
@@ -30,6 +34,11 @@ export const NODE: NodeRecord = {
   devices: {},
   ...MARKS_OF.uncordon,
 };
+/** The node that is asked, and another one that does not answer. */
+export const TWO_NODES: readonly NodeView[] = [
+  { ...NODE, id: "node-a-1", name: "node-a", state: "alive", reason: "", self: true },
+  { ...NODE, state: "suspect", reason: "silent for 1.3s", rttMs: 0.42, self: false },
+];
 const FAREWELL: NodeFarewell = {
   id: NODE.id,
   name: NODE.name,
