@@ -54,6 +54,7 @@ export interface HostLink {
   readonly networks: readonly string[];
 }
 
+/** Hosts, and what lies between them. */
 export interface HostMap {
   /** The node that was asked first. */
   readonly hosts: readonly MappedHost[];

@@ -6,7 +6,7 @@ import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Context } from "./context.ts";
-import { cliErrors } from "./errors.ts";
+import { vacateErrors } from "./vacate-errors.ts";
 import { formatCount } from "./format.ts";
 import { prepareLeaving, tryToTell, type Leaving } from "./leave-fleet.ts";
 import { loadNodeSettings } from "./load-node-settings.ts";
@@ -42,7 +42,7 @@ export async function findSeat(context: Context): Promise<FleetSeat | undefined>
   const others = items.filter(({ self, state }) => !self && state === "alive");
   if (others.length === 0 && !context.parsed.has("force"))
     throw new FairleadError(
-      cliErrors["last-node"],
+      vacateErrors["last-node"],
       `${own.name} is the last node of ${leaving.fleet} that lives`,
       { facts: { others: items.length === 1 ? "none" : describeOthers(items) } },
     );
@@ -55,7 +55,7 @@ export function describeElsewhere(
   file: string | undefined,
   leaving: Leaving | undefined,
 ): FairleadError {
-  return new FairleadError(cliErrors["fleet-elsewhere"], `${node} belongs to a fleet`, {
+  return new FairleadError(vacateErrors["fleet-elsewhere"], `${node} belongs to a fleet`, {
     facts: {
       "settings here": file ?? "no file",
       "say of it": leaving === undefined ? "nothing" : `fleet.name: ${leaving.fleet}, by hand`,
@@ -87,7 +87,7 @@ async function drain(context: Context, seat: FleetSeat, timeoutMs: number): Prom
   for (let here = had; here.length > 0; here = await listHere(context, seat)) {
     if (performance.now() > giveUpMs)
       throw new FairleadError(
-        cliErrors["not-vacated"],
+        vacateErrors["not-vacated"],
         `${formatCount(here.length, "instance")} still on ${seat.self}`,
         {
           facts: { instances: here.join(", "), "other nodes": seat.others.join(", ") },

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a host that joins learns whether others connect to it: it asks some of them on the roll to knock at its door.
 import { z } from "zod";
+import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
 import type { Store } from "#store/store.ts";
+import type { Fleet } from "./fleet.ts";
 import { ROLL } from "./roll-entries.ts";
 
 /** Before the id of the node that asks. */
-export const KNOCKS = `${ROLL}knocks/`;
+const KNOCKS = `${ROLL}knocks/`;
 
 /** What a host that joins asks others for. */
-export const Knock = z.object({
+const Knock = z.object({
   /** Where it says that it is reached. */
   address: z.string().min(1).max(64),
   port: z.number().int().min(1).max(65_535),
@@ -17,7 +20,7 @@ export const Knock = z.object({
   /** Ids of those who are asked. */
   asked: z.array(z.string()).max(8),
 });
-export type Knock = z.infer<typeof Knock>;
+type Knock = z.infer<typeof Knock>;
 
 /** Its entry goes with who has put it there. */
 const LEASE_MS = 15_000;
@@ -38,10 +41,26 @@ export async function askForKnock(
 }
 
 /** Where a node is to knock, if the entry is one of these and asks for it. */
-export function readKnock(
+function readKnock(
   { key, value }: { readonly key: string; readonly value?: unknown },
   self: string,
 ): Knock | undefined {
   const knock = key.startsWith(KNOCKS) ? Knock.safeParse(value).data : undefined;
   return knock?.asked.includes(self) === true ? knock : undefined;
+}
+
+/** Lets a host that joins know that it is connected to, if the entry asks for it; one that is not learns so by silence. */
+export function answerKnock(
+  change: { readonly key: string; readonly value?: unknown },
+  fleet: Pick<Fleet, "knock">,
+  { self, logger }: { readonly self: string; readonly logger: Logger },
+): void {
+  const asked = readKnock(change, self);
+  if (asked === undefined) return;
+  fleet.knock(asked, asked.word).catch((thrown: unknown) =>
+    logger.warn("a host that joins cannot be connected to", {
+      address: `${asked.address}:${asked.port}`,
+      reason: FairleadError.from(thrown).message,
+    }),
+  );
 }

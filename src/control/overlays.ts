@@ -13,7 +13,6 @@ import { chooseNetworkMtu, familyOf } from "#network/measure-path.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
 import type { Store } from "#store/store.ts";
 import type { OverlayClaim } from "./claim-overlay.ts";
-import { clearMade } from "./clear-host.ts";
 import { createDoorbell, type Doorbell } from "./doorbell.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { describeOverlayTurn } from "./describe-overlay-change.ts";
@@ -76,8 +75,6 @@ export interface Overlays extends Pick<OverlayReach, "reaches" | "onReach"> {
   list(): readonly NetworkView[];
   /** Why what is listed may be old, or this host not as it should be. */
   readonly problem: string | undefined;
-  /** Removes the devices and the packet rules of all such networks, and names them; for a node without a fleet. */
-  clear(): Promise<readonly string[]>;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -271,31 +268,6 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     tellBell.ring();
   }
 
-  async function clear(): Promise<readonly string[]> {
-    const changes = await overlay.apply([]);
-    shortcuts.note([], changes, []);
-    for (const [name, one] of applied) {
-      const own = changes.filter(({ device }) => device === nameDevice(one.network.vni));
-      await record(one, own, { scope: "", isDrift: false });
-      applied.delete(name);
-    }
-    const devices = changes.flatMap((one) => (one.kind === "remove" ? [one.device] : []));
-    return [...devices, ...(await protection.clear())];
-  }
-
-  /** What a life before this one has made as a node of a fleet. */
-  async function clearLeftOver(): Promise<void> {
-    try {
-      const removed = await clearMade(clear);
-      if (removed.length > 0)
-        logger.info("what was left of networks that span hosts is removed", {
-          devices: removed.join(" "),
-        });
-    } catch (thrown) {
-      hostProblem = note(thrown, hostProblem);
-    }
-  }
-
   /** Says it once. */
   function note(thrown: unknown, known: string | undefined): string {
     const { message } = FairleadError.from(thrown);
@@ -378,9 +350,8 @@ export function createOverlays(options: OverlaysOptions): Overlays {
         ? undefined
         : (storeProblem ?? writeProblem ?? hostProblem);
     },
-    clear,
     async run(signal) {
-      if (options.openStore === undefined) return clearLeftOver();
+      if (options.openStore === undefined) return;
       const stops = [board.onChange(ringBoth), options.paths.onChange(tellBell.ring)];
       await Promise.all([
         keepUp(options.openStore, signal),

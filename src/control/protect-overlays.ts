@@ -39,8 +39,6 @@ export interface Protection {
   ): Promise<FairleadError | undefined>;
   /** Looks at both, and makes them again for the networks of the last `apply`; returns the same. */
   repair(): Promise<FairleadError | undefined>;
-  /** Removes both, and names what was there. Throws what the kernel refuses. */
-  clear(): Promise<readonly string[]>;
 }
 
 /** How long the engine may take to make a network. */
@@ -133,13 +131,5 @@ export function createProtection(options: ProtectionOptions): Protection {
       return failure;
     },
     repair: () => inTurn(false),
-    async clear() {
-      awaited.clear();
-      [wanted, present, stands] = [[], [], undefined];
-      await last;
-      const spec = describeGuard([], tunnels.device, []);
-      const rules = (await guard.apply(spec)) === "removed" ? ["table inet fairlead_overlay"] : [];
-      return [...rules, ...((await tunnels.clear()) ? [tunnels.device] : [])];
-    },
   };
 }

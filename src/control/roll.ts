@@ -12,7 +12,7 @@ import type { DecisionLog } from "./decision-log.ts";
 import { controlErrors } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
 import { judgeNode, type Judgement } from "./judge-node.ts";
-import { readKnock } from "./knocks.ts";
+import { answerKnock } from "./knocks.ts";
 import { keepLife, readLastLife, type LifeStore } from "./lives.ts";
 import { createNodeTurns } from "./node-turns.ts";
 import {
@@ -176,18 +176,6 @@ export function createRoll(options: RollOptions): Roll {
     else logger.warn("an entry of the roll cannot be read", { key });
   }
 
-  /** Lets a host that joins know that it is connected to; one that is not learns so by silence. */
-  function answerKnock(change: StoreChange): void {
-    const asked = readKnock(change, own.id);
-    if (asked === undefined || fleet === undefined) return;
-    fleet.knock(asked, asked.word).catch((thrown: unknown) =>
-      logger.warn("a host that joins cannot be connected to", {
-        address: `${asked.address}:${asked.port}`,
-        reason: FairleadError.from(thrown).message,
-      }),
-    );
-  }
-
   /** What is new since the roll was read. */
   function takeChange({ key, value }: StoreChange): void {
     const id = key.slice(key.lastIndexOf("/") + 1);
@@ -247,7 +235,7 @@ export function createRoll(options: RollOptions): Roll {
     for await (const changes of store.watch(ROLL, snapshot.revision, { signal })) {
       for (const change of changes) {
         takeChange(change);
-        answerKnock(change);
+        answerKnock(change, one, { self: own.id, logger });
       }
       // Removed by others, or with all else that the store had: either way this node has to ask again.
       if (!records.has(own.id))

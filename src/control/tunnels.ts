@@ -38,8 +38,6 @@ export interface Tunnels {
    * FL1104 `tunnel-tools`, FL1105 `tunnel-refused`.
    */
   apply(picture: OverlayPicture, mtus: readonly number[]): Promise<void>;
-  /** Removes the device, whichever life of the node has made it; false when there was none. Throws as `apply`. */
-  clear(): Promise<boolean>;
   /** What to write so that other hosts know the key of this one, or that it has none. */
   planKey(picture: OverlayPicture): readonly StoreOperation[];
 }
@@ -165,21 +163,10 @@ export function createTunnels(options: TunnelsOptions): Tunnels {
     return following;
   }
 
-  async function removeNow(): Promise<boolean> {
-    const wasThere = await tunnel.remove(device);
-    [isFirst, applied, fact, key, next] = [false, undefined, undefined, undefined, undefined];
-    return wasThere;
-  }
-
   async function remove(): Promise<void> {
-    if (isFirst || applied !== undefined) await removeNow();
-  }
-
-  /** One that makes a network waits for the loop, and the loop for it. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
-    return mine;
+    if (!isFirst && applied === undefined) return;
+    await tunnel.remove(device);
+    [isFirst, applied, fact, key, next] = [false, undefined, undefined, undefined, undefined];
   }
 
   async function applyNow(picture: OverlayPicture, mtus: readonly number[]): Promise<void> {
@@ -212,8 +199,12 @@ export function createTunnels(options: TunnelsOptions): Tunnels {
     get key() {
       return key;
     },
-    apply: (picture, mtus) => inTurn(() => applyNow(picture, mtus)),
-    clear: () => inTurn(removeNow),
+    apply(picture, mtus) {
+      // One that makes a network waits for the loop, and the loop for it.
+      const mine = last.then(() => applyNow(picture, mtus));
+      last = mine.catch(() => undefined);
+      return mine;
+    },
     planKey(picture) {
       const own = picture.keys.get(self.id);
       const storeKey = tunnelKey(self.id);

@@ -2,6 +2,7 @@
 // Who answers why services stand where they stand, and which networks suit them; and who takes from the host what was made.
 import type { Clock } from "#base/clock.ts";
 import type { ServiceAddresses } from "#control/addresses/service-addresses.ts";
+import type { OverlayClearing } from "#control/clear-overlays.ts";
 import { createHostClearing, type HostClearing } from "#control/clear-host.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
@@ -14,7 +15,11 @@ import type { FleetPlacing } from "./start-placing.ts";
 
 interface DeskParts {
   readonly supervisor: Pick<Supervisor, "loops">;
-  readonly faces: { readonly roll: Roll; readonly overlays: Pick<Overlays, "list" | "clear"> };
+  readonly faces: {
+    readonly roll: Roll;
+    readonly overlays: Pick<Overlays, "list">;
+    readonly clearing: Pick<OverlayClearing, "clear">;
+  };
   readonly addresses: Pick<ServiceAddresses, "clear">;
   readonly belongs: { readonly name: string } | undefined;
   readonly board: FactsBoard;
@@ -30,7 +35,7 @@ export function openDesks(parts: DeskParts): {
   readonly host: HostClearing;
 } {
   const { supervisor, faces, board, placing, addresses, belongs, decisions, clock } = parts;
-  const { roll, overlays } = faces;
+  const { roll, overlays, clearing } = faces;
   const intents = () => [...supervisor.loops.values()].map(({ desired }) => desired.intent);
   const picture = () => placing?.picture();
   return {
@@ -39,7 +44,7 @@ export function openDesks(parts: DeskParts): {
     host: createHostClearing({
       fleet: belongs?.name,
       scopes: () => [...supervisor.loops.keys()],
-      makers: [addresses, overlays],
+      makers: [addresses, clearing],
       decisions,
       clock,
     }),

@@ -205,10 +205,10 @@ async function openTalk(
     fleet,
     ...nets,
   };
-  const { overlays, paths } = nets;
+  const { overlays, paths, clearing } = nets;
   const named = { board, fabric, elsewhere: links?.names, standing: addresses, logger };
   const naming = dns && createNaming({ zone: dns.zone, ...named });
-  const own = [rights, access, wiring, observed, roll, overlays, paths, addresses];
+  const own = [rights, access, wiring, observed, roll, overlays, paths, clearing, addresses];
   const more = [...(links?.loops ?? []), ...identities.loops, images, peers, naming];
   const watchers = [...own, ...more].filter((loop) => loop !== undefined);
   const found = { fabric, discovery, dns, placing, addresses, peers, images, identities };

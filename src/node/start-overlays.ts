@@ -7,6 +7,7 @@ import type { Settings } from "#config/settings.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { Fleet } from "#control/fleet.ts";
+import { createOverlayClearing, type OverlayClearing } from "#control/clear-overlays.ts";
 import { createOverlays, type Overlays } from "#control/overlays.ts";
 import { createShortcuts, type Shortcuts } from "#control/shortcuts.ts";
 import { createPaths, type Paths } from "#control/paths.ts";
@@ -35,24 +36,32 @@ export interface OverlayParts {
 export function startOverlays(
   parts: OverlayParts,
   stack: AsyncDisposableStack,
-): { readonly overlays: Overlays; readonly paths: Paths; readonly shortcuts: Shortcuts } {
+): {
+  readonly overlays: Overlays;
+  readonly paths: Paths;
+  readonly shortcuts: Shortcuts;
+  readonly clearing: OverlayClearing;
+} {
   const { settings, self, fleet, roll, ...rest } = parts;
   const { clock, logger } = rest;
   const paths = createPaths({ roll, readCeiling: createCeilingReader(), clock, logger });
   const shortcuts = createShortcuts({ isOn: settings.overlay.shortcut === "auto" });
+  const overlay = stack.use(openOverlay({ kind: "vxlan" }));
+  const tunnel = stack.use(openTunnel({ host: self.address }));
+  const guard = createOverlayGuard(createNetfilter());
   const overlays = createOverlays({
     ...rest,
     self,
     paths,
     openStore: fleet === undefined ? undefined : () => fleet.openStore(),
-    overlay: stack.use(openOverlay({ kind: "vxlan" })),
+    overlay,
     tunnel: {
-      tunnel: stack.use(openTunnel({ host: self.address })),
+      tunnel,
       keys: openTunnelKeys(locateNodeFiles(findPlaces(settings)).tunnelKey),
       port: settings.overlay.tunnelPort,
       rotateMs: settings.overlay.rotateDays * DAY_MS,
     },
-    guard: createOverlayGuard(createNetfilter()),
+    guard,
     shortcuts,
     readHosts: () => roll.list().flatMap(({ address }) => address ?? []),
     encrypts: settings.overlay.encryption === "wireguard",
@@ -64,5 +73,7 @@ export function startOverlays(
         ? new Map(roll.list().map(({ id, name }) => [id, name]))
         : undefined,
   });
-  return { overlays, paths, shortcuts };
+  const isMember = fleet !== undefined;
+  const clearing = createOverlayClearing({ self, isMember, overlay, guard, tunnel, logger });
+  return { overlays, paths, shortcuts, clearing };
 }
