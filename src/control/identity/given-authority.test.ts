@@ -64,6 +64,7 @@ function createFleet(store: Store): Fleet {
     makeKey: () => Buffer.alloc(32, 5).toString("base64"),
     describeAccess: async () => ({ endpoints: [] }),
     startMembership: () => Promise.reject(new Error("no membership here")),
+    knock: () => Promise.reject(new Error("nobody joins here")),
   };
 }
 
