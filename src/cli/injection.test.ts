@@ -34,3 +34,14 @@ describe("names and reasons of others on a terminal", { concurrency: 2 }, () => 
       assert.doesNotMatch(stdout + stderr, ACTED_ON);
     });
 });
+
+test("what others named is harmless in documents too: policies of rights", async () => {
+  await using api = await startApi();
+  // As arguments they have no zero byte.
+  const evil = EVIL.replaceAll("\0", "");
+  const env = { FAIRLEAD_SOCKET: api.socketPath, COLUMNS: "200" };
+  const line = ["rights", "test", evil, "pay", "--scope", "shop"];
+  const { stdout, stderr } = await runFairlead(line, { env });
+  assert.match(stdout, /permits it/, stderr);
+  assert.doesNotMatch(stdout + stderr, ACTED_ON);
+});

@@ -4,7 +4,7 @@ import type { API_VERSION } from "@fairlead/protocol/views.ts";
 import { applyFilters } from "./filters.ts";
 import { formatCount } from "./format.ts";
 import { createStyle, type Style } from "./style.ts";
-import { makePrintable } from "./printable.ts";
+import { keepColours, makePrintable } from "./printable.ts";
 import { type Column, renderTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -115,11 +115,11 @@ export function createOutput(options: OutputOptions): Output {
   const style = createStyle(terminal.color, terminal.unicode);
   const noteStyle = createStyle(terminal.errorColor, terminal.unicode);
   const forPeople = !quiet && (form === "table" || form === "wide");
-  const line = (text: string) => stdout(`${style.plain(text)}\n`);
+  const line = (text: string) => stdout(`${keepColours(style.plain(text))}\n`);
+  const warn = (text: string) => stderr(`${keepColours(noteStyle.plain(text))}\n`);
   const note = (text: string) => {
-    if (!quiet && terminal.progress !== "quiet") stderr(`${noteStyle.plain(text)}\n`);
+    if (!quiet && terminal.progress !== "quiet") warn(text);
   };
-  const warn = (text: string) => stderr(`${noteStyle.plain(text)}\n`);
 
   /** True when the answer was written in a form for machines. */
   async function machine<T>(answer: Envelope<T>, name: (item: T) => string): Promise<boolean> {

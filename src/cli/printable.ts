@@ -26,11 +26,22 @@ export function makePrintable(text: string): string {
 // oxlint-disable-next-line no-control-regex -- colours are all that a log line may do to a terminal
 const COLOR_CODES = /\u001b\[[0-9;]*m/;
 
+const RESET = "\u001b[0m";
+
 /** A line of a log with its colours, if colour is wanted, and nothing else that moves a terminal. */
 export function cleanLogLine(text: string, color: boolean): string {
   if (!COLOR_CODES.test(text)) return makePrintable(text);
   const codes = text.match(new RegExp(COLOR_CODES, "g")) ?? [];
   const parts = text.split(COLOR_CODES).map(makePrintable);
   if (!color) return parts.join("");
-  return `${parts.map((part, at) => part + (codes[at] ?? "")).join("")}\u001b[0m`;
+  return `${parts.map((part, at) => part + (codes[at] ?? "")).join("")}${RESET}`;
+}
+
+/** Lines of Fairlead's own with what others chose inside: its colours stay, everything else that moves a terminal goes. */
+export function keepColours(text: string): string {
+  const codes = text.match(new RegExp(COLOR_CODES, "g"));
+  if (codes === null) return makePrintable(text);
+  const parts = text.split(COLOR_CODES).map(makePrintable);
+  const kept = parts.map((part, at) => part + (codes[at] ?? "")).join("");
+  return codes.at(-1) === RESET ? kept : `${kept}${RESET}`;
 }

@@ -21,7 +21,7 @@ const VERDICT: RightsVerdict = {
   because: "the scope has no rights",
 };
 
-/** Rights that permit everything. What is asked for is told to `note`. */
+/** Rights that permit everything. What is asked for is told to `note`. The policy that permits a test has its caller's name. */
 export function createFakeRights(
   note: (name: string, ...args: readonly unknown[]) => void,
 ): RightsDesk {
@@ -35,7 +35,7 @@ export function createFakeRights(
     async remove(scope, name, by) {
       note("removeRights", scope, name, by);
     },
-    test: () => VERDICT,
+    test: ({ caller }) => ({ ...VERDICT, policies: [caller], because: `${caller} permits it` }),
     async grant(grant, by) {
       note("grantRights", grant, by);
       return VERDICT;
