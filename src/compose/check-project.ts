@@ -193,13 +193,19 @@ function checkContradictions(check: Check, name: string, service: Tree): void {
 /** Names that may be called are found by the node's name server, which learns of no answer that another gave. */
 function checkOwnNameServers(check: Check, name: string, service: Tree): void {
   const names = textOf(child(child(service, "labels"), "fairlead.egress"))?.trim() ?? "";
+  if (names === "") return;
+  const others = (what: string, at: Location): void =>
+    contradict(
+      check,
+      `the service ${name} has fairlead.egress and ${what}; only what the node's own answers can be called`,
+      at,
+    );
   const servers = child(service, "dns");
-  if (names === "" || servers === undefined || itemsOf(servers).length === 0) return;
-  contradict(
-    check,
-    `the service ${name} has fairlead.egress and name servers of its own; only what the node's own answers can be called`,
-    servers.at,
-  );
+  if (servers !== undefined && itemsOf(servers).length > 0)
+    others("name servers of its own", servers.at);
+  const mode = child(service, "network_mode");
+  if (mode !== undefined && textOf(mode) === "bridge")
+    others("the engine's default network, whose name servers are the engine's", mode.at);
 }
 
 /** What belongs to a network namespace, which is another's here; the engine refuses it. */

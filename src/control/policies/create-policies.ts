@@ -73,6 +73,9 @@ const RETRY_MS = 1_000;
 const RESYNC_MS = 10_000;
 /** How long a write waits until it is in force here. */
 const SETTLE_MS = 5_000;
+/** Said until there were as many passes as a write would have waited for. */
+const LAGGING =
+  "rules are still being made: what was declared last is not in force everywhere here";
 
 /** A policy of a service's label keeps its object while the service is the same. */
 function createLabelReader(): (intents: readonly Intent[]) => readonly NetworkPolicy[] {
@@ -117,7 +120,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
   const buildWorld = createWorldBuilder();
   const readLabels = createLabelReader();
   const bell = createDoorbell(clock);
-  let passes = 0;
+  let [passes, lagGoal] = [0, 0];
   const waiting = new Set<() => void>();
   let tellingProblem: string | undefined;
 
@@ -243,7 +246,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     },
   });
 
-  /** Resolves after a pass that began later than now. */
+  /** Resolves after a pass that began later than now; when that takes long, it is said until there was one. */
   async function settle(): Promise<void> {
     const goal = passes + 2;
     const done = new AbortController();
@@ -255,6 +258,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     bell.ring();
     await clock.sleep(SETTLE_MS, done.signal).catch(() => undefined);
     waiting.delete(check);
+    if (!done.signal.aborted) lagGoal = goal;
   }
 
   async function write(
@@ -327,7 +331,8 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     get problem() {
       const [first] = enforcer.problems.values();
       const broken = enforcer.problems.get("gate") ?? first;
-      return shelf.problem ?? tellingProblem ?? broken ?? findUnserved();
+      const lagging = passes < lagGoal ? LAGGING : undefined;
+      return shelf.problem ?? tellingProblem ?? broken ?? lagging ?? findUnserved();
     },
     async apply(request, by) {
       const namesIn = (scope: string): readonly string[] => {
