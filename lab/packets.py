@@ -119,8 +119,9 @@ def start(probe, done):
     try:
         error = one.connect_ex((probe["address"], probe["port"]))
         if not is_stream:
-            one.send(b"?")
+            # It is sent again if it is refused now.
             selector.register(one, selectors.EVENT_READ, heard)
+            one.send(b"?")
         elif error in (0, errno.EINPROGRESS):
             selector.register(one, selectors.EVENT_WRITE, connected)
     except OSError as error:

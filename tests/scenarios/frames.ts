@@ -23,6 +23,7 @@ const ARP = 0x0806;
 const ICMP = 1;
 const TCP = 6;
 const UDP = 17;
+const SCTP = 132;
 const ICMP6 = 58;
 const CALLER_PORT = 40_000;
 const ETHERNET_BYTES = 14;
@@ -103,6 +104,12 @@ export function tcp4(link: Link, { from, to, port, payload }: Datagram, flags: n
   header.writeUInt8(flags, 13);
   header.writeUInt16BE(1024, 14);
   return ethernet(link, IPV4, ipv4(from, to, Buffer.concat([header, payload]), 0, TCP));
+}
+
+/** A first packet of SCTP by IPv4, without a checksum of its own. */
+export function sctp4(link: Link, { from, to, port, payload }: Datagram): Buffer {
+  const header = Buffer.concat([word(CALLER_PORT), word(port), Buffer.alloc(8), payload]);
+  return ethernet(link, IPV4, ipv4(from, to, header, 0, SCTP));
 }
 
 /** A message of ICMP. */

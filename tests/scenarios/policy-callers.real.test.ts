@@ -12,7 +12,18 @@ import { startPackets, type Probe } from "#lab/packets.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
 import { parsePolicies } from "#policy/parse-policies.ts";
-import { ethernet, fragment, icmp4, icmp6, tcp4, udp4, udp6, vlan, type Link } from "./frames.ts";
+import {
+  ethernet,
+  fragment,
+  icmp4,
+  icmp6,
+  sctp4,
+  tcp4,
+  udp4,
+  udp6,
+  vlan,
+  type Link,
+} from "./frames.ts";
 
 const NETWORK = "callers";
 const PATIENCE_MS = 20_000;
@@ -114,7 +125,8 @@ before(async () => {
     "fd00:94::/64",
     NETWORK,
   );
-  agent = await make("agent");
+  agent = await make("agent", "-p", "8083:80");
+  await packets.open("host", `/run/netns/${rig.lab.netns}`);
   friend = await make("friend");
   stranger = await make("stranger");
 });
@@ -185,6 +197,8 @@ test("packets of ordinary sockets pass as the policy says, answers to all", asyn
     calls(agent, stranger, false),
     calls(stranger, agent, true),
     calls(friend, agent, true),
+    calls({ ...stranger, name: "host" }, agent, true),
+    [{ from: "host", address: "127.0.0.1", protocol: "TCP", port: 8083, expect: true }],
   );
   const big = (from: End, address: string) =>
     runProgram("nsenter", [
@@ -272,6 +286,20 @@ test("a packet socket reaches nobody who may not be called: 0 frames arrive", as
   }
   assert.equal(await atOutcast(), 0);
   assert.ok(countDenied() - before >= Object.keys(frames).length, "each is counted");
+});
+
+test("SCTP is judged by its ports, on a kernel without it too", async () => {
+  const rule = { to: ONLY_FRIEND.egress[0]?.to, ports: [{ port: 5000, protocol: "SCTP" }] };
+  await declare({ egress: [rule] });
+  const needle = Buffer.from(randomBytes(12));
+  const arrived = await packets.watch(friend.name, "eth0", needle);
+  const link = { from: agent.mac, to: friend.mac };
+  const way = { from: agent.v4, to: friend.v4, payload: needle };
+  const denied = countDenied();
+  await packets.send(agent.name, "eth0", [sctp4(link, { ...way, port: 5001 })]);
+  await packets.send(agent.name, "eth0", [sctp4(link, { ...way, port: 5000 })]);
+  await until("what may be sent arrives", PATIENCE_MS, async () => (await arrived()) === 1);
+  assert.equal(countDenied() - denied, 1, "and the other does not");
 });
 
 test("who takes his own rules away can call nobody else by it", async () => {

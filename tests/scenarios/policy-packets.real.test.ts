@@ -9,7 +9,7 @@ import { startPackets } from "#lab/packets.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
 import { arbitraryPolicy } from "#policy/testing/arbitrary-policies.ts";
-import type { Cluster } from "#policy/testing/oracle.ts";
+import type { Cluster, ManifestRule } from "#policy/testing/oracle.ts";
 import { advertise, arp, ethernet, fragment, icmp6, udp4, udp6, vlan } from "./frames.ts";
 import {
   createDeclarer,
@@ -57,7 +57,11 @@ after(async () => {
 
 async function check(cluster: Cluster, cases: readonly Case[], world: string): Promise<void> {
   await declare(cluster, world);
-  assert.deepEqual(await probeCases(cluster, cases, packets), []);
+  const wrong = await probeCases(cluster, cases, packets);
+  if (wrong.length === 0) return;
+  const again = await probeCases(cluster, cases, packets);
+  const { stderr } = await rig.cli(["policy", "ls"]);
+  assert.fail(`${world}: ${wrong.join(", ")}; then: ${again.join(", ") || "none"}; ${stderr}`);
 }
 
 describe("the recipes, by packets of TCP and UDP over IPv4 and IPv6", () => {
@@ -256,6 +260,52 @@ test("what is denied does not come through in fragments", async () => {
   }
 });
 
+test("ICMP is a protocol like the others, and a rule about IPv4 says nothing about IPv6", async () => {
+  const [web, foo, other] = [
+    findEnd("default", "web"),
+    findEnd("default", "foo"),
+    findEnd("default", "other"),
+  ];
+  const pings = ({ inside }: End, family: 4 | 6): boolean => {
+    try {
+      inside("busybox", "ping", "-q", "-c", "1", "-W", "1", web.addresses[family]);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const only = (rule: ManifestRule): Cluster => ({
+    namespaces: {},
+    policies: [
+      {
+        metadata: { name: "p", namespace: "default" },
+        spec: { podSelector: { matchLabels: { app: "web" } }, ingress: [rule] },
+      },
+    ],
+  });
+  await declare(
+    only({
+      from: [{ podSelector: { matchLabels: { app: "foo" } } }],
+      ports: [{ protocol: "ICMP" }],
+    }),
+    "pings",
+  );
+  for (const family of [4, 6] as const) {
+    const tcp = {
+      address: web.addresses[family],
+      protocol: "TCP",
+      port: 80,
+      expect: false,
+    } as const;
+    assert.deepEqual([pings(foo, family), pings(other, family)], [true, false]);
+    assert.deepEqual(await packets.ask([{ ...tcp, from: foo.name }]), [false]);
+  }
+  await declare(only({ from: [{ ipBlock: { cidr: "0.0.0.0/0" } }] }), "blocks4");
+  assert.deepEqual([pings(foo, 4), pings(foo, 6)], [true, false]);
+  await declare(only({ from: [{ ipBlock: { cidr: "::/0" } }] }), "blocks6");
+  assert.deepEqual([pings(foo, 4), pings(foo, 6)], [false, true]);
+});
+
 /** Makes one more of a service that `ONLY_FOO` selects, and answers there. */
 async function addWeb(name: string, ...words: readonly string[]): Promise<string> {
   const labels = [
@@ -342,6 +392,15 @@ test("macvlan holds, and a container in the host's own network is said to be out
   assert.deepEqual(await packets.ask(calls(true)), [true, true]);
   await declare(ONLY_FOO, "wide");
   assert.deepEqual(await packets.ask(calls(false)), [false, false]);
+  const { addresses } = findEnd("default", "web");
+  const asHost = { from: "naked", protocol: "TCP", port: 80, expect: false } as const;
+  assert.deepEqual(
+    await packets.ask(
+      ([4, 6] as const).map((family) => ({ ...asHost, address: addresses[family] })),
+    ),
+    [false, false],
+    "who shares the host's network calls as the host",
+  );
   const { stdout } = await rig.cli(["policy", "ls", "--scope", "default"]);
   assert.match(stdout, /wide-0 .* \d+, 1 not enforced/);
   const shown = await rig.cli(["policy", "show", "default/wide-0"]);
