@@ -42,6 +42,8 @@ export function createShortcuts({ isOn }: { readonly isOn: boolean }): Shortcuts
   const turns = new Map<string, number>();
   /** By network, but for the turns. */
   let ways: ReadonlyMap<string, Omit<Shortcut, "turn">> = new Map();
+  /** Bridges on which the engine keeps its containers apart. */
+  let apart: ReadonlySet<string> = new Set();
   let shortcuts: ReadonlyMap<string, Shortcut> = new Map();
   let outcome: Pick<GateResult, "past" | "withheld"> = { past: new Map(), withheld: undefined };
 
@@ -64,8 +66,10 @@ export function createShortcuts({ isOn }: { readonly isOn: boolean }): Shortcuts
     },
     note(wanted, changes, facts) {
       if (!isOn) return;
-      const apart = new Set(facts.filter(isApart).map(({ name }) => name));
-      const open = wanted.filter(({ network }) => !apart.has(network.name));
+      const names = new Set(facts.filter(isApart).map(({ name }) => name));
+      const isKept = ({ network }: OverlayAttachment): boolean => names.has(network.name);
+      apart = new Set(wanted.filter(isKept).map(({ bridge }) => bridge));
+      const open = wanted.filter((one) => !isKept(one));
       ways = new Map(
         open.map((one) => {
           const { network, bridge } = one;
@@ -78,14 +82,11 @@ export function createShortcuts({ isOn }: { readonly isOn: boolean }): Shortcuts
     settle: ({ past, withheld }) => void (outcome = { past, withheld }),
     show(bridge) {
       const instances = outcome.past.get(bridge) ?? 0;
-      const isWanted = [...shortcuts.values()].some((one) => one.bridge === bridge);
-      if (isWanted && outcome.withheld === undefined) return { instances };
-      const why = !isOn
-        ? "overlay.shortcut is off"
-        : isWanted
-          ? (outcome.withheld ?? "")
-          : "the engine keeps its containers apart on the bridge (enable_icc)";
-      return { instances, why };
+      const why = apart.has(bridge)
+        ? "the engine keeps its containers apart on the bridge (enable_icc)"
+        : outcome.withheld;
+      if (!isOn) return { instances, why: "overlay.shortcut is off" };
+      return why === undefined ? { instances } : { instances, why };
     },
   };
 }

@@ -35,6 +35,13 @@ test("what is well is said with its figures", () => {
   ]);
 });
 
+test("why packets go over the bridge is said", () => {
+  const said = (shortcut: NetworkView["shortcut"]) =>
+    say([{ ...NETWORK, ...(shortcut === undefined ? {} : { shortcut }) }], [])[0]?.[2];
+  assert.match(said({ instances: 0, why: "not supported" }) ?? "", /, over the bridge: not supp/);
+  assert.doesNotMatch(said({ instances: 2 }) ?? "", /bridge/);
+});
+
 test("a black hole is named, with the pair of hosts and what passes", () => {
   const hole = { ...PATH, mtu: 1_400, blackHole: true };
   assert.deepEqual(say([], [hole]), [["fail", "path-black-hole", "node-a -> node-b"]]);
