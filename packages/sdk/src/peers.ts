@@ -9,6 +9,14 @@ import type { Environment } from "./environment.ts";
 
 /** How long a peer that could not be dialled is reached through the node before it is dialled again. */
 const AVOID_MS = 10_000;
+/** So long a call waits for a peer to be dialled; what takes longer goes on, and later calls have it. */
+const PATIENCE_MS = 2_000;
+
+/** A peer that is being dialled. */
+interface Dialling {
+  readonly link: Promise<Link | undefined>;
+  readonly sinceMs: number;
+}
 
 export interface PeersOptions {
   readonly environment: Environment;
@@ -23,7 +31,7 @@ export interface PeersOptions {
 export class Peers {
   readonly #options: PeersOptions;
   readonly #links = new Map<string, Link>();
-  readonly #dialling = new Map<string, Promise<Link | undefined>>();
+  readonly #dialling = new Map<string, Dialling>();
   readonly #avoidUntilMs = new Map<string, number>();
 
   constructor(options: PeersOptions) {
@@ -35,20 +43,30 @@ export class Peers {
     return this.#links.get(id);
   }
 
-  /** A link to the peer; undefined when it can only be reached through the node. */
+  /** A link to the peer; undefined when it can only be reached through the node, or not soon. */
   async reach(record: AgentRecord): Promise<Link | undefined> {
     const known = this.#links.get(record.id);
     if (known !== undefined) return known;
     if (record.addresses.length === 0) return undefined;
     if ((this.#avoidUntilMs.get(record.id) ?? 0) > this.#options.environment.nowMs())
       return undefined;
-    const under = this.#dialling.get(record.id) ?? this.#dial(record);
-    this.#dialling.set(record.id, under);
+    const { link, sinceMs } = this.#dialling.get(record.id) ?? this.#begin(record);
+    const restMs = PATIENCE_MS - (performance.now() - sinceMs);
+    if (restMs <= 0) return undefined;
+    const late = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => late.resolve(undefined), restMs);
     try {
-      return await under;
+      return await Promise.race([link, late.promise]);
     } finally {
-      this.#dialling.delete(record.id);
+      clearTimeout(timer);
     }
+  }
+
+  #begin(record: AgentRecord): Dialling {
+    const link = this.#dial(record).finally(() => this.#dialling.delete(record.id));
+    const dialling = { link, sinceMs: performance.now() };
+    this.#dialling.set(record.id, dialling);
+    return dialling;
   }
 
   /** Takes a peer that dialled. */
