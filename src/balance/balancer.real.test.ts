@@ -34,10 +34,19 @@ const CALLER = `
     s.on("data", (d) => { process.stdout.write(d); s.destroy(); done(); });
     s.on("error", (e) => { process.stdout.write(e.code + "\\n"); done(); }); }); })();`;
 
-/** One UDP question, and a connection that is held open: each line of stdin is sent, each answer printed. */
+/** So many UDP questions, each from another port, and who answered; nobody is waited for for 5 s. */
 const UDP_CALLER = `
-  const u = require("node:dgram").createSocket("udp4"); u.send("x", 80, process.argv[1]);
-  u.on("message", (m) => { console.log(String(m)); u.close(); });`;
+  const [, address, count] = process.argv;
+  (async () => { for (let i = 0; i < Number(count); i++) await new Promise((done) => {
+    const u = require("node:dgram").createSocket("udp4"); u.send("x", 80, address);
+    const end = (word) => { clearTimeout(late); u.close(); console.log(word); done(); };
+    const late = setTimeout(end, 5_000, "nobody");
+    u.on("message", (m) => end(String(m))); }); })();`;
+/** UDP from one port: each line of stdin is a question, each answer is printed. */
+const UDP_HOLDER = `
+  const u = require("node:dgram").createSocket("udp4"); u.on("message", (m) => console.log(String(m)));
+  process.stdin.on("data", (d) => u.send(d, 80, process.argv[1]));`;
+/** A connection that is held open: each line of stdin is sent, each answer printed. */
 const HOLDER = `
   const s = require("node:net").connect({ host: process.argv[1], port: 80 });
   s.pipe(process.stdout); process.stdin.on("data", (d) => s.write(d)); s.on("error", (e) => console.log(e.code));`;
@@ -59,8 +68,13 @@ describe("createNftBalancer()", () => {
     return child;
   }
 
-  async function call(name: string, address: string, count: number): Promise<readonly string[]> {
-    const child = start(name, CALLER, address, String(count));
+  async function call(
+    name: string,
+    address: string,
+    count: number,
+    program = CALLER,
+  ): Promise<readonly string[]> {
+    const child = start(name, program, address, String(count));
     let text = "";
     child.stdout?.on("data", (chunk: Buffer) => (text += chunk.toString()));
     await once(child, "close");
@@ -128,9 +142,8 @@ describe("createNftBalancer()", () => {
       "each of three is missed by sixty once in 10^10",
     );
     assert.match((await call("caller", WEB6, 1))[0] ?? "", /^(one|two|three) fd09::2$/);
-    const udp = start("caller", UDP_CALLER, WEB);
-    if (udp.stdout !== null)
-      assert.match(String(await once(udp.stdout, "data")), /^(one|two|three) 10\.9\.0\.2/);
+    const udp = await call("caller", WEB, 60, UDP_CALLER);
+    assert.deepEqual([...new Set(udp)].toSorted(), [...new Set(lines)].toSorted());
     assert.deepEqual((await balancer.apply(want(web([3, 2, 1])))).changes, [], "the same again");
     assert.deepEqual((await open().apply(want(web([1, 2, 3])))).changes, [], "another life of it");
     assert.deepEqual((await balancer.check()).changes, []);
@@ -196,6 +209,39 @@ describe("createNftBalancer()", () => {
     assert.equal(new Set(await call("caller", WEB, 20)).size, 1);
     await balancer.apply(want(web([1, 2, 3], { sticky: true })));
     assert.deepEqual([...new Set(await call("caller", WEB, 5))], [kept]);
+  });
+
+  it("does the same with UDP: sticky, drained, and past an instance that was killed", async () => {
+    const balancer = open();
+    const ask = (count: number): Promise<readonly string[]> =>
+      call("caller", WEB, count, UDP_CALLER);
+    await balancer.apply(want(web([1, 2, 3], { sticky: true })));
+    const [kept, ...others] = new Set(await ask(20));
+    assert.deepEqual(others, [], "a caller keeps its instance");
+    assert.deepEqual([...new Set(await call("caller", WEB, 5))], [kept], "the same as by TCP");
+
+    // What is under way stays where it is while its instance is drained, and what is new goes to others.
+    await balancer.apply(want(web([1])));
+    const held = start("caller", UDP_HOLDER, WEB);
+    assert.ok(held.stdin !== null && held.stdout !== null);
+    held.stdin.write("before");
+    assert.match(String((await once(held.stdout, "data"))[0]), /^one /);
+    await balancer.apply(want(web([2])));
+    held.stdin.write("after");
+    assert.match(String((await once(held.stdout, "data"))[0]), /^one /);
+    assert.deepEqual([...new Set(await ask(10))], ["two 10.9.0.2"]);
+
+    // One that is killed is a target no more; nobody new is sent there.
+    await balancer.apply(want(web([2, 3])));
+    inside("three", ["ip", "link", "set", "eth0", "down"]);
+    try {
+      await balancer.apply(want(web([2])));
+      assert.deepEqual([...new Set(await ask(20))], ["two 10.9.0.2"]);
+    } finally {
+      inside("three", ["ip", "link", "set", "eth0", "up"]);
+    }
+    await balancer.apply(want(web([])));
+    assert.deepEqual(await ask(1), ["nobody"]);
   });
 
   it("reaches an instance from itself", async () => {

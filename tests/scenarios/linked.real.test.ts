@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agents of three hosts without engines, whose nodes are linked: wired as one topology, and their messages kept.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { dirname, join as joinPath } from "node:path";
+import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { contract, join, rpc, type Agent } from "@fairlead/sdk";
 import type { TopologyView } from "@fairlead/protocol/topology.ts";
@@ -11,6 +14,7 @@ import { startEtcd } from "#lab/etcd.ts";
 import { startHostNode, type HostNode } from "#lab/host-node.ts";
 import { openPlainHosts, type LabHosts, type PlainHost } from "#lab/hosts.ts";
 import { until } from "#lab/rig.ts";
+import { runInNamespace } from "#lab/run-program.ts";
 
 const PATIENCE_MS = 30_000;
 const echo = contract("echo", "1.0.0", { say: rpc({ in: z.string(), out: z.string() }) });
@@ -209,4 +213,96 @@ test("nodes that cannot reach each other are linked through a third, and directl
   await until("the direct way is taken again", PATIENCE_MS, () => readWay() === "directly");
   assert.ok((await call()).ok);
   assert.equal(far.name, "far");
+});
+
+const TEXT_BYTES = 4_096;
+const CALLS = 100;
+
+/** A program with an agent that listens on its host, and talks to the node there. */
+async function startAgent(index: number, name: string, file: string, env: NodeJS.ProcessEnv = {}) {
+  const node = nodeAt(index);
+  const inside = [
+    `--net=/run/netns/${node.host.netns}`,
+    process.execPath,
+    joinPath(import.meta.dirname, file),
+  ];
+  const child = spawn("nsenter", inside, {
+    env: {
+      ...process.env,
+      FAIRLEAD_FABRIC: node.fabric,
+      FAIRLEAD_NAME: name,
+      FAIRLEAD_SCOPE: "direct",
+      ...env,
+    },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const readLine = async (): Promise<string> => String((await lines.next()).value);
+  assert.match(await readLine(), /joined/);
+  return {
+    async ask(line: string): Promise<string> {
+      child.stdin.write(`${line}\n`);
+      return readLine();
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+const nft = (...script: readonly string[]): string =>
+  runInNamespace(lab.switchNetns, "nft", [script.join("; ")]);
+
+/** Bytes of TCP that the switch has carried from and to nodes, and else. */
+function readBytes(): { readonly nodes: number; readonly others: number } {
+  const rules = runInNamespace(lab.switchNetns, "nft", ["list", "table", "bridge", "talk"]);
+  const [dialled = 0, answered = 0, others = 0] = [...rules.matchAll(/bytes (\d+)/g)].map(
+    ([, count]) => Number(count),
+  );
+  return { nodes: dialled + answered, others };
+}
+
+test("agents that reach each other talk past their nodes, and through them while that way is cut", async () => {
+  nft(
+    "add table bridge talk; add chain bridge talk by { type filter hook forward priority 0; }",
+    "add rule bridge talk by tcp dport 7120 counter accept",
+    "add rule bridge talk by tcp sport 7120 counter accept",
+    "add rule bridge talk by ip protocol tcp counter",
+  );
+  await using _server = await startAgent(2, "server", "programs/echo-agent.ts");
+  await using caller = await startAgent(1, "caller", "programs/direct-caller.ts", {
+    PEER: "server",
+    TEXT_BYTES: String(TEXT_BYTES),
+  });
+  const answers = async (): Promise<boolean> => (await caller.ask("1")) === "answered 1";
+  /** What so many calls were carried by. */
+  const call = async (): Promise<ReturnType<typeof readBytes>> => {
+    const before = readBytes();
+    assert.equal(await caller.ask(String(CALLS)), `answered ${CALLS}`);
+    const after = readBytes();
+    return { nodes: after.nodes - before.nodes, others: after.others - before.others };
+  };
+  // As it was compressed.
+  const sizeBytes = (CALLS * TEXT_BYTES) / 2;
+  const isDirect = ({ nodes, others }: ReturnType<typeof readBytes>): boolean =>
+    others > sizeBytes && nodes < sizeBytes / 4;
+  await until("a call is answered", PATIENCE_MS, answers);
+  await until("calls go past the nodes", PATIENCE_MS, async () => isDirect(await call()));
+
+  // All between the two hosts but what their nodes say to each other.
+  nft(
+    "add table bridge cut; add chain bridge cut by { type filter hook forward priority -1; }",
+    'add rule bridge cut by iifname "h2" oifname "h3" ip protocol tcp tcp dport != 7120 tcp sport != 7120 drop',
+    'add rule bridge cut by iifname "h3" oifname "h2" ip protocol tcp tcp dport != 7120 tcp sport != 7120 drop',
+  );
+  try {
+    await until("a call is answered again", PATIENCE_MS, answers);
+    const relayed = await call();
+    assert.ok(relayed.nodes > sizeBytes, JSON.stringify(relayed));
+  } finally {
+    nft("delete table bridge cut");
+  }
+  await until("they go past the nodes again", PATIENCE_MS, async () => isDirect(await call()));
 });
