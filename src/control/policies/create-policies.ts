@@ -371,9 +371,9 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         const isDue = clock.monotonicMs() - lookedMs >= RESYNC_MS;
         if (isDue) lookedMs = clock.monotonicMs();
         const isHeld = shelf.isKnown && board.ready && (await pass(isDue));
-        const isBroken = enforcer.problems.size > 0;
-        restMs = isHeld ? HEARD_MS : isBroken ? RETRY_MS : RESYNC_MS;
         passes += 1;
+        const isAgain = enforcer.problems.size > 0 || passes < lagGoal;
+        restMs = isHeld ? HEARD_MS : isAgain ? RETRY_MS : RESYNC_MS;
         for (const check of waiting) check();
       }
       for (const stop of stops) stop();
