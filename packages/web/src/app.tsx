@@ -83,7 +83,7 @@ function View({ state, live, route }: { state: PageState; live: Live; route: Rou
     case "services":
       return <ServicesView state={state} live={live} route={route} />;
     case "hosts":
-      return <HostsView />;
+      return <HostsView isReady={state.phase === "ready"} />;
     case "decisions":
       return <DecisionsView state={state} route={route} />;
     case "policies":

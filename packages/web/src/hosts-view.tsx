@@ -123,11 +123,12 @@ function Links({ links }: { links: readonly HostLink[] }): ReactNode {
   );
 }
 
-/** The fleet. */
-export function HostsView(): ReactNode {
+/** The fleet; nothing is asked before the page is signed in. */
+export function HostsView({ isReady }: { isReady: boolean }): ReactNode {
   const [answer, setAnswer] = useState<Answer>();
   const [problem, setProblem] = useState("");
   useEffect(() => {
+    if (!isReady) return undefined;
     let gone = false;
     const read = (): void => {
       readMap().then(
@@ -149,7 +150,7 @@ export function HostsView(): ReactNode {
       gone = true;
       clearInterval(timer);
     };
-  }, []);
+  }, [isReady]);
   const hosts = answer?.map.hosts ?? [];
   return (
     <>
