@@ -143,9 +143,35 @@ describe("users", () => {
     stopping.abort();
   });
 
+  test("a node that has left its fleet keeps them, and begins again without it", async () => {
+    const clock = createManualClock();
+    await using fleet = await openStore({ kind: "memory" }, { clock });
+    await using own = await openStore({ kind: "memory" }, { clock });
+    await fleet.transact([{ kind: "put", key: "identity", value: "one" }]);
+    const decisions = createDecisionLog({ store: own, clock, random: Math.random, logger: silent });
+    const parts = { decisions, clock, logger: silent };
+    const inFleet = await openAccess({ ...parts, openStore: () => Promise.resolve(fleet), own });
+    const leaving = new AbortController();
+    const running = inFleet.run(leaving.signal);
+    await inFleet.setUser("ana", { role: "viewer" }, BY);
+    const { text } = await inFleet.createToken("ana", {}, BY);
+    await settle(
+      "it has a copy",
+      async () => (await own.list("users-copy/users/")).entries.length > 0,
+    );
+    leaving.abort();
+    await running;
+    const alone = { ...parts, openStore: () => Promise.resolve(own), own: undefined };
+    for (const access of [await openAccess(alone), await openAccess(alone)])
+      assert.deepEqual(access.find(text), { user: "ana", role: "viewer" });
+    assert.deepEqual((await own.list("users-copy")).entries, []);
+  });
+
   test("each change is a decision with who asked, and without the token", async () => {
-    const { access, decisions } = await open();
+    const { clock, access, decisions } = await open();
     await access.setUser("ana", { role: "operator" }, { ...BY, reason: "new here" });
+    // Which of two of one moment is the newer one is not told.
+    await clock.advance(1);
     const { text } = await access.createToken("ana", {}, BY);
     const list = await decisions.list({ limit: 10 });
     assert.deepEqual(

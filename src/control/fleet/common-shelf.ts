@@ -124,7 +124,8 @@ async function bringHome(store: Store, { prefix, isLasting }: CommonShelfOptions
   for (const { key: copy, value } of entries) {
     const key = copy.slice(mark.length + 1);
     const gone = { kind: "delete", key: copy } as const;
-    const isFree = isLasting(key) && (await store.get(key)) === undefined;
+    // The mark itself is no entry.
+    const isFree = key !== "" && isLasting(key) && (await store.get(key)) === undefined;
     await store.transact(isFree ? [{ kind: "put", key, value }, gone] : [gone]);
   }
 }
