@@ -5,6 +5,7 @@ import { globSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ALONE } from "./alone.ts";
 import { CHECKS } from "./check.ts";
+import { withCompileCache } from "#config/process-flags.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import { sweepDemos } from "./demo/leftovers.ts";
 import { runFiles, type Tally } from "./run-files.ts";
@@ -92,6 +93,8 @@ async function main(): Promise<void> {
     ensureWeb();
     await sweepDemos({ clock: createSystemClock(), random: Math.random, say: console.log });
   }
+  // Some thousand processes of one program: what one has compiled, the others take.
+  Object.assign(process.env, withCompileCache(process.env, ROOT));
   const tally: Tally = { passed: 0, failed: 0 };
   const ending = new AbortController();
   const alarm = setTimeout(() => {
