@@ -162,7 +162,6 @@ export function createWorld(seed: number, count: number, breakage?: Breakage): W
     },
     async pass(durationMs) {
       look();
-      network.tellCut();
       await timeline.runFor(durationMs);
       look();
     },
