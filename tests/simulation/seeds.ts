@@ -41,4 +41,17 @@ export const OLD_SEEDS: readonly OldSeed[] = [
     nodes: 3,
     was: "nobody said again what was wanted: the store lost everything between the word that names it and its reading",
   },
+  {
+    seed: 5_110,
+    steps: 5,
+    nodes: 2,
+    was: "nobody led: a lease that was given after a pause of the node counted only with its renewal, of which nothing told",
+  },
+  { seed: 2_440, steps: 5, nodes: 2, was: "the same" },
+  {
+    seed: 7_350,
+    steps: 20,
+    nodes: 2,
+    was: "what a leader had decided before the store lost everything was written after it was elected anew",
+  },
 ];

@@ -18,6 +18,10 @@ export interface SimNetwork {
   reaches(from: string, to: string): boolean;
   /** Whether nothing is cut. */
   readonly isWhole: boolean;
+  /** Calls `listener` whenever something may have been cut; returns the function that ends it. */
+  onCut(listener: () => void): () => void;
+  /** Says that something may have been. */
+  tellCut(): void;
   /** A datagram: it arrives once, twice or never. */
   send(from: string, to: string, arrive: () => void): void;
 }
@@ -29,6 +33,7 @@ const REPEATED = 0.01;
 /** A quiet network. */
 export function createSimNetwork(timeline: Timeline, random: Random): SimNetwork {
   const cuts = new Set<string>();
+  const listeners = new Set<() => void>();
   const keyOf = (from: string, to: string): string => `${from}>${to}`;
   const network: SimNetwork = {
     loss: 0,
@@ -38,6 +43,13 @@ export function createSimNetwork(timeline: Timeline, random: Random): SimNetwork
     mendAll: () => cuts.clear(),
     get isWhole() {
       return cuts.size === 0;
+    },
+    onCut(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    tellCut() {
+      for (const listener of listeners) listener();
     },
     reaches: (from, to) => cuts.size === 0 || !cuts.has(keyOf(from, to)),
     send(from, to, arrive) {

@@ -2,7 +2,7 @@
 // One node's way to the fleet's store: calls take time, do not arrive, or are done and the answer does not arrive.
 import { FairleadError } from "#base/errors.ts";
 import { storeErrors } from "#store/errors.ts";
-import type { Store } from "#store/store.ts";
+import type { Store, StoreChange } from "#store/store.ts";
 import type { Life } from "./life.ts";
 import { STORE, type SimNetwork } from "./sim-network.ts";
 
@@ -40,6 +40,37 @@ export function nameLeases(store: Store, name: string): Store {
     },
     renewLease: (id, options) => store.renewLease(inner(id), options),
     revokeLease: (id, options) => store.revokeLease(inner(id), options),
+  };
+}
+
+/** What a watch has said and nobody took yet: it goes on saying it while the first of it is on its way. */
+function collect(watching: AsyncIterable<readonly StoreChange[]>) {
+  let changes: StoreChange[] = [];
+  let wake = (): void => undefined;
+  let end: { readonly thrown: unknown } | undefined;
+  async function follow(): Promise<void> {
+    for await (const some of watching) {
+      changes.push(...some);
+      wake();
+    }
+  }
+  follow().catch((thrown: unknown) => {
+    end = { thrown };
+    wake();
+  });
+  return {
+    /** Resolves once there is something. Throws what ended the watch. */
+    async ready(): Promise<void> {
+      while (changes.length === 0) {
+        if (end !== undefined) throw end.thrown;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    },
+    take(): readonly StoreChange[] {
+      const taken = changes;
+      changes = [];
+      return taken;
+    },
   };
 }
 
@@ -107,25 +138,30 @@ export function createStoreDoor({
       const lost = new AbortController();
       const either = AbortSignal.any([signal, lost.signal]);
       // A connection that says nothing is asked whether it is there, as keepalives do.
+      let isLooking = false;
       const look = (): void => {
-        if (either.aborted) return;
-        if (!isCut(STORE, node)) {
-          life.afterQuietly(LOOK_MS, look);
-          return;
-        }
-        listen(either).then(
-          () => life.after(LOOK_MS, look),
-          (thrown: unknown) => lost.abort(thrown),
-        );
+        isLooking = false;
+        if (either.aborted || !isCut(STORE, node)) return;
+        isLooking = true;
+        listen(either).then(look, (thrown: unknown) => lost.abort(thrown));
       };
-      look();
+      const lookSoon = (): void => {
+        if (isLooking || !isCut(STORE, node)) return;
+        isLooking = true;
+        life.after(random() * LOOK_MS, look);
+      };
+      const forget = network.onCut(lookSoon);
+      lookSoon();
       try {
-        for await (const changes of store().watch(prefix, from, { signal: either })) {
+        const waiting = collect(store().watch(prefix, from, { signal: either }));
+        for (;;) {
+          await waiting.ready();
           await listen(either);
           await travel(either);
-          yield changes;
+          yield waiting.take();
         }
       } finally {
+        forget();
         lost.abort(refuse());
       }
     },

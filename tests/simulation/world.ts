@@ -162,6 +162,7 @@ export function createWorld(seed: number, count: number, breakage?: Breakage): W
     },
     async pass(durationMs) {
       look();
+      network.tellCut();
       await timeline.runFor(durationMs);
       look();
     },

@@ -117,13 +117,17 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     }
   }
 
+  const holdsLease = (): boolean => lease !== "" && clock.monotonicMs() < leaseEndsMs;
+
   async function keepLease(of: Store, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const askedMs = clock.monotonicMs();
       const lives = lease !== "" && (await of.renewLease(lease, { signal }));
       if (!lives) lease = (await of.grantLease(sessionMs, { signal })).id;
+      const held = holdsLease();
       leaseEndsMs = askedMs + sessionMs;
-      if (!lives) tell();
+      // Also after an answer that came so late that it could have ended meanwhile: then nobody counts on it.
+      if (!lives || !held) tell();
       await clock.sleep(sessionMs / RENEWALS_PER_LEASE, signal).catch(() => undefined);
     }
   }
@@ -137,8 +141,6 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
       failing.abort();
     }
   }
-
-  const holdsLease = (): boolean => lease !== "" && clock.monotonicMs() < leaseEndsMs;
 
   /** Whether the picture has what a write did. Of a deletion of what was not there a watch never tells. */
   function shows({ kind, key }: StoreOperation, at: number): boolean {

@@ -32,6 +32,22 @@ async function createGround(): Promise<LeadershipGround> {
 
 leadershipRules("memory", createGround);
 
+test("one whose lease was given too late leads with the next renewal, though nothing else happens", async () => {
+  await using ground = await createGround();
+  let isFirst = true;
+  const slow: LeadershipGround["store"] = {
+    ...ground.store,
+    async grantLease(...args) {
+      if (isFirst) await ground.clock.sleep(SESSION_MS + STEP_MS);
+      isFirst = false;
+      return ground.store.grantLease(...args);
+    },
+  };
+  await using one = startCandidate("a", { ...ground, store: slow });
+  for (let ms = 0; ms < 2 * SESSION_MS; ms += STEP_MS) await ground.elapse();
+  assert.ok(one.leadership.fence !== undefined);
+});
+
 test("a leader that starts again follows its own former life before that lease ends, and what that one wrote late has no effect", async () => {
   await using ground = await createGround();
   const former = startCandidate("a", ground);
@@ -39,7 +55,7 @@ test("a leader that starts again follows its own former life before that lease e
   const before = former.leadership.fence;
   assert.ok(before !== undefined);
   const release = former.door.hold();
-  const late = former.leadership.write([{ kind: "put", key: "x", value: "late" }]);
+  const late = former.leadership.write(before, [{ kind: "put", key: "x", value: "late" }]);
   former.door.shut();
   await former[Symbol.asyncDispose]();
   await using next = startCandidate("a", ground);
@@ -114,7 +130,7 @@ test("whatever is cut, held up and mended: each write that took effect was by wh
         if (kind === "stop" || kind === "write") {
           const value = one.leadership.fence ?? 0;
           const put = { kind: "put" as const, key: "assignments/shop", value };
-          writes.push(one.leadership.write([put]).catch(() => undefined));
+          writes.push(one.leadership.write(value, [put]).catch(() => undefined));
         }
         if (kind === "shut" || kind === "stop") one.door.shut();
         if (kind === "open" || kind === "go") one.door.open();

@@ -30,8 +30,12 @@ export interface Leadership {
   readonly leader: string | undefined;
   /** This node's fencing token; undefined while it does not lead, or cannot know. */
   readonly fence: number | undefined;
-  /** Writes as the leader; false when it is none any more or a condition does not hold, and nothing was written. */
+  /**
+   * Writes what was decided under that fence. False when this node does not lead under it any more or a condition does not
+   * hold: then nothing was written.
+   */
   write(
+    fence: number,
     operations: readonly StoreOperation[],
     conditions?: readonly StoreCondition[],
   ): Promise<boolean>;
@@ -125,9 +129,9 @@ export function createLeadership(options: LeadershipOptions): Leadership {
     get fence() {
       return readFence();
     },
-    async write(operations, conditions = []) {
-      const fence = readFence();
-      if (fence === undefined) return false;
+    async write(fence, operations, conditions = []) {
+      // It may have lost the lead and won it again since, also in another store.
+      if (readFence() !== fence) return false;
       const stillLeads = { key: LEADER, revision: fence };
       return (await board.write(operations, [stillLeads, ...conditions])) !== undefined;
     },

@@ -96,11 +96,10 @@ export function createPlacing(options: PlacingOptions): {
   let stale = true;
   let seen = "";
 
-  async function write(picture: FleetPicture, change: Reassignment): Promise<void> {
+  async function write(fence: number, picture: FleetPicture, change: Reassignment): Promise<void> {
     const { scope, draft } = change;
-    const { fence } = leadership;
     const known = picture.scopes.get(scope);
-    if (fence === undefined || known === undefined) return;
+    if (known === undefined) return;
     const intent = `intent/${scope}`;
     const unchanged = [
       { key: intent, revision: known.generation },
@@ -109,7 +108,7 @@ export function createPlacing(options: PlacingOptions): {
     const key = `assignments/${scope}`;
     if (draft === undefined) {
       const both = [intent, key].map((one) => ({ kind: "delete" as const, key: one }));
-      await leadership.write([...both, ...oweVolumes(picture, known)], unchanged);
+      await leadership.write(fence, [...both, ...oweVolumes(picture, known)], unchanged);
       return;
     }
     const { actor, plan, reason } = known.wanted;
@@ -126,7 +125,7 @@ export function createPlacing(options: PlacingOptions): {
     const value = { ...draft, fence };
     let end: Pick<Decision, "outcome"> & { readonly result: string } = UNKNOWN;
     try {
-      const done = await leadership.write([{ kind: "put", key, value }], unchanged);
+      const done = await leadership.write(fence, [{ kind: "put", key, value }], unchanged);
       end = done ? TOLD : REFUSED;
     } finally {
       for (const decision of begun) await decisions.finish(decision, end);
@@ -134,7 +133,11 @@ export function createPlacing(options: PlacingOptions): {
   }
 
   /** Under the same condition: who does not lead any more gives no turn. */
-  async function writeTurns(picture: FleetPicture, change: TurnsChange): Promise<void> {
+  async function writeTurns(
+    fence: number,
+    picture: FleetPicture,
+    change: TurnsChange,
+  ): Promise<void> {
     const { scope, service, turns } = change;
     const unchanged = [
       { key: `intent/${scope}`, revision: picture.scopes.get(scope)?.generation ?? 0 },
@@ -142,7 +145,7 @@ export function createPlacing(options: PlacingOptions): {
     const key = `turns/${scope}/${service}`;
     const operation: StoreOperation =
       turns === undefined ? { kind: "delete", key } : { kind: "put", key, value: turns };
-    await leadership.write([operation], unchanged);
+    await leadership.write(fence, [operation], unchanged);
   }
 
   /** All that placing depends on and the board does not tell. */
@@ -171,11 +174,11 @@ export function createPlacing(options: PlacingOptions): {
     const changes = assignScopes(picture, question);
     // What waits for the nodes to say again where it runs changes with time alone.
     if ([...picture.scopes.values()].some((scope) => isRestoring(picture, scope))) stale = true;
-    for (const turn of giveTurns(picture)) await writeTurns(picture, turn);
+    for (const turn of giveTurns(picture)) await writeTurns(fence, picture, turn);
     if (isTurnDue(picture)) stale = true;
-    for (const change of changes) await write(picture, change);
+    for (const change of changes) await write(fence, picture, change);
     const spread = changes.length === 0 ? rebalance(picture, question) : undefined;
-    if (spread !== undefined) await write(picture, spread);
+    if (spread !== undefined) await write(fence, picture, spread);
     return true;
   }
 

@@ -93,13 +93,18 @@ export function leadershipRules(name: string, create: () => Promise<LeadershipGr
     await until(ground, "a leads", () => a.leadership.fence !== undefined);
     await using b = startCandidate("b", ground);
     await until(ground, "b is there", () => b.board.lease !== undefined);
+    const first = a.leadership.fence ?? 0;
     const release = a.door.hold();
-    const late = a.leadership.write([{ kind: "put", key: "assignments/shop", value: "by a" }]);
+    const late = a.leadership.write(first, [
+      { kind: "put", key: "assignments/shop", value: "by a" },
+    ]);
     a.door.shut();
     await until(ground, "a gives up", () => a.leadership.fence === undefined);
     await until(ground, "b follows", () => b.leadership.fence !== undefined);
     assert.equal(
-      await b.leadership.write([{ kind: "put", key: "assignments/shop", value: "by b" }]),
+      await b.leadership.write(b.leadership.fence ?? 0, [
+        { kind: "put", key: "assignments/shop", value: "by b" },
+      ]),
       true,
     );
     release();
@@ -107,7 +112,10 @@ export function leadershipRules(name: string, create: () => Promise<LeadershipGr
     assert.equal((await ground.store.get("assignments/shop"))?.value, "by b");
     a.door.open();
     await until(ground, "a knows", () => a.leadership.leader === "b");
-    assert.equal(await a.leadership.write([{ kind: "delete", key: "assignments/shop" }]), false);
+    assert.equal(
+      await a.leadership.write(first, [{ kind: "delete", key: "assignments/shop" }]),
+      false,
+    );
     assert.equal((await ground.store.get("assignments/shop"))?.value, "by b");
   });
 
@@ -115,6 +123,7 @@ export function leadershipRules(name: string, create: () => Promise<LeadershipGr
     await using ground = await create();
     await using a = startCandidate("a", ground);
     await until(ground, "a leads", () => a.leadership.fence !== undefined);
+    const first = a.leadership.fence ?? 0;
     const lost = { id: "a", state: "suspect" } as NodeView;
     let turn = (): void => undefined;
     const onChange = (listener: () => void): void => void (turn = listener);
@@ -131,19 +140,23 @@ export function leadershipRules(name: string, create: () => Promise<LeadershipGr
     assert.ok(ground.clock.monotonicMs() - beganMs < ground.sessionMs);
     await until(ground, "a knows", () => a.leadership.leader === "b");
     assert.ok(a.board.lease !== undefined);
-    assert.equal(await a.leadership.write([{ kind: "put", key: "x", value: 1 }]), false);
+    assert.equal(await a.leadership.write(first, [{ kind: "put", key: "x", value: 1 }]), false);
   });
 
   test(`${name}: leadership is given up at once when the store is away, and another write needs it`, async () => {
     await using ground = await create();
     await using a = startCandidate("a", ground);
     await until(ground, "a leads", () => a.leadership.fence !== undefined);
+    const first = a.leadership.fence ?? 0;
     a.door.shut();
     await until(ground, "a gives up", () => a.leadership.fence === undefined);
-    assert.equal(await a.leadership.write([{ kind: "put", key: "x", value: 1 }]), false);
+    assert.equal(await a.leadership.write(first, [{ kind: "put", key: "x", value: 1 }]), false);
     await until(ground, "its lease has ended", () => a.board.heldLease === undefined);
     a.door.open();
     await until(ground, "a leads again", () => a.leadership.fence !== undefined);
-    assert.equal(await a.leadership.write([{ kind: "put", key: "x", value: 2 }]), true);
+    const second = a.leadership.fence ?? 0;
+    // What it decided while it led before is of another time.
+    assert.equal(await a.leadership.write(first, [{ kind: "put", key: "x", value: 2 }]), false);
+    assert.equal(await a.leadership.write(second, [{ kind: "put", key: "x", value: 3 }]), true);
   });
 }
