@@ -13,7 +13,7 @@ import { chooseNetworkMtu, familyOf } from "#network/measure-path.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
 import type { Store } from "#store/store.ts";
 import type { OverlayClaim } from "./claim-overlay.ts";
-import { createDoorbell, type Doorbell } from "./doorbell.ts";
+import { answerDoorbell, createDoorbell } from "./doorbell.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { describeOverlayTurn } from "./describe-overlay-change.ts";
 import { controlErrors } from "./errors.ts";
@@ -87,18 +87,6 @@ const SETTLE_MS = 5_000;
 const ETHERNET_MTU = 1_500;
 
 const isOverlay = ({ labels }: NetworkFact): boolean => labels[OWN_LABELS.overlay] !== undefined;
-
-/** Takes a turn whenever the bell is rung, and when nobody did for a while. */
-async function keepDoing(
-  bell: Doorbell,
-  turn: () => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    await bell.wait(RESYNC_MS, signal);
-    if (!signal.aborted) await turn();
-  }
-}
 
 /** Makes the loops. */
 export function createOverlays(options: OverlaysOptions): Overlays {
@@ -231,21 +219,16 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     try {
       await applyAll();
       hostProblem = undefined;
-    } catch (thrown) {
-      hostProblem = note(thrown, hostProblem);
+    } finally {
+      // A key that was made is to be told.
+      tellBell.ring();
     }
-    // A key that was made is to be told.
-    tellBell.ring();
   }
 
   async function tell(): Promise<void> {
     if (!isHeard() || store === undefined || storeProblem !== undefined) return;
-    try {
-      await teller.tell(store);
-      writeProblem = undefined;
-    } catch (thrown) {
-      writeProblem = note(thrown, writeProblem);
-    }
+    await teller.tell(store);
+    writeProblem = undefined;
   }
 
   async function keepLooking(signal: AbortSignal): Promise<void> {
@@ -353,10 +336,17 @@ export function createOverlays(options: OverlaysOptions): Overlays {
     async run(signal) {
       if (options.openStore === undefined) return;
       const stops = [board.onChange(ringBoth), options.paths.onChange(tellBell.ring)];
+      const onMakeFailed = (thrown: FairleadError): void => {
+        hostProblem = note(thrown, hostProblem);
+      };
+      const onTellFailed = (thrown: FairleadError): void => {
+        writeProblem = note(thrown, writeProblem);
+      };
+      const restMs = RESYNC_MS;
       await Promise.all([
         keepUp(options.openStore, signal),
-        keepDoing(makeBell, make, signal),
-        keepDoing(tellBell, tell, signal),
+        answerDoorbell(makeBell, { look: make, onFailed: onMakeFailed, restMs }, signal),
+        answerDoorbell(tellBell, { look: tell, onFailed: onTellFailed, restMs }, signal),
         keepLooking(signal),
       ]);
       for (const stop of stops) stop();

@@ -3,9 +3,10 @@
 // is cut off goes on with that copy, also after a restart.
 import type { FleetIntent } from "@fairlead/protocol/assignment.ts";
 import type { Clock } from "#base/clock.ts";
-import { FairleadError } from "#base/errors.ts";
+import type { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import { widenIntent } from "#brain/fleet/narrow-intent.ts";
+import { answerDoorbell, createDoorbell } from "#control/doorbell.ts";
 import type { Intake } from "#control/intake.ts";
 import type { Desired } from "#control/scope-loop.ts";
 import type { Supervisor } from "#control/supervisor.ts";
@@ -13,7 +14,6 @@ import { chooseDesired } from "./choose-desired.ts";
 import { touches, type FleetBoard } from "./fleet-board.ts";
 import type { PictureReader } from "./read-picture.ts";
 
-const RETRY_MS = 1_000;
 /** Rooms of the fleet's store that say what a node has to take over. */
 const ROOMS: ReadonlySet<string> = new Set(["identity", "intent", "assignments", "owed"]);
 
@@ -56,7 +56,7 @@ export function createFollowing(options: FollowingOptions): Following {
   const { self, name, board, pictures, supervisor, intake, clock, logger } = options;
   /** What was looked at last, by scope: while it is the same there is nothing to choose. */
   const seen = new Map<string, Seen>();
-  let wake = (): void => undefined;
+  const bell = createDoorbell(clock);
   let settledUnder: string | undefined;
 
   /** Says again what a store that was lost does not know any more. */
@@ -129,26 +129,14 @@ export function createFollowing(options: FollowingOptions): Following {
       const last = seen.get(scope);
       return last?.settled === true ? last.revision : undefined;
     },
-    wake: () => wake(),
+    wake: bell.ring,
     async run(signal) {
       board.onChange((keys) => {
-        if (touches(keys, ROOMS)) wake();
+        if (touches(keys, ROOMS)) bell.ring();
       });
-      const ended = new Promise<void>((resolve) =>
-        signal.addEventListener("abort", () => resolve(), { once: true }),
-      );
-      while (!signal.aborted) {
-        const changed = new Promise<void>((resolve) => (wake = resolve));
-        try {
-          await look();
-          await Promise.race([changed, ended]);
-        } catch (thrown) {
-          logger.warn("could not take over what this node is assigned", {
-            reason: FairleadError.from(thrown).message,
-          });
-          await clock.sleep(RETRY_MS, signal).catch(() => undefined);
-        }
-      }
+      const onFailed = ({ message: reason }: FairleadError): void =>
+        logger.warn("could not take over what this node is assigned", { reason });
+      await answerDoorbell(bell, { look, onFailed }, signal);
     },
   };
 }

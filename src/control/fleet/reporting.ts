@@ -5,8 +5,9 @@ import type { Offer, ScopeReport } from "@fairlead/protocol/assignment.ts";
 import type { NodeRecord } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import type { Clock } from "#base/clock.ts";
-import { FairleadError } from "#base/errors.ts";
+import type { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
+import { answerDoorbell, createDoorbell } from "#control/doorbell.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { ScopeLoop } from "#control/scope-loop.ts";
 import type { Supervisor } from "#control/supervisor.ts";
@@ -16,7 +17,6 @@ import { touches, type FleetBoard } from "./fleet-board.ts";
 import type { PictureReader } from "./read-picture.ts";
 
 const INTERVAL_MS = 150;
-const RETRY_MS = 1_000;
 /** Rooms of the fleet's store on which it depends what a node has to say. */
 const ROOMS: ReadonlySet<string> = new Set(["intent", "assignments"]);
 /** A store takes so many operations in one transaction. */
@@ -81,7 +81,7 @@ export function createReporting(options: ReportingOptions): Reporting {
   const scopes = new Map<string, Told>();
   let toldUnder = "";
   let present: string | undefined;
-  let wake = (): void => undefined;
+  const bell = createDoorbell(clock);
 
   function describeOffer(): Offer | undefined {
     const { node, instances, volumes } = facts.read();
@@ -195,35 +195,23 @@ export function createReporting(options: ReportingOptions): Reporting {
     },
     wake(scope) {
       if (scope !== undefined) scopes.delete(scope);
-      wake();
+      bell.ring();
     },
     async run(signal) {
       board.onChange((keys) => {
-        if (touches(keys, ROOMS)) wake();
+        if (touches(keys, ROOMS)) bell.ring();
       });
       let ready = facts.ready;
       const leave = facts.onChange(() => {
         if (ready === facts.ready) return;
         ready = facts.ready;
-        wake();
+        bell.ring();
       });
-      const ended = new Promise<void>((resolve) =>
-        signal.addEventListener("abort", () => resolve(), { once: true }),
-      );
-      while (!signal.aborted) {
-        const changed = new Promise<void>((resolve) => (wake = resolve));
-        try {
-          await tell();
-          await Promise.race([changed, ended]);
-          await clock.sleep(INTERVAL_MS, signal).catch(() => undefined);
-        } catch (thrown) {
-          if (board.problem === undefined)
-            logger.warn("could not say how this node stands", {
-              reason: FairleadError.from(thrown).message,
-            });
-          await clock.sleep(RETRY_MS, signal).catch(() => undefined);
-        }
-      }
+      const onFailed = ({ message: reason }: FairleadError): void => {
+        if (board.problem === undefined)
+          logger.warn("could not say how this node stands", { reason });
+      };
+      await answerDoorbell(bell, { look: tell, onFailed, pauseMs: INTERVAL_MS }, signal);
       leave();
     },
   };
