@@ -27,18 +27,18 @@ interface Cost {
   readonly addedUs: number;
 }
 
-/** By `npm run bench -- overlay` on a quiet machine (docs/figures.md): against 21.4 Gbit/s and 68 us between the hosts themselves. */
+/** By `npm run bench -- overlay` on a quiet machine (docs/figures.md): against 27.2 Gbit/s and 45 us between the hosts themselves. */
 const COSTS: Partial<Readonly<Record<NetworkKind, Cost>>> = {
   host: { throughput: 1, addedUs: 0 },
-  bridge: { throughput: 1, addedUs: 7 },
-  vxlan: { throughput: 0.51, addedUs: 47 },
-  overlay: { throughput: 0.7, addedUs: 20 },
+  bridge: { throughput: 0.94, addedUs: 2 },
+  vxlan: { throughput: 0.68, addedUs: 15 },
+  overlay: { throughput: 0.68, addedUs: 16 },
 };
 
 const NO_POLICY = "network policies do not hold for what has no network of its own";
 const READABLE = "who is on the way between the hosts can read it: `encrypted`";
 const SLOW_GO =
-  "where the kernel has no WireGuard, wireguard-go encrypts: 0.24 Gbit/s and 260 us more";
+  "where the kernel has no WireGuard, wireguard-go encrypts: 0.44 Gbit/s and 165 us more";
 const PUBLISH = "others reach it by the ports that it publishes";
 
 const list = (names: readonly string[]): string => names.join(", ");
