@@ -57,6 +57,7 @@ export function makeAnyFrame(below: Below): Frame {
             reason: word(),
             retryable: has(),
             facts: makeHeaders(below),
+            unbegun: has(),
           },
         }
       : {}),

@@ -49,7 +49,14 @@ const frames: fc.Arbitrary<Frame> = fc
       { nil: undefined },
     ),
     status: fc.option(
-      fc.record({ code: uint32, message: text, reason: text, retryable: fc.boolean(), facts: map }),
+      fc.record({
+        code: uint32,
+        message: text,
+        reason: text,
+        retryable: fc.boolean(),
+        facts: map,
+        unbegun: fc.boolean(),
+      }),
       { nil: undefined },
     ),
     hello: fc.option(

@@ -39,14 +39,15 @@ const NO_HANDLERS: ConversationHandlers = {
   onRoom: () => undefined,
 };
 
-/** Status of an error, for the wire. */
-export function toStatus(error: FabricError): Status {
+/** Status of an error, for the wire. What another refused to begin says nothing of what was begun here. */
+export function toStatus(error: FabricError, unbegun = false): Status {
   return {
     code: numberOfCode(error.code),
     message: error.message,
     reason: error.reason,
     retryable: error.retryable,
     facts: error.facts,
+    unbegun,
   };
 }
 
@@ -56,6 +57,7 @@ export function toError(status: Status): FabricError {
     ...(status.reason === "" ? {} : { reason: status.reason }),
     retryable: status.retryable,
     facts: status.facts,
+    unbegun: status.unbegun,
   });
 }
 
@@ -164,6 +166,13 @@ export class Conversation {
     if (this.#over) return;
     if (this.opened) this.#link.add(makeFrame(KIND.cancel, this.id, { status: toStatus(error) }));
     else this.#link.add(makeFrame(KIND.end, this.id, { status: toStatus(error) }));
+    this.#finish();
+  }
+
+  /** Ends what the peer opened, and says that nothing of it was begun. */
+  refuse(error: FabricError): void {
+    if (this.#over || this.opened) return;
+    this.#link.add(makeFrame(KIND.end, this.id, { status: toStatus(error, true) }));
     this.#finish();
   }
 

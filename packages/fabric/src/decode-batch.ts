@@ -2,6 +2,7 @@
 // A Batch read into frames. Everything in it comes from a stranger: each length is checked, each count bounded.
 import { FabricError } from "./errors.ts";
 import {
+  OK,
   TAG,
   type CompressedBatch,
   type Frame,
@@ -67,7 +68,7 @@ function readOpen(reader: WireReader): Open {
 
 function readStatus(reader: WireReader): Status {
   const facts: Record<string, string> = {};
-  const status = { code: 0, message: "", reason: "", retryable: false, facts };
+  const status = { ...OK, facts };
   let left = HEADERS_BYTES_MAX;
   readMessage(reader, (tag) => {
     if (tag === 0x08) status.code = reader.varint();
@@ -75,6 +76,7 @@ function readStatus(reader: WireReader): Status {
     else if (tag === 0x1a) status.reason = reader.text();
     else if (tag === 0x20) status.retryable = reader.varint() !== 0;
     else if (tag === 0x2a) left = readMap(reader, facts, left);
+    else if (tag === 0x30) status.unbegun = reader.varint() !== 0;
     else reader.skip(tag);
   });
   return status;

@@ -73,7 +73,7 @@ export function boundFrame(frame: Frame): number {
   if (open !== undefined)
     size += 8 * FIELD_OVERHEAD + boundText(open.target, open.method, open.caller, open.proof);
   if (status !== undefined)
-    size += 5 * FIELD_OVERHEAD + boundText(status.message, status.reason) + boundMap(status.facts);
+    size += 6 * FIELD_OVERHEAD + boundText(status.message, status.reason) + boundMap(status.facts);
   if (hello !== undefined)
     size +=
       (8 + hello.encodings.length) * FIELD_OVERHEAD +
@@ -98,6 +98,7 @@ function encodeStatus(writer: WireWriter, status: Status): void {
   writer.text(0x1a, status.reason, textBytes(status.reason));
   writer.number(0x20, status.retryable ? 1 : 0);
   encodeMap(writer, 0x2a, status.facts);
+  writer.number(0x30, status.unbegun ? 1 : 0);
 }
 
 function encodeHello(writer: WireWriter, hello: Hello): void {

@@ -37,8 +37,13 @@ export interface FabricErrorOptions {
   /** Overrides what follows from the code. */
   readonly retryable?: boolean;
   readonly facts?: Readonly<Record<string, string>>;
+  /** Whether it was said before anything was begun; false by default. */
+  readonly unbegun?: boolean;
   readonly cause?: unknown;
 }
+
+/** The reason of who takes no more because it leaves. */
+export const DRAINING = "draining";
 
 const BRAND = Symbol.for("fairlead.fabric.error");
 
@@ -50,6 +55,8 @@ export class FabricError extends Error {
   /** Whether the same call may succeed later without a change. */
   readonly retryable: boolean;
   readonly facts: Readonly<Record<string, string>>;
+  /** True when whoever was asked refused before it began anything, so that asking another does no harm. */
+  readonly unbegun: boolean;
   readonly [BRAND] = true;
 
   constructor(code: FabricCode, message: string, options: FabricErrorOptions = {}) {
@@ -58,6 +65,7 @@ export class FabricError extends Error {
     this.reason = options.reason ?? code.replaceAll("_", "-");
     this.retryable = options.retryable ?? RETRYABLE.has(code);
     this.facts = options.facts ?? {};
+    this.unbegun = options.unbegun ?? false;
   }
 
   /** The policy that refused, `shop/default-deny`; undefined where none did. */

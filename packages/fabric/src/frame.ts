@@ -49,6 +49,8 @@ export interface Status {
   readonly reason: string;
   readonly retryable: boolean;
   readonly facts: Headers;
+  /** Refused before anything was begun. */
+  readonly unbegun: boolean;
 }
 
 /** One frame. Which members are set depends on the kind; see fabric.proto. */
@@ -101,4 +103,11 @@ export interface CompressedBatch {
 }
 
 /** A status that means success. */
-export const OK: Status = { code: 0, message: "", reason: "", retryable: false, facts: {} };
+export const OK: Status = {
+  code: 0,
+  message: "",
+  reason: "",
+  retryable: false,
+  facts: {},
+  unbegun: false,
+};

@@ -195,6 +195,7 @@ for (const [name, open] of [
           reason: "no-link",
           retryable: false,
           facts: { policy: "shop/deny" },
+          unbegun: true,
         },
       );
       near.close();
@@ -256,6 +257,47 @@ for (const [name, open] of [
       conversation.end(Buffer.from("last"));
       assert.equal(Buffer.from((await end).payload ?? []).toString(), "last");
       await drained;
+    });
+
+    test("what crosses the farewell is answered, or refused as not begun; nothing is lost", async () => {
+      await using pair = await open();
+      const begun = new Set<string>();
+      const far = link(pair.far, false, {
+        accept(conversation) {
+          begun.add(conversation.open.method);
+          echo(conversation);
+        },
+      });
+      let isDraining = false;
+      const near = link(pair.near, true, { onDrain: () => (isDraining = true) });
+      await near.ready;
+      const ends = new Map<string, Promise<{ status: Status }>>();
+      let drained: Promise<void> | undefined;
+      for (let call = 0; !isDraining; call++) {
+        const method = String(call);
+        ends.set(method, ended(near.open({ ...OPEN, method, streams: false })));
+        if (call === 50) drained = far.drain(60_000);
+        if (call % 5 === 0) await nextTick();
+      }
+      await drained;
+      const refused: string[] = [];
+      for (const [method, end] of ends) {
+        const { code, reason, unbegun } = (await end).status;
+        if (code === 0) continue;
+        refused.push(method);
+        assert.deepEqual([code, reason, unbegun], [14, "draining", true], method);
+      }
+      assert.equal(begun.size, ends.size - refused.length, "who was refused was not begun");
+      assert.ok(refused.length > 0 && refused.every((method) => !begun.has(method)));
+    });
+
+    test("two that part at once both end", async () => {
+      await using pair = await open();
+      const far = link(pair.far, false, { accept: echo });
+      const near = link(pair.near, true);
+      await Promise.all([near.ready, far.ready]);
+      await Promise.all([near.drain(60_000), far.drain(60_000)]);
+      assert.ok(near.closed && far.closed);
     });
 
     test("a peer that is not admitted is told why", async () => {

@@ -5,7 +5,7 @@ import { checkCertificate } from "./certificate.ts";
 import { createCompressor, decompressBatch, ENCODINGS } from "./compression.ts";
 import { Conversation, toError, toStatus, type ConversationLink } from "./conversation.ts";
 import { readBatch } from "./decode-batch.ts";
-import { FabricError } from "./errors.ts";
+import { DRAINING, FabricError } from "./errors.ts";
 import { KIND, makeFrame, type Frame, type Headers, type Hello, type Open } from "./frame.ts";
 import { checkHeaders } from "./headers.ts";
 import type { Transport } from "./transport.ts";
@@ -35,10 +35,10 @@ export interface LinkOptions {
   readonly admit?: (peer: Hello) => void;
   /** The ticket for this peer, in place of `self`'s; asked without a peer at the end that speaks first. */
   readonly show?: (peer: Hello | undefined) => string;
-  /** A conversation that the peer opened. Sets the handlers before it returns, or throws to refuse. */
+  /** A conversation that the peer opened. Sets the handlers before it returns, or throws to refuse, having begun nothing. */
   readonly accept: (conversation: Conversation, link: Link) => void;
   readonly onClosed?: (link: Link, error: FabricError | undefined) => void;
-  /** The peer opens no more conversations and takes none. */
+  /** The peer opens no more conversations and takes none: another link is needed for what comes. */
   readonly onDrain?: (link: Link) => void;
   readonly windowBytes?: number;
   readonly payloadBytesMax?: number;
@@ -50,6 +50,13 @@ export interface LinkOptions {
 export interface OpenParts {
   readonly payload?: Uint8Array;
   readonly headers?: Headers;
+}
+
+function refuseLeaving(): FabricError {
+  return new FabricError("unavailable", "the peer is leaving", {
+    reason: DRAINING,
+    unbegun: true,
+  });
 }
 
 /** Opens and accepts conversations with one peer. */
@@ -71,7 +78,9 @@ export class Link implements ConversationLink {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #onIdle: (() => void) | undefined;
   #closed = false;
-  #draining = false;
+  /** Each side opens nothing more once it has said DRAIN; the peer has said so too when nothing more can come of it. */
+  #saidDrain = false;
+  #heardDrain = false;
 
   constructor(options: LinkOptions) {
     const { transport } = options;
@@ -113,6 +122,11 @@ export class Link implements ConversationLink {
     return this.#closed;
   }
 
+  /** Whether it ends: what is open goes on, and nothing new is opened. */
+  get draining(): boolean {
+    return this.#saidDrain || this.#heardDrain;
+  }
+
   /** Conversations that are not over. */
   get size(): number {
     return this.#conversations.size;
@@ -128,8 +142,8 @@ export class Link implements ConversationLink {
 
   /** Opens a conversation. The caller sets its handlers at once. Throws when the link is closed or draining. */
   open(open: Open, parts: OpenParts = {}): Conversation {
-    if (this.#closed) throw new FabricError("unavailable", "the link is closed");
-    if (this.#draining) throw new FabricError("unavailable", "the peer is leaving");
+    if (this.#closed) throw new FabricError("unavailable", "the link is closed", { unbegun: true });
+    if (this.draining) throw refuseLeaving();
     checkHeaders(parts.headers);
     const payloadBytes = parts.payload?.length ?? 0;
     if (payloadBytes > this.payloadBytesMax) {
@@ -148,18 +162,18 @@ export class Link implements ConversationLink {
     return conversation;
   }
 
-  /** Tells the peer to open no more, lets what is open end, then closes. */
+  /** Tells the peer to open no more, lets what is open or on its way end, then closes; at the latest after `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
     if (this.#closed) return;
-    this.#draining = true;
-    this.#batcher.add(makeFrame(KIND.drain, 0));
+    if (this.#peer === undefined) return this.close();
+    this.#sayDrain();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, timeoutMs);
       this.#onIdle = () => {
         clearTimeout(timer);
         resolve();
       };
-      if (this.#conversations.size === 0) this.#onIdle();
+      this.#checkIdle();
     });
     this.close();
   }
@@ -190,11 +204,22 @@ export class Link implements ConversationLink {
   forget(conversation: Conversation): void {
     if (this.#conversations.delete(conversation.id) && !conversation.opened) this.#theirs--;
     this.#waiting.delete(conversation);
-    if (this.#conversations.size === 0) this.#onIdle?.();
+    this.#checkIdle();
   }
 
   awaitRoom(conversation: Conversation): void {
     this.#waiting.add(conversation);
+  }
+
+  #sayDrain(): void {
+    if (this.#saidDrain) return;
+    this.#saidDrain = true;
+    this.#batcher.add(makeFrame(KIND.drain, 0));
+  }
+
+  /** Nothing is open, and nothing that the peer opened can be on its way. */
+  #checkIdle(): void {
+    if (this.#conversations.size === 0 && this.#heardDrain) this.#onIdle?.();
   }
 
   #sayHello(): void {
@@ -242,11 +267,16 @@ export class Link implements ConversationLink {
     else if (this.#peer === undefined)
       throw new FabricError("failed_precondition", "a frame came before Hello");
     else if (frame.kind === KIND.open) this.#onOpen(frame);
-    else if (frame.kind === KIND.drain) {
-      this.#draining = true;
-      this.#options.onDrain?.(this);
-    }
+    else if (frame.kind === KIND.drain) this.#onDrain();
     // Anything else belongs to a conversation that is over here and not yet there.
+  }
+
+  #onDrain(): void {
+    this.#heardDrain = true;
+    // The owner first: it looks for another link.
+    if (!this.#saidDrain) this.#options.onDrain?.(this);
+    this.#sayDrain();
+    this.#checkIdle();
   }
 
   #onRefused({ status }: Frame): void {
@@ -292,13 +322,13 @@ export class Link implements ConversationLink {
     this.#theirs++;
     this.#conversations.set(id, conversation);
     try {
-      if (this.#draining) throw new FabricError("unavailable", "the peer is leaving");
+      if (this.draining) throw refuseLeaving();
       if (this.#theirs > CONVERSATIONS_MAX) {
         throw new FabricError("resource_exhausted", `more than ${CONVERSATIONS_MAX} are open`);
       }
       this.#options.accept(conversation, this);
     } catch (thrown) {
-      conversation.fail(FabricError.from(thrown, "internal"));
+      conversation.refuse(FabricError.from(thrown, "internal"));
     }
   }
 

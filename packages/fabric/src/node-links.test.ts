@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { recordOf } from "@fairlead/protocol/testing/record-of.ts";
 import type { FabricError } from "./errors.ts";
+import { Link } from "./link.ts";
 import { createMemoryTransports } from "./memory-transport.ts";
 import { pingNode } from "./node-links.ts";
 import { createLinkedParts, linkParts, type LinkedParts } from "./testing/link-hubs.ts";
@@ -74,6 +75,20 @@ test("a new link takes the place of the former without anybody going, and forget
   await until(a, () => draw(a) === "web.1@b");
   former?.close();
   assert.deepEqual([draw(a), gone], ["web.1@b", ["web.2"]]);
+});
+
+test("who was dialled keeps the former link until the other gives it up, which may not know of the new one yet", async () => {
+  const [a, b] = [createLinkedParts("a"), createLinkedParts("b")];
+  await linkParts(a, b);
+  const former = b.nodes.get("a");
+  const [near, far] = createMemoryTransports();
+  const self = { id: "a", name: "a", scope: "" };
+  const replacing = new Link({ transport: near, dialled: true, self, accept: () => undefined });
+  const used = await b.nodes.take(far, self, { dialled: false });
+  assert.equal(b.nodes.get("a"), used);
+  assert.equal(former?.draining, false);
+  a.nodes.close();
+  replacing.close();
 });
 
 test("an agent is where its own node says; another one cannot take its place", async () => {

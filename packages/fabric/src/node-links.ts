@@ -60,6 +60,8 @@ interface Remote {
   readonly node: NodeIdentity;
   readonly mirror: AgentMirror;
   link: Link | undefined;
+  /** What it says of itself, over that link. */
+  hearing: Conversation | undefined;
 }
 
 /** How long a link that another has replaced may take to end what is open on it. */
@@ -143,7 +145,7 @@ export function createNodeLinks(options: NodeLinksOptions): NodeLinks {
       isReachable: (address) => reach(address, node),
     });
     mirror.setSuspect(suspects.has(node.id));
-    const remote: Remote = { node, mirror, link: undefined };
+    const remote: Remote = { node, mirror, link: undefined, hearing: undefined };
     remotes.set(node.id, remote);
     return remote;
   }
@@ -151,6 +153,8 @@ export function createNodeLinks(options: NodeLinksOptions): NodeLinks {
   /** What is told over a link that another has replaced is old. */
   function hear(remote: Remote, link: Link): void {
     const state = link.open(nodeOpen(NODE_METHOD.state, true));
+    if (remote.hearing?.over === false) remote.hearing.end();
+    remote.hearing = state;
     state.handlers = {
       onItem(payload) {
         state.consumed(payload.length);
@@ -168,13 +172,14 @@ export function createNodeLinks(options: NodeLinksOptions): NodeLinks {
     for (const listener of turnListeners) listener(node, link);
   }
 
-  function use(remote: Remote, link: Link): void {
+  /** Who dialled gives up the former link: it has heard over the new one that the other uses that already. */
+  function use(remote: Remote, link: Link, dialled: boolean): void {
     const former = remote.link;
     remote.link = link;
     remote.mirror.follow(link);
     hear(remote, link);
     tellTurn(remote);
-    if (former !== undefined) void former.drain(DRAIN_MS);
+    if (former !== undefined && dialled) void former.drain(DRAIN_MS);
   }
 
   function lose(link: Link): void {
@@ -204,7 +209,7 @@ export function createNodeLinks(options: NodeLinksOptions): NodeLinks {
       });
       all.add(link);
       await link.ready;
-      use(remoteOf(peer), link);
+      use(remoteOf(peer), link, dialled);
       return link;
     },
     get: (id) => remotes.get(id)?.link,

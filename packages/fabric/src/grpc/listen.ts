@@ -22,6 +22,8 @@ import type { TlsSource } from "./tls-files.ts";
 import { SETTINGS, watchSession } from "./session-options.ts";
 
 const LINK_PATH = "/fairlead.fabric.v1.Fabric/Link";
+/** So long a connection may take to send what was written, and to end what is on it, when nobody listens any more. */
+const PARTING_MS = 200;
 
 export interface ListenOptions {
   /** `{ path }` for a unix socket; port 0 takes a free one. */
@@ -147,8 +149,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     address: typeof bound === "string" ? `unix:${bound}` : formatAddress(bound),
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const session of sessions) session.destroy();
+      // What was written last, such as whom it refuses, has to leave yet; a link that nobody has ended is cut off.
+      for (const session of sessions) session.close();
+      const timer = setTimeout(() => {
+        for (const session of sessions) session.destroy();
+      }, PARTING_MS);
       await closed;
+      clearTimeout(timer);
     },
   };
 }
