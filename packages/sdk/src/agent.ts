@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An agent that joined: what it serves, whom it calls, what it sends and hears. Made by `join`.
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
-import { FabricError } from "@fairlead/fabric/errors.ts";
+import { DRAINING, FabricError } from "@fairlead/fabric/errors.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
@@ -392,7 +392,7 @@ export class Agent implements AsyncDisposable {
     if (method === ROUTE) return answerRoute(conversation, this.#router);
     if (method === EMIT) return this.#hearing.receive(conversation, caller);
     if (this.#state.draining)
-      throw new FabricError("unavailable", `${this.name} is leaving`, { reason: "draining" });
+      throw new FabricError("unavailable", `${this.name} is leaving`, { reason: DRAINING });
     this.#services.answer(conversation, caller);
   }
 }

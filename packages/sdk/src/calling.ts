@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls and streams from this agent: route, ask, and try elsewhere when that is safe.
-import { FabricError } from "@fairlead/fabric/errors.ts";
+import { DRAINING, FabricError } from "@fairlead/fabric/errors.ts";
 import type { Headers, Open } from "@fairlead/fabric/frame.ts";
 import { toMs, type Duration } from "./duration.ts";
 import { RetryBudget } from "@fairlead/routing/retry-budget.ts";
@@ -36,12 +36,19 @@ const FAILURES: ReadonlySet<FabricError["code"]> = new Set([
   "data_loss",
 ]);
 
-/** What became of one attempt. `sent`: the instance may have begun. */
+/** What became of one attempt. */
 type Attempted = { readonly answer: Uint8Array | undefined } | Failed;
 interface Failed {
   readonly error: FabricError;
-  readonly sent: boolean;
+  /** Whether there was an instance to ask. */
+  readonly wasAsked: boolean;
   readonly budget?: RetryBudget | undefined;
+}
+
+/** What has been tried for one request. `hasMoved`: it was repeated because who was asked leaves or is away. */
+interface Tries {
+  count: number;
+  hasMoved: boolean;
 }
 
 export interface CallingOptions {
@@ -53,7 +60,14 @@ export interface CallingOptions {
 function judgeError(error: FabricError): RouteOutcome {
   if (error.code === "canceled") return "canceled";
   if (error.reason === OVERLOADED) return "refused";
+  // Who leaves is left out by what is told of it, and is not ill.
+  if (error.unbegun && error.reason === DRAINING) return "canceled";
   return error.retryable || FAILURES.has(error.code) ? "failed" : "ok";
+}
+
+/** Whether who was asked began nothing because it leaves or is not there: others may be. Who has too many is asked no more. */
+function isMovable(error: FabricError): boolean {
+  return error.unbegun && error.code !== "resource_exhausted";
 }
 
 /** Asks others. */
@@ -83,21 +97,19 @@ export class Calling {
         : AbortSignal.any([options.signal, deadline.signal]);
     this.#budget.deposit();
     const avoid = new Set<string>();
+    const tries: Tries = { count: 0, hasMoved: false };
     try {
-      for (let attempt = 1; ; attempt++) {
+      for (;;) {
         const failed = await this.#attempt(request, signal, endMs, avoid);
         if (!("error" in failed)) return failed.answer;
-        if (!this.#mayRetry(request, failed, attempt, signal)) throw failed.error;
-        await new Promise((resolve) =>
-          setTimeout(resolve, PAUSE_MS * 2 ** (attempt - 1) * this.#options.random()),
-        );
+        if (!(await this.#mayRetry(request, failed, tries, signal))) throw failed.error;
       }
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Items' bytes. Never tried again: nobody knows what the first attempt did. */
+  /** Items' bytes. Tried again only when nothing was begun: nobody knows what an attempt did. */
   async *stream(request: Request): AsyncGenerator<Uint8Array> {
     const { options } = request;
     const timeoutMs = options.timeout === undefined ? 0 : toMs(options.timeout);
@@ -106,7 +118,29 @@ export class Calling {
       ...(timeoutMs === 0 ? [] : [AbortSignal.timeout(timeoutMs)]),
     ];
     const signal = signals.length === 0 ? undefined : AbortSignal.any(signals);
-    const route = await this.#options.router.route(request.target, signal, options);
+    const avoid = new Set<string>();
+    const tries: Tries = { count: 0, hasMoved: false };
+    for (;;) {
+      const wish = { avoid, headers: options.headers };
+      const route = await this.#options.router.route(request.target, signal, wish);
+      avoid.add(route.record.id);
+      try {
+        return yield* this.#streamBy(request, route, signal, timeoutMs);
+      } catch (thrown) {
+        const error = FabricError.from(thrown);
+        const failed = { error, wasAsked: true, budget: route.budget };
+        if (!isMovable(error) || !(await this.#mayRetry(request, failed, tries, signal)))
+          throw thrown;
+      }
+    }
+  }
+
+  async *#streamBy(
+    request: Request,
+    route: Route,
+    signal: AbortSignal | undefined,
+    timeoutMs: number,
+  ): AsyncGenerator<Uint8Array, void> {
     const beganMs = performance.now();
     // Streams are as long as they like: an instance is as quick as its first item.
     let firstMs: number | undefined;
@@ -124,7 +158,7 @@ export class Calling {
       outcome = "ok";
     } catch (thrown) {
       const error = FabricError.from(thrown);
-      outcome = options.signal?.aborted === true ? "canceled" : judgeError(error);
+      outcome = request.options.signal?.aborted === true ? "canceled" : judgeError(error);
       throw thrown;
     } finally {
       route.done(outcome, firstMs);
@@ -143,7 +177,7 @@ export class Calling {
       signal.throwIfAborted();
       route = await this.#options.router.route(request.target, signal, { avoid, headers });
     } catch (thrown) {
-      return { error: FabricError.from(thrown), sent: false };
+      return { error: FabricError.from(thrown), wasAsked: false };
     }
     if (avoid.size === 0) route.budget?.deposit();
     avoid.add(route.record.id);
@@ -173,7 +207,7 @@ export class Calling {
       const left = request.options.signal?.aborted === true;
       if (overtaken?.aborted === true) route.done("overtaken");
       else route.done(left ? "canceled" : judgeError(error));
-      return { error, sent: !route.link.closed, budget: route.budget };
+      return { error, wasAsked: true, budget: route.budget };
     }
   }
 
@@ -228,12 +262,26 @@ export class Calling {
     }
   }
 
-  #mayRetry(request: Request, failed: Failed, attempt: number, signal: AbortSignal): boolean {
-    const { error, sent, budget } = failed;
-    if (!error.retryable || attempt >= ATTEMPTS_MAX || signal.aborted) return false;
-    // What was refused before it ran may be asked again; what may have run, only when that does no harm.
-    const harmless = request.idempotent || (!sent && error.reason === "no-agent");
-    return harmless && (budget ?? this.#budget).take();
+  /** Whether it is to be asked again; resolves when it is time to. */
+  async #mayRetry(
+    request: Request,
+    { error, wasAsked, budget = this.#budget }: Failed,
+    tries: Tries,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    tries.count++;
+    if (!error.retryable || tries.count >= ATTEMPTS_MAX || signal?.aborted === true) return false;
+    // What was refused before it began may be asked again; what may have run, only when that does no harm.
+    if (!request.idempotent && !isMovable(error)) return false;
+    // Who leaves refuses what comes until that is known, and nobody is buried under it: once it costs nothing and goes at once.
+    if (wasAsked && isMovable(error) && !tries.hasMoved) {
+      tries.hasMoved = true;
+      return true;
+    }
+    if (!budget.take()) return false;
+    const pauseMs = PAUSE_MS * 2 ** (tries.count - 1) * this.#options.random();
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    return true;
   }
 
   #extra(request: Request, signal: AbortSignal | undefined) {

@@ -319,5 +319,79 @@ export function testFabric(name: string, open: () => Promise<FabricUnderTest>): 
       await drained;
       assert.deepEqual(await server.closed, { reason: "drained" });
     });
+
+    test("who leaves costs no call: what it has not begun goes to another at once", async () => {
+      await using fabric = await open();
+      const work = contract("work", "1.0.0", {
+        run: rpc({ in: z.number(), out: z.number() }),
+        each: stream({ in: z.number(), item: z.number() }),
+      });
+      let begun = 0;
+      const addWorker = async (): Promise<Agent> => {
+        const agent = await fabric.join({ name: "worker" });
+        const note = async (number: number): Promise<number> => {
+          begun++;
+          await new Promise(setImmediate);
+          return number;
+        };
+        await agent.serve(work, {
+          run: note,
+          async *each(number) {
+            yield await note(number);
+          },
+        });
+        return agent;
+      };
+      let workers = [await addWorker(), await addWorker()];
+      const caller = await fabric.join({ name: "web" });
+      await until(caller, async () => (await caller.find({ contract: "work" })).length === 2);
+      const client = caller.client(work);
+      const stop = new AbortController();
+      const failed: FabricError[] = [];
+      let answered = 0;
+      const callOn = async (): Promise<void> => {
+        for (let number = 0; !stop.signal.aborted; number++) {
+          const outcome = await client.run.try(number);
+          if (!outcome.ok) failed.push(outcome.error);
+          else if (outcome.value === number) answered++;
+          for await (const item of client.each(number)) if (item === number) answered++;
+        }
+      };
+      const calling = Promise.all(Array.from({ length: 20 }, callOn));
+      for (let round = 0; round < 4; round++) {
+        const newcomer = await addWorker();
+        await until(caller, async () => (await caller.find({ contract: "work" })).length >= 3);
+        const [oldest, ...rest] = workers;
+        workers = [...rest, newcomer];
+        await oldest?.drain("20s");
+      }
+      stop.abort();
+      await calling;
+      assert.deepEqual(failed.map(String), []);
+      assert.ok(answered > 100, `${answered} were answered`);
+      assert.equal(begun, answered, "each was begun once");
+    });
+
+    test("a call whose handler met somebody who leaves has begun, and is not repeated", async () => {
+      await using fabric = await open();
+      const server = await fabric.join({ name: "worker" });
+      let begun = 0;
+      const work = contract("work", "1.0.0", { run: rpc({ in: z.object({}), out: z.string() }) });
+      await server.serve(work, {
+        run() {
+          begun++;
+          const options = { reason: "draining", unbegun: true };
+          throw new FabricError("unavailable", "the store is leaving", options);
+        },
+      });
+      const caller = await fabric.join({ name: "web" });
+      await until(caller, async () => (await caller.find({ contract: "work" })).length === 1);
+      const outcome = await caller.client(work).run.try({});
+      assert.ok(!outcome.ok);
+      assert.deepEqual(
+        [outcome.error.reason, outcome.error.unbegun, begun],
+        ["draining", false, 1],
+      );
+    });
   });
 }

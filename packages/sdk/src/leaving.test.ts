@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client, credentials } from "@grpc/grpc-js";
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
+import { createLinkedParts, linkParts } from "@fairlead/fabric/testing/link-hubs.ts";
 import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { z } from "zod";
 import { contract, rpc } from "./contract.ts";
@@ -110,4 +112,90 @@ test("gRPC health says when an agent is unwell, a contract is drained, or all of
   assert.equal(await running, "done");
   await Promise.all([drained, left]);
   for (const watching of [whole, one, none]) watching.close();
+});
+
+const echo = contract("echo", "1.0.0", { say: rpc({ in: z.string(), out: z.string() }) });
+
+/** Calls on, many at once, while `change` runs. Resolves with what failed, and how many were answered. */
+async function callWhile(call: () => Promise<unknown>, change: () => Promise<void>) {
+  const failed: string[] = [];
+  let answered = 0;
+  let isOver = false;
+  const callOn = async (): Promise<void> => {
+    while (!isOver) {
+      try {
+        await call();
+        answered++;
+      } catch (thrown) {
+        failed.push(String(thrown));
+      }
+    }
+  };
+  const calling = Promise.all(Array.from({ length: 20 }, callOn));
+  try {
+    await change();
+  } finally {
+    isOver = true;
+    await calling;
+  }
+  return { failed, answered };
+}
+
+test("calls between agents of two nodes go on while the link between those is replaced", async () => {
+  const [a, b] = [createLinkedParts("a"), createLinkedParts("b")];
+  const routes = createRouteBoard();
+  await using near = await openHub({ ...a.hub, routes });
+  await using far = await openHub({ ...b.hub, routes });
+  await linkParts(a, b);
+  await using server = await join({ name: "server", node: far.address, listen: false });
+  let begun = 0;
+  await server.serve(echo, {
+    async say(text) {
+      begun++;
+      await new Promise(setImmediate);
+      return text;
+    },
+  });
+  await using caller = await join({ name: "caller", node: near.address, listen: false });
+  const client = caller.client(echo);
+  for await (const { agent } of caller.watch()) if (agent.contracts.length > 0) break;
+  const { failed, answered } = await callWhile(
+    () => client.say("hi"),
+    async () => {
+      for (let times = 0; times < 20; times++) {
+        await (times % 2 === 0 ? linkParts(b, a) : linkParts(a, b));
+        for (let turn = 0; turn < 5; turn++) await client.say("between");
+      }
+    },
+  );
+  assert.deepEqual(failed, []);
+  assert.equal(begun, answered + 100);
+  for (const { nodes } of [a, b]) nodes.close();
+});
+
+test("a call straight to a peer has its answer though that one's node is gone meanwhile", async () => {
+  const [a, b] = [createLinkedParts("a"), createLinkedParts("b")];
+  const routes = createRouteBoard();
+  await using near = await openHub({ ...a.hub, routes });
+  await using far = await openHub({ ...b.hub, routes });
+  await linkParts(a, b);
+  await using server = await join({ name: "server", node: far.address });
+  const begun = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<string>();
+  await server.serve(echo, {
+    say() {
+      begun.resolve();
+      return release.promise;
+    },
+  });
+  await using caller = await join({ name: "caller", node: near.address });
+  for await (const { agent } of caller.watch()) if (agent.contracts.length > 0) break;
+  const running = caller.client(echo).say("hi");
+  await begun.promise;
+  const changes = caller.watch({ name: "server" });
+  await changes.next();
+  b.nodes.close();
+  for await (const { type } of changes) if (type === "gone") break;
+  release.resolve("done");
+  assert.equal(await running, "done");
 });

@@ -78,7 +78,7 @@ export class NodeSession {
 
   /** The link to the node; waits while there is none. Rejects when `signal` aborts or the agent left. */
   async link(signal?: AbortSignal): Promise<Link> {
-    if (this.#link !== undefined && !this.#link.closed) return this.#link;
+    if (this.#link?.closed === false && !this.#link.draining) return this.#link;
     if (this.#stopped) throw new FabricError("unavailable", "this agent has left");
     if (signal === undefined) return this.#waiting.promise;
     signal.throwIfAborted();
@@ -138,12 +138,16 @@ export class NodeSession {
       self: identity,
       accept,
       onClosed: (_, error) => this.#onLost(link, error),
+      onDrain: () => {
+        if (this.#link === link) this.#await();
+      },
     });
     await link.ready;
     await this.#join(link);
     await this.#watch(link);
     this.#link = link;
     this.#waiting.resolve(link);
+    if (link.draining) this.#await();
     this.#options.onStatus({ state: "joined", reason: `joined ${this.#answer?.node.name ?? ""}` });
   }
 
@@ -208,11 +212,17 @@ export class NodeSession {
     });
   }
 
-  #onLost(link: Link, error: FabricError | undefined): void {
-    if (this.#stopped || this.#link !== link) return;
-    this.#link = undefined;
+  /** Whoever wants a link waits for the next one. */
+  #await(): void {
     this.#waiting = Promise.withResolvers<Link>();
     this.#waiting.promise.catch(() => undefined);
+  }
+
+  #onLost(link: Link, error: FabricError | undefined): void {
+    if (this.#stopped || this.#link !== link) return;
+    const wasLeaving = link.draining;
+    this.#link = undefined;
+    if (!wasLeaving) this.#await();
     this.#options.onStatus({
       state: "reconnecting",
       reason: error?.message ?? "the node has left",

@@ -41,5 +41,5 @@ export function passOn(conversation: Conversation, router: Router): void {
     relayConversation(conversation, route.link, open, limit, () => meter?.count());
     for (const replay of missed) replay();
   };
-  join().catch((thrown: unknown) => conversation.fail(FabricError.from(thrown)));
+  join().catch((thrown: unknown) => conversation.refuse(FabricError.from(thrown)));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links to peers: one a pair, used by both sides; dialled when first needed, given up when idle.
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
 import { Link, type Identity, type LinkOptions } from "@fairlead/fabric/link.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
@@ -11,6 +12,8 @@ import type { Environment } from "./environment.ts";
 const AVOID_MS = 10_000;
 /** So long a call waits for a peer to be dialled; what takes longer goes on, and later calls have it. */
 const PATIENCE_MS = 2_000;
+/** So long goes on what is open with a peer that left, or whose node is gone: a node that starts anew has it back by then. */
+const PARTING_MS = 5_000;
 
 /** A peer that is being dialled. */
 interface Dialling {
@@ -30,9 +33,15 @@ export interface PeersOptions {
 /** Keeps the links between this agent and others. */
 export class Peers {
   readonly #options: PeersOptions;
+  /** Those in use, by peer. */
   readonly #links = new Map<string, Link>();
+  /** Those that end, besides. */
+  readonly #all = new Set<Link>();
   readonly #dialling = new Map<string, Dialling>();
+  #isLeaving = false;
   readonly #avoidUntilMs = new Map<string, number>();
+  /** Ends the link to a peer that is not known any more. */
+  readonly #parting = new Map<string, ReturnType<typeof setTimeout>>();
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -71,6 +80,10 @@ export class Peers {
 
   /** Takes a peer that dialled. */
   accept(transport: Transport): void {
+    if (this.#isLeaving) {
+      transport.destroy(new FabricError("unavailable", `${this.#options.self.name} is leaving`));
+      return;
+    }
     const link = this.#open(transport);
     link.ready.then(
       ({ id }) => this.#keep(id, link),
@@ -78,18 +91,34 @@ export class Peers {
     );
   }
 
-  /** The peer is gone. */
-  drop(id: string): void {
+  /** The peer is not known any more. What is open with it may end meanwhile: it may live, and only its node be gone. */
+  part(id: string): void {
     this.#avoidUntilMs.delete(id);
-    this.#links.get(id)?.close();
+    const link = this.#links.get(id);
+    if (link === undefined) return;
+    this.meet(id);
+    const timer = setTimeout(() => {
+      this.#parting.delete(id);
+      link.close();
+    }, PARTING_MS);
+    this.#parting.set(id, timer.unref());
   }
 
+  /** The peer is known. */
+  meet(id: string): void {
+    clearTimeout(this.#parting.get(id));
+    this.#parting.delete(id);
+  }
+
+  /** Takes nobody new, and parts with all. */
   async drain(timeoutMs: number): Promise<void> {
-    await Promise.all([...this.#links.values()].map((link) => link.drain(timeoutMs)));
+    this.#isLeaving = true;
+    await Promise.all([...this.#all].map((link) => link.drain(timeoutMs)));
   }
 
   close(): void {
-    for (const link of this.#links.values()) link.close();
+    for (const id of this.#parting.keys()) this.meet(id);
+    for (const link of this.#all) link.close();
   }
 
   async #dial(record: AgentRecord): Promise<Link | undefined> {
@@ -110,7 +139,7 @@ export class Peers {
   /** `dialled`: id of the peer that is to be there; undefined for one that dialled. */
   #open(transport: Transport, dialled?: string): Link {
     const { self, credentials } = this.#options;
-    return new Link({
+    const link = new Link({
       transport,
       dialled: dialled !== undefined,
       self,
@@ -118,17 +147,25 @@ export class Peers {
       show: (peer) => credentials.show(dialled ?? peer?.id ?? ""),
       accept: this.#options.accept,
       onClosed: (closed) => {
-        for (const [id, link] of this.#links) if (link === closed) this.#links.delete(id);
+        this.#all.delete(closed);
+        this.#forget(closed);
       },
+      onDrain: (ending) => this.#forget(ending),
       ...this.#options.link,
     });
+    if (!link.closed) this.#all.add(link);
+    return link;
+  }
+
+  #forget(link: Link): void {
+    for (const [id, known] of this.#links) if (known === link) this.#links.delete(id);
   }
 
   /** Two peers that dial each other at once both keep both links; each speaks over the one that came first to it. */
   #keep(id: string, link: Link): Link {
     const known = this.#links.get(id);
     if (known !== undefined && !known.closed) return known;
-    if (!link.closed) this.#links.set(id, link);
+    if (!link.closed && !link.draining) this.#links.set(id, link);
     return link;
   }
 }

@@ -94,6 +94,7 @@ function refuseNobody(target: Target): FabricError {
   return new FabricError("not_found", `there is no ${describeTarget(target)}`, {
     reason: "no-agent",
     retryable: true,
+    unbegun: true,
   });
 }
 
@@ -135,7 +136,8 @@ export class Router {
     this.#options = options;
     this.#stop = options.directory.watch((change) => {
       this.#fresh.clear();
-      if (change.type === "gone") options.peers.drop(change.agent.id);
+      if (change.type === "gone") options.peers.part(change.agent.id);
+      else options.peers.meet(change.agent.id);
     });
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contracts that an agent serves, and how busy they keep it.
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
-import { FabricError } from "@fairlead/fabric/errors.ts";
+import { DRAINING, FabricError } from "@fairlead/fabric/errors.ts";
 import type { ServedContract } from "@fairlead/protocol/agent.ts";
 import type { Served, ServeOptions } from "./agent-options.ts";
 import type { Contract, Methods } from "./contract.ts";
@@ -106,7 +106,7 @@ export class Services {
       throw new FabricError("unimplemented", `${method} is not served here`);
     if (service.draining)
       throw new FabricError("unavailable", `${contract} takes no more calls`, {
-        reason: "draining",
+        reason: DRAINING,
       });
     service.turnstile.checkRoom(deadlineMs);
     const log = withFields(this.#options.log, { method, caller: `${from.scope}/${from.name}` });
