@@ -52,11 +52,19 @@ export function listSightSets(side: Side): readonly SightSet[] {
   );
 }
 
-/** Stands for the names that an instance may call: connections that begin by these names carry it. */
+/** The highest bit is left out, so that it reads the same everywhere. */
+function hashOf(text: string): number {
+  return createHash("sha256").update(text).digest().readUInt32BE(0) >>> 1;
+}
+
+/** Stands for the names that an instance may call: connections that begin by these names carry it. Odd; 0 is what others have. */
 export function namesMark({ names = [] }: Pick<VerdictTable, "names">): number | undefined {
-  if (names.length === 0) return undefined;
-  // The highest bit is left out, so that it reads the same everywhere; 0 is what other connections have.
-  return (createHash("sha256").update(names.join(" ")).digest().readUInt32BE(0) >>> 1) | 1;
+  return names.length === 0 ? undefined : hashOf(names.join(" ")) | 1;
+}
+
+/** Stands for rules, by their text: connections that were judged by just these and may go on carry it. Even, and not 0. */
+export function rulesMark(rules: readonly string[]): number {
+  return hashOf(rules.join("\n")) & ~1 || 2;
 }
 
 /** The set of addresses that were found by name, for as long as each is good. */

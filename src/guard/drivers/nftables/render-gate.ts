@@ -34,6 +34,8 @@ export interface PortOwner {
 
 /** Neighbours must believe nobody about another's address, nor take him for a router. */
 const AS_HIMSELF = [
+  // Nearly all there is: one look for what the rules below look for one after the other.
+  "iifname . ether saddr . ip saddr @senders4 return",
   "iifname . ether saddr != @owner_macs counter name spoofed drop",
   "ether type arp iifname . arp saddr ether != @owner_macs counter name spoofed drop",
   "arp saddr ip 0.0.0.0 return",
@@ -97,6 +99,11 @@ function listOwnership(owners: readonly PortOwner[]) {
   const v6 = all.filter(({ address }) => address.includes(":"));
   const pair = (port: string, what: string): string => `"${port}" . ${what}`;
   return {
+    senders4: owners.flatMap(({ port, mac, addresses }) =>
+      addresses
+        .filter((address) => !address.includes(":"))
+        .map((address) => `"${port}" . ${mac} . ${address}`),
+    ),
     macs: owners.map(({ port, mac }) => pair(port, mac)),
     v4: all
       .filter(({ address }) => !address.includes(":"))
@@ -116,6 +123,11 @@ export function renderGate(parts: GateParts): readonly string[] {
   const sets = [
     { name: "ports", type: "type ifname;", elements: names(ports) },
     { name: "owned", type: "type ifname;", elements: names(owners.map(({ port }) => port)) },
+    {
+      name: "senders4",
+      type: "type ifname . ether_addr . ipv4_addr;",
+      elements: own.senders4,
+    },
     { name: "owner_macs", type: "type ifname . ether_addr;", elements: own.macs },
     { name: "owners4", type: "type ifname . ipv4_addr;", elements: own.v4 },
     { name: "owners6", type: "type ifname . ipv6_addr;", elements: own.v6 },

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A verdict table as commands of nft, which take effect together. Every packet is judged, also of connections that stand: what
-// comes back is judged by the table that let the call go, with source and destination exchanged. So a change cuts what it
-// forbids at once, and nothing has to be looked for in the connection tracker.
+// A verdict table as commands of nft, which take effect together. Packets of connections that stand are judged too: what
+// comes back is judged by the table that let the call go, with source and destination exchanged. A connection that may go on carries
+// a mark in the connection tracker that stands for just these rules, so that each is judged once; other rules have another mark, so
+// that a change cuts what it forbids at once, and nothing has to be looked for in the tracker.
 import type { DirectionTable } from "#policy/verdict-table.ts";
 import type { Pin, Ward } from "#guard/guard.ts";
 import {
@@ -9,6 +10,7 @@ import {
   listTables,
   namedSet,
   namesMark,
+  rulesMark,
   SIGHTS_FOR_SECONDS,
   SIGHTS_MAX,
   TABLE,
@@ -40,7 +42,7 @@ function renderDenial(side: Side, isCall: boolean, verdict: "drop" | "accept"): 
 }
 
 /** What is done with a call that may pass: the first packet of a conversation is counted. */
-function renderPass(side: Side): readonly string[] {
+function renderSeen(side: Side): readonly string[] {
   return ["ct state != new accept", ...renderRecord(side, "allowed", "accept")];
 }
 
@@ -65,13 +67,13 @@ export function renderPins(pins: readonly Pin[]): readonly string[] {
   });
 }
 
-/** Where a call goes that may pass. */
-function passOf(side: Side): string {
-  return `pass_${side}`;
-}
+/** Where a call goes that may pass; what was found by name, which passes for its own time, goes to `seen` alone. */
+const passOf = (side: Side): string => `pass_${side}`;
+const seenOf = (side: Side): string => `seen_${side}`;
 
-/** The four ways in which a packet can be judged. */
-function listChains({ table, mode }: Ward): ReadonlyMap<string, readonly string[]> {
+/** The chains in which packets end; `judged` is the mark of connections that need not be judged again. */
+function listChains({ table, mode }: Ward, judged: number): ReadonlyMap<string, readonly string[]> {
+  const settle = `ct mark set ${judged}`;
   const verdict = mode === "watch" ? "accept" : "drop";
   const { ingress, egress } = table;
   const outside = namesMark(table);
@@ -82,7 +84,8 @@ function listChains({ table, mode }: Ward): ReadonlyMap<string, readonly string[
   ): readonly string[] => {
     const pass = `goto ${passOf(side)}`;
     if (judging === undefined) return [pass];
-    const named = side === "out" && outside !== undefined ? renderNamed(outside, pass) : [];
+    const named =
+      side === "out" && outside !== undefined ? renderNamed(outside, `goto ${seenOf(side)}`) : [];
     return [
       ...named,
       ...renderJudge(side, address, "dport", pass),
@@ -94,17 +97,20 @@ function listChains({ table, mode }: Ward): ReadonlyMap<string, readonly string[
     judging: DirectionTable | undefined,
     address: "saddr" | "daddr",
   ): readonly string[] => {
-    if (judging === undefined) return ["accept"];
+    const pass = `${settle} accept`;
+    if (judging === undefined) return [pass];
     const isNamed = side === "out" && outside !== undefined;
     return [
       ...(isNamed ? [`ct mark ${outside} accept`] : []),
-      ...renderJudge(side, address, "sport", "accept"),
+      ...renderJudge(side, address, "sport", pass),
       ...renderDenial(side, false, verdict),
     ];
   };
   return new Map([
-    [passOf("in"), renderPass("in")],
-    [passOf("out"), renderPass("out")],
+    ...(["in", "out"] as const).flatMap((side) => [
+      [passOf(side), [settle, `goto ${seenOf(side)}`]] as const,
+      [seenOf(side), renderSeen(side)] as const,
+    ]),
     ["calls_in", calls("in", ingress, "saddr")],
     ["answers_out", answers("in", ingress, "daddr")],
     ["calls_out", calls("out", egress, "daddr")],
@@ -157,7 +163,7 @@ function declare(policy: "drop" | "accept"): string[] {
         const type = `ipv${family}_addr . inet_proto${bare ? "" : " . inet_service"}`;
         return `add set ${TABLE} ${name} { type ${type}; size ${SIGHTS_MAX}; flags dynamic,timeout; timeout ${SIGHTS_FOR_SECONDS}s; counter; }`;
       }),
-      ...[passOf(side), `calls_${side}`, `answers_${side}`].map(
+      ...[seenOf(side), passOf(side), `calls_${side}`, `answers_${side}`].map(
         (name) => `add chain ${TABLE} ${name}`,
       ),
     ]),
@@ -177,6 +183,17 @@ export function renderRules(
     ["in", ward.table.ingress],
     ["out", ward.table.egress],
   ] as const;
+  const elements = sides.flatMap(([side, table]) =>
+    [...(table === undefined ? [] : listElements(side, table))].map(
+      ([name, list]) => `add element ${TABLE} ${name} { ${list.join(", ")} }`,
+    ),
+  );
+  const listRules = (judged: number): readonly string[] => {
+    const known = [...BASE.keys()].map((hook) => [hook, [`ct mark ${judged} accept`]] as const);
+    return [...known, ...BASE, ...listChains(ward, judged)].flatMap(([name, rules]) =>
+      rules.map((rule) => `add rule ${TABLE} ${name} ${rule}`),
+    );
+  };
   return [
     ...declare(ward.mode === "watch" ? "accept" : "drop"),
     `flush table ${TABLE}`,
@@ -184,13 +201,7 @@ export function renderRules(
     ...sides.flatMap(([side]) =>
       listTables(side).map(({ kind, name }) => `flush ${kind} ${TABLE} ${name}`),
     ),
-    ...sides.flatMap(([side, table]) =>
-      [...(table === undefined ? [] : listElements(side, table))].map(
-        ([name, elements]) => `add element ${TABLE} ${name} { ${elements.join(", ")} }`,
-      ),
-    ),
-    ...[...BASE, ...listChains(ward)].flatMap(([name, rules]) =>
-      rules.map((rule) => `add rule ${TABLE} ${name} ${rule}`),
-    ),
+    ...elements,
+    ...listRules(rulesMark([...elements, ...listRules(0)])),
   ];
 }
