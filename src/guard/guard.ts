@@ -154,6 +154,8 @@ export interface Guard {
    * else. Throws what netfilter throws, and FL1305, FL1306 for the devices; for a shortcut that cannot be made nothing.
    */
   gate(order: GateOrder): Promise<GateResult>;
+  /** Says who is there while their rules are made, so that the next `gate` need not look at the host first. */
+  foresee?(guests: readonly Guest[]): void;
   /** Takes the rules away; an instance that is gone, or has none, is done. True when there were any. */
   release(place: Place, options?: GuardCallOptions): Promise<boolean>;
   /** What stands for an instance; undefined when nothing does. Throws as `protect`. */

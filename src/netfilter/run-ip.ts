@@ -22,13 +22,20 @@ export interface IpRunner {
   run(command: readonly string[], input?: string, signal?: AbortSignal): Promise<Ended>;
   /** What a question was answered, as JSON. Throws FL1305 `ip-tools`, FL1306 `ip-refused`. */
   ask(program: "ip" | "bridge", args: readonly string[], signal?: AbortSignal): Promise<unknown>;
-  /** Runs each command whether or not those before it worked. Returns what was complained of; empty when all worked. */
-  batch(program: "ip" | "bridge", lines: readonly string[], signal?: AbortSignal): Promise<string>;
+  /**
+   * Runs each command whether or not those before it worked. Returns what was complained of; empty when all worked. Of lines
+   * that are yet to come the program waits for them, so that they are done at once.
+   */
+  batch(
+    program: "ip" | "bridge",
+    lines: readonly string[] | Promise<readonly string[]>,
+    signal?: AbortSignal,
+  ): Promise<string>;
 }
 
 function run(
   [program = "", ...args]: readonly string[],
-  input: string,
+  input: string | Promise<string>,
   signal: AbortSignal | undefined,
   detached = false,
 ): Promise<Ended> {
@@ -65,7 +72,10 @@ function run(
     );
     // It may have ended before it read.
     child.stdin.on("error", () => undefined);
-    child.stdin.end(input);
+    Promise.resolve(input).then(
+      (text) => child.stdin.end(text),
+      () => child.stdin.end(),
+    );
   });
 }
 
@@ -85,9 +95,10 @@ export function createIpRunner(netns?: string): IpRunner {
       return stdout.trim() === "" ? [] : JSON.parse(stdout);
     },
     async batch(program, lines, signal) {
-      if (lines.length === 0) return "";
+      if (!(lines instanceof Promise) && lines.length === 0) return "";
       const command = [...prefix, program, "-force", "-batch", "-"];
-      const { code, stderr } = await run(command, `${lines.join("\n")}\n`, signal);
+      const input = Promise.resolve(lines).then((all) => all.map((line) => `${line}\n`).join(""));
+      const { code, stderr } = await run(command, input, signal);
       return code === 0 ? "" : stderr === "" ? `${program} ended with ${code}` : stderr;
     },
   };

@@ -7,6 +7,7 @@ import type { DecisionLog } from "#control/decision-log.ts";
 import type {
   GateResult,
   Guard,
+  Guest,
   GuestCalls,
   Place,
   Protection,
@@ -149,19 +150,22 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     }
   }
 
-  /** Lets those through whose rules are in. */
-  async function holdGate(wanted: Wanted, look: boolean): Promise<void> {
-    const { instances, gated, held, shortcuts } = wanted;
-    const waiting = await held;
-    const ready = instances.flatMap(({ id, pid = 0, endpoints = {} }) => {
+  /** All who are on bridges where not everything passes. */
+  function listGuests({ instances, gated, shortcuts }: Wanted): readonly Guest[] {
+    return instances.flatMap(({ id, pid = 0, endpoints = {} }) => {
       const ports = Object.entries(endpoints).flatMap(([network, { mac, addresses }]) => {
         const bridge = gated.get(network) ?? shortcuts.get(network)?.bridge;
         return bridge === undefined ? [] : [{ bridge, mac, addresses }];
       });
-      const isReady = !problems.has(id) && !waiting.has(id);
-      const calls = listCalls(wards.get(id));
-      return ports.length > 0 && isReady ? [{ id, pid, ports, ...calls }] : [];
+      return ports.length > 0 ? [{ id, pid, ports, ...listCalls(wards.get(id)) }] : [];
     });
+  }
+
+  /** Lets those through whose rules are in. */
+  async function holdGate(wanted: Wanted, look: boolean): Promise<void> {
+    const { gated, held, shortcuts } = wanted;
+    const waiting = await held;
+    const ready = listGuests(wanted).filter(({ id }) => !problems.has(id) && !waiting.has(id));
     try {
       const bridges = [...gated.values()].toSorted();
       const ways = [...shortcuts.values()].toSorted((a, b) => (a.bridge < b.bridge ? -1 : 1));
@@ -203,6 +207,9 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       const ids = new Set(wanted.instances.map(({ id }) => id));
       for (const known of [wards, problems, seen])
         for (const id of known.keys()) if (!ids.has(id) && id !== GATE) known.delete(id);
+      const isNews = wanted.instances.some(({ id }) => !seen.has(id));
+      const guests = isNews ? listGuests(wanted) : [];
+      if (guests.length > 0) guard.foresee?.(guests);
       const results = await Promise.all(
         wanted.instances.map((instance) => limiter.run(() => attempt(instance, wanted, look))),
       );

@@ -6,7 +6,7 @@ import { FairleadError } from "#base/errors.ts";
 import { TABLE } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { readConversations } from "./read-conversations.ts";
-import { fingerprint, listNamed, noteTable } from "./read-rules.ts";
+import { fingerprint, listNamed } from "./read-rules.ts";
 import {
   CALLS,
   nameCalls,
@@ -25,15 +25,30 @@ export interface CallingPort extends CallerPort {
   readonly guest: Guest;
 }
 
-/** One call of `hold` at a time. */
+/** What is to be done, and what once it was. */
+export interface Prepared {
+  readonly protection: Protection;
+  /** None when everything stands. */
+  readonly commands: readonly string[];
+  note(): Promise<void>;
+}
+
+/** Everything stands. */
+export const NOTHING_TO_DO: Prepared = {
+  protection: "unchanged",
+  commands: [],
+  note: () => Promise.resolve(),
+};
+
+/** One turn at a time. */
 export interface Calls {
-  /** What stands; undefined for no table. */
-  look(): Promise<readonly NftObject[] | undefined>;
-  /** Has exactly these ports held; none: no table is left. `found` is what stands. */
-  hold(
+  /** What stands, undefined for no table; with `isFresh` read now, else what stood when it was last made, if it was. */
+  look(isFresh: boolean): Promise<readonly NftObject[] | undefined>;
+  /** What has exactly these ports held; none: no table is left. `found` is what stands. */
+  prepare(
     callers: readonly CallingPort[],
     found: readonly NftObject[] | undefined,
-  ): Promise<Protection>;
+  ): Promise<Prepared>;
   /** Lets addresses be called from the ports of an instance, if any are held. */
   admit(id: string, pins: readonly Pin[]): Promise<void>;
 }
@@ -59,8 +74,8 @@ export function createCalls(netfilter: Netfilter): Calls {
   /** Ports, each with its names, whose conversations so far are remembered. */
   let known = new Set<string>();
   let wanted: string | undefined;
-  /** Read when nobody waits for the table any more. */
-  let stands: Promise<string | undefined> = Promise.resolve(undefined);
+  /** Read when nobody waits for the table any more; undefined when that could not be. */
+  let stands: Promise<readonly NftObject[] | undefined> = Promise.resolve(undefined);
 
   /** What a port's owner has found by names, and who talks to it, from its own namespace. */
   async function recall({ port, names, guest }: CallingPort): Promise<readonly Remembered[]> {
@@ -84,37 +99,45 @@ export function createCalls(netfilter: Netfilter): Calls {
     return all;
   }
 
-  async function clear(): Promise<Protection> {
-    const isMade = wanted !== "" && (await netfilter.read("bridge", NAME)) !== undefined;
-    if (isMade) await netfilter.apply([`delete table ${CALLS}`]);
-    [wanted, held, known] = ["", [], new Set()];
-    return isMade ? "installed" : "unchanged";
+  function clear(found: readonly NftObject[] | undefined): Prepared {
+    [wanted, held, known] = [undefined, [], new Set()];
+    stands = Promise.resolve(undefined);
+    if (found === undefined) return NOTHING_TO_DO;
+    return { ...NOTHING_TO_DO, protection: "installed", commands: [`delete table ${CALLS}`] };
   }
 
   return {
-    look: () => netfilter.read("bridge", NAME),
-    async hold(callers, found) {
-      if (callers.length === 0) return clear();
+    async look(isFresh) {
+      return (isFresh ? undefined : await stands) ?? netfilter.read("bridge", NAME);
+    },
+    async prepare(callers, found) {
+      if (callers.length === 0) return clear(found);
       const text = renderCalls(callers, { chains: [], sets: [], maps: [] }).join("\n");
       const isSame = text === wanted;
-      if (isSame && found !== undefined && fingerprint(found) === (await stands)) {
+      const before = isSame ? await stands : undefined;
+      if (
+        before !== undefined &&
+        found !== undefined &&
+        fingerprint(found) === fingerprint(before)
+      ) {
         held = callers;
-        return "unchanged";
+        return NOTHING_TO_DO;
       }
       if (found === undefined) known = new Set();
       const news = callers.filter((caller) => !known.has(spellPort(caller)));
       const memory = renderMemory(await recallAll(news));
-      await netfilter.apply([
-        ...renderCalls(callers, findLeftovers(found ?? [], callers)),
-        ...memory,
-      ]);
-      [wanted, held, known] = [text, callers, new Set(callers.map(spellPort))];
-      // What began while that was made.
-      const made = new Set(memory);
-      const late = renderMemory(await recallAll(news));
-      if (late.some((command) => !made.has(command))) await netfilter.apply(late);
-      stands = noteTable(netfilter, ["bridge", NAME]);
-      return isSame ? "drifted" : "installed";
+      return {
+        protection: isSame ? "drifted" : "installed",
+        commands: [...renderCalls(callers, findLeftovers(found ?? [], callers)), ...memory],
+        async note() {
+          [wanted, held, known] = [text, callers, new Set(callers.map(spellPort))];
+          // What began while that was made.
+          const made = new Set(memory);
+          const late = renderMemory(await recallAll(news));
+          if (late.some((command) => !made.has(command))) await netfilter.apply(late);
+          stands = netfilter.read("bridge", NAME).catch(() => undefined);
+        },
+      };
     },
     async admit(id, pins) {
       const ports = held.filter(({ guest }) => guest.id === id);

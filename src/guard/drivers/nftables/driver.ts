@@ -149,6 +149,10 @@ export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guar
     release: (place, { signal } = {}) => inTurn(place, () => release(place, signal)),
     admit: (place, pins) => inTurn(place, () => admit(place, pins)),
     inspect: (place, { signal } = {}) => inTurn(place, () => inspect(place, signal)),
+    foresee(guests) {
+      // What could not be seen is looked at by the gate itself.
+      inLine(() => gate.foresee(guests)).catch(() => undefined);
+    },
     gate: (order) => inLine(() => gate.hold(order)),
     async probe(from, to, target, { signal } = {}) {
       const before = await countDenied([from, target]);

@@ -6,7 +6,13 @@ import { guardErrors } from "#guard/errors.ts";
 import type { Guest, GateOrder, GateResult, Pin, Place, Protection } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createIpRunner } from "#netfilter/run-ip.ts";
-import { createCalls, type CallingPort, type Calls } from "./calls.ts";
+import {
+  createCalls,
+  NOTHING_TO_DO,
+  type CallingPort,
+  type Calls,
+  type Prepared,
+} from "./calls.ts";
 import { namesMark } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { listBlocks, readLinks, type Link } from "./read-links.ts";
@@ -15,12 +21,14 @@ import { callsKey } from "./render-calls.ts";
 import { GATE, renderGate, type GateParts } from "./render-gate.ts";
 import { createShortcuts, listLanes } from "./shortcuts.ts";
 import { reopenPorts, shutPorts } from "./shut-ports.ts";
-import { listMacs, wakeNeighbours } from "./wake-neighbours.ts";
+import { listMacs, prepareWaking, type Waking } from "./wake-neighbours.ts";
 
 const [, NAME = ""] = GATE.split(" ");
 
 /** Keeps the gate. One call at a time. */
 export interface Gate {
+  /** Looks at the host and at who is there, for the next `hold`. */
+  foresee(guests: readonly Guest[]): Promise<void>;
   hold(order: GateOrder): Promise<GateResult>;
   /** Lets addresses be called from the ports of an instance. */
   admit(place: Place, pins: readonly Pin[]): Promise<void>;
@@ -40,20 +48,20 @@ async function findEnds(guest: Guest): Promise<readonly number[]> {
 /** The host before anything is changed. */
 interface Seen {
   readonly links: readonly Link[];
-  /** Whose ports there are, by their numbers. */
-  readonly owners: ReadonlyMap<number, Guest>;
-  /** Owners that were not there in the last turn. */
-  readonly news: readonly Guest[];
   /** What stands of what may be called. */
   readonly calling: ReturnType<Calls["look"]>;
 }
 
-const NOTHING_SEEN: Seen = {
-  links: [],
-  owners: new Map(),
-  news: [],
-  calling: Promise.resolve(undefined),
-};
+const NOTHING_SEEN: Seen = { links: [], calling: Promise.resolve(undefined) };
+
+/** Who may pass. */
+interface Passing {
+  readonly guests: readonly Guest[];
+  /** Whose ports there are, by their numbers. */
+  readonly owners: ReadonlyMap<number, Guest>;
+  /** Those that did not in the last turn. */
+  readonly news: readonly Guest[];
+}
 
 interface Assembled {
   readonly gate: GateParts;
@@ -96,6 +104,12 @@ function assemble(
   };
 }
 
+/** The same for as long as it runs and is on the same networks. */
+function spellGuest({ id, pid, ports }: Guest): string {
+  const bridges = ports.map(({ bridge }) => bridge).toSorted();
+  return `${id} ${pid} ${bridges.join(" ")}`;
+}
+
 /** The same for the same order. */
 function spellOrder({ bridges, ready, shortcuts }: GateOrder): string {
   const guests = ready.map(({ calls, ...guest }) => [
@@ -110,96 +124,100 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
   const ip = createIpRunner(netns);
   const calls = createCalls(netfilter);
   const past = createShortcuts(netfilter);
-  /** Ends of instances, for as long as they run and are on the same networks. */
+  /** Ends of instances by how these are spelled. */
   let ends = new Map<string, readonly number[]>();
+  let passed: ReadonlySet<string> = new Set();
+  let foreseen: Promise<Seen> | undefined;
   let wanted: string | undefined;
   /** Read when nobody waits for the gate any more. */
   let stands: Promise<string | undefined> = Promise.resolve(undefined);
   let last: { readonly order: string; readonly result: GateResult } | undefined;
 
-  async function listEnds(ready: readonly Guest[]): Promise<Pick<Seen, "owners" | "news">> {
+  /** Finds the ends of all of them; one that has just ended has none. */
+  async function meet(guests: readonly Guest[]): Promise<void> {
     const next: typeof ends = new Map();
-    const owners = new Map<number, Guest>();
-    const news: Guest[] = [];
-    for (const guest of ready) {
-      const bridges = guest.ports.map(({ bridge }) => bridge).toSorted();
-      const key = `${guest.id} ${guest.pid} ${bridges.join(" ")}`;
+    for (const guest of guests) {
+      const key = spellGuest(guest);
       try {
-        const known = ends.get(key);
-        const found = known ?? (await findEnds(guest));
-        next.set(key, found);
-        if (known === undefined) news.push(guest);
-        for (const end of found) owners.set(end, guest);
+        next.set(key, ends.get(key) ?? (await findEnds(guest)));
       } catch (thrown) {
-        // One that has just ended has no port to let pass.
         if (!(thrown instanceof FairleadError)) throw thrown;
       }
     }
     ends = next;
-    return { owners, news };
+  }
+
+  async function admitAll(ready: readonly Guest[]): Promise<Passing> {
+    await meet(ready);
+    const owners = new Map(
+      ready.flatMap((guest) =>
+        (ends.get(spellGuest(guest)) ?? []).map((end) => [end, guest] as const),
+      ),
+    );
+    const news = ready.filter((guest) => !passed.has(spellGuest(guest)));
+    passed = new Set(ready.map(spellGuest));
+    return { guests: ready, owners, news };
   }
 
   async function open(): Promise<Protection> {
     await reopenPorts(ip);
-    const isMade = wanted !== "" && (await netfilter.read("bridge", NAME)) !== undefined;
-    if (isMade) await netfilter.apply([`delete table ${GATE}`]);
+    if (wanted === "") return "unchanged";
+    const isMade = (await netfilter.read("bridge", NAME)) !== undefined;
+    const calling = await calls.prepare([], await calls.look(true));
+    await netfilter.apply([...(isMade ? [`delete table ${GATE}`] : []), ...calling.commands]);
     wanted = "";
-    await calls.hold([], undefined);
-    return isMade ? "installed" : "unchanged";
+    return isMade ? "installed" : calling.protection;
   }
 
-  async function holdPorts(parts: GateParts): Promise<Protection> {
+  async function preparePorts(parts: GateParts): Promise<Prepared> {
     const commands = renderGate(parts);
     const text = commands.join("\n");
     const isSame = text === wanted;
     if (isSame) {
       const found = await netfilter.read("bridge", NAME);
-      if (found !== undefined && fingerprint(found) === (await stands)) return "unchanged";
+      if (found !== undefined && fingerprint(found) === (await stands)) return NOTHING_TO_DO;
     }
-    await netfilter.apply(commands);
-    stands = noteTable(netfilter, ["bridge", NAME]);
-    wanted = text;
-    return isSame ? "drifted" : "installed";
+    return {
+      protection: isSame ? "drifted" : "installed",
+      commands,
+      note() {
+        stands = noteTable(netfilter, ["bridge", NAME]);
+        wanted = text;
+        return Promise.resolve();
+      },
+    };
   }
 
-  async function look(ready: readonly Guest[]): Promise<Seen> {
-    const calling = calls.look();
+  async function look(isFresh: boolean): Promise<Seen> {
+    const calling = calls.look(isFresh);
     // Where nothing can be read, nothing can be made either: that is seen to when it is needed.
     calling.catch(() => undefined);
-    const [ends, answer] = await Promise.all([
-      listEnds(ready),
-      ip.ask("ip", ["-d", "addr", "show"]),
-    ]);
-    return { ...ends, links: readLinks(answer), calling };
+    return { links: readLinks(await ip.ask("ip", ["-d", "addr", "show"])), calling };
   }
 
-  /** Tells who has just come to a port which neighbours it has. */
-  async function wake(
-    bridges: ReadonlySet<string>,
-    { links, news }: Seen,
-    ready: readonly Guest[],
-  ) {
-    const own = links.filter(({ ifname }) => bridges.has(ifname));
-    const macs = listMacs(own, ready);
-    await Promise.all(news.map((guest) => wakeNeighbours(guest, macs)));
+  /** Makes the tables at once, so that what may be called stands before a port carries anything; then what waited goes on. */
+  async function make(prepared: readonly Prepared[], waking: Waking): Promise<Protection> {
+    await netfilter.apply(prepared.flatMap(({ commands }) => commands));
+    await Promise.all([waking.wake(), ...prepared.map(({ note }) => note())]);
+    const has = (one: Protection): boolean => prepared.some(({ protection }) => protection === one);
+    return has("drifted") ? "drifted" : has("installed") ? "installed" : "unchanged";
   }
 
   async function holdAll(
     bridges: ReadonlySet<string>,
-    ready: readonly Guest[],
-    seen: Seen,
+    { guests, owners, news }: Passing,
+    { links, calling }: Seen,
   ): Promise<Protection> {
-    const { links, owners, calling } = seen;
-    // Who is there when a node begins has long asked for himself.
-    const isFirst = wanted === undefined;
     const { gate, callers } = assemble(links, bridges, owners);
+    const own = links.filter(({ ifname }) => bridges.has(ifname));
+    // Who is there when a node begins has long asked for himself.
+    const waits = wanted === undefined ? [] : news;
     try {
-      // What may be called stands before a port carries anything.
-      const held = [await calls.hold(callers, await calling), await holdPorts(gate)];
-      if (!isFirst) await wake(bridges, seen, ready);
+      using waking = prepareWaking(waits, listMacs(own, guests));
+      const prepared = [await calls.prepare(callers, await calling), await preparePorts(gate)];
+      const protection = await make(prepared, waking);
       await reopenPorts(ip);
-      const isDone = (one: Protection): boolean => held.includes(one);
-      return isDone("drifted") ? "drifted" : isDone("installed") ? "installed" : "unchanged";
+      return protection;
     } catch (thrown) {
       const stands = await netfilter.read("bridge", NAME).catch(() => undefined);
       // What stood before holds back whoever is not ready.
@@ -213,25 +231,35 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
     }
   }
 
-  async function hold({ bridges, ready, shortcuts }: GateOrder): Promise<GateResult> {
+  async function hold(order: GateOrder, early: Promise<Seen> | undefined): Promise<GateResult> {
+    const { bridges, shortcuts } = order;
     const isNone = bridges.length === 0 && shortcuts.length === 0;
-    const seen = isNone ? NOTHING_SEEN : await look(ready);
-    const passing = past.hold(listLanes(seen.links, shortcuts, seen.owners));
+    const [seen, passing] = await Promise.all([
+      isNone ? NOTHING_SEEN : ((order.look ? undefined : early) ?? look(order.look)),
+      admitAll(isNone ? [] : order.ready),
+    ]);
+    const shortening = past.hold(listLanes(seen.links, shortcuts, passing.owners));
     // Whatever becomes of them, the gate is held.
-    await passing.catch(() => undefined);
+    await shortening.catch(() => undefined);
     const protection =
-      bridges.length === 0 ? await open() : await holdAll(new Set(bridges), ready, seen);
-    return { protection, ...(await passing) };
+      bridges.length === 0 ? await open() : await holdAll(new Set(bridges), passing, seen);
+    return { protection, ...(await shortening) };
   }
 
   return {
     admit: ({ id }, pins) => calls.admit(id, pins),
+    async foresee(guests) {
+      foreseen = look(false);
+      await Promise.all([foreseen, meet(guests)]);
+    },
     async hold(order) {
+      const early = foreseen;
+      foreseen = undefined;
       const spelled = spellOrder(order);
       if (!order.look && spelled === last?.order)
         return { ...last.result, protection: "unchanged" };
       last = undefined;
-      const result = await hold(order);
+      const result = await hold(order, early);
       last = { order: spelled, result };
       return result;
     },

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { formatAddress, parseAddress } from "#base/addresses.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Guest } from "#guard/guard.ts";
-import { createIpRunner } from "#netfilter/run-ip.ts";
+import { createIpRunner, type IpRunner } from "#netfilter/run-ip.ts";
 import { openNamespace } from "./open-namespace.ts";
 import type { Link } from "./read-links.ts";
 
@@ -40,20 +40,66 @@ export function listMacs(bridges: readonly Link[], guests: readonly Guest[]): Kn
   return known;
 }
 
-/** Lets an instance's packets go to neighbours that are known; it asks for others itself, after a second. */
-export async function wakeNeighbours(guest: Guest, known: KnownMacs): Promise<void> {
+/** Runs in an instance's namespace; undefined for one that has just ended, which waits for nobody. */
+async function inside<T>(guest: Guest, task: (ip: IpRunner) => Promise<T>): Promise<T | undefined> {
   try {
     await using namespace = await openNamespace(guest);
-    const ip = createIpRunner(namespace.path);
+    return await task(createIpRunner(namespace.path));
+  } catch (thrown) {
+    if (!(thrown instanceof FairleadError)) throw thrown;
+    return undefined;
+  }
+}
+
+/** What tells an instance the neighbours that it asks for, of those that are known. */
+async function findAnswers(guest: Guest, known: KnownMacs): Promise<readonly string[]> {
+  const answers = await inside(guest, async (ip) => {
     const asked = await ip.ask("ip", ["neigh", "show", "nud", "incomplete"]);
-    const lines = Neighbours.parse(asked).flatMap(({ dst, dev }) => {
+    return Neighbours.parse(asked).flatMap(({ dst, dev }) => {
       const macs = guest.ports.map(({ bridge }) => known.get(bridge)?.get(dst));
       const mac = macs.find((one) => one !== undefined);
       return mac === undefined ? [] : [`neigh replace ${dst} lladdr ${mac} dev ${dev} nud stale`];
     });
-    await ip.batch("ip", lines);
-  } catch (thrown) {
-    // One that has just ended waits for nobody.
-    if (!(thrown instanceof FairleadError)) throw thrown;
-  }
+  });
+  return answers ?? [];
+}
+
+/** Answers for guests that wait for their ports to open. */
+export interface Waking extends Disposable {
+  /** The ports are open: first what was asked for before is answered, then what was asked for since. */
+  wake(): Promise<void>;
+}
+
+/**
+ * Looks who asks for whom, and has the programs at hand that answer. Whoever is not known is found by the guest itself, after a
+ * second. Disposed of unused, it answers nothing.
+ */
+export function prepareWaking(guests: readonly Guest[], known: KnownMacs): Waking {
+  const tell = (guest: Guest, answers: readonly string[] | Promise<readonly string[]>) =>
+    inside(guest, (ip) => ip.batch("ip", answers));
+  const ready = guests.map((guest) => {
+    const { promise, resolve } = Promise.withResolvers<readonly string[]>();
+    const [early, told] = [findAnswers(guest, known), tell(guest, promise)];
+    for (const one of [early, told]) one.catch(() => undefined);
+    return { guest, early, told, answer: resolve };
+  });
+  return {
+    async wake() {
+      await Promise.all(
+        ready.map(async ({ guest, early, told, answer }) => {
+          const first = await early;
+          answer(first);
+          await told;
+          const late = await findAnswers(guest, known);
+          await tell(
+            guest,
+            late.filter((one) => !first.includes(one)),
+          );
+        }),
+      );
+    },
+    [Symbol.dispose]() {
+      for (const { answer } of ready) answer([]);
+    },
+  };
 }
