@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the table of what instances may call, at their ports in the host's namespace.
-import type { Guest, Pin, Protection } from "#guard/guard.ts";
+import type { Guest, Pin } from "#guard/guard.ts";
+import { renderSteps, renderWhole, type Leftovers, type Table } from "./render-table.ts";
 import type { Netfilter, NftObject } from "#netfilter/netfilter.ts";
 import { FairleadError } from "#base/errors.ts";
 import { TABLE } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
+import { NOTHING_TO_DO, type Prepared } from "./make-tables.ts";
 import { readConversations } from "./read-conversations.ts";
 import { fingerprint, listNamed } from "./read-rules.ts";
 import {
   CALLS,
-  nameCalls,
-  renderCalls,
+  describeCalls,
   renderMemory,
   type CallerPort,
-  type CallLeftovers,
   type Remembered,
 } from "./render-calls.ts";
 
@@ -25,39 +25,25 @@ export interface CallingPort extends CallerPort {
   readonly guest: Guest;
 }
 
-/** What is to be done, and what once it was. */
-export interface Prepared {
-  readonly protection: Protection;
-  /** None when everything stands. */
-  readonly commands: readonly string[];
-  note(): Promise<void>;
-}
-
-/** Everything stands. */
-export const NOTHING_TO_DO: Prepared = {
-  protection: "unchanged",
-  commands: [],
-  note: () => Promise.resolve(),
-};
-
 /** One turn at a time. */
 export interface Calls {
   /** What stands, undefined for no table; with `isFresh` read now, else what stood when it was last made, if it was. */
   look(isFresh: boolean): Promise<readonly NftObject[] | undefined>;
-  /** What has exactly these ports held; none: no table is left. `found` is what stands. */
+  /**
+   * What has exactly these ports held; `found` is what stands. With none, and `tidies`, no table is left: otherwise it waits
+   * for the next that comes.
+   */
   prepare(
     callers: readonly CallingPort[],
     found: readonly NftObject[] | undefined,
+    tidies: boolean,
   ): Promise<Prepared>;
   /** Lets addresses be called from the ports of an instance, if any are held. */
   admit(id: string, pins: readonly Pin[]): Promise<void>;
 }
 
-function findLeftovers(
-  stands: readonly NftObject[],
-  callers: readonly CallerPort[],
-): CallLeftovers {
-  const used = nameCalls(callers);
+function findLeftovers(stands: readonly NftObject[], { holders, chains }: Table): Leftovers {
+  const used = new Set([...holders, ...chains].map(({ name }) => name));
   const unused = (kind: "chain" | "set" | "map"): readonly string[] =>
     stands.flatMap((object) => {
       const name = String(object[kind]?.["name"] ?? "");
@@ -73,7 +59,7 @@ export function createCalls(netfilter: Netfilter): Calls {
   let held: readonly CallingPort[] = [];
   /** Ports, each with its names, whose conversations so far are remembered. */
   let known = new Set<string>();
-  let wanted: string | undefined;
+  let wanted: { readonly table: Table; readonly text: string } | undefined;
   /** Read when nobody waits for the table any more; undefined when that could not be. */
   let stands: Promise<readonly NftObject[] | undefined> = Promise.resolve(undefined);
 
@@ -103,34 +89,39 @@ export function createCalls(netfilter: Netfilter): Calls {
     [wanted, held, known] = [undefined, [], new Set()];
     stands = Promise.resolve(undefined);
     if (found === undefined) return NOTHING_TO_DO;
-    return { ...NOTHING_TO_DO, protection: "installed", commands: [`delete table ${CALLS}`] };
+    return { ...NOTHING_TO_DO, protection: "installed", whole: [`delete table ${CALLS}`] };
   }
 
   return {
     async look(isFresh) {
       return (isFresh ? undefined : await stands) ?? netfilter.read("bridge", NAME);
     },
-    async prepare(callers, found) {
-      if (callers.length === 0) return clear(found);
-      const text = renderCalls(callers, { chains: [], sets: [], maps: [] }).join("\n");
-      const isSame = text === wanted;
-      const before = isSame ? await stands : undefined;
-      if (
+    async prepare(callers, found, tidies) {
+      if (callers.length === 0 && (tidies || wanted === undefined)) return clear(found);
+      const table = describeCalls(callers);
+      const text = renderWhole(table).join("\n");
+      const isSame = text === wanted?.text;
+      const before = await stands;
+      const isAsMade =
         before !== undefined &&
         found !== undefined &&
-        fingerprint(found) === fingerprint(before)
-      ) {
+        (found === before || fingerprint(found) === fingerprint(before));
+      if (isSame && isAsMade) {
         held = callers;
         return NOTHING_TO_DO;
       }
       if (found === undefined) known = new Set();
       const news = callers.filter((caller) => !known.has(spellPort(caller)));
       const memory = renderMemory(await recallAll(news));
+      const steps =
+        wanted === undefined || !isAsMade ? undefined : renderSteps(wanted.table, table);
       return {
         protection: isSame ? "drifted" : "installed",
-        commands: [...renderCalls(callers, findLeftovers(found ?? [], callers)), ...memory],
+        whole: [...renderWhole(table, findLeftovers(found ?? [], table)), ...memory],
+        steps: steps && { ...steps, news: [...steps.news, ...memory] },
         async note() {
-          [wanted, held, known] = [text, callers, new Set(callers.map(spellPort))];
+          wanted = { table, text };
+          [held, known] = [callers, new Set(callers.map(spellPort))];
           // What began while that was made.
           const made = new Set(memory);
           const late = renderMemory(await recallAll(news));

@@ -6,22 +6,18 @@ import { guardErrors } from "#guard/errors.ts";
 import type { Guest, GateOrder, GateResult, Pin, Place, Protection } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createIpRunner } from "#netfilter/run-ip.ts";
-import {
-  createCalls,
-  NOTHING_TO_DO,
-  type CallingPort,
-  type Calls,
-  type Prepared,
-} from "./calls.ts";
+import { createCalls, type CallingPort, type Calls } from "./calls.ts";
+import { makeTables, NOTHING_TO_DO, type Prepared } from "./make-tables.ts";
 import { namesMark } from "./names.ts";
 import { openNamespace } from "./open-namespace.ts";
 import { listBlocks, readLinks, type Link } from "./read-links.ts";
 import { fingerprint, noteTable } from "./read-rules.ts";
 import { callsKey } from "./render-calls.ts";
-import { GATE, renderGate, type GateParts } from "./render-gate.ts";
+import { describeGate, GATE, type GateParts } from "./render-gate.ts";
+import { renderSteps, renderWhole, type Table } from "./render-table.ts";
 import { createShortcuts, listLanes } from "./shortcuts.ts";
 import { reopenPorts, shutPorts } from "./shut-ports.ts";
-import { listMacs, prepareWaking, type Waking } from "./wake-neighbours.ts";
+import { listMacs, prepareWaking } from "./wake-neighbours.ts";
 
 const [, NAME = ""] = GATE.split(" ");
 
@@ -128,7 +124,8 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
   let ends = new Map<string, readonly number[]>();
   let passed: ReadonlySet<string> = new Set();
   let foreseen: Promise<Seen> | undefined;
-  let wanted: string | undefined;
+  /** Undefined before the first turn. */
+  let wanted: "open" | { readonly table: Table; readonly text: string } | undefined;
   /** Read when nobody waits for the gate any more. */
   let stands: Promise<string | undefined> = Promise.resolve(undefined);
   let last: { readonly order: string; readonly result: GateResult } | undefined;
@@ -161,28 +158,30 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
 
   async function open(): Promise<Protection> {
     await reopenPorts(ip);
-    if (wanted === "") return "unchanged";
+    if (wanted === "open") return "unchanged";
     const isMade = (await netfilter.read("bridge", NAME)) !== undefined;
-    const calling = await calls.prepare([], await calls.look(true));
-    await netfilter.apply([...(isMade ? [`delete table ${GATE}`] : []), ...calling.commands]);
-    wanted = "";
+    const calling = await calls.prepare([], await calls.look(true), true);
+    await netfilter.apply([...(isMade ? [`delete table ${GATE}`] : []), ...calling.whole]);
+    wanted = "open";
     return isMade ? "installed" : calling.protection;
   }
 
   async function preparePorts(parts: GateParts): Promise<Prepared> {
-    const commands = renderGate(parts);
-    const text = commands.join("\n");
-    const isSame = text === wanted;
+    const table = describeGate(parts);
+    const whole = renderWhole(table);
+    const text = whole.join("\n");
+    const isSame = typeof wanted === "object" && text === wanted.text;
     if (isSame) {
       const found = await netfilter.read("bridge", NAME);
       if (found !== undefined && fingerprint(found) === (await stands)) return NOTHING_TO_DO;
     }
     return {
       protection: isSame ? "drifted" : "installed",
-      commands,
+      whole,
+      steps: typeof wanted !== "object" || isSame ? undefined : renderSteps(wanted.table, table),
       note() {
         stands = noteTable(netfilter, ["bridge", NAME]);
-        wanted = text;
+        wanted = { table, text };
         return Promise.resolve();
       },
     };
@@ -195,18 +194,11 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
     return { links: readLinks(await ip.ask("ip", ["-d", "addr", "show"])), calling };
   }
 
-  /** Makes the tables at once, so that what may be called stands before a port carries anything; then what waited goes on. */
-  async function make(prepared: readonly Prepared[], waking: Waking): Promise<Protection> {
-    await netfilter.apply(prepared.flatMap(({ commands }) => commands));
-    await Promise.all([waking.wake(), ...prepared.map(({ note }) => note())]);
-    const has = (one: Protection): boolean => prepared.some(({ protection }) => protection === one);
-    return has("drifted") ? "drifted" : has("installed") ? "installed" : "unchanged";
-  }
-
   async function holdAll(
     bridges: ReadonlySet<string>,
     { guests, owners, news }: Passing,
     { links, calling }: Seen,
+    tidies: boolean,
   ): Promise<Protection> {
     const { gate, callers } = assemble(links, bridges, owners);
     const own = links.filter(({ ifname }) => bridges.has(ifname));
@@ -214,8 +206,11 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
     const waits = wanted === undefined ? [] : news;
     try {
       using waking = prepareWaking(waits, listMacs(own, guests));
-      const prepared = [await calls.prepare(callers, await calling), await preparePorts(gate)];
-      const protection = await make(prepared, waking);
+      const prepared = [
+        await calls.prepare(callers, await calling, tidies),
+        await preparePorts(gate),
+      ];
+      const protection = await makeTables(netfilter, prepared, waking.wake);
       await reopenPorts(ip);
       return protection;
     } catch (thrown) {
@@ -242,7 +237,9 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
     // Whatever becomes of them, the gate is held.
     await shortening.catch(() => undefined);
     const protection =
-      bridges.length === 0 ? await open() : await holdAll(new Set(bridges), passing, seen);
+      bridges.length === 0
+        ? await open()
+        : await holdAll(new Set(bridges), passing, seen, order.look);
     return { protection, ...(await shortening) };
   }
 

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import type { DirectionTable } from "#policy/verdict-table.ts";
 import { listTables } from "./names.ts";
 import { listElements, renderJudge } from "./render-judge.ts";
+import type { Holder, Table } from "./render-table.ts";
 
 /** Family and name of the table in the host's namespace. */
 export const CALLS = "bridge fairlead_calls";
@@ -192,27 +193,22 @@ function listChains({ egress, names }: CallerPort): ReadonlyMap<string, readonly
   ]);
 }
 
-interface SetText {
-  readonly name: string;
-  readonly type: string;
-}
+const remembering = (name: string, type: string): Holder => ({ kind: "set", name, type });
 
-function listMemory(marks: readonly number[]): readonly SetText[] {
+function listMemory(marks: readonly number[]): readonly Holder[] {
   return FAMILIES.flatMap(({ family, ip, part }) => {
     const address = `ifname . ipv${family}_addr`;
     const flow = `type ${address} . inet_proto . inet_service . inet_service; size ${CONVERSATIONS_MAX}; flags dynamic,timeout; timeout`;
     const pair = `type ${address}; size ${CONVERSATIONS_MAX}; flags dynamic,timeout; timeout`;
+    const parts = `typeof iifname . ${ip} daddr . ${part}; size ${PARTS_MAX}; flags dynamic,timeout; timeout ${ERRORS_S}s;`;
     return [
-      { name: `talks${family}`, type: `${flow} ${DATAGRAMS_S}s;` },
-      { name: `opening${family}`, type: `${flow} ${BEGINS_S}s;` },
-      { name: `heard${family}`, type: `${pair} ${ERRORS_S}s;` },
-      {
-        name: `parts${family}`,
-        type: `typeof iifname . ${ip} daddr . ${part}; size ${PARTS_MAX}; flags dynamic,timeout; timeout ${ERRORS_S}s;`,
-      },
+      remembering(`talks${family}`, `${flow} ${DATAGRAMS_S}s;`),
+      remembering(`opening${family}`, `${flow} ${BEGINS_S}s;`),
+      remembering(`heard${family}`, `${pair} ${ERRORS_S}s;`),
+      remembering(`parts${family}`, parts),
       ...marks.flatMap((mark) => [
-        { name: namedSet(mark, family), type: `${pair} ${DATAGRAMS_S}s;` },
-        { name: begunSet(mark, family), type: `${flow} ${DATAGRAMS_S}s;` },
+        remembering(namedSet(mark, family), `${pair} ${DATAGRAMS_S}s;`),
+        remembering(begunSet(mark, family), `${flow} ${DATAGRAMS_S}s;`),
       ]),
     ];
   });
@@ -220,31 +216,8 @@ function listMemory(marks: readonly number[]): readonly SetText[] {
 
 const BASE = ["prerouting", "postrouting"];
 
-/** Names of our chains and sets that stand and are of no use any more, so that they can be taken away. */
-export interface CallLeftovers {
-  readonly chains: readonly string[];
-  readonly sets: readonly string[];
-  readonly maps: readonly string[];
-}
-
-/** Which names a table for these ports has. */
-export function nameCalls(callers: readonly CallerPort[]): ReadonlySet<string> {
-  const marks = callers.flatMap(({ names }) => names ?? []);
-  return new Set([
-    "callers",
-    "called",
-    ...listMemory(marks).map(({ name }) => name),
-    ...callers.flatMap(({ egress }) => listTables(keyOf(egress)).map(({ name }) => name)),
-    ...COMMON.keys(),
-    ...callers.flatMap((caller) => [...listChains(caller).keys()]),
-  ]);
-}
-
-/** Makes the table anew, in one step; what is remembered of conversations stays. */
-export function renderCalls(
-  callers: readonly CallerPort[],
-  leftovers: CallLeftovers,
-): readonly string[] {
+/** What may be called from these ports as a table; what is remembered of conversations stays. */
+export function describeCalls(callers: readonly CallerPort[]): Table {
   const marks = [...new Set(callers.flatMap(({ names }) => names ?? []))];
   const tables = new Map(callers.map(({ egress }) => [keyOf(egress), egress]));
   const kinds = new Map(callers.map((caller) => [callsKey(caller), caller]));
@@ -256,36 +229,22 @@ export function renderCalls(
     const elements = listElements(key, egress);
     return listTables(key).map((one) => ({ ...one, elements: elements.get(one.name) ?? [] }));
   });
-  const jumps = (way: "from" | "to"): readonly string[] =>
-    callers.map((caller) => `"${caller.port}" : goto ${way}_${callsKey(caller)}`);
-  const doors = [
-    { name: "callers", kind: "map", type: "type ifname : verdict;", elements: jumps("from") },
-    { name: "called", kind: "map", type: "type ifname : verdict;", elements: jumps("to") },
-  ];
-  return [
-    `add table ${CALLS}`,
-    `add counter ${CALLS} denied`,
-    ...listMemory(marks).map(({ name, type }) => `add set ${CALLS} ${name} { ${type} }`),
-    ...[...compiled, ...doors].flatMap(({ name, kind, type }) => [
-      `add ${kind} ${CALLS} ${name} { ${type} }`,
-      `flush ${kind} ${CALLS} ${name}`,
-    ]),
-    ...[...chains.keys()].map((name) =>
+  const door = (name: string, way: "from" | "to"): Holder => ({
+    kind: "map",
+    name,
+    type: "type ifname : verdict;",
+    elements: callers.map((caller) => `"${caller.port}" : goto ${way}_${callsKey(caller)}`),
+  });
+  return {
+    id: CALLS,
+    counters: ["denied"],
+    holders: [...listMemory(marks), ...compiled, door("callers", "from"), door("called", "to")],
+    chains: [...chains].map(([name, rules]) =>
       BASE.includes(name)
-        ? `add chain ${CALLS} ${name} { type filter hook ${name} priority -290; policy accept; }`
-        : `add chain ${CALLS} ${name}`,
+        ? { name, rules, hook: `type filter hook ${name} priority -290; policy accept;` }
+        : { name, rules },
     ),
-    `flush table ${CALLS}`,
-    ...[...chains].flatMap(([name, rules]) =>
-      rules.map((rule) => `add rule ${CALLS} ${name} ${rule}`),
-    ),
-    ...[...compiled, ...doors].flatMap(({ name, elements }) =>
-      elements.length === 0 ? [] : [`add element ${CALLS} ${name} { ${elements.join(", ")} }`],
-    ),
-    ...leftovers.chains.map((name) => `delete chain ${CALLS} ${name}`),
-    ...leftovers.maps.map((name) => `delete map ${CALLS} ${name}`),
-    ...leftovers.sets.map((name) => `delete set ${CALLS} ${name}`),
-  ];
+  };
 }
 
 /** Remembers for ports what is known from elsewhere; what is remembered already, for as long as said from now on. */

@@ -8,6 +8,7 @@
 // nobody vouches for by the networks' addresses.
 
 import { formatAddress, parseAddress } from "#base/addresses.ts";
+import type { Holder, Table } from "./render-table.ts";
 
 /** Family and name of the table in the host's namespace. */
 export const GATE = "bridge fairlead";
@@ -115,46 +116,39 @@ function listOwnership(owners: readonly PortOwner[]) {
   };
 }
 
-/** Makes the gate anew, in one step. */
-export function renderGate(parts: GateParts): readonly string[] {
+/** The gate as a table. */
+export function describeGate(parts: GateParts): Table {
   const { ports, owners, macs, blocks4, blocks6 } = parts;
   const own = listOwnership(owners);
   const names = (list: readonly string[]): readonly string[] => list.map((name) => `"${name}"`);
-  const sets = [
-    { name: "ports", type: "type ifname;", elements: names(ports) },
-    { name: "owned", type: "type ifname;", elements: names(owners.map(({ port }) => port)) },
-    {
-      name: "senders4",
-      type: "type ifname . ether_addr . ipv4_addr;",
-      elements: own.senders4,
-    },
-    { name: "owner_macs", type: "type ifname . ether_addr;", elements: own.macs },
-    { name: "owners4", type: "type ifname . ipv4_addr;", elements: own.v4 },
-    { name: "owners6", type: "type ifname . ipv6_addr;", elements: own.v6 },
-    { name: "owner_targets", type: "typeof iifname . @th,64,128;", elements: own.targets },
-    { name: "macs", type: "type ether_addr;", elements: macs },
-    { name: "blocks4", type: "type ipv4_addr; flags interval;", elements: blocks4 },
-    { name: "blocks6", type: "type ipv6_addr; flags interval;", elements: blocks6 },
-  ];
-  return [
-    `add table ${GATE}`,
-    `add counter ${GATE} held`,
-    `add counter ${GATE} spoofed`,
-    `add chain ${GATE} as_himself`,
-    ...sets.flatMap(({ name, type }) => [
-      `add set ${GATE} ${name} { ${type} }`,
-      `flush set ${GATE} ${name}`,
-    ]),
-    ...[...CHAINS.keys()].map(
-      (hook) =>
-        `add chain ${GATE} ${hook} { type filter hook ${hook} priority -300; policy accept; }`,
-    ),
-    `flush table ${GATE}`,
-    ...sets.flatMap(({ name, elements }) =>
-      elements.length === 0 ? [] : [`add element ${GATE} ${name} { ${elements.join(", ")} }`],
-    ),
-    ...[...CHAINS, ["as_himself", AS_HIMSELF] as const].flatMap(([hook, rules]) =>
-      rules.map((rule) => `add rule ${GATE} ${hook} ${rule}`),
-    ),
-  ];
+  const set = (name: string, type: string, elements: readonly string[]): Holder => ({
+    kind: "set",
+    name,
+    type,
+    elements,
+  });
+  return {
+    id: GATE,
+    counters: ["held", "spoofed"],
+    holders: [
+      set("ports", "type ifname;", names(ports)),
+      set("owned", "type ifname;", names(owners.map(({ port }) => port))),
+      set("senders4", "type ifname . ether_addr . ipv4_addr;", own.senders4),
+      set("owner_macs", "type ifname . ether_addr;", own.macs),
+      set("owners4", "type ifname . ipv4_addr;", own.v4),
+      set("owners6", "type ifname . ipv6_addr;", own.v6),
+      set("owner_targets", "typeof iifname . @th,64,128;", own.targets),
+      set("macs", "type ether_addr;", macs),
+      set("blocks4", "type ipv4_addr; flags interval;", blocks4),
+      set("blocks6", "type ipv6_addr; flags interval;", blocks6),
+    ],
+    chains: [
+      { name: "as_himself", rules: AS_HIMSELF },
+      ...[...CHAINS].map(([hook, rules]) => ({
+        name: hook,
+        hook: `type filter hook ${hook} priority -300; policy accept;`,
+        rules,
+      })),
+    ],
+  };
 }
