@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps calls away from agents whose container is ill by the engine's health check: an agent is known by its address.
+// Keeps calls away from agents whose container is ill by the engine's health check, or about to be stopped: an agent is known
+// by its address.
 import type { Fabric } from "#fabric/fabric.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import type { Farewells } from "./farewells.ts";
 
 export interface GatingOptions {
   readonly board: FactsBoard;
+  readonly farewells: Pick<Farewells, "has" | "onChange" | "heed">;
   readonly fabric: Pick<Fabric, "registry" | "list" | "setSick">;
 }
 
@@ -14,51 +17,71 @@ export interface Gating {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Ids of agents of which an address is that of a container that is ill. */
-export function findSick(
+const isIll = ({ state, health }: InstanceFact): boolean =>
+  state === "running" && health === "unhealthy";
+
+/** Ids of agents of which an address is that of one of these instances. */
+export function findAgents(
   instances: readonly InstanceFact[],
   agents: readonly AgentRecord[],
 ): ReadonlySet<string> {
-  const ill = new Set(
-    instances
-      .filter(({ state, health }) => state === "running" && health === "unhealthy")
-      .flatMap(({ scope, addresses }) =>
-        Object.values(addresses).map((address) => `${scope} ${address}`),
-      ),
+  const meant = new Set(
+    instances.flatMap(({ scope, addresses }) =>
+      Object.values(addresses).map((address) => `${scope} ${address}`),
+    ),
   );
   const hostOf = (address: string): string =>
     address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
   return new Set(
     agents
-      .filter(({ scope, addresses }) => addresses.some((one) => ill.has(`${scope} ${hostOf(one)}`)))
+      .filter(({ scope, addresses }) =>
+        addresses.some((one) => meant.has(`${scope} ${hostOf(one)}`)),
+      )
       .map(({ id }) => id),
   );
 }
 
 /** Makes the loop. */
-export function createGating({ board, fabric }: GatingOptions): Gating {
-  let due = false;
-  function settleSoon(): void {
-    if (due) return;
-    due = true;
-    setImmediate(() => {
-      due = false;
-      if (board.ready) fabric.setSick(findSick(board.read().instances, fabric.list()));
-    });
+export function createGating({ board, fabric, farewells }: GatingOptions): Gating {
+  let due: Promise<void> | undefined;
+
+  function settle(): void {
+    if (!board.ready) return;
+    const { instances } = board.read();
+    const agents = fabric.list();
+    const sick = findAgents(instances.filter(isIll), agents);
+    const leaving = instances.filter(({ id }) => farewells.has(id));
+    fabric.setSick(sick, findAgents(leaving, agents));
   }
+
+  function settleSoon(): Promise<void> {
+    due ??= new Promise((resolve) =>
+      setImmediate(() => {
+        due = undefined;
+        settle();
+        resolve();
+      }),
+    );
+    return due;
+  }
+
   return {
     async run(signal) {
-      const stopBoard = board.onChange(settleSoon);
-      const stop = fabric.registry.watch(({ type }) => {
-        if (type === "up") settleSoon();
-      });
-      settleSoon();
+      farewells.heed(settleSoon);
+      const look = (): void => void settleSoon();
+      const stops = [
+        board.onChange(look),
+        farewells.onChange(look),
+        fabric.registry.watch(({ type }) => {
+          if (type === "up") look();
+        }),
+      ];
+      look();
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         else signal.addEventListener("abort", () => resolve(), { once: true });
       });
-      stop();
-      stopBoard();
+      for (const stop of stops) stop();
     },
   };
 }

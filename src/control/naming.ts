@@ -8,6 +8,7 @@ import type { Fabric } from "#fabric/fabric.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceAddresses } from "./addresses/service-addresses.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import type { Farewells } from "./farewells.ts";
 
 export interface NamingOptions {
   readonly zone: Pick<Zone, "put" | "remove">;
@@ -17,6 +18,8 @@ export interface NamingOptions {
   readonly elsewhere?:
     | { list(): readonly ZoneService[]; onChange(listener: () => void): () => void }
     | undefined;
+  /** Instances that are about to be stopped: they are named no more. */
+  readonly farewells: Pick<Farewells, "has" | "onChange" | "heed">;
   /** The addresses that stand for whole services. */
   readonly standing: Pick<ServiceAddresses, "find" | "onChange">;
   readonly logger: Logger;
@@ -135,11 +138,11 @@ function join(services: readonly ZoneService[]): ZoneService | undefined {
 
 /** Makes the loop. */
 export function createNaming(options: NamingOptions): Naming {
-  const { zone, board, fabric, elsewhere, standing, logger } = options;
+  const { zone, board, fabric, elsewhere, farewells, standing, logger } = options;
   /** What the zone has, by scope and name, as text to compare. */
   const known = new Map<string, string>();
   const refused = new Set<string>();
-  let due = false;
+  let due: Promise<void> | undefined;
 
   function put(key: string, service: ZoneService): void {
     try {
@@ -158,7 +161,8 @@ export function createNaming(options: NamingOptions): Naming {
     const wanted = new Map<string, ZoneService>();
     for (const service of listZoneServices(fabric.everyone.list()))
       wanted.set(`${service.scope}/${service.name}`, service);
-    const here = listContainerServices(board.ready ? board.read().instances : []);
+    const instances = board.ready ? board.read().instances : [];
+    const here = listContainerServices(instances.filter(({ id }) => !farewells.has(id)));
     const all = [...here, ...(elsewhere?.list() ?? [])];
     // Containers win over the agents inside of them: the engine knows of their health.
     for (const [key, services] of Map.groupBy(all, ({ scope, name }) => `${scope}/${name}`)) {
@@ -182,29 +186,34 @@ export function createNaming(options: NamingOptions): Naming {
     }
   }
 
-  function settleSoon(): void {
-    if (due) return;
-    due = true;
-    setImmediate(() => {
-      due = false;
-      settle();
-    });
+  function settleSoon(): Promise<void> {
+    due ??= new Promise((resolve) =>
+      setImmediate(() => {
+        due = undefined;
+        settle();
+        resolve();
+      }),
+    );
+    return due;
   }
 
   return {
     async run(signal) {
-      board.onChange(settleSoon);
-      const stop = fabric.everyone.watch(settleSoon);
-      const stopElsewhere = elsewhere?.onChange(settleSoon);
-      const stopStanding = standing.onChange(settleSoon);
+      farewells.heed(settleSoon);
+      const look = (): void => void settleSoon();
+      const stops = [
+        board.onChange(look),
+        fabric.everyone.watch(look),
+        elsewhere?.onChange(look),
+        standing.onChange(look),
+        farewells.onChange(look),
+      ];
       settle();
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         else signal.addEventListener("abort", () => resolve(), { once: true });
       });
-      stop();
-      stopElsewhere?.();
-      stopStanding();
+      for (const stop of stops) stop?.();
     },
   };
 }

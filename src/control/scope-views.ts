@@ -5,6 +5,7 @@ import { assessScope, observeScope } from "#brain/assess.ts";
 import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { FactsBoard } from "./facts-board.ts";
+import type { Farewells } from "./farewells.ts";
 import type { FleetDesk } from "./fleet/fleet-desk.ts";
 import type { ServiceAddresses } from "./addresses/service-addresses.ts";
 import type { ScopeLoop } from "./scope-loop.ts";
@@ -42,7 +43,8 @@ export function createScopeViews(
   feed: EventFeed,
   clock: Clock,
   fleet?: Pick<FleetDesk, "view" | "names">,
-  addresses?: Pick<ServiceAddresses, "find" | "isLeaving">,
+  addresses?: Pick<ServiceAddresses, "find">,
+  farewells?: Pick<Farewells, "has">,
 ): ScopeViews {
   const told = new Map<string, string>();
   const due = new Set<string>();
@@ -62,8 +64,7 @@ export function createScopeViews(
 
   /** Says of instances that are about to be stopped that they are. */
   function markLeaving(view: ScopeView): ScopeView {
-    const isLeaving = ({ id }: { readonly id: string }): boolean =>
-      addresses?.isLeaving(id) === true;
+    const isLeaving = ({ id }: { readonly id: string }): boolean => farewells?.has(id) === true;
     if (!view.services.some(({ instances }) => instances.some(isLeaving))) return view;
     const services = view.services.map((service) => ({
       ...service,

@@ -66,8 +66,8 @@ export interface Fabric extends AsyncDisposable {
   readonly addresses: readonly string[];
   /** Who joined here. */
   list(filter?: AgentFilter): readonly AgentRecord[];
-  /** Agents that nobody is to call, by id: their containers are ill. Replaces the list before. */
-  setSick(ids: ReadonlySet<string>): void;
+  /** Agents that nobody is to call, by id: their containers are ill, or about to be stopped. Replaces the lists before. */
+  setSick(sick: ReadonlySet<string>, leaving: ReadonlySet<string>): void;
   /** What of the messages that are kept has not been acknowledged. */
   queues(): LogStats;
   /** What proves which scope and service a container is; good for that name only, and set when it is created. */

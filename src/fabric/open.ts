@@ -326,7 +326,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     addresses,
     list: (filter) => registry.list(filter),
     queues: () => log.stats(),
-    setSick: (ids) => sickList.set(ids),
+    setSick: (sick, leaving) => sickList.set(sick, leaving),
     grantTicket: (scope, service) => derive(secret, "join", scope, service),
     openPlace: ({ path, scope, service, identity }) =>
       listenUnix(path, CONTAINER_MODE, {

@@ -12,6 +12,7 @@ import {
 } from "#control/addresses/service-addresses.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
+import type { Farewells } from "#control/farewells.ts";
 import type { Supervisor } from "#control/supervisor.ts";
 import type { Intent } from "#model/intent.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";
@@ -25,6 +26,7 @@ export interface AddressParts {
   readonly placing: FleetPlacing | undefined;
   readonly board: FactsBoard;
   readonly decisions: DecisionLog;
+  readonly farewells: Farewells;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -47,7 +49,7 @@ function wantsAddress(intent: Intent | undefined, service: string): boolean {
 
 /** Makes the loop; what it has made on the host stays when the node ends. */
 export async function openAddresses(parts: AddressParts): Promise<NodeAddresses> {
-  const { settings, self, store, placing, board, decisions, clock, logger } = parts;
+  const { settings, self, store, placing, board, decisions, farewells, clock, logger } = parts;
   const ranges = settings.serviceAddresses.split(",");
   let followed: AddressedParts | undefined;
 
@@ -85,12 +87,15 @@ export async function openAddresses(parts: AddressParts): Promise<NodeAddresses>
     intents: listIntents,
     isWanted,
     fleet: placing === undefined ? undefined : { self: self.id, picture: () => placing.picture() },
-    onLeaving(scope) {
-      placing?.notePass(scope);
-      followed?.publishSoon(scope);
-    },
+    farewells,
     clock,
     logger,
+  });
+  farewells.heed(() => addresses.settle());
+  farewells.onChange((scope) => {
+    if (scope === undefined) return;
+    placing?.notePass(scope);
+    followed?.publishSoon(scope);
   });
   return Object.assign(addresses, { follow: (given: AddressedParts) => void (followed = given) });
 }

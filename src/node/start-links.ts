@@ -8,6 +8,7 @@ import type { Logger } from "#base/logger.ts";
 import { findPlaces, locateNodeFiles } from "#config/node-files.ts";
 import type { Settings } from "#config/settings.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
+import type { Farewells } from "#control/farewells.ts";
 import { createFleetNames, type FleetNames } from "#control/fleet/fleet-names.ts";
 import { createLinking } from "#control/fleet/linking.ts";
 import type { Overlays } from "#control/overlays.ts";
@@ -23,6 +24,7 @@ export interface LinkParts {
   readonly self: { readonly id: string; readonly name: string };
   readonly roll: Pick<Roll, "list" | "onLook">;
   readonly board: FactsBoard;
+  readonly farewells: Farewells;
   readonly fabric: Fabric;
   readonly overlays: Overlays;
   readonly clock: Clock;

@@ -39,6 +39,7 @@ import { openApiTls } from "./api-tls.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
 import { openCommonStore } from "./open-common-store.ts";
 import { openNodeStore } from "./open-node-store.ts";
+import { runLoops } from "./run-loops.ts";
 import { openAddresses } from "./start-addresses.ts";
 import { startDiscovery } from "./start-discovery.ts";
 import { startDns } from "./start-dns.ts";
@@ -46,6 +47,7 @@ import { describeFleet, describeSelf } from "./start-fleet.ts";
 import { openLinks } from "./start-links.ts";
 import { startOverlays } from "./start-overlays.ts";
 import { logDecision, startAudit } from "./start-audit.ts";
+import { createWithdrawing, openFarewells } from "./start-farewells.ts";
 import { startFabric } from "./start-fabric.ts";
 import { startRights } from "./start-rights.ts";
 import { startWiring } from "./start-wiring.ts";
@@ -137,23 +139,6 @@ async function openHands(parts: NodeParts, stack: AsyncDisposableStack) {
   return { store, engine, loops, audit, memory: await loadMemoryBoard(store) };
 }
 
-/** Runs loops until the stack is disposed of; the promise rejects when one of them fails for good. */
-function runLoops(
-  stack: AsyncDisposableStack,
-  loops: readonly { run(signal: AbortSignal): Promise<void> }[],
-): Promise<never> {
-  const stopping = new AbortController();
-  const running = Promise.all(loops.map((loop) => loop.run(stopping.signal)));
-  running.catch(() => undefined);
-  stack.defer(async () => {
-    stopping.abort();
-    await running.catch(() => undefined);
-  });
-  const failed = running.then<never>(() => new Promise<never>(() => undefined));
-  failed.catch(() => undefined);
-  return failed;
-}
-
 /** All by which agents join, find others and are found, and by which nodes know of each other. */
 async function openTalk(
   parts: NodeParts,
@@ -190,12 +175,13 @@ async function openTalk(
     belongs === undefined
       ? undefined
       : openPlacing({ fleet: belongs, self, roll, decisions, board, clock, random, logger });
-  const placed = { settings, self, store, placing, board, decisions, clock, logger };
+  const farewells = openFarewells({ self, fleet: belongs, roll, board, ...hands });
+  const placed = { settings, self, store, placing, board, decisions, farewells, clock, logger };
   const addresses = await openAddresses(placed);
   const peers = openPeers({ fleet: belongs, settings, self, audit, clock, logger });
   const around = { settings, store, engine, board, fabric, peers, clock, logger };
   const identities = await openPlaces(around, stack);
-  const links = openLinks({ settings, peers, self, roll, board, ...nets, ...hands });
+  const links = openLinks({ settings, peers, self, roll, board, farewells, ...nets, ...hands });
   const images = openImages({ settings, peers, roll, engine, board, clock });
   const faces = {
     topologies: wiring,
@@ -206,13 +192,13 @@ async function openTalk(
     ...nets,
   };
   const { overlays, paths, clearing } = nets;
-  const named = { board, fabric, elsewhere: links?.names, standing: addresses, logger };
+  const named = { board, fabric, farewells, elsewhere: links?.names, standing: addresses, logger };
   const naming = dns && createNaming({ zone: dns.zone, ...named });
   const own = [rights, access, wiring, observed, roll, overlays, paths, clearing, addresses];
-  const more = [...(links?.loops ?? []), ...identities.loops, images, peers, naming];
+  const more = [farewells, ...(links?.loops ?? []), ...identities.loops, images, peers, naming];
   const watchers = [...own, ...more].filter((loop) => loop !== undefined);
-  const found = { fabric, discovery, dns, placing, addresses, peers, images, identities };
-  return { ...found, faces, watchers, belongs };
+  const found = { fabric, discovery, dns, placing, addresses, farewells };
+  return { ...found, peers, images, identities, faces, watchers, belongs };
 }
 
 async function openApi(
@@ -248,6 +234,7 @@ function superviseScopes(
     dns,
     placing,
     addresses,
+    farewells,
     images,
     faces,
     belongs,
@@ -272,7 +259,7 @@ function superviseScopes(
       board,
       clock,
       images,
-      withdraw: (instance) => addresses.withdraw(instance),
+      withdraw: createWithdrawing(farewells, (scope) => supervisor.loop(scope)),
       guardNetworks: () => policies.guardNetworks(),
       prepareNetwork: (network) => faces.overlays.prepare(network),
       grantDocker: async (scope, service) => sockets?.grant(scope, service),
@@ -297,7 +284,15 @@ function superviseScopes(
   });
   const around = { ...hands, ...faces, faces, dns, belongs, supervisor, clock, logger };
   const policies = startPolicies(around, stack);
-  const views = createScopeViews(supervisor, board, feed, clock, placing?.desk, addresses);
+  const views = createScopeViews(
+    supervisor,
+    board,
+    feed,
+    clock,
+    placing?.desk,
+    addresses,
+    farewells,
+  );
   const intake = createIntake({ store, board, supervisor, memory, clock });
   const { readLocal: viewLocal, publishSoon } = views;
   addresses.follow({ supervisor, publishSoon });
@@ -358,7 +353,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const lists = withNeighbours(fabric, discovery);
     const behind = { operations, ...desks, policies, audit, fabric: lists, ...talk.faces };
     const api = stack.use(await openApi(parts, behind));
-    const gating = createGating({ board, fabric });
+    const gating = createGating({ board, fabric, farewells: talk.farewells });
     const failed = runLoops(stack, [
       board,
       supervisor,

@@ -26,7 +26,7 @@ const NETWORK = "shop_default";
 /** Says who it is, and echoes what it is sent. */
 const SERVE = "exec nc -ll -p 80 -e sh -c 'hostname; exec cat'";
 
-const compose = (label: string, version = 1): string => `
+const compose = (label: string, version = 1, perNode = 1): string => `
 name: shop
 services:
   web:
@@ -37,7 +37,7 @@ services:
     healthcheck: { test: ["CMD-SHELL", "echo | nc -w 1 127.0.0.1 80"], interval: 1s }
     stop_grace_period: 5s
     labels: { fairlead.address: "${label}" }
-    deploy: { replicas: 2, placement: { max_replicas_per_node: 1 }, update_config: { order: start-first, monitor: 0s } }
+    deploy: { replicas: 2, placement: { max_replicas_per_node: ${perNode} }, update_config: { order: start-first, monitor: 0s } }
   caller:
     image: ${IMAGE}
     command: ["sleep", "1000"]
@@ -287,26 +287,40 @@ test("UDP goes the same way: sticky, spread, and never to an instance that was k
   await everywhere("both answer again", async (at) => whoOf(await askByUdp(at, 20)).length === 2);
 });
 
-test("an update refuses nobody who calls from its host", async () => {
-  await up(compose("on local"));
-  const at = place(0);
-  const former = await Promise.all(places.map((one) => findOne(one, "web")));
+/** Who answered callers of these places, again and again until it is changed. */
+async function callMeanwhile(
+  from: readonly Place[],
+  change: Promise<unknown>,
+): Promise<readonly string[]> {
   let isDone = false;
-  const changed = up(compose("on local", 2)).finally(() => (isDone = true));
-  const lines: string[] = [];
-  while (!isDone) lines.push(...(await call(at, addresses[0] ?? "", 5)));
-  await changed;
-  assert.deepEqual(
-    lines.filter((line) => !isName(line)),
-    [],
-    `of ${lines.length}`,
-  );
+  const changed = change.finally(() => (isDone = true));
+  const calling = from.map(async (at) => {
+    const lines: string[] = [];
+    while (!isDone) lines.push(...(await call(at, addresses[0] ?? "", 5)));
+    return lines;
+  });
+  const [lines] = await Promise.all([Promise.all(calling), changed]);
+  return lines.flat();
+}
+
+function assertAnswered(lines: readonly string[]): void {
+  const failed = lines.filter((line) => !isName(line));
+  assert.deepEqual(failed, [], `${failed.length} of ${lines.length}`);
+}
+
+test("an update refuses nobody who calls, from its host or from another", async (t) => {
+  await up(compose("on local"));
+  const former = await Promise.all(places.map((one) => findOne(one, "web")));
+  assertAnswered(await callMeanwhile([place(0)], up(compose("on local", 2))));
+  await up(compose("on", 2));
+  const lines = await callMeanwhile(places, up(compose("on", 3)));
+  assertAnswered(lines);
+  t.diagnostic(`0 of ${lines.length} failed while it was changed`);
   const web = await Promise.all(places.map((one) => findOne(one, "web")));
   assert.equal(
     web.some(({ id }) => former.some((one) => one.id === id)),
     false,
   );
-  await up(compose("on", 2));
   await answeredBy(web.map(nameOf));
 });
 
@@ -390,6 +404,29 @@ test("policy knows the instances of all hosts by label, and a change cuts what s
   // Its address is soon another's, which others must not take for it.
   runProgram("docker", ["-H", second.node.host.endpoint, "rm", "-f", stranger]);
   const { code } = await first.node.cli("policy", "rm", "shop/web");
+  assert.equal(code, 0);
+});
+
+test("what is moved to another host refuses nobody", async (t) => {
+  const [near, far] = [place(0), place(1)];
+  await up(compose("on", 3, 2));
+  const leaving = nameOf(await findOne(far, "web"));
+  const drain = async (): Promise<void> => {
+    const { code, stderr } = await near.node.cli("drain", far.node.host.name, "--reason", "a test");
+    assert.equal(code, 0, stderr);
+    await until("both run on the other host", PATIENCE_MS, async () => {
+      const [here, there] = await Promise.all([listOf(near, "web"), listOf(far, "web")]);
+      return here.length === 2 && there.length === 0;
+    });
+  };
+  const lines = await callMeanwhile(places, drain());
+  assertAnswered(lines);
+  assert.ok(lines.includes(leaving), "it was called until it left");
+  t.diagnostic(`0 of ${lines.length} failed while it was moved`);
+  const decisions = await far.node.ask<{ items: Decision[] }>("decisions?scope=shop&limit=50");
+  const removal = decisions.body.items.find(({ title }) => title.startsWith("removed web"));
+  assert.equal(removal?.outcome, "done");
+  const { code } = await near.node.cli("uncordon", far.node.host.name);
   assert.equal(code, 0);
 });
 

@@ -24,8 +24,8 @@ export interface SpaceFacts {
   readonly addresses: ReadonlyMap<string, AddressEntry>;
   /** Scopes that this node manages: their containers are given rules. */
   readonly managed: ReadonlySet<string>;
-  /** Ids of instances that are about to be stopped. */
-  readonly leaving: ReadonlySet<string>;
+  /** Whether an instance, of any host, is about to be stopped. */
+  isLeaving(id: string): boolean;
   /** The fleet, and which node of it this is; undefined for a node by itself. */
   readonly fleet: { readonly picture: FleetPicture; readonly self: string } | undefined;
 }
@@ -38,11 +38,11 @@ const isWell = ({
   readonly health: InstanceFact["health"];
 }): boolean => state === "running" && (health === "none" || health === "healthy");
 
-function listHere({ facts, leaving }: SpaceFacts): Map<string, Candidate[]> {
+function listHere({ facts, isLeaving }: SpaceFacts): Map<string, Candidate[]> {
   const found = new Map<string, Candidate[]>();
   for (const instance of facts.instances) {
     const { id, scope, service, oneoff, endpoints = {} } = instance;
-    if (!isWell(instance) || oneoff || leaving.has(id)) continue;
+    if (!isWell(instance) || oneoff || isLeaving(id)) continue;
     const networks = new Map(
       Object.entries(endpoints).map(([name, { addresses }]) => [name, addresses]),
     );
@@ -65,7 +65,7 @@ function readNetworks(
   );
 }
 
-function listElsewhere({ fleet, facts }: SpaceFacts, key: string): readonly Candidate[] {
+function listElsewhere({ fleet, facts, isLeaving }: SpaceFacts, key: string): readonly Candidate[] {
   const at = key.indexOf("/");
   const [scope, name] = [key.slice(0, at), key.slice(at + 1)];
   const isWide = createWideCheck(facts.networks);
@@ -75,7 +75,7 @@ function listElsewhere({ fleet, facts }: SpaceFacts, key: string): readonly Cand
     const isSure = fleet?.picture.nodes.get(node)?.standing === "up";
     const service = view?.services.find((one) => one.name === name);
     return (service?.instances ?? [])
-      .filter((instance) => isWell(instance) && instance.leaving !== true)
+      .filter((one) => isWell(one) && one.leaving !== true && !isLeaving(one.id))
       .map((instance) => ({
         id: instance.id,
         isHere: false,

@@ -8,7 +8,7 @@ import type { Balancer, BalanceOutcome } from "#balance/balancer.ts";
 import type { FleetPicture } from "#brain/fleet/picture.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
-import type { InstanceFact } from "#model/facts.ts";
+import type { Farewells } from "#control/farewells.ts";
 import type { Intent } from "#model/intent.ts";
 import type { AddressEntry, AddressShelf } from "./address-shelf.ts";
 import { describeGift, describeRepair, describeTaking } from "./describe-address.ts";
@@ -28,8 +28,8 @@ export interface ServiceAddressesOptions {
   readonly isWanted: (key: string) => boolean | undefined;
   /** The fleet as this node sees it; undefined for a node by itself. */
   readonly fleet: { readonly self: string; readonly picture: () => FleetPicture } | undefined;
-  /** Called when an instance is about to be stopped, and when it no longer is. */
-  readonly onLeaving: (scope: string) => void;
+  /** Instances that are about to be stopped. */
+  readonly farewells: Pick<Farewells, "has" | "onChange">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -39,15 +39,8 @@ export interface ServiceAddresses {
   find(scope: string, service: string): readonly string[];
   /** Calls the listener when services get or lose addresses; returns how to stop that. */
   onChange(listener: () => void): () => void;
-  /** Whether an instance is about to be stopped. */
-  isLeaving(id: string): boolean;
-  /**
-   * Returns once no new connection of the service's address goes to the instance, or that takes too long; until
-   * disposed of it stays so. Undefined for an instance of a service without an address.
-   */
-  withdraw(
-    instance: Pick<InstanceFact, "id" | "scope" | "service">,
-  ): Promise<Disposable | undefined>;
+  /** Resolves once the kernel has what is to be so now, or that takes too long. */
+  settle(): Promise<void>;
   /** Removes the rules in every namespace, and names the tables; what is still wanted is made again. */
   clear(): Promise<readonly string[]>;
   /** Looks soon: what is wanted may be different. */
@@ -59,17 +52,13 @@ export interface ServiceAddresses {
 
 /** How often the kernel is looked at although nothing was told. */
 const CHECK_MS = 5_000;
-/** How long other nodes are given to hear that an instance leaves. */
-const TELL_MS = 1_000;
-const WITHDRAW_MAX_MS = 2_000;
+const SETTLE_MS_MAX = 2_000;
 /** A service that nobody wants any more keeps its address so long: it may be on its way back. */
 const RELEASE_MS = 30_000;
 
 /** Makes the loop. */
 export function createServiceAddresses(options: ServiceAddressesOptions): ServiceAddresses {
   const { shelf, balancer, board, decisions, ranges, clock, logger } = options;
-  /** How many calls of `withdraw` hold an instance back. */
-  const leaving = new Map<string, number>();
   const unwantedSince = new Map<string, number>();
   const waiting: (() => void)[] = [];
   const listeners = new Set<() => void>();
@@ -164,7 +153,7 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
       facts: board.read(),
       addresses: served,
       managed: new Set(intents.map(({ scope }) => scope)),
-      leaving: new Set(leaving.keys()),
+      isLeaving: (id) => options.farewells.has(id),
       fleet:
         options.fleet === undefined
           ? undefined
@@ -190,20 +179,13 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
 
   /** Resolves after a pass that begins from now on. */
   async function settle(): Promise<void> {
+    if (needEntries().size === 0) return;
     const done = new Promise<void>((resolve) => waiting.push(resolve));
     wake();
     const enough = new AbortController();
-    const late = clock.sleep(WITHDRAW_MAX_MS, enough.signal).catch(() => undefined);
+    const late = clock.sleep(SETTLE_MS_MAX, enough.signal).catch(() => undefined);
     await Promise.race([done, late]);
     enough.abort();
-  }
-
-  function release(id: string, scope: string): void {
-    const held = (leaving.get(id) ?? 1) - 1;
-    if (held > 0) leaving.set(id, held);
-    else leaving.delete(id);
-    options.onLeaving(scope);
-    wake();
   }
 
   return {
@@ -212,16 +194,7 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    isLeaving: (id) => leaving.has(id),
-    async withdraw({ id, scope, service }) {
-      const key = `${scope}/${service}`;
-      if (!needEntries().has(key) || options.isWanted(key) === false) return undefined;
-      leaving.set(id, (leaving.get(id) ?? 0) + 1);
-      options.onLeaving(scope);
-      await settle();
-      if (options.fleet !== undefined) await clock.sleep(TELL_MS);
-      return { [Symbol.dispose]: () => release(id, scope) };
-    },
+    settle,
     async clear() {
       const { changes, failures } = await balancer.apply([]);
       const [failure] = failures.values();
@@ -233,7 +206,7 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
       return problem;
     },
     async run(signal) {
-      const leave = board.onChange(wake);
+      const stops = [board.onChange(wake), options.farewells.onChange(wake)];
       shelf.onChange(() => {
         entries = undefined;
         wake();
@@ -253,7 +226,7 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
         }
         for (const resolve of told) resolve();
       }
-      leave();
+      for (const stop of stops) stop();
     },
   };
 }

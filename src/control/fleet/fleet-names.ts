@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
+import type { Farewells } from "#control/farewells.ts";
 import { listTellable, type TellableService } from "#control/naming.ts";
 import type { Overlays } from "#control/overlays.ts";
 import type { Roll } from "#control/roll.ts";
@@ -13,6 +14,8 @@ import type { ZoneMember, ZoneService } from "#discovery/dns/zone.ts";
 
 export interface FleetNamesOptions {
   readonly board: FactsBoard;
+  /** Instances that are about to be stopped: others are not told of them. */
+  readonly farewells: Pick<Farewells, "has" | "onChange">;
   readonly nodes: NodeLinks;
   readonly roll: Pick<Roll, "list" | "onLook">;
   readonly overlays: Pick<Overlays, "reaches" | "onReach">;
@@ -61,7 +64,7 @@ interface Told {
 
 /** Makes the loop. */
 export function createFleetNames(options: FleetNamesOptions): FleetNames {
-  const { board, nodes, roll, overlays, clock, logger } = options;
+  const { board, farewells, nodes, roll, overlays, clock, logger } = options;
   const told = new Map<string, Told>();
   const listeners = new Set<() => void>();
   const leftSinceMs = new Map<string, number>();
@@ -76,7 +79,7 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
   /** What this node has, once its engine was heard: until then others keep what they were told before. */
   function sayOwn(): void {
     if (!board.ready) return;
-    const own = listTellable(board.read().instances);
+    const own = listTellable(board.read().instances.filter(({ id }) => !farewells.has(id)));
     const text = JSON.stringify(own);
     if (text === said) return;
     said = text;
@@ -157,6 +160,7 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
       const stops = [
         nodes.onTold(take),
         board.onChange(saySoon),
+        farewells.onChange(saySoon),
         roll.onLook(look),
         overlays.onReach(() => {
           nodes.setReach(leads);
