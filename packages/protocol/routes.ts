@@ -92,6 +92,8 @@ export const QueueView = z.strictObject({
   oldestAtMs: z.number().optional(),
   /** For how long nobody has read the group, and in what time it goes if that stays so; absent while it is read. */
   idle: z.strictObject({ forMs: z.number(), goesInMs: z.number() }).optional(),
+  /** Name of the node that keeps them, where the one that was asked belongs to a fleet with others. */
+  node: z.string().optional(),
 });
 export type QueueView = z.infer<typeof QueueView>;
 /** Answer of `GET /v1/queues`: queues of the message log. */

@@ -27,7 +27,7 @@ export interface ApiOptions {
   readonly access: Access;
   readonly rights: RightsDesk;
   readonly operations: Operations;
-  readonly fabric: Pick<Fabric, "list" | "queues">;
+  readonly fabric: Pick<Fabric, "list">;
   readonly topologies: Topologies;
   readonly fleet: FleetOperations;
   readonly host: HostClearing;

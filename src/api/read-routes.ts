@@ -38,7 +38,6 @@ import {
 } from "./route-parts.ts";
 import { defineRoute } from "./roles.ts";
 import type { ApiParts } from "./parts.ts";
-import { listQueues } from "./list-queues.ts";
 
 const name = z.string().min(1).max(300);
 const instanceQuery = scopeQuery.extend({ service: name.optional() });
@@ -235,12 +234,11 @@ function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     const answer = { items: parts.paths.list(), asOfMs: parts.clock.nowMs(), missing: [] };
     return c.json(wrapList("PathList", answer), 200);
   });
-  app.openapi(queuesRoute, (c) => {
+  app.openapi(queuesRoute, async (c) => {
     const { scope } = c.req.valid("query");
-    const items = listQueues(parts.fabric.queues()).filter(
-      (queue) => scope === undefined || queue.scope === scope,
-    );
-    return c.json(wrapList("QueueList", { items, asOfMs: parts.clock.nowMs(), missing: [] }), 200);
+    const answer = await runOperation(c, parts, (caller) => operations.queues(caller));
+    const items = answer.items.filter((queue) => scope === undefined || queue.scope === scope);
+    return c.json(wrapList("QueueList", { ...answer, items }), 200);
   });
   app.openapi(alertsRoute, async (c) => {
     const answer = await runOperation(c, parts, (caller) => operations.alerts(caller));

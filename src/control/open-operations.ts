@@ -9,6 +9,7 @@ import { answerDecision, listNext, summarizeService } from "./explain-why.ts";
 import { hideDocument, hideIntent } from "./hide.ts";
 import { listHeld } from "./identity/identity-acts.ts";
 import { createImageWork } from "./image-work.ts";
+import { listQueues } from "./list-queues.ts";
 import { failLookup, findObject } from "./lookup.ts";
 import type { Answer, Caller, Operations } from "./operations.ts";
 import type { OperationsOptions } from "./operations-options.ts";
@@ -178,6 +179,7 @@ function createReads(options: OperationsOptions): Reads {
     },
     inspect,
     identities: async () => answer(listHeld(options.places?.list() ?? [], clock.nowMs())),
+    queues: async () => answer(listQueues(options.fabric.queues())),
     decisions: async (filter) => answer(await decisions.list(filter)),
     async decision(id) {
       return (await decisions.get(id)) ?? failLookup(id, []);

@@ -2,6 +2,7 @@
 import type { DiscoveryWay, NodeStatus } from "@fairlead/protocol/views.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
+import type { Fabric } from "#fabric/fabric.ts";
 import type { Store } from "#store/store.ts";
 import type { AlertBoard } from "./alert-board.ts";
 import type { DecisionLog } from "./decision-log.ts";
@@ -33,6 +34,8 @@ export interface OperationsOptions {
   readonly fleet: FleetDesk | undefined;
   /** Certificates of the containers of this node; undefined where it gives none. */
   readonly places: Pick<Places, "list"> | undefined;
+  /** What is kept for agents. */
+  readonly fabric: Pick<Fabric, "queues">;
   readonly clock: Clock;
   readonly random: Random;
   readonly identity: {

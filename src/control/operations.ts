@@ -10,7 +10,7 @@ import type {
   DownRequest,
   ScaleRequest,
 } from "@fairlead/protocol/requests.ts";
-import type { PullRequest } from "@fairlead/protocol/routes.ts";
+import type { PullRequest, QueueView } from "@fairlead/protocol/routes.ts";
 import type {
   Alert,
   InstanceView,
@@ -121,6 +121,8 @@ export interface Operations {
   ): Promise<Record<string, unknown>>;
   /** Certificates of containers that run. */
   identities(caller: Caller): Promise<Answer<IdentityView>>;
+  /** Messages that are kept and not acknowledged, and dead letters. */
+  queues(caller: Caller): Promise<Answer<QueueView>>;
   decisions(filter: DecisionFilter, caller: Caller): Promise<Answer<Decision>>;
   decision(id: string, caller: Caller): Promise<Decision>;
   alerts(caller: Caller): Promise<Answer<Alert>>;

@@ -9,7 +9,7 @@ import type { RunningDiscovery } from "./start-discovery.ts";
 export function withNeighbours(
   fabric: Fabric,
   discovery: Pick<RunningDiscovery, "list">,
-): { list(filter?: AgentFilter): readonly AgentView[]; queues: Fabric["queues"] } {
+): { list(filter?: AgentFilter): readonly AgentView[] } {
   return {
     list(filter) {
       const linked = fabric.everyone.list(filter).map((record): AgentView => {
@@ -19,6 +19,5 @@ export function withNeighbours(
       const known = new Set(linked.map(({ id }) => id));
       return [...linked, ...discovery.list(filter).filter(({ id }) => !known.has(id))];
     },
-    queues: () => fabric.queues(),
   };
 }

@@ -337,6 +337,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       intake,
       policies,
       fleet: placing?.desk,
+      fabric,
       places: talk.identities.places,
       clock,
       random,

@@ -85,6 +85,10 @@ function createReads(world: FakeWorld): Omit<Operations, Streams | Writes> {
       if (found !== undefined) return found;
       throw new FairleadError(fakeErrors["no-such-object"], `no decision "${id}"`);
     },
+    async queues(caller) {
+      await world.enter("queues", [], caller);
+      return world.answer([]);
+    },
     async alerts(caller) {
       await world.enter("alerts", [], caller);
       return world.answer(world.alerts);

@@ -134,7 +134,7 @@ export async function startApi(
     void fake.calls.push({ name, args, actor: "", signal: AbortSignal.abort() });
   const api = createApi({
     operations: fake.operations,
-    fabric: { list: () => [], queues: () => ({ sizeBytes: 0, groups: [], dead: [] }) },
+    fabric: { list: () => [] },
     topologies: createFakeTopologies(note),
     access: createFakeAccess(users, note),
     rights: createFakeRights(note),

@@ -5,9 +5,13 @@ import type { Context } from "#cli/context.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatAge } from "#cli/format.ts";
 import type { ListView } from "#cli/output.ts";
+import type { Column } from "#cli/table.ts";
 import { showOrWatch } from "#cli/watch.ts";
 
-function listQueues(nowMs: number): ListView<QueueView> {
+/** Who keeps them, once it can be another node. */
+const NODE: Column<QueueView> = { key: "node", title: "NODE", value: (item) => item.node ?? "" };
+
+function listQueues(nowMs: number, spans: boolean): ListView<QueueView> {
   return {
     name: (item) => item.subject,
     empty: "no message waits",
@@ -15,6 +19,7 @@ function listQueues(nowMs: number): ListView<QueueView> {
       { key: "subject", title: "SUBJECT", value: (item) => item.subject },
       { key: "scope", title: "SCOPE", value: (item) => item.scope },
       { key: "group", title: "GROUP", value: (item) => item.group ?? "(dead letters)" },
+      ...(spans ? [NODE] : []),
       { key: "waiting", title: "WAITING", value: (item) => String(item.waiting) },
       { key: "inFlight", title: "IN FLIGHT", value: (item) => String(item.inFlight) },
       { key: "redelivered", title: "AGAIN", value: (item) => String(item.redelivered) },
@@ -40,9 +45,8 @@ export async function run(context: Context): Promise<number> {
   const scope = findScope(context);
   return showOrWatch(context, scope, async () => {
     const query = scope === undefined ? {} : { scope };
-    await context.out.list(
-      await context.api.list<QueueView>("queues", query),
-      listQueues(Date.now()),
-    );
+    const queues = await context.api.list<QueueView>("queues", query);
+    const spans = queues.items.some(({ node }) => node !== undefined);
+    await context.out.list(queues, listQueues(Date.now(), spans));
   });
 }

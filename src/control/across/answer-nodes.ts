@@ -56,6 +56,8 @@ async function open(
       return operations.followFlows(dropAbsent(question.query), caller);
     case "identities":
       return once((await operations.identities(caller)).items);
+    case "queues":
+      return once((await operations.queues(caller)).items);
     case "act":
       return once((await actHere(question.scope, question.request, caller)) ?? null);
     case "logs":

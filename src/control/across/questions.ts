@@ -37,6 +37,7 @@ export const Question = z.discriminatedUnion("ask", [
   }),
   z.object({ ask: z.literal("alerts") }),
   z.object({ ask: z.literal("identities") }),
+  z.object({ ask: z.literal("queues") }),
   z.object({ ask: z.literal("act"), scope, request: ActionRequest }),
   z.object({
     ask: z.literal("logs"),

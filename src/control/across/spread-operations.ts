@@ -4,6 +4,7 @@
 import { Decision } from "@fairlead/protocol/decision.ts";
 import { IdentityView } from "@fairlead/protocol/identity.ts";
 import { Alert, WhyAnswer } from "@fairlead/protocol/views.ts";
+import { QueueView } from "@fairlead/protocol/routes.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { z } from "zod";
 import { FairleadError, isKind } from "#base/errors.ts";
@@ -82,6 +83,9 @@ function spreadDecisions({ local, others, self, clock }: SpreadOptions) {
     async identities(caller): Promise<Answer<IdentityView>> {
       const own = await local.identities(caller);
       return joinLists(own, { ask: "identities" }, caller, IdentityView);
+    },
+    async queues(caller): Promise<Answer<QueueView>> {
+      return joinLists(await local.queues(caller), { ask: "queues" }, caller, QueueView);
     },
   } satisfies Partial<Operations>;
 }
