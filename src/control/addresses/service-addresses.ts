@@ -12,6 +12,7 @@ import type { Farewells } from "#control/farewells.ts";
 import type { Intent } from "#model/intent.ts";
 import type { AddressEntry, AddressShelf } from "./address-shelf.ts";
 import { describeGift, describeRepair, describeTaking } from "./describe-address.ts";
+import { isGiver } from "./is-giver.ts";
 import { giveAddress, listAddresses, listWishes, takeAddress } from "./keep-addresses.ts";
 import { listSpaces } from "./list-spaces.ts";
 
@@ -55,11 +56,15 @@ const CHECK_MS = 5_000;
 const SETTLE_MS_MAX = 2_000;
 /** A service that nobody wants any more keeps its address so long: it may be on its way back. */
 const RELEASE_MS = 30_000;
+/** How long the node whose it is may take to give an address, or to take it back, before others do. */
+const LATE_MS = 3_000;
 
 /** Makes the loop. */
 export function createServiceAddresses(options: ServiceAddressesOptions): ServiceAddresses {
   const { shelf, balancer, board, decisions, ranges, clock, logger } = options;
   const unwantedSince = new Map<string, number>();
+  /** Services that another node is to give an address. */
+  const ungivenSince = new Map<string, number>();
   const waiting: (() => void)[] = [];
   const listeners = new Set<() => void>();
   let entries: ReadonlyMap<string, AddressEntry> | undefined;
@@ -93,12 +98,27 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
     }
   }
 
+  const isOurs = (key: string): boolean =>
+    isGiver(key, options.fleet && { ...options.fleet, picture: options.fleet.picture() });
+
+  /** Whether another node is to do it, and has time for it yet. */
+  function isLeftToOthers(key: string): boolean {
+    if (isOurs(key)) return false;
+    const sinceMs = ungivenSince.get(key) ?? clock.monotonicMs();
+    ungivenSince.set(key, sinceMs);
+    return clock.monotonicMs() - sinceMs < LATE_MS;
+  }
+
   async function give(intents: readonly Intent[]): Promise<void> {
-    for (const wish of intents.flatMap(listWishes)) {
+    const wishes = intents.flatMap(listWishes);
+    const open = new Set(wishes.map(({ key }) => key).filter((key) => !needEntries().has(key)));
+    for (const key of ungivenSince.keys()) if (!open.has(key)) ungivenSince.delete(key);
+    for (const wish of wishes) {
       if (needEntries().has(wish.key)) {
         await giveAddress(wish, ranges, shelf);
         continue;
       }
+      if (isLeftToOthers(wish.key)) continue;
       await record(describeGift(wish.key, clock.nowMs()), wish.key, async () => {
         await giveAddress(wish, ranges, shelf);
         return needEntries().get(wish.key)?.addresses.join(" ") ?? "";
@@ -113,7 +133,10 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
       const isWanted = options.isWanted(key);
       if (isWanted !== false) unwantedSince.delete(key);
       else if (!unwantedSince.has(key)) unwantedSince.set(key, nowMs);
-      else if (nowMs - (unwantedSince.get(key) ?? nowMs) >= RELEASE_MS)
+      else if (
+        nowMs - (unwantedSince.get(key) ?? nowMs) >=
+        RELEASE_MS + (isOurs(key) ? 0 : LATE_MS)
+      )
         await record(describeTaking(key, clock.nowMs()), key, async () =>
           (await takeAddress(key, shelf)) ? "free again" : "another node did",
         );
