@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps a link to every node of the fleet that lives: of two nodes the one with the lower id connects, directly, or through
 // others where the direct way is down or far worse. A node that is suspected keeps its link, and nothing new goes there.
-import { pipeline, type Duplex } from "node:stream";
+import type { Duplex } from "node:stream";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { pingNode, type NodeIdentity, type NodeLinks } from "@fairlead/fabric/node-links.ts";
 import { createStreamTransport } from "@fairlead/fabric/stream-transport.ts";
@@ -14,6 +14,7 @@ import { controlErrors } from "#control/errors.ts";
 import type { Peers } from "#control/peers.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Peering, PeerReply, PeerRequest } from "#peering/peering.ts";
+import { joinStreams } from "./join-streams.ts";
 import { BETWEEN_MAX, createWayBook, type WayBook } from "./way-book.ts";
 
 export interface LinkingOptions {
@@ -99,10 +100,7 @@ export function createLinking(options: LinkingOptions): {
     if (next === undefined)
       return { kind: "connection", take: (stream) => take(stream, { id: from, name }) };
     const onward = await connect(next, { from, name, to: [next, ...rest].join(",") }, DIAL_MS);
-    return {
-      kind: "connection",
-      take: (stream) => pipeline(stream, onward, stream, () => undefined),
-    };
+    return { kind: "connection", take: (stream) => joinStreams(stream, onward) };
   }
 
   function take(stream: Duplex, from: NodeIdentity): void {
