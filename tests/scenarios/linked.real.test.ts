@@ -171,11 +171,11 @@ test("a group on another host has each message that was confirmed, in order, whi
   for (const index of [0, 2]) {
     const { stdout } = await nodeAt(index).cli("queues", "--scope", "mail");
     assert.match(stdout, /^SUBJECT +SCOPE +GROUP +NODE +WAITING/);
-    assert.match(stdout, /^orders\.\* +mail +billing +h1 +1 /m, "kept where it was published");
+    assert.match(stdout, /^orders\.late +mail +billing +h1 +1 /m, "kept where it was published");
   }
 });
 
-test("nodes that cannot reach each other are linked through a third, and directly again once they can", async () => {
+test("nodes that cannot reach each other are linked through a third, and directly again once they can", async (t) => {
   const [first, , third] = lab.hosts;
   assert.ok(first !== undefined && third !== undefined);
   await using near = await joinAt(0, "way", "near");
@@ -199,7 +199,9 @@ test("nodes that cannot reach each other are linked through a third, and directl
     [first, third],
     [third, first],
   ]);
+  const cutMs = performance.now();
   await until("they are linked through the second", PATIENCE_MS, () => readWay() === "h2");
+  t.diagnostic(`linked around after ${Math.round(performance.now() - cutMs)} ms`);
   await until("calls go that way", PATIENCE_MS, async () => (await call()).ok);
   const { body } = await nodeAt(0).ask<{ items: readonly { name: string; state: string }[] }>(
     "nodes",

@@ -20,7 +20,7 @@ import { BETWEEN_MAX, createWayBook, type WayBook } from "./way-book.ts";
 export interface LinkingOptions {
   readonly self: NodeIdentity;
   readonly peers: Peers;
-  readonly roll: Pick<Roll, "list" | "onLook">;
+  readonly roll: Pick<Roll, "list" | "onLook" | "probe">;
   readonly nodes: NodeLinks;
   readonly clock: Clock;
   readonly random: Random;
@@ -33,6 +33,8 @@ interface Bond {
   /** Nodes in between; none for the direct way. */
   way: readonly string[];
   isBusy: boolean;
+  /** Whether the direct way was found to be down: then others are tried before it. */
+  isDirectDown: boolean;
   pauseMs: number;
   /** On the monotonic clock: when to try again, to ping, and to think about the way. */
   tryAtMs: number;
@@ -49,6 +51,10 @@ const DIAL_MS = 5_000;
 /** A node that lives answers over its link at least this quickly, or the way is down. */
 const PING_EVERY_MS = 1_000;
 const PING_MS_MAX = 4_000;
+/** One that is slower is asked by datagrams too, so many times: where none arrives the direct way is down, and nobody busy. */
+const PING_MS_SLOW = 1_000;
+const PROBES = 2;
+const PROBE_BYTES = 200;
 const THINK_EVERY_MS = 10_000;
 /** What is sent to see how wide a way is. */
 const WIDE_BYTES = 262_144;
@@ -121,8 +127,12 @@ export function createLinking(options: LinkingOptions): {
   }
 
   /** The direct way first; where it is down, through others. */
-  async function dial(node: NodeView): Promise<readonly [Link, readonly string[]]> {
+  async function dial(node: NodeView, bond: Bond): Promise<readonly [Link, readonly string[]]> {
     const around = ways.choose(node, { isDirectDown: true, isAround: false });
+    if (around !== undefined && bond.isDirectDown) {
+      bond.isDirectDown = false;
+      return [await open(node, around, DIAL_MS), around];
+    }
     try {
       const link = await open(node, [], around === undefined ? DIAL_MS : DIRECT_MS);
       return [link, []];
@@ -143,7 +153,7 @@ export function createLinking(options: LinkingOptions): {
 
   async function bind(node: NodeView, bond: Bond): Promise<void> {
     try {
-      const [link, way] = await dial(node);
+      const [link, way] = await dial(node, bond);
       use(node, bond, link, way);
       await measure(node, bond, link);
     } catch (thrown) {
@@ -169,19 +179,38 @@ export function createLinking(options: LinkingOptions): {
     logger.info("a node is linked", { name: node.name, via: via === "" ? "directly" : via });
   }
 
+  /** Whether no datagram comes back from a node. */
+  async function isSilent(id: string): Promise<boolean> {
+    for (let tries = 0; tries < PROBES; tries++)
+      if (await roll.probe(id, PROBE_BYTES)) return false;
+    return true;
+  }
+
+  /** Whether an answer comes while it is waited for. */
+  async function isAnswered(link: Link, node: NodeView, { way }: Bond): Promise<boolean> {
+    const asked = pingNode(link).then(
+      () => true,
+      () => false,
+    );
+    const within = async (ms: number): Promise<boolean> => {
+      const enough = new AbortController();
+      const late = clock.sleep(ms, enough.signal).then(
+        () => false,
+        () => false,
+      );
+      return Promise.race([asked, late]).finally(() => enough.abort());
+    };
+    if (await within(PING_MS_SLOW)) return true;
+    const isDown = way.length === 0 && (await isSilent(node.id));
+    return within(isDown ? 0 : PING_MS_MAX - PING_MS_SLOW);
+  }
+
   /** Asks whether the way still leads there; one that does not is given up, and another looked for at once. */
   async function ping(node: NodeView, bond: Bond, link: Link): Promise<void> {
-    const late = AbortSignal.timeout(PING_MS_MAX);
-    const alarm = new Promise<never>((_, reject) =>
-      late.addEventListener("abort", () => reject(new Error("late")), { once: true }),
-    );
-    const asked = pingNode(link);
-    asked.catch(() => undefined);
-    try {
-      await Promise.race([asked, alarm]);
-    } catch {
+    if (!(await isAnswered(link, node, bond))) {
       // One that everybody has lost may be paused: it keeps its link until it is gone.
       if (find(node.id)?.state !== "alive") return;
+      bond.isDirectDown = bond.way.length === 0 && !link.closed;
       ways.noteDirect(node.id, undefined);
       link.close();
     }
@@ -259,6 +288,7 @@ function createBond(): Bond {
     link: undefined,
     way: [],
     isBusy: false,
+    isDirectDown: false,
     pauseMs: PAUSE_MS_FIRST,
     tryAtMs: 0,
     pingAtMs: 0,
