@@ -54,6 +54,16 @@ export async function awaitAlive(nodes: readonly HostNode[], maxMs = PATIENCE_MS
     });
 }
 
+/**
+ * Resolves once so many nodes have said in the fleet's store what their engines offer: before that nothing is placed there,
+ * although the nodes are known to live.
+ */
+export async function awaitOffers(etcd: EtcdCluster, count: number): Promise<void> {
+  await until(`${count} nodes offer what they have`, PATIENCE_MS, async () => {
+    return (await etcd.count("/fairlead/fleets/harbour/offers/")) === count;
+  });
+}
+
 /** Starts it; every node sees every other alive once this resolves. */
 export async function startFleet(options: LabFleetOptions): Promise<LabFleet> {
   await using stack = new AsyncDisposableStack();
@@ -77,6 +87,7 @@ export async function startFleet(options: LabFleetOptions): Promise<LabFleet> {
     nodes.push(stack.use(await startHostNode(host, settings, place)));
   }
   await awaitAlive(nodes);
+  await awaitOffers(etcd, nodes.length);
   const owned = stack.move();
   return { lab, etcd, nodes, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -37,13 +37,14 @@ export interface Answer {
 }
 
 /** GET of an `http:` address as seen from the host. Throws when nobody answers within 10 s. */
-export function fetchFrom(host: Reachable, url: string): Promise<Answer> {
+export function fetchFrom(host: Reachable, url: string, body?: string): Promise<Answer> {
   const { hostname, port, pathname, search } = new URL(url);
   return new Promise((resolve, reject) => {
     const stream = connectFrom(host, Number(port === "" ? 80 : port), hostname);
     const alarm = setTimeout(() => stream.destroy(new Error(`${url} did not answer`)), 10_000);
     const options = {
       createConnection: () => stream,
+      method: body === undefined ? "GET" : "POST",
       host: hostname,
       path: `${pathname}${search}`,
       headers: { connection: "close" },
@@ -57,6 +58,6 @@ export function fetchFrom(host: Reachable, url: string): Promise<Answer> {
       clearTimeout(alarm);
       stream.destroy();
     });
-    sent.once("error", reject).end();
+    sent.once("error", reject).end(body);
   });
 }

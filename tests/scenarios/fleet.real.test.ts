@@ -11,6 +11,7 @@ import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
+import { awaitOffers } from "#lab/fleet.ts";
 import { openRig, until, type Rig } from "#lab/rig.ts";
 
 const PATIENCE_MS = 30_000;
@@ -120,6 +121,7 @@ before(async () => {
         PATIENCE_MS,
         async () => (await stateOf(rig, name)) === "alive",
       );
+  await awaitOffers(cluster, NAMES.length);
 });
 after(async () => {
   await Promise.all(rigs.map((rig) => rig[Symbol.asyncDispose]()));
@@ -234,6 +236,83 @@ test("while the store is away each goes on with what it has, also after a restar
       const { body } = await rig.ask<{ missing: readonly string[] }>("services");
       return body.missing.length === 0;
     });
+});
+
+// Packed, so that nothing is spread again meanwhile, as after a host is back for a while.
+const CHANGED = FILE.replace(
+  "    init: true",
+  '    environment: { VERSION: "2" }\n    labels: { fairlead.place: pack }\n    init: true',
+).replace("{ parallelism: 1 }", "{ parallelism: 1, delay: 1s }").concat(`  one:
+    image: busybox:lab
+    command: ["sleep", "1000"]
+    init: true
+    stop_grace_period: 1s
+    labels: { fairlead.singleton: "true" }
+`);
+/** From one instance's start until it is well by its health check, and until the next may be changed. */
+const PACE_MS = 2_000;
+
+/** The fewest instances that were well, and the most that ran, in one look at all engines, until it is aborted. */
+async function watchCounts(service: string, signal: AbortSignal) {
+  const counts = { fewest: Number.POSITIVE_INFINITY, most: 0 };
+  const look = async (): Promise<readonly InstanceFact[]> =>
+    (await Promise.all(rigs.map(listOn)))
+      .flat()
+      .filter((one) => one.service === service && one.state === "running");
+  while (!signal.aborted) {
+    // A look takes time: who is seen in one of two was there meanwhile, and who is in both was there all the time.
+    const [first, second] = [await look(), await look()];
+    const well = [...first, ...second].filter(({ health }) => health === "healthy");
+    counts.fewest = Math.min(counts.fewest, new Set(well.map(({ id }) => id)).size);
+    const both = first.filter(({ id }) => second.some((one) => one.id === id));
+    counts.most = Math.max(counts.most, both.length);
+  }
+  return counts;
+}
+
+test("a change is paced over all hosts, and a drained host gives each instance away once it is well elsewhere", async () => {
+  const a = rigOf("node-a");
+  const listAll = async (service: string): Promise<readonly InstanceFact[]> =>
+    (await Promise.all(rigs.map(listOn))).flat().filter((one) => one.service === service);
+  await settled(a);
+  const file = join(a.directory, "project/compose.yaml");
+  writeFileSync(file, CHANGED);
+  const changing = new AbortController();
+  const counted = watchCounts("web", changing.signal);
+  const up = await a.cli(["up", "-f", file, "--timeout", "90s"]);
+  changing.abort();
+  assert.equal(up.code, 0, up.stdout + up.stderr);
+  assert.ok((await counted).fewest >= 2, "one at a time is away");
+  const starts = (await listAll("web"))
+    .map(({ createdAtMs }) => createdAtMs)
+    .toSorted((x, y) => x - y);
+  const gaps = starts.slice(1).map((atMs, i) => atMs - (starts[i] ?? 0));
+  assert.equal(gaps.length, 2);
+  assert.ok(
+    gaps.every((gapMs) => gapMs >= PACE_MS),
+    `changed ${gaps.join(" and ")} ms after another`,
+  );
+
+  const name = /one-1@(node-[abc])/.exec(await drawScope(a))?.[1];
+  const holder = NAMES.find((one) => one === name);
+  assert.ok(holder !== undefined);
+  const draining = new AbortController();
+  const watched = Promise.all(
+    ["web", "one"].map((service) => watchCounts(service, draining.signal)),
+  );
+  const drained = await a.cli(["drain", holder, "--reason", "a test"]);
+  assert.equal(drained.code, 0, drained.stderr);
+  await until("nothing is left there", PATIENCE_MS, async () => {
+    return (await listOn(rigOf(holder))).length === 0;
+  });
+  await settled(a);
+  draining.abort();
+  const [webs, ones] = await watched;
+  assert.equal(webs?.fewest, 3, "none was missed");
+  assert.equal(ones?.most, 1, "the singleton never ran twice");
+  assert.deepEqual([(await listAll("web")).length, (await listAll("one")).length], [3, 1]);
+  const uncordoned = await a.cli(["uncordon", holder]);
+  assert.equal(uncordoned.code, 0, uncordoned.stderr);
 });
 
 test("down, asked of any node, removes it from all", async () => {

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { contract, join as joinFabric, rpc, type Agent } from "@fairlead/sdk";
@@ -18,6 +19,7 @@ import type { Engine } from "#engine/engine.ts";
 import { openEngine } from "#engine/open.ts";
 import { startEtcd } from "#lab/etcd.ts";
 import { startHosts, type LabHosts } from "#lab/hosts.ts";
+import { awaitOffers } from "#lab/fleet.ts";
 import { importBusybox } from "#lab/images.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { runInNamespace } from "#lab/run-program.ts";
@@ -145,6 +147,7 @@ before(async () => {
       const { body } = await node.ask<{ items: readonly PathView[] }>("paths");
       return body.items.filter(({ mtu }) => mtu !== undefined).length === 2;
     });
+  await awaitOffers(etcd, places.length);
 });
 after(() => stack.disposeAsync());
 
@@ -369,6 +372,105 @@ test("names of a service are found on every host, with the instances of all", as
     await until("all instances are named", PATIENCE_MS, async () =>
       isDeepStrictEqual(await lookUp(at, "web.shop"), all),
     );
+});
+
+const PROGRAMS = join(import.meta.dirname, "programs");
+const TEXT_BYTES = 4_096;
+const CALLS = 100;
+
+/** A program with an agent in the network of the instance of a place, that talks to the node of its host. */
+async function startAgent(at: Place, name: string, file: string, env: NodeJS.ProcessEnv = {}) {
+  const raw = await at.engine.inspectRaw(at.container);
+  const { Pid } = z.object({ State: z.object({ Pid: z.number() }) }).parse(raw).State;
+  const inside = [`--net=/proc/${Pid}/ns/net`, process.execPath, join(PROGRAMS, file)];
+  const child = spawn("nsenter", inside, {
+    env: {
+      ...process.env,
+      FAIRLEAD_FABRIC: at.node.fabric,
+      FAIRLEAD_NAME: name,
+      FAIRLEAD_SCOPE: "direct",
+      ...env,
+    },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const readLine = async (): Promise<string> => String((await lines.next()).value);
+  const joined = await readLine();
+  assert.match(joined, /joined/);
+  return {
+    async ask(line: string): Promise<string> {
+      child.stdin.write(`${line}\n`);
+      return readLine();
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** Bytes that the switch has carried between nodes, and of networks that span hosts, since they are counted. */
+function readBytes(): { readonly nodes: number; readonly networks: number } {
+  const rules = runInNamespace(lab.switchNetns, "nft", ["list", "table", "bridge", "talk"]);
+  const bytes = [...rules.matchAll(/bytes (\d+)/g)].map(([, count]) => Number(count));
+  assert.equal(bytes.length, 4);
+  const [dialled = 0, answered = 0, plain = 0, encrypted = 0] = bytes;
+  return { nodes: dialled + answered, networks: plain + encrypted };
+}
+
+test("agents on one network of two hosts talk past their nodes, and through them while that network is cut", async () => {
+  const [a, c] = [place(0), place(2)];
+  const nft = (...script: string[]) => runInNamespace(lab.switchNetns, "nft", [script.join("; ")]);
+  const counted = ["tcp dport 7120", "tcp sport 7120", "udp dport 4789", "udp dport 51820"];
+  nft(
+    "add table bridge talk; add chain bridge talk by { type filter hook forward priority 0; }",
+    ...counted.map(
+      (what) => `add rule bridge talk by ip protocol ${what.slice(0, 3)} ${what} counter`,
+    ),
+  );
+  await using _server = await startAgent(c, "server", "echo-agent.ts");
+  await using caller = await startAgent(a, "caller", "direct-caller.ts", {
+    PEER: "server",
+    TEXT_BYTES: String(TEXT_BYTES),
+  });
+  // As it was compressed.
+  const sizeBytes = (CALLS * TEXT_BYTES) / 2;
+  await until(
+    "the way is found",
+    PATIENCE_MS,
+    async () => (await caller.ask("1")) === "answered 1",
+  );
+  /** What so many calls were carried by. */
+  const call = async (): Promise<ReturnType<typeof readBytes>> => {
+    const before = readBytes();
+    assert.equal(await caller.ask(String(CALLS)), `answered ${CALLS}`);
+    const after = readBytes();
+    return { nodes: after.nodes - before.nodes, networks: after.networks - before.networks };
+  };
+  const direct = await call();
+  assert.ok(direct.networks > sizeBytes && direct.nodes < sizeBytes / 4, JSON.stringify(direct));
+
+  nft(
+    "add table bridge cut; add chain bridge cut by { type filter hook forward priority -1; }",
+    "add rule bridge cut by ip protocol udp udp dport { 4789, 51820 } drop",
+  );
+  try {
+    await until(
+      "a call goes through again",
+      PATIENCE_MS,
+      async () => (await caller.ask("1")) === "answered 1",
+    );
+    const relayed = await call();
+    assert.ok(relayed.nodes > sizeBytes, JSON.stringify(relayed));
+  } finally {
+    nft("delete table bridge cut");
+  }
+  await until("they talk past their nodes again", PATIENCE_MS, async () => {
+    const { networks, nodes } = await call();
+    return networks > sizeBytes && nodes < sizeBytes / 4;
+  });
+  nft("delete table bridge talk");
 });
 
 const research = contract("research", "1.0.0", {
