@@ -3,7 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { FairleadError, isKind } from "#base/errors.ts";
 import { netfilterErrors } from "#netfilter/errors.ts";
-import type { Netfilter, NetfilterOptions } from "#netfilter/netfilter.ts";
+import type { NetfilterOptions } from "#netfilter/ask-rules.ts";
+import type { Netfilter } from "#netfilter/netfilter.ts";
 import { addRoutes } from "./add-routes.ts";
 import type { BalanceChange, BalanceOutcome, Balancer, BalanceSpace } from "./balancer.ts";
 import { isTable } from "./compare-table.ts";

@@ -6,7 +6,8 @@ export const netfilterErrors = defineErrors({
   "netfilter-tools": {
     id: "FL1301",
     code: "failed_precondition",
-    cause: "The program `nft` (or `nsenter`, for another network namespace) is missing",
+    cause:
+      "A program that makes packet rules (`nft`, or those of iptables), or `nsenter`, for another network namespace, is missing",
     remedy: "install nftables and util-linux",
   },
   "netfilter-rights": {
@@ -18,8 +19,9 @@ export const netfilterErrors = defineErrors({
   "netfilter-refused": {
     id: "FL1303",
     code: "unavailable",
-    cause: "`nft` or the kernel refused packet rules; none of them took effect",
-    remedy: "see its words and the line in the message, and what stands with `nft list ruleset`",
+    cause: "`nft`, `iptables-restore` or the kernel refused packet rules; none of them took effect",
+    remedy:
+      "see its words and the line in the message, and what stands with `nft list ruleset` or `iptables-save`",
   },
   "netfilter-namespace": {
     id: "FL1304",

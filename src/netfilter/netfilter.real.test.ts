@@ -6,7 +6,8 @@ import { baseErrors, isKind } from "#base/errors.ts";
 import { createNamespace } from "../../lab/engine.ts";
 import { openLedger, type Ledger } from "../../lab/ledger.ts";
 import { netfilterErrors } from "./errors.ts";
-import { createNetfilter, type NetfilterOptions } from "./netfilter.ts";
+import type { NetfilterOptions } from "./ask-rules.ts";
+import { createNetfilter } from "./netfilter.ts";
 import { quoteText, spellName } from "./spell-name.ts";
 
 describe("netfilter", () => {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel's packet rules through Debian's `nft`: commands as text, what stands as JSON. No shell.
-import { baseErrors, FairleadError } from "#base/errors.ts";
+import { FairleadError } from "#base/errors.ts";
 import { netfilterErrors } from "./errors.ts";
-import { runNft, type NftAnswer } from "./run-nft.ts";
+import { askRules, type NetfilterOptions } from "./ask-rules.ts";
+import type { RulesAnswer } from "./run-rules.ts";
 
-const DEADLINE_MS = 10_000;
 const LINE_MAX = 300;
 /** Where nft complains: `/dev/stdin:3:24-30: Error: words`. */
 const COMPLAINT = /^(?:\/dev\/stdin|internal):(\d+):[\d-]+: Error: (.*)$/m;
@@ -15,14 +15,6 @@ export type NftFamily = "ip" | "ip6" | "inet" | "bridge" | "netdev" | "arp";
 
 /** One object of a table as nft prints it: `{ chain: { … } }`, `{ map: { … } }`, `{ rule: { … } }`. */
 export type NftObject = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-
-export interface NetfilterOptions {
-  /** A network namespace by its path, `/proc/4711/ns/net` or `/run/netns/NAME`; without it that of the node. */
-  readonly netns?: string;
-  /** After so long nothing is waited for any more, ms. */
-  readonly deadlineMs?: number;
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Reads and changes packet rules. Keeps nothing between two calls. Throws FL1301 `netfilter-tools`, FL1302
@@ -43,7 +35,7 @@ export interface Netfilter {
   ): Promise<readonly NftObject[] | undefined>;
 }
 
-function refuse(answer: NftAnswer, commands: readonly string[]): FairleadError {
+function refuse(answer: RulesAnswer, commands: readonly string[]): FairleadError {
   const complaint = COMPLAINT.exec(answer.stderr);
   if (FORBIDDEN.test(answer.stderr))
     return new FairleadError(
@@ -60,35 +52,16 @@ function refuse(answer: NftAnswer, commands: readonly string[]): FairleadError {
   );
 }
 
-async function ask(
-  args: readonly string[],
-  input: string,
-  options: NetfilterOptions,
-): Promise<NftAnswer> {
-  const { netns, signal, deadlineMs = DEADLINE_MS } = options;
-  const deadline = AbortSignal.timeout(deadlineMs);
-  const both = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
-  try {
-    return await runNft(args, input, { netns, signal: both });
-  } catch (error) {
-    if (signal?.aborted !== true && deadline.aborted)
-      throw new FairleadError(baseErrors.timeout, `nft did not end within ${deadlineMs} ms`, {
-        cause: error,
-      });
-    throw error;
-  }
-}
-
 /** Packet rules of this host, and of network namespaces on it. */
 export function createNetfilter(): Netfilter {
   return {
     async apply(commands, options = {}) {
       if (commands.length === 0) return;
-      const answer = await ask(["-f", "-"], `${commands.join("\n")}\n`, options);
+      const answer = await askRules(["nft", "-f", "-"], `${commands.join("\n")}\n`, options);
       if (answer.code !== 0) throw refuse(answer, commands);
     },
     async read(family, table, options = {}) {
-      const answer = await ask(["-j", "list", "table", family, table], "", options);
+      const answer = await askRules(["nft", "-j", "list", "table", family, table], "", options);
       // nft ends with 1 whatever it met; only its words, which are the kernel's, tell this from a failure.
       if (answer.code !== 0 && answer.stderr.includes(ABSENT)) return undefined;
       if (answer.code !== 0) throw refuse(answer, []);

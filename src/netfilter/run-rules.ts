@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run of nft. Its stdin is a socket here, as all of Node's pipes: nft reads commands from that as text, not as JSON.
+// One run of nft, or of another program that makes packet rules. Its stdin is a socket here, as all of Node's pipes: nft reads
+// commands from that as text, not as JSON.
 import { spawn } from "node:child_process";
 import { open, type FileHandle } from "node:fs/promises";
 import { FairleadError } from "#base/errors.ts";
@@ -11,7 +12,8 @@ const COMPLAINT_MAX = 4_000;
 /** Where the child finds the namespace that it enters. */
 const NAMESPACE_FD = 3;
 
-export interface NftAnswer {
+/** How a run ended. */
+export interface RulesAnswer {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -27,16 +29,16 @@ async function openNamespace(path: string): Promise<FileHandle> {
   }
 }
 
-function spawnNft(
-  args: readonly string[],
+function spawnInside(
+  command: readonly string[],
   input: string,
   namespace: FileHandle | undefined,
   signal: AbortSignal,
-): Promise<NftAnswer> {
-  const inside = ["nsenter", `--net=/proc/self/fd/${NAMESPACE_FD}`, "nft"];
-  const [program = "nft", ...before] = namespace === undefined ? ["nft"] : inside;
+): Promise<RulesAnswer> {
+  const inside = ["nsenter", `--net=/proc/self/fd/${NAMESPACE_FD}`];
+  const [program = "", ...args] = [...(namespace === undefined ? [] : inside), ...command];
   return new Promise((resolve, reject) => {
-    const child = spawn(program, [...before, ...args], {
+    const child = spawn(program, args, {
       stdio: ["pipe", "pipe", "pipe", ...(namespace === undefined ? [] : [namespace.fd])],
       env: { ...process.env, LC_ALL: "C" },
       killSignal: "SIGKILL",
@@ -77,19 +79,19 @@ function spawnNft(
 }
 
 /**
- * Runs nft, in another network namespace where a path names one. Opened before the run, so that the run is about the namespace that
- * had the path then, or about none. Throws FL1301, FL1302, FL1304, or the reason of the signal.
+ * Runs a program that makes packet rules, in another network namespace where a path names one. Opened before the run, so that the
+ * run is about the namespace that had the path then, or about none. Throws FL1301, FL1302, FL1304, or the reason of the signal.
  */
-export async function runNft(
-  args: readonly string[],
+export async function runRules(
+  command: readonly string[],
   input: string,
   { netns, signal }: { readonly netns: string | undefined; readonly signal: AbortSignal },
-): Promise<NftAnswer> {
+): Promise<RulesAnswer> {
   signal.throwIfAborted();
-  if (netns === undefined) return spawnNft(args, input, undefined, signal);
+  if (netns === undefined) return spawnInside(command, input, undefined, signal);
   await using namespace = await openNamespace(netns);
-  const answer = await spawnNft(args, input, namespace, signal);
-  if (answer.stderr.includes("failed to execute nft"))
+  const answer = await spawnInside(command, input, namespace, signal);
+  if (answer.stderr.includes(`failed to execute ${command[0] ?? ""}`))
     throw new FairleadError(netfilterErrors["netfilter-tools"], answer.stderr);
   return answer;
 }
