@@ -73,6 +73,10 @@ def count(name, needle, sniffer):
                 watches[name] += 1
     except BlockingIOError:
         pass
+    except OSError:
+        # The device is gone.
+        selector.unregister(sniffer)
+        sniffer.close()
 
 
 def serve(name, ports, hosts):

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const PROGRAM = fileURLToPath(new URL("packets.py", import.meta.url));
-/** How long a packet that is denied may take not to arrive, and one that is allowed to arrive on a busy machine. */
+/** How long a packet that is denied may take not to arrive, and one that is allowed to arrive on a busy machine; ms. */
 const QUIET_MS = 400;
 const PATIENCE_MS = 15_000;
 
@@ -40,8 +40,8 @@ export interface Packets extends AsyncDisposable {
   watch(name: string, device: string, needle: Buffer): Promise<() => Promise<number>>;
 }
 
-/** Starts the process; it ends with what is disposed of. */
-export function startPackets(): Packets {
+/** Starts the process; it ends with what is disposed of. `quietMs`: what is denied is given so long to be answered all the same. */
+export function startPackets({ quietMs = QUIET_MS } = {}): Packets {
   const child = spawn("/usr/bin/python3", [PROGRAM], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   let last: Promise<unknown> = Promise.resolve();
@@ -67,7 +67,7 @@ export function startPackets(): Packets {
     serve: async (name, ports, hosts = ["0.0.0.0", "::"]) =>
       void (await order({ do: "serve", name, ports, hosts })),
     ask: async (probes) =>
-      (await order({ do: "ask", probes, quietMs: QUIET_MS, maxMs: PATIENCE_MS })) as boolean[],
+      (await order({ do: "ask", probes, quietMs, maxMs: PATIENCE_MS })) as boolean[],
     async send(name, device, frames) {
       await order({ do: "send", name, device, frames: frames.map((one) => one.toString("hex")) });
     },
@@ -80,6 +80,7 @@ export function startPackets(): Packets {
       };
     },
     async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null) return;
       const ended = once(child, "exit");
       child.stdin.end();
       child.kill("SIGKILL");

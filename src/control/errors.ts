@@ -249,6 +249,13 @@ export const controlErrors = defineErrors({
     cause: "Every address that services could get is some service's",
     remedy: "name a larger block in serviceAddresses, alike on all nodes",
   },
+  "flows-untold": {
+    id: "FL0758",
+    code: "failed_precondition",
+    cause:
+      "Without nftables conversations are not told apart, so that nobody knows what other policies would say to them",
+    remedy: "install nftables on this host, and start the node again",
+  },
   "certificate-unknown": {
     id: "FL0761",
     code: "unauthenticated",

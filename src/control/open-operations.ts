@@ -210,7 +210,7 @@ async function readFlows(
   const { lost } = policies.flows;
   const missing = [
     ...(policies.problem === undefined ? [] : [`policy: ${policies.problem}`]),
-    ...(lost === 0 ? [] : [`${lost} conversations that there was no room for`]),
+    ...(lost === 0 ? [] : [`${lost} conversations that could not be told apart`]),
   ];
   return { items, asOfMs: clock.nowMs(), missing };
 }

@@ -7,6 +7,7 @@ import type { EventFeed } from "./event-feed.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { Farewells } from "./farewells.ts";
 import type { FleetDesk } from "./fleet/fleet-desk.ts";
+import type { PolicyLoop } from "./policies/create-policies.ts";
 import type { ServiceAddresses } from "./addresses/service-addresses.ts";
 import type { ScopeLoop } from "./scope-loop.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -36,16 +37,29 @@ function viewLoop(loop: ScopeLoop, ready: boolean): ScopeView {
   return { ...view, settled: view.settled && loop.looked && ready };
 }
 
+/** Without the id in front, where it is said by name. */
+function cut(id: string, why: string): string {
+  const own = `${id.slice(0, 12)}: `;
+  return why.startsWith(own) ? why.slice(own.length) : why;
+}
+
+/** What views tell of besides, where a node has it. */
+export interface ScopeViewParts {
+  readonly fleet?: Pick<FleetDesk, "view" | "names"> | undefined;
+  readonly addresses?: Pick<ServiceAddresses, "find">;
+  readonly farewells?: Pick<Farewells, "has">;
+  readonly policies?: Pick<PolicyLoop, "problemOf">;
+}
+
 /** Views over the supervisor's loops and the board. */
 export function createScopeViews(
   supervisor: Supervisor,
   board: FactsBoard,
   feed: EventFeed,
   clock: Clock,
-  fleet?: Pick<FleetDesk, "view" | "names">,
-  addresses?: Pick<ServiceAddresses, "find">,
-  farewells?: Pick<Farewells, "has">,
+  more: ScopeViewParts = {},
 ): ScopeViews {
+  const { fleet, addresses, farewells, policies } = more;
   const told = new Map<string, string>();
   const due = new Set<string>();
   let timer: Promise<void> | undefined;
@@ -83,9 +97,25 @@ export function createScopeViews(
     return { ...view, services };
   }
 
+  /** Says of a service that its policies do not hold as they should. */
+  function markTrouble(view: ScopeView): ScopeView {
+    const mark = (service: ServiceView): ServiceView => {
+      if (service.state !== "ok") return service;
+      for (const { id, name } of service.instances) {
+        const why = policies?.problemOf(id);
+        if (why !== undefined)
+          return { ...service, state: "degraded", reason: `policy of ${name}: ${cut(id, why)}` };
+      }
+      return service;
+    };
+    return { ...view, services: view.services.map(mark) };
+  }
+
   function readLocal(scope: string): ScopeView | undefined {
     const loop = supervisor.loop(scope);
-    return loop === undefined ? observed().get(scope) : markLeaving(viewLoop(loop, board.ready));
+    const view = loop === undefined ? observed().get(scope) : viewLoop(loop, board.ready);
+    if (view === undefined) return undefined;
+    return markTrouble(loop === undefined ? view : markLeaving(view));
   }
 
   function read(scope: string): ScopeView | undefined {
@@ -98,7 +128,7 @@ export function createScopeViews(
     const local = [
       ...[...supervisor.loops.values()].map((loop) => viewLoop(loop, board.ready)),
       ...observed().values(),
-    ];
+    ].map(markTrouble);
     const here = new Set(local.map(({ scope }) => scope));
     return [
       ...local.map((view) => fleet?.view(view.scope, view) ?? view),

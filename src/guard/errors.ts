@@ -29,6 +29,14 @@ export const guardErrors = defineErrors({
     cause:
       "Packet rules cannot be made on this host, so networks of scopes whose policies are enforced carry nothing",
     remedy:
-      "install nftables, on a kernel that has it, and see `fairlead doctor`; or `fairlead policy mode off --scope SCOPE`, which opens them",
+      "install nftables, on a kernel that has it, or iptables with ebtables, and see `fairlead doctor`; or `fairlead policy mode off --scope SCOPE`, which opens them",
+  },
+  "guard-unable": {
+    id: "FL1705",
+    code: "failed_precondition",
+    cause:
+      "This host has no nftables, and iptables cannot hold all that shall hold for an instance; what it cannot hold does not pass",
+    remedy:
+      "install nftables and start the node again; or take away what the message names: names in `fairlead.egress`, NET_RAW and NET_ADMIN (`cap_drop`)",
   },
 });

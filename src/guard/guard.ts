@@ -71,6 +71,8 @@ export interface GateResult {
   readonly past: ReadonlyMap<string, number>;
   /** Why there is no shortcut although one was ordered: packets go over the bridges, and the gate is as ordered. */
   readonly withheld: string | undefined;
+  /** Whose ports stay shut although they are ready, by id, and why: what shall hold for them cannot be held here. */
+  readonly refused: ReadonlyMap<string, string>;
 }
 
 /** An address that an instance may call for some time, because it was told that a name that it may call has it. */
@@ -137,14 +139,17 @@ export interface GuardCallOptions {
  */
 export interface Guard {
   readonly kind: string;
+  /** Whether `sights` tells conversations apart; else they are in `lost`. */
+  readonly tellsApart: boolean;
   /**
    * Makes an instance's rules as wanted, all at once: no packet sees half of them. Looks at what stands, so that a second call
-   * changes nothing. Throws FL1701 `guard-host-network`, FL1702 `guard-no-namespace`, and what netfilter throws.
+   * changes nothing. Throws FL1701 `guard-host-network`, FL1702 `guard-no-namespace`, and what netfilter throws; FL1705 `guard-unable`
+   * when all of it is made but what it is about, which does not pass then.
    */
   protect(ward: Ward, options?: GuardCallOptions): Promise<Protection>;
   /**
    * Lets an instance that has names in its table call addresses for as long as said. Throws as `protect`, also when there
-   * is no room for more, or its rules are not in yet.
+   * is no room for more, or its rules are not in yet, and FL1705 `guard-unable`.
    */
   admit(place: Place, pins: readonly Pin[]): Promise<void>;
   /**

@@ -283,16 +283,10 @@ function superviseScopes(
     startedAtMs,
   });
   const around = { ...hands, ...faces, faces, dns, belongs, supervisor, clock, logger };
-  const policies = startPolicies(around, stack);
-  const views = createScopeViews(
-    supervisor,
-    board,
-    feed,
-    clock,
-    placing?.desk,
-    addresses,
-    farewells,
-  );
+  const onTrouble = (scope: string): void => views.publishSoon(scope);
+  const policies = startPolicies({ ...around, onTrouble }, stack);
+  const told = { fleet: placing?.desk, addresses, farewells, policies };
+  const views = createScopeViews(supervisor, board, feed, clock, told);
   const intake = createIntake({ store, board, supervisor, memory, clock });
   const { readLocal: viewLocal, publishSoon } = views;
   addresses.follow({ supervisor, publishSoon });

@@ -15,6 +15,7 @@ import type { Supervisor } from "#control/supervisor.ts";
 import type { Engine } from "#engine/engine.ts";
 import { openGuard } from "#guard/open.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";
+import { createXtables } from "#netfilter/xtables.ts";
 import type { Store } from "#store/store.ts";
 import type { RunningDns } from "./start-dns.ts";
 
@@ -29,6 +30,8 @@ export interface PolicyParts {
   readonly roll: Pick<Roll, "list" | "problem">;
   readonly shortcuts: Shortcuts;
   readonly supervisor: Supervisor;
+  /** Told of scopes in which policies hold otherwise than before. */
+  readonly onTrouble: (scope: string) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -62,8 +65,11 @@ export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): 
     decisions: loops.decisions,
     clock,
     shortcuts: parts.shortcuts,
+    onTrouble: parts.onTrouble,
     guard: openGuard(
-      isHere ? { kind: "nftables", netfilter: createNetfilter() } : { kind: "absent", endpoint },
+      isHere
+        ? { kind: "host", netfilter: createNetfilter(), xtables: createXtables() }
+        : { kind: "absent", endpoint },
     ),
     shelf: createPolicyShelf({
       openStore: async () => (fleet === undefined ? store : opened.use(await fleet.openStore())),

@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { linkLackingPath } from "#lab/lacking-path.ts";
 import { startPackets, type Probe } from "#lab/packets.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
@@ -23,7 +23,7 @@ import {
   udp6,
   vlan,
   type Link,
-} from "./frames.ts";
+} from "#lab/frames.ts";
 
 const NETWORK = "callers";
 const PATIENCE_MS = 20_000;
@@ -329,14 +329,11 @@ test("what a change forbids ends for packet sockets too, and what it allows begi
   assert.doesNotMatch(tables, /fairlead_calls/);
 });
 
-test("where nft is missing, networks with policies carry nothing, and it is said; with it they do again", async () => {
+test("where nft is missing and ebtables too, networks with policies carry nothing, and it is said; with it they do again", async () => {
   const before = rig.env["PATH"] ?? "";
-  const lacking = join(rig.directory, "without-nft");
-  mkdirSync(lacking);
-  for (const directory of before.split(":").toReversed())
-    for (const name of existsSync(directory) ? readdirSync(directory) : [])
-      if (name !== "nft" && !existsSync(join(lacking, name)))
-        symlinkSync(join(directory, name), join(lacking, name));
+  const lacking = linkLackingPath(join(rig.directory, "without-nft"), (name) =>
+    /^(nft$|ebtables)/.test(name),
+  );
   const way = calls(friend, stranger, true);
   await rig.endNode("SIGKILL");
   // A host on which nothing of ours stands.

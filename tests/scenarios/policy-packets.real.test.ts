@@ -10,7 +10,7 @@ import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
 import { arbitraryPolicy } from "#policy/testing/arbitrary-policies.ts";
 import type { Cluster, ManifestRule } from "#policy/testing/oracle.ts";
-import { advertise, arp, ethernet, fragment, icmp6, udp4, udp6, vlan } from "./frames.ts";
+import { advertise, arp, ethernet, fragment, icmp6, udp4, udp6, vlan } from "#lab/frames.ts";
 import {
   createDeclarer,
   expectOf,

@@ -100,7 +100,7 @@ const execute = promisify(execFile);
 async function makePod(
   { namespace, labels, ports }: Mould,
   name: string,
-  { host, network, image, packets }: PodPlace & { readonly host: WorldHost },
+  { host, network, image, packets, flags = [] }: PodPlace & { readonly host: WorldHost },
 ): Promise<WorldPod> {
   const marks = {
     ...labels,
@@ -112,7 +112,7 @@ async function makePod(
   const docker = async (...args: string[]): Promise<string> =>
     (await execute("docker", ["-H", host.endpoint, ...args])).stdout;
   const started = ["--init", "--name", name, "--network", network, ...words];
-  await docker("run", "-d", ...started, image, "sleep", "1000");
+  await docker("run", "-d", ...started, ...flags, image, "sleep", "1000");
   const [seen] = JSON.parse(await docker("inspect", name)) as readonly Inspected[];
   const own = seen?.NetworkSettings.Networks[network];
   assert.ok(seen !== undefined && own !== undefined);
@@ -126,6 +126,8 @@ interface PodPlace {
   readonly network: string;
   readonly image: string;
   readonly packets: Packets;
+  /** Of `docker run`, besides. */
+  readonly flags?: readonly string[];
 }
 
 /** Makes a container of each kind, on the hosts in turn, and answers in all of them. */

@@ -15,7 +15,7 @@ import { createNetfilter, type Netfilter } from "#netfilter/netfilter.ts";
 import { openOverlay } from "#network/open.ts";
 import type { Overlay } from "#network/overlay.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
-import { udp4, vlan, ethernet } from "./frames.ts";
+import { udp4, vlan, ethernet } from "#lab/frames.ts";
 
 const VNI = 0x10_0000;
 const BRIDGE = nameBridge(VNI);

@@ -93,7 +93,9 @@ export async function startServices(parts: ServicesParts): Promise<SimServices> 
     onPass: (loop) => placing.notePass(loop.desired.intent.scope),
     startedAtMs: clock.nowMs(),
   });
-  const views = createScopeViews(supervisor, board, createEventFeed("ep_sim"), clock, placing.desk);
+  const views = createScopeViews(supervisor, board, createEventFeed("ep_sim"), clock, {
+    fleet: placing.desk,
+  });
   const intake = createIntake({ store, board, supervisor, memory, clock });
   const local = {
     supervisor,

@@ -85,6 +85,22 @@ function printMissing(
   }
 }
 
+const looksWell = ({ state, health }: InstanceView): boolean =>
+  state === "running" && health !== "unhealthy";
+
+/** A service may be ill although nothing is seen of it in its rows: of its policies. */
+function printHidden(
+  { out }: Context,
+  services: readonly ServiceView[],
+  wanted: ReadonlySet<string>,
+): void {
+  for (const { instances, name, reason, state } of services) {
+    if (state !== "degraded" || (wanted.size > 0 && !wanted.has(name))) continue;
+    if (instances.length > 0 && instances.every(looksWell))
+      out.warn(`${name}: ${out.noteStyle.paint(state, "warn")}: ${makePrintable(reason)}`);
+  }
+}
+
 /** Throws FL0622 for a name that neither an instance nor a service has. */
 function checkNames(
   wanted: ReadonlySet<string>,
@@ -128,5 +144,6 @@ export async function run(context: Context): Promise<number> {
     if (!forPeople) return;
     printServiceWarnings(context.out, services?.items ?? []);
     printMissing(context, services?.items ?? [], wanted);
+    printHidden(context, services?.items ?? [], wanted);
   });
 }

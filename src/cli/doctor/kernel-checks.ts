@@ -55,6 +55,17 @@ function listUnshareArgs(uid: number): string[] {
   return uid === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
 }
 
+/** Policies are enforced by iptables then, where all of that is there. */
+async function judgeWithoutNft(namespace: readonly string[]): Promise<Finding> {
+  const programs = ["iptables-save", "ip6tables-save", "ebtables-save"];
+  const ends = await Promise.all(
+    programs.map((one) => runProgram("unshare", [...namespace, "--", one])),
+  );
+  return ends.every(({ code }) => code === 0)
+    ? complain("warn", doctorErrors["policy-by-iptables"], "nftables: not installed, iptables is")
+    : complain("warn", doctorErrors["no-policy"], "nftables: nft is not installed");
+}
+
 async function probe(
   { args, input, name, program, use }: Probe,
   { uid }: Evidence,
@@ -74,7 +85,7 @@ async function probe(
     output.startsWith("unshare:")
   )
     return program === "nft"
-      ? complain("warn", doctorErrors["no-policy"], `${name}: nft is not installed`)
+      ? judgeWithoutNft(namespace)
       : skip(`${name}: ${program} is not installed`);
   const [first = ""] = output.split("\n");
   const facts = [

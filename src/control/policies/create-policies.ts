@@ -56,6 +56,7 @@ export interface PoliciesOptions {
   readonly resolvers: readonly string[];
   /** Whether an address is of this host. */
   readonly isOwnAddress: (address: string) => boolean;
+  readonly onTrouble?: (scope: string) => void;
 }
 
 /** The loop, and what others may ask of it. */
@@ -64,6 +65,8 @@ export interface PolicyLoop extends Policies {
   guardNetworks(): Promise<void>;
   /** Who may ask the node's name server for what. */
   readonly names: NameDesk;
+  /** Why what shall hold for an instance does not, and has not for a while. */
+  problemOf(id: string): string | undefined;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -112,13 +115,12 @@ function openDesk(
 
 /** Makes the loop. */
 export function createPolicies(options: PoliciesOptions): PolicyLoop {
-  const { guard, shelf, board, decisions, shortcuts, clock } = options;
+  const { guard, shelf, board, decisions, shortcuts, clock, onTrouble = () => {} } = options;
   const compiler = createPolicyCompiler();
   const names = openDesk(options, () => readWorld());
   const told = { onMade: names.forget, onGate: shortcuts.settle };
-  const enforcer = createEnforcer({ guard, decisions, clock, ...told });
-  const buildWorld = createWorldBuilder();
-  const readLabels = createLabelReader();
+  const enforcer = createEnforcer({ guard, decisions, clock, onTrouble, ...told });
+  const [buildWorld, readLabels] = [createWorldBuilder(), createLabelReader()];
   const bell = createDoorbell(clock);
   let [passes, lagGoal] = [0, 0];
   const waiting = new Set<() => void>();
@@ -315,8 +317,9 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     list,
     flows,
     names,
+    problemOf: (id) => enforcer.lasting.get(id),
     async effect(asked) {
-      const request = readEffect(asked);
+      const request = readEffect(asked, guard);
       const now = clock.nowMs();
       const scopes = new Set(request.policies.map(({ scope }) => scope));
       const news = [...scopes].filter((scope) => !observes(scope));

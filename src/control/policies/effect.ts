@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What other policies would say to what was seen.
+import { FairleadError } from "#base/errors.ts";
+import { controlErrors } from "#control/errors.ts";
+import type { Guard } from "#guard/guard.ts";
 import type { EffectRequest, EffectView, FlowEffect, FlowEnd, FlowView } from "#model/flows.ts";
 import type { NetworkPolicy } from "#model/policy.ts";
 import { explainConversation, type Party } from "#policy/explain.ts";
@@ -13,8 +16,15 @@ export interface EffectScene {
   readonly policies: readonly NetworkPolicy[];
 }
 
-/** A request with the policies of its text. Throws what `parsePolicies` throws. */
-export function readEffect(request: EffectRequest): EffectRequest {
+/** A request with the policies of its text. Throws what `parsePolicies` throws, and FL0758 where nothing can be said. */
+export function readEffect(
+  request: EffectRequest,
+  { tellsApart, kind }: Pick<Guard, "tellsApart" | "kind">,
+): EffectRequest {
+  if (!tellsApart)
+    throw new FairleadError(controlErrors["flows-untold"], "nothing is known of what was seen", {
+      facts: { guard: kind },
+    });
   const { text = "", scope, policies, scopes } = request;
   const read = parsePolicies(text, { file: "candidate", scope });
   return {

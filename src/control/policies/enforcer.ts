@@ -46,6 +46,8 @@ export interface EnforcerOptions {
   readonly onMade?: (id: string) => void;
   /** Told how instances' packets go. */
   readonly onGate?: (result: Pick<GateResult, "past" | "withheld">) => void;
+  /** Told of scopes whose instances stand otherwise than in the pass before. */
+  readonly onTrouble?: (scope: string) => void;
   readonly guard: Guard;
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
   readonly clock: Clock;
@@ -59,6 +61,8 @@ export interface Enforcer {
   readonly guarded: { has(id: string): boolean };
   /** By id of the instance, or of `gate`, why rules are not as wanted. */
   readonly problems: ReadonlyMap<string, string>;
+  /** By id of the instance, what was wrong in this pass and in the one before: of what passes by itself nothing is said. */
+  readonly lasting: ReadonlyMap<string, string>;
 }
 
 interface Done {
@@ -91,9 +95,10 @@ const ACTS: Readonly<Record<Exclude<Protection, "unchanged">, PolicyTurn["act"]>
 
 /** An enforcer that does not know what an earlier life has left, and looks at it in its first pass. */
 export function createEnforcer(options: EnforcerOptions): Enforcer {
-  const { guard, decisions, clock, onMade, onGate } = options;
+  const { guard, decisions, clock, onMade, onGate, onTrouble } = options;
   const wards = new Map<string, Ward>();
   const problems = new Map<string, string>();
+  let lasting: ReadonlyMap<string, string> = new Map();
   /** Instances whose rules, if any, were made by this life, or looked at. */
   const seen = new Set<string>();
   const limiter = createLimiter(WIDTH);
@@ -169,13 +174,30 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     try {
       const bridges = [...gated.values()].toSorted();
       const ways = [...shortcuts.values()].toSorted((a, b) => (a.bridge < b.bridge ? -1 : 1));
-      onGate?.(await guard.gate({ bridges, ready, shortcuts: ways, look }));
+      const result = await guard.gate({ bridges, ready, shortcuts: ways, look });
+      for (const [id, why] of result.refused) problems.set(id, why);
+      onGate?.(result);
       problems.delete(GATE);
     } catch (thrown) {
       const { message } = FairleadError.from(thrown);
       problems.set(GATE, message);
       onGate?.({ past: new Map(), withheld: message });
     }
+  }
+
+  /** Notes what was wrong before, too; what is wrong with the gate concerns whoever is behind it. */
+  function note(before: ReadonlySet<string>, { instances, gated }: Wanted): void {
+    const gate = before.has(GATE) ? problems.get(GATE) : undefined;
+    const next = new Map<string, string>();
+    for (const { id, endpoints = {} } of instances) {
+      const own = before.has(id) ? problems.get(id) : undefined;
+      const isBehind = Object.keys(endpoints).some((network) => gated.has(network));
+      const why = own ?? (isBehind ? gate : undefined);
+      if (why !== undefined) next.set(id, why);
+    }
+    const changed = instances.filter(({ id }) => lasting.get(id) !== next.get(id));
+    lasting = next;
+    for (const scope of new Set(changed.map(({ scope }) => scope))) onTrouble?.(scope);
   }
 
   async function record(done: readonly Done[], wanted: Wanted): Promise<void> {
@@ -202,8 +224,12 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
 
   return {
     problems,
+    get lasting() {
+      return lasting;
+    },
     guarded: wards,
     async enforce(wanted, { look }) {
+      const before = new Set(problems.keys());
       const ids = new Set(wanted.instances.map(({ id }) => id));
       for (const known of [wards, problems, seen])
         for (const id of known.keys()) if (!ids.has(id) && id !== GATE) known.delete(id);
@@ -214,6 +240,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
         wanted.instances.map((instance) => limiter.run(() => attempt(instance, wanted, look))),
       );
       await holdGate(wanted, look);
+      note(before, wanted);
       await record(
         results.filter((one): one is Done => one !== undefined),
         wanted,

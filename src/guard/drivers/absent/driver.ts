@@ -15,13 +15,19 @@ export function createAbsentGuard(endpoint: string): Guard {
     );
   return {
     kind: "absent",
+    tellsApart: false,
     protect: refuse,
     admit: refuse,
     inspect: refuse,
     probe: refuse,
     gate: ({ bridges }) =>
       bridges.length === 0
-        ? Promise.resolve({ protection: "unchanged", past: new Map(), withheld: elsewhere })
+        ? Promise.resolve({
+            protection: "unchanged",
+            past: new Map(),
+            withheld: elsewhere,
+            refused: new Map(),
+          })
         : refuse(),
     release: () => Promise.resolve(false),
   };

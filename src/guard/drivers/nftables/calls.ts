@@ -5,7 +5,7 @@ import { renderSteps, renderWhole, type Leftovers, type Table } from "./render-t
 import type { Netfilter, NftObject } from "#netfilter/netfilter.ts";
 import { FairleadError } from "#base/errors.ts";
 import { TABLE } from "./names.ts";
-import { openNamespace } from "./open-namespace.ts";
+import { openNamespace } from "#guard/place/open-namespace.ts";
 import { NOTHING_TO_DO, type Prepared } from "./make-tables.ts";
 import { readConversations } from "./read-conversations.ts";
 import { fingerprint, listNamed } from "./read-rules.ts";

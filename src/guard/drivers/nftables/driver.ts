@@ -7,8 +7,11 @@ import type { Guard, Installed, Pin, Place, Protection, Ward } from "#guard/guar
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createGate } from "./gate.ts";
 import { namesMark, TABLE } from "./names.ts";
-import { openNamespace } from "./open-namespace.ts";
-import { callFrom, judgeProbe } from "./probe.ts";
+import { openNamespace } from "#guard/place/open-namespace.ts";
+import { createProbe } from "#guard/place/probe.ts";
+import { createTurns } from "#guard/place/take-turns.ts";
+import { drainUngated } from "#guard/place/wake-neighbours.ts";
+
 import { fingerprint, noteTable, readRules } from "./read-rules.ts";
 import { renderPins, renderRules } from "./render-rules.ts";
 
@@ -40,23 +43,13 @@ function enter({ apply, read }: Netfilter, netns: string): Netfilter {
 /** Nothing is asked of the kernel before the first call. */
 export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guard {
   const gate = createGate(netns === undefined ? netfilter : enter(netfilter, netns), netns);
-  let gating: Promise<unknown> = Promise.resolve();
   const made = new Map<string, Made>();
   /** Rules of others come before what was made of these is read. */
   const noting = createLimiter(1);
-  const turns = new Map<string, Promise<unknown>>();
 
   /** One call about an instance after the other. */
-  function inTurn<T>({ id }: Place, task: () => Promise<T>): Promise<T> {
-    const turn = (turns.get(id) ?? Promise.resolve()).then(task, task);
-    const done = turn
-      .catch(() => undefined)
-      .finally(() => {
-        if (turns.get(id) === done) turns.delete(id);
-      });
-    turns.set(id, done);
-    return turn;
-  }
+  const takeTurn = createTurns();
+  const inTurn = <T>({ id }: Place, task: () => Promise<T>): Promise<T> => takeTurn(id, task);
 
   /** Whether what stands was made for the same names, so that what was found by them is good. */
   async function standsFor({ table }: Ward, options: { readonly netns: string }): Promise<boolean> {
@@ -67,11 +60,7 @@ export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guar
   }
 
   /** One call about the host's own namespace after the other. */
-  function inLine<T>(task: () => Promise<T>): Promise<T> {
-    const turn = gating.then(task);
-    gating = turn.catch(() => undefined);
-    return turn;
-  }
+  const inLine = <T>(task: () => Promise<T>): Promise<T> => takeTurn("", task);
 
   async function admit(place: Place, pins: readonly Pin[]): Promise<void> {
     await using namespace = await openNamespace(place);
@@ -103,6 +92,7 @@ export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guar
     }
     const keepNamed = await standsFor(ward, options);
     await netfilter.apply(keepNamed ? renderRules(ward, { keepNamed }) : commands, options);
+    if (before?.namespace !== where && ward.table.egress !== undefined) drainUngated(ward);
     made.set(ward.id, { namespace: where, wanted, stands: noting.run(() => note(ward)) });
     return isKnown ? "drifted" : "installed";
   }
@@ -134,30 +124,21 @@ export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guar
     return objects === undefined ? undefined : readRules(objects);
   }
 
-  async function countDenied(places: readonly (Place | undefined)[]): Promise<number> {
-    let sum = 0;
-    for (const place of places) {
-      const installed = place === undefined ? undefined : await inspect(place);
-      sum += (installed?.denied.ingress ?? 0) + (installed?.denied.egress ?? 0);
-    }
-    return sum;
-  }
+  const inspectInTurn: Guard["inspect"] = (place, { signal } = {}) =>
+    inTurn(place, () => inspect(place, signal));
 
   return {
     kind: "nftables",
+    tellsApart: true,
     protect: (ward, { signal } = {}) => inTurn(ward, () => protect(ward, signal)),
     release: (place, { signal } = {}) => inTurn(place, () => release(place, signal)),
     admit: (place, pins) => inTurn(place, () => admit(place, pins)),
-    inspect: (place, { signal } = {}) => inTurn(place, () => inspect(place, signal)),
+    inspect: inspectInTurn,
     foresee(guests) {
       // What could not be seen is looked at by the gate itself.
       inLine(() => gate.foresee(guests)).catch(() => undefined);
     },
     gate: (order) => inLine(() => gate.hold(order)),
-    async probe(from, to, target, { signal } = {}) {
-      const before = await countDenied([from, target]);
-      const said = await callFrom(from, to, signal);
-      return judgeProbe(said, (await countDenied([from, target])) - before);
-    },
+    probe: createProbe(inspectInTurn),
   };
 }

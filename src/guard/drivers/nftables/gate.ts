@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opens and holds the gate: finds the ports of those who are ready, and keeps the tables in the host's
 // namespace. Ways past the bridges are taken away before anything else, from who is not ready any more or is to be judged there.
-import { FairleadError } from "#base/errors.ts";
-import { guardErrors } from "#guard/errors.ts";
 import type { Guest, GateOrder, GateResult, Pin, Place, Protection } from "#guard/guard.ts";
+import {
+  createOwnerFinder,
+  listGateParts,
+  listOpenPorts,
+  type GateParts,
+  type Passing,
+} from "#guard/place/find-owners.ts";
+import { readLinks, type Link } from "#guard/place/read-links.ts";
+import { listPorts, reopenPorts, shutAll } from "#guard/place/shut-ports.ts";
+import { listMacs, prepareWaking } from "#guard/place/wake-neighbours.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createIpRunner } from "#netfilter/run-ip.ts";
 import { createCalls, type CallingPort, type Calls } from "./calls.ts";
 import { makeTables, NOTHING_TO_DO, type Prepared } from "./make-tables.ts";
 import { namesMark } from "./names.ts";
-import { openNamespace } from "./open-namespace.ts";
-import { listBlocks, readLinks, type Link } from "./read-links.ts";
 import { fingerprint, noteTable } from "./read-rules.ts";
 import { callsKey } from "./render-calls.ts";
-import { describeGate, GATE, type GateParts } from "./render-gate.ts";
+import { describeGate, GATE } from "./render-gate.ts";
 import { renderSteps, renderWhole, type Table } from "./render-table.ts";
 import { createShortcuts, listLanes } from "./shortcuts.ts";
-import { reopenPorts, shutPorts } from "./shut-ports.ts";
-import { listMacs, prepareWaking } from "./wake-neighbours.ts";
 
 const [, NAME = ""] = GATE.split(" ");
 
@@ -30,17 +34,6 @@ export interface Gate {
   admit(place: Place, pins: readonly Pin[]): Promise<void>;
 }
 
-/** Numbers, on the host, of the other ends of an instance's devices. */
-async function findEnds(guest: Guest): Promise<readonly number[]> {
-  await using namespace = await openNamespace(guest);
-  const ip = createIpRunner(namespace.path);
-  const links = readLinks(await ip.ask("ip", ["link", "show"]));
-  // A pair that was made inside has both ends there, whatever their numbers are.
-  return links.flatMap(({ link_index: other, link_netnsid: where }) =>
-    other === undefined || where === undefined ? [] : [other],
-  );
-}
-
 /** The host before anything is changed. */
 interface Seen {
   readonly links: readonly Link[];
@@ -50,60 +43,18 @@ interface Seen {
 
 const NOTHING_SEEN: Seen = { links: [], calling: Promise.resolve(undefined) };
 
-/** Who may pass. */
-interface Passing {
-  readonly guests: readonly Guest[];
-  /** Whose ports there are, by their numbers. */
-  readonly owners: ReadonlyMap<number, Guest>;
-  /** Those that did not in the last turn. */
-  readonly news: readonly Guest[];
-}
-
-interface Assembled {
-  readonly gate: GateParts;
-  readonly callers: readonly CallingPort[];
-}
-
-/** Makes the parts of the gate from the host's devices and what is behind them. */
-function assemble(
+/** Ports whose owners may not call everybody. */
+function listCallers(
   links: readonly Link[],
   bridges: ReadonlySet<string>,
   ready: ReadonlyMap<number, Guest>,
-): Assembled {
-  const own = links.filter(({ ifname }) => bridges.has(ifname));
-  const ports = links
-    .filter(({ master = "", ifindex, linkinfo }) => {
-      // What is no veth is nobody's: the device by which the network spans hosts.
-      const isReady = ready.has(ifindex) || linkinfo?.info_kind !== "veth";
-      return bridges.has(master) && isReady;
-    })
-    .toSorted((a, b) => (a.ifname < b.ifname ? -1 : 1));
-  const owners = ports.flatMap(({ ifname, ifindex, master }) => {
-    const place = ready.get(ifindex)?.ports.find(({ bridge }) => bridge === master);
-    return place === undefined || place.mac === "" ? [] : [{ port: ifname, ...place }];
-  });
-  const callers = ports.flatMap(({ ifname, ifindex }): CallingPort[] => {
+): readonly CallingPort[] {
+  return listOpenPorts(links, bridges, ready).flatMap(({ ifname, ifindex }): CallingPort[] => {
     const guest = ready.get(ifindex);
     if (guest?.calls === undefined) return [];
     const { egress } = guest.calls;
     return [{ port: ifname, egress, names: namesMark(guest.calls), guest }];
   });
-  return {
-    gate: {
-      ports: ports.map(({ ifname }) => ifname),
-      owners,
-      macs: own.flatMap(({ address }) => address ?? []).toSorted(),
-      blocks4: own.flatMap((link) => listBlocks(link, 4)).toSorted(),
-      blocks6: own.flatMap((link) => listBlocks(link, 6)).toSorted(),
-    },
-    callers,
-  };
-}
-
-/** The same for as long as it runs and is on the same networks. */
-function spellGuest({ id, pid, ports }: Guest): string {
-  const bridges = ports.map(({ bridge }) => bridge).toSorted();
-  return `${id} ${pid} ${bridges.join(" ")}`;
 }
 
 /** The same for the same order. */
@@ -120,9 +71,7 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
   const ip = createIpRunner(netns);
   const calls = createCalls(netfilter);
   const past = createShortcuts(netfilter);
-  /** Ends of instances by how these are spelled. */
-  let ends = new Map<string, readonly number[]>();
-  let passed: ReadonlySet<string> = new Set();
+  const finder = createOwnerFinder();
   let foreseen: Promise<Seen> | undefined;
   /** Undefined before the first turn. */
   let wanted: "open" | { readonly table: Table; readonly text: string } | undefined;
@@ -130,34 +79,8 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
   let stands: Promise<string | undefined> = Promise.resolve(undefined);
   let last: { readonly order: string; readonly result: GateResult } | undefined;
 
-  /** Finds the ends of all of them; one that has just ended has none. */
-  async function meet(guests: readonly Guest[]): Promise<void> {
-    const next: typeof ends = new Map();
-    for (const guest of guests) {
-      const key = spellGuest(guest);
-      try {
-        next.set(key, ends.get(key) ?? (await findEnds(guest)));
-      } catch (thrown) {
-        if (!(thrown instanceof FairleadError)) throw thrown;
-      }
-    }
-    ends = next;
-  }
-
-  async function admitAll(ready: readonly Guest[]): Promise<Passing> {
-    await meet(ready);
-    const owners = new Map(
-      ready.flatMap((guest) =>
-        (ends.get(spellGuest(guest)) ?? []).map((end) => [end, guest] as const),
-      ),
-    );
-    const news = ready.filter((guest) => !passed.has(spellGuest(guest)));
-    passed = new Set(ready.map(spellGuest));
-    return { guests: ready, owners, news };
-  }
-
   async function open(): Promise<Protection> {
-    await reopenPorts(ip);
+    await reopenPorts(ip, await listPorts(ip));
     if (wanted === "open") return "unchanged";
     const isMade = (await netfilter.read("bridge", NAME)) !== undefined;
     const calling = await calls.prepare([], await calls.look(true), true);
@@ -200,7 +123,8 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
     { links, calling }: Seen,
     tidies: boolean,
   ): Promise<Protection> {
-    const { gate, callers } = assemble(links, bridges, owners);
+    const gate = listGateParts(links, bridges, owners);
+    const callers = listCallers(links, bridges, owners);
     const own = links.filter(({ ifname }) => bridges.has(ifname));
     // Who is there when a node begins has long asked for himself.
     const waits = wanted === undefined ? [] : news;
@@ -211,18 +135,13 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
         await preparePorts(gate),
       ];
       const protection = await makeTables(netfilter, prepared, waking.wake);
-      await reopenPorts(ip);
+      await reopenPorts(ip, links);
       return protection;
     } catch (thrown) {
       const stands = await netfilter.read("bridge", NAME).catch(() => undefined);
       // What stood before holds back whoever is not ready.
       if (stands !== undefined) throw thrown;
-      await shutPorts(ip, links, bridges, (ifindex) => owners.has(ifindex));
-      throw new FairleadError(
-        guardErrors["guard-impossible"],
-        `networks with policies carry nothing: ${FairleadError.from(thrown).message}`,
-        { cause: thrown },
-      );
+      return await shutAll(ip, { links, bridges, isReady: (number) => owners.has(number) }, thrown);
     }
   }
 
@@ -231,7 +150,7 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
     const isNone = bridges.length === 0 && shortcuts.length === 0;
     const [seen, passing] = await Promise.all([
       isNone ? NOTHING_SEEN : ((order.look ? undefined : early) ?? look(order.look)),
-      admitAll(isNone ? [] : order.ready),
+      finder.admit(isNone ? [] : order.ready),
     ]);
     const shortening = past.hold(listLanes(seen.links, shortcuts, passing.owners));
     // Whatever becomes of them, the gate is held.
@@ -240,14 +159,14 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
       bridges.length === 0
         ? await open()
         : await holdAll(new Set(bridges), passing, seen, order.look);
-    return { protection, ...(await shortening) };
+    return { protection, refused: new Map(), ...(await shortening) };
   }
 
   return {
     admit: ({ id }, pins) => calls.admit(id, pins),
     async foresee(guests) {
       foreseen = look(false);
-      await Promise.all([foreseen, meet(guests)]);
+      await Promise.all([foreseen, finder.meet(guests)]);
     },
     async hold(order) {
       const early = foreseen;

@@ -7,31 +7,12 @@
 // This family does not know bridges by name everywhere (a kernel option), so ports are told by their own names, and those that
 // nobody vouches for by the networks' addresses.
 
-import { formatAddress, parseAddress } from "#base/addresses.ts";
+import { parseAddress } from "#base/addresses.ts";
+import { findLinkLocal, type GateParts, type PortOwner } from "#guard/place/find-owners.ts";
 import type { Holder, Table } from "./render-table.ts";
 
 /** Family and name of the table in the host's namespace. */
 export const GATE = "bridge fairlead";
-
-/** What the gate is made of. */
-export interface GateParts {
-  /** Ports of bridges whose owner is ready, or has no rules to wait for. */
-  readonly ports: readonly string[];
-  /** Who is behind ports that are an instance's. */
-  readonly owners: readonly PortOwner[];
-  /** MACs of the bridges: what goes to the host and beyond. */
-  readonly macs: readonly string[];
-  /** The networks' blocks. */
-  readonly blocks4: readonly string[];
-  readonly blocks6: readonly string[];
-}
-
-/** Under what somebody may send. */
-export interface PortOwner {
-  readonly port: string;
-  readonly mac: string;
-  readonly addresses: readonly string[];
-}
 
 /** Neighbours must believe nobody about another's address, nor take him for a router. */
 const AS_HIMSELF = [
@@ -82,15 +63,6 @@ const CHAINS: ReadonlyMap<string, readonly string[]> = new Map([
     ],
   ],
 ]);
-
-/** The address that a device gives itself on its link, from its MAC. */
-function findLinkLocal(mac: string): string {
-  const bytes = mac.split(":").map((byte) => Number.parseInt(byte, 16));
-  const [first = 0, ...rest] = bytes;
-  const all = [first ^ 2, ...rest.slice(0, 2), 0xff, 0xfe, ...rest.slice(2)];
-  const value = all.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-  return formatAddress(6, (0xfe80n << 112n) | value);
-}
 
 /** Elements of the sets that say who may send as whom. */
 function listOwnership(owners: readonly PortOwner[]) {

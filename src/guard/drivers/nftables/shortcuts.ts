@@ -3,7 +3,7 @@
 import { FairleadError } from "#base/errors.ts";
 import type { GateResult, Guest, Shortcut } from "#guard/guard.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
-import type { Link } from "./read-links.ts";
+import type { Link } from "#guard/place/read-links.ts";
 import { fingerprint } from "./read-rules.ts";
 import {
   frameShortcuts,

@@ -4,10 +4,10 @@
 import { z } from "zod";
 import { formatAddress, parseAddress } from "#base/addresses.ts";
 import { FairleadError } from "#base/errors.ts";
-import type { Guest } from "#guard/guard.ts";
+import type { Guest, Place } from "#guard/guard.ts";
 import { createIpRunner, type IpRunner } from "#netfilter/run-ip.ts";
 import { openNamespace } from "./open-namespace.ts";
-import type { Link } from "./read-links.ts";
+import { readLinks, type Link } from "./read-links.ts";
 
 const Neighbours = z.array(z.object({ dst: z.string(), dev: z.string() }));
 
@@ -41,7 +41,7 @@ export function listMacs(bridges: readonly Link[], guests: readonly Guest[]): Kn
 }
 
 /** Runs in an instance's namespace; undefined for one that has just ended, which waits for nobody. */
-async function inside<T>(guest: Guest, task: (ip: IpRunner) => Promise<T>): Promise<T | undefined> {
+async function inside<T>(guest: Place, task: (ip: IpRunner) => Promise<T>): Promise<T | undefined> {
   try {
     await using namespace = await openNamespace(guest);
     return await task(createIpRunner(namespace.path));
@@ -102,4 +102,41 @@ export function prepareWaking(guests: readonly Guest[], known: KnownMacs): Wakin
       for (const { answer } of ready) answer([]);
     },
   };
+}
+
+/** Where what waits is let go of: on devices of these kinds the own MAC leads nowhere, on a bridge and beside it. */
+const LEADS_NOWHERE = new Set(["veth", "macvlan"]);
+
+/**
+ * Lets go of what an instance has sent before its rules were in and what waits inside it, past them, for a neighbour's MAC. Who sent it
+ * is not told where that can be: what waits goes to the instance's own MAC, so that a call that is allowed comes again.
+ */
+export async function drainNeighbours(
+  place: Place,
+  isMeant: (kind: string) => boolean = () => true,
+): Promise<void> {
+  await inside(place, async (ip) => {
+    const links = readLinks(await ip.ask("ip", ["-d", "link", "show"])).filter(({ linkinfo }) =>
+      isMeant(linkinfo?.info_kind ?? ""),
+    );
+    if (links.length === 0) return;
+    const asked = await ip.ask("ip", ["neigh", "show", "nud", "incomplete"]);
+    const lines = Neighbours.parse(asked).flatMap(({ dst, dev }) => {
+      const link = links.find(({ ifname }) => ifname === dev);
+      if (link === undefined) return [];
+      const { address = "", linkinfo } = link;
+      const goes = LEADS_NOWHERE.has(linkinfo?.info_kind ?? "") && address !== "";
+      const drop = goes ? [`neigh replace ${dst} lladdr ${address} dev ${dev} nud stale`] : [];
+      // It is asked for anew.
+      return [...drop, `neigh del ${dst} dev ${dev}`];
+    });
+    await ip.batch("ip", lines);
+  });
+}
+
+const UNGATED = new Set(["macvlan", "ipvlan"]);
+
+/** The same on networks that no gate holds, once an instance's rules are in. Nobody needs to wait for it: it takes some milliseconds. */
+export function drainUngated(place: Place): void {
+  drainNeighbours(place, (kind) => UNGATED.has(kind)).catch(() => undefined);
 }

@@ -2,7 +2,7 @@
 // A packet from inside of an instance: a process of ours enters its network and calls.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Place, ProbeOutcome, Question } from "#guard/guard.ts";
+import type { Guard, Place, ProbeOutcome, Question } from "#guard/guard.ts";
 import { openNamespace } from "./open-namespace.ts";
 
 const CHILD = fileURLToPath(new URL("probe-child.ts", import.meta.url));
@@ -10,7 +10,7 @@ const CHILD = fileURLToPath(new URL("probe-child.ts", import.meta.url));
 const PATIENCE_MS = 10_000;
 
 /** What the child saw: `connected`, `refused`, `silence`, `sent`, or the system's word for what went wrong. */
-export async function callFrom(
+async function callFrom(
   place: Place,
   { address, protocol, port }: Omit<Question, "direction">,
   signal: AbortSignal | undefined,
@@ -39,7 +39,7 @@ export async function callFrom(
 }
 
 /** What that says about policy; `counted` is how many packets were denied meanwhile on either side. */
-export function judgeProbe(said: string, counted: number): ProbeOutcome {
+function judgeProbe(said: string, counted: number): ProbeOutcome {
   switch (said) {
     case "connected":
       return { verdict: "allow", detail: "connected" };
@@ -56,4 +56,26 @@ export function judgeProbe(said: string, counted: number): ProbeOutcome {
     default:
       return { verdict: "unknown", detail: said === "" ? "nothing could be sent" : said };
   }
+}
+
+/** How many packets instances have been denied, or denied, so far. */
+async function countDenied(
+  inspect: Guard["inspect"],
+  places: readonly (Place | undefined)[],
+): Promise<number> {
+  let sum = 0;
+  for (const place of places) {
+    const installed = place === undefined ? undefined : await inspect(place);
+    sum += (installed?.denied.ingress ?? 0) + (installed?.denied.egress ?? 0);
+  }
+  return sum;
+}
+
+/** A probe by which is judged what is counted as denied on both sides. */
+export function createProbe(inspect: Guard["inspect"]): Guard["probe"] {
+  return async (from, to, target, { signal } = {}) => {
+    const before = await countDenied(inspect, [from, target]);
+    const said = await callFrom(from, to, signal);
+    return judgeProbe(said, (await countDenied(inspect, [from, target])) - before);
+  };
 }
