@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { FairleadError } from "#base/errors.ts";
 import { peeringErrors } from "./errors.ts";
+import { listen, stopListening } from "./listen.ts";
 
 export interface KnockPlace {
   readonly address: string;
@@ -52,7 +53,7 @@ function takeWord(socket: Socket, word: string, onHeard: () => void): void {
 }
 
 /** Opens the door. `word` is ASCII. Throws FL1201 `peering-listen`. */
-export async function openDoor({ address, port }: KnockPlace, word: string): Promise<Door> {
+export async function openDoor(place: KnockPlace, word: string): Promise<Door> {
   const heard = Promise.withResolvers<void>();
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -61,24 +62,9 @@ export async function openDoor({ address, port }: KnockPlace, word: string): Pro
     takeWord(socket, word, heard.resolve);
   });
   server.maxConnections = CONNECTIONS_MAX;
-  try {
-    const listening = once(server, "listening");
-    server.listen({ host: address, port, exclusive: true });
-    await listening;
-  } catch (cause) {
-    throw new FairleadError(
-      peeringErrors["peering-listen"],
-      `nodes cannot connect to ${address}:${port}`,
-      { cause, facts: { address, port } },
-    );
-  }
+  await listen(server, place);
   return {
     heard: heard.promise,
-    async [Symbol.asyncDispose]() {
-      const closed = once(server, "close");
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
+    [Symbol.asyncDispose]: () => stopListening(server, sockets),
   };
 }

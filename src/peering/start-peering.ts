@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes ask each other by HTTP over mutual TLS.
-import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { FairleadError } from "#base/errors.ts";
 import { createAnswering, createConnecting } from "./answering.ts";
 import { createAsking } from "./asking.ts";
-import { peeringErrors } from "./errors.ts";
+import { listen, stopListening, type ListenPlace } from "./listen.ts";
 import type { PeerCredentials, PeerHandler, Peering, Refusal } from "./peering.ts";
 import { createKnownPeers, makeSecureContext, makeServerTls } from "./tls.ts";
 
-export interface PeeringOptions {
-  /** IP address and TCP port to answer on; port 0 takes a free one. */
-  readonly address: string;
-  readonly port: number;
+export interface PeeringOptions extends ListenPlace {
   readonly credentials: PeerCredentials;
   /** Called for each that is turned away because it is nobody of the fleet. */
   readonly onRefused?: (refusal: Refusal) => void;
@@ -51,20 +47,6 @@ function limitAddresses(server: Server, onRefused: () => void): ReadonlySet<Sock
     });
   });
   return open;
-}
-
-async function listen(server: Server, { address, port }: PeeringOptions): Promise<void> {
-  try {
-    const listening = once(server, "listening");
-    server.listen({ host: address, port, exclusive: true });
-    await listening;
-  } catch (cause) {
-    throw new FairleadError(
-      peeringErrors["peering-listen"],
-      `nodes cannot connect to ${address}:${port}`,
-      { cause, facts: { address, port } },
-    );
-  }
 }
 
 /** Opens the port; disposing cuts what is under way. Throws FL1201 `peering-listen`. */
@@ -125,10 +107,7 @@ export async function startPeering(options: PeeringOptions): Promise<Peering> {
     readCounters: () => ({ ...counters }),
     async [Symbol.asyncDispose]() {
       stop();
-      const closed = once(server, "close");
-      server.close();
-      for (const socket of open) socket.destroy();
-      await closed;
+      await stopListening(server, open);
     },
   };
 }
