@@ -5,25 +5,12 @@ import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { test } from "node:test";
 import { Client, credentials } from "@grpc/grpc-js";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import { join } from "@fairlead/sdk";
-import { silentLogger } from "#base/logger.ts";
-import { systemClock as clock } from "#store/testing/system-clock.ts";
-import { openFabric } from "./open.ts";
+import { openTestFabric } from "./testing/open-test-fabric.ts";
 
 test("gRPC health of a node: it serves until it leaves, and whoever watches is told", async () => {
   const directory = mkdtempSync(joinPath(tmpdir(), "fairlead-health-"));
-  const fabric = await openFabric(
-    {
-      node: { id: "node_1", name: "one" },
-      socket: joinPath(directory, "fabric", "fabric.sock"),
-      listen: "off",
-      route: "ewma",
-      logPath: joinPath(directory, "messages", "log.db"),
-      secret: "a secret of the tests",
-    },
-    { clock, random: Math.random, routes: createRouteBoard(), logger: silentLogger },
-  );
+  const fabric = await openTestFabric(directory);
   const [address = ""] = fabric.addresses;
   // Somebody has to be there, or the node is gone at once.
   const agent = await join({ name: "worker", node: address, listen: false });

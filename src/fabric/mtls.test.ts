@@ -9,18 +9,14 @@ import { contract, join, rpc, type Agent } from "@fairlead/sdk";
 import { dial } from "@fairlead/fabric/grpc/dial.ts";
 import { openTlsFiles, type TlsFiles } from "@fairlead/fabric/grpc/tls-files.ts";
 import { Link } from "@fairlead/fabric/link.ts";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import { z } from "zod";
 import { isKind } from "#base/errors.ts";
-import { silentLogger } from "#base/logger.ts";
 import { issueCertificate, makeAuthority, type CertificateFiles } from "#lab/certificates.ts";
-import { systemClock as clock } from "#store/testing/system-clock.ts";
 import { fabricErrors } from "./errors.ts";
 import type { Fabric } from "./fabric.ts";
-import { openFabric } from "./open.ts";
+import { openTestFabric } from "./testing/open-test-fabric.ts";
 
 const echo = contract("echo", "1.0.0", { say: rpc({ in: z.string(), out: z.string() }) });
-const SECRET = "a secret of the tests";
 
 let directory: string;
 let authority: CertificateFiles;
@@ -48,18 +44,7 @@ before(async () => {
     certified.set(name, certify(name, `/default/${name}`));
   certified.set("node", certify("node", "/fairlead/node/one"));
   certified.set("stranger", certify("stranger", "/default/bob", makeAuthority(directory, "other")));
-  fabric = await openFabric(
-    {
-      node: { id: "node_1", name: "one" },
-      socket: joinPath(directory, "fabric", "fabric.sock"),
-      listen: "127.0.0.1:0",
-      tls: filesOf("node"),
-      route: "ewma",
-      logPath: joinPath(directory, "messages", "log.db"),
-      secret: SECRET,
-    },
-    { routes: createRouteBoard(), clock, random: Math.random, logger: silentLogger },
-  );
+  fabric = await openTestFabric(directory, { listen: "127.0.0.1:0", tls: filesOf("node") });
 });
 after(async () => {
   await fabric?.[Symbol.asyncDispose]();
@@ -128,18 +113,7 @@ test("certificates are replaced under a running node and agent: connections stay
 
 test("files that do not fit are an error that names them", async () => {
   const tls = { ...filesOf("node"), keyFile: filesOf("bob").keyFile };
-  const opening = openFabric(
-    {
-      node: { id: "node_2", name: "two" },
-      socket: joinPath(directory, "two", "fabric", "fabric.sock"),
-      listen: "127.0.0.1:0",
-      tls,
-      route: "ewma",
-      logPath: joinPath(directory, "two", "log.db"),
-      secret: SECRET,
-    },
-    { routes: createRouteBoard(), clock, random: Math.random, logger: silentLogger },
-  );
+  const opening = openTestFabric(joinPath(directory, "two"), { listen: "127.0.0.1:0", tls });
   await assert.rejects(opening, (thrown) => {
     assert.ok(isKind(thrown, fabricErrors["fabric-certificate"]));
     assert.match(thrown.message, /bob\.key is not the key of .*node\.crt/);

@@ -51,7 +51,8 @@ export interface FabricOptions {
   readonly fleet?: { readonly id: string; readonly key?: string };
 }
 
-interface FabricParts {
+/** What it is made of besides. */
+export interface FabricParts {
   /** What agents may do with each other; everything by default. */
   readonly rights?: AgentRights;
   /** Where the members of topologies may send, from before the first of them joins. */

@@ -6,7 +6,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { test } from "node:test";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import { contract, join, rpc, type Agent } from "@fairlead/sdk";
 import type { RightsQuestion } from "@fairlead/protocol/rights.ts";
 import { z } from "zod";
@@ -16,7 +15,7 @@ import { createAlertBoard } from "#control/alert-board.ts";
 import { createDecisionLog } from "#control/decision-log.ts";
 import type { RightsDesk } from "#control/rights/rights-desk.ts";
 import { createStoreDoor } from "#control/testing/store-door.ts";
-import { openFabric } from "#fabric/open.ts";
+import { openTestFabric } from "#fabric/testing/open-test-fabric.ts";
 import { openStore } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
 import { systemClock as clock } from "#store/testing/system-clock.ts";
@@ -42,25 +41,7 @@ async function openNode(stack: AsyncDisposableStack) {
   const place = { openStore: () => Promise.resolve(store), own: undefined };
   const hands = { ...place, decisions, alerts, audit, clock, logger: silentLogger };
   const rights = await startRights(hands);
-  const fabric = stack.use(
-    await openFabric(
-      {
-        node: { id: "node_1", name: "one" },
-        socket: joinPath(directory, "fabric", "fabric.sock"),
-        listen: "off",
-        route: "ewma",
-        logPath: joinPath(directory, "messages", "log.db"),
-        secret: "a secret of the tests",
-      },
-      {
-        routes: createRouteBoard(),
-        rights: askRights(rights),
-        clock,
-        random,
-        logger: silentLogger,
-      },
-    ),
-  );
+  const fabric = stack.use(await openTestFabric(directory, { rights: askRights(rights) }));
   rights.onGoverned((scope) => fabric.rejoin(scope));
   const [node = ""] = fabric.addresses;
   const enter = async (name: string): Promise<Agent> =>

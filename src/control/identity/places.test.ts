@@ -7,13 +7,12 @@ import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { contract, FabricError, join, openIdentity, rpc, type NodeIdentity } from "@fairlead/sdk";
-import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import { z } from "zod";
 import { silentLogger } from "#base/logger.ts";
 import { buildInstance, buildService } from "#brain/testing/builders.ts";
 import type { BoardChange } from "#control/facts-board.ts";
 import type { Fabric } from "#fabric/fabric.ts";
-import { openFabric } from "#fabric/open.ts";
+import { openTestFabric } from "#fabric/testing/open-test-fabric.ts";
 import { OWN_LABELS, type Facts, type InstanceFact } from "#model/facts.ts";
 import { openStore } from "#store/open.ts";
 import { systemClock } from "#store/testing/system-clock.ts";
@@ -77,22 +76,15 @@ beforeEach(async () => {
   stack = new AsyncDisposableStack();
   clock = createHastyClock();
   picture = createPicture();
-  const logger = silentLogger;
-  fabric = stack.use(
-    await openFabric(
-      {
-        node: { id: "node_1", name: "one" },
-        socket: joinPath(directory, "fabric", "fabric.sock"),
-        listen: "off",
-        route: "ewma",
-        logPath: joinPath(directory, "messages", "log.db"),
-        secret: "a secret of the tests",
-      },
-      { routes: createRouteBoard(), clock, random: Math.random, logger },
-    ),
-  );
+  fabric = stack.use(await openTestFabric(directory, { clock }));
   const store = stack.use(await openStore({ kind: "memory" }, { clock }));
-  own = await openOwnAuthority({ store, secret: SECRET, name: "Host7", clock, logger });
+  own = await openOwnAuthority({
+    store,
+    secret: SECRET,
+    name: "Host7",
+    clock,
+    logger: silentLogger,
+  });
   places = stack.use(open());
   const stopping = new AbortController();
   const running = places.run(stopping.signal);
