@@ -3,29 +3,16 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { TWO_NODES } from "#api/testing/fake-fleet.ts";
-import { openPage, startBench, type OpenOptions, type PageBench } from "./open-page.ts";
-
-const VIEWS = [
-  "",
-  "services",
-  "services/shop/report",
-  "hosts",
-  "decisions",
-  "decisions/dec_0000000000000D",
-];
+import { openPage, useBench, VIEWS, type OpenOptions } from "./open-page.ts";
 
 /** So that the view of hosts has some. */
 const prepare: OpenOptions["prepare"] = ({ nodes }) => void nodes.push(...TWO_NODES);
 
-let bench: PageBench;
-before(async () => {
-  bench = await startBench();
-});
-after(() => bench[Symbol.asyncDispose]());
+const bench = useBench();
 
 /** What has the focus: its role or tag, its text, and whether the focus can be seen. */
 async function readFocus(page: Page): Promise<{ text: string; visible: boolean }> {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { build } from "vite";
@@ -23,13 +24,23 @@ const SWITCHES = [
 ];
 
 /** A browser and the built page. */
-export interface PageBench extends AsyncDisposable {
+export interface PageBench {
   readonly browser: Browser;
   readonly pageDirectory: string;
 }
 
+/** Views of the page, one of each kind; `policies.test.ts` goes to its own. */
+export const VIEWS = [
+  "",
+  "services",
+  "services/shop/report",
+  "hosts",
+  "decisions",
+  "decisions/dec_0000000000000D",
+];
+
 /** Builds the page into a directory of its own and starts a browser. */
-export async function startBench(): Promise<PageBench> {
+async function startBench(): Promise<PageBench & AsyncDisposable> {
   const pageDirectory = await mkdtemp(join(tmpdir(), "fairlead-page-"));
   await build({
     root: WEB,
@@ -44,6 +55,24 @@ export async function startBench(): Promise<PageBench> {
     async [Symbol.asyncDispose]() {
       await browser.close();
       await rm(pageDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The bench of a file of tests, from before the first of them until after the last. */
+export function useBench(): PageBench {
+  const stack = new AsyncDisposableStack();
+  let bench: PageBench;
+  before(async () => {
+    bench = stack.use(await startBench());
+  });
+  after(() => stack.disposeAsync());
+  return {
+    get browser() {
+      return bench.browser;
+    },
+    get pageDirectory() {
+      return bench.pageDirectory;
     },
   };
 }
@@ -109,4 +138,10 @@ export async function openPage(bench: PageBench, options: OpenOptions = {}): Pro
       await running[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Goes to a view of an opened page. */
+export async function showView({ page, origin }: OpenedPage, view: string): Promise<void> {
+  await page.goto(`${origin}/#/${view}`);
+  await page.locator("main h1").waitFor();
 }

@@ -1,99 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a person sees and does on the page, in a real browser.
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import type { Page } from "playwright-core";
 import { createDecision, createInstance, createService } from "#api/testing/fake-data.ts";
 import { TWO_NODES } from "#api/testing/fake-fleet.ts";
-import { makeLink, openPage, startBench, type OpenedPage, type PageBench } from "./open-page.ts";
+import { openPage, showView, useBench } from "./open-page.ts";
 
-let bench: PageBench;
-before(async () => {
-  bench = await startBench();
-});
-after(() => bench[Symbol.asyncDispose]());
-
-async function read(page: Page, expression: string): Promise<unknown> {
-  return page.evaluate(expression);
-}
-
-const VIEWS = [
-  "",
-  "services",
-  "services/shop/report",
-  "hosts",
-  "decisions",
-  "decisions/dec_0000000000000D",
-];
+const bench = useBench();
 
 /** The select whose label begins with `label`. */
 function findChoice(page: Page, label: string) {
   return page.locator("label", { hasText: new RegExp(`^${label}`) }).locator("select");
 }
-
-async function show(opened: OpenedPage, view: string): Promise<void> {
-  await opened.page.goto(`${opened.origin}/#/${view}`);
-  await opened.page.locator("main h1").waitFor();
-}
-
-describe("sign-in", () => {
-  it("a link signs in once, leaves the address bar, and a second browser is told why not", async () => {
-    await using opened = await openPage(bench);
-    assert.equal(opened.page.url(), `${opened.origin}/`);
-    const link = await makeLink(opened.running);
-    const first = await bench.browser.newContext();
-    const page = await first.newPage();
-    await page.goto(link);
-    await page.locator(".connection.live").waitFor();
-    assert.equal(await read(page, "history.length"), 2);
-    const second = await bench.browser.newContext();
-    const refused = await second.newPage();
-    await refused.goto(link);
-    await refused.getByText("was used already").waitFor();
-    assert.ok(await refused.getByText("fairlead ui", { exact: true }).first().isVisible());
-    assert.ok(!refused.url().includes("once"));
-    await first.close();
-    await second.close();
-  });
-
-  it("without a link the page explains how to get one, and shows nothing of the node", async () => {
-    await using opened = await openPage(bench);
-    const context = await bench.browser.newContext();
-    const page = await context.newPage();
-    await page.goto(opened.origin);
-    await page.getByRole("heading", { name: "Sign in to this node" }).waitFor();
-    const text = await page.locator("body").innerText();
-    assert.match(text, /fairlead ui/);
-    assert.doesNotMatch(text, /harbour|worker/);
-    await context.close();
-  });
-
-  it("signing out ends the session for the next load too", async () => {
-    await using opened = await openPage(bench);
-    await opened.page.getByRole("button", { name: "Sign out" }).click();
-    await opened.page.getByRole("heading", { name: "Sign in to this node" }).waitFor();
-    await opened.page.reload();
-    await opened.page.getByRole("heading", { name: "Sign in to this node" }).waitFor();
-    assert.deepEqual(opened.complaints, []);
-  });
-
-  it("no request carries a referrer, and none leaves the node", async () => {
-    await using opened = await openPage(bench);
-    const referrers: string[] = [];
-    opened.page.on("request", (request) => {
-      const { referer } = request.headers();
-      if (referer !== undefined && referer !== "") referrers.push(referer);
-    });
-    for (const view of VIEWS) await show(opened, view);
-    await opened.page.goto(await makeLink(opened.running));
-    await opened.page.locator(".connection.live").waitFor();
-    assert.deepEqual(referrers, []);
-    assert.deepEqual(
-      opened.requests.filter((url) => !url.startsWith(opened.origin)),
-      [],
-    );
-  });
-});
 
 describe("views", () => {
   it("Now says in one sentence how things are, with alerts, restless services and decisions", async () => {
@@ -224,7 +143,7 @@ describe("views", () => {
     });
     await opened.page.getByText("the engine was not read yet").waitFor();
     assert.doesNotMatch(await opened.page.locator(".facts").innerText(), /0 services/);
-    await show(opened, "services");
+    await showView(opened, "services");
     await opened.page.getByText("Not known yet.").waitFor();
   });
 
@@ -237,93 +156,10 @@ describe("views", () => {
       },
     });
     for (const view of ["", "services", "decisions"]) {
-      await show(opened, view);
+      await showView(opened, view);
       await opened.page.getByText("The Docker Engine does not answer (connect ENOENT)").waitFor();
       await opened.page.getByText("Lists are not whole; missing: stats of web-1.").waitFor();
     }
-  });
-});
-
-describe("live", () => {
-  it("decisions and services change as they happen", async () => {
-    await using opened = await openPage(bench);
-    const { fake } = opened.running;
-    await opened.page.getByText("created web-2").waitFor();
-    const nowMs = Date.now();
-    const decision = createDecision("dec_0000000000000Z", nowMs, {
-      title: "restarted web-1",
-      service: "web",
-    });
-    fake.publish({ kind: "decision", atMs: nowMs, decision: { ...decision, outcome: "pending" } });
-    const row = opened.page.getByRole("listitem").filter({ hasText: "restarted web-1" });
-    await row.getByText("pending").waitFor();
-    fake.publish({ kind: "decision", atMs: nowMs, decision });
-    await row.getByText("done").waitFor();
-    const web = createService("web", [createInstance("web", 1, nowMs)], {
-      state: "degraded",
-      reason: "1 of 2 is gone",
-    });
-    fake.publish({ kind: "service", atMs: nowMs, service: web });
-    await opened.page.getByText("1 of 2 is gone").waitFor();
-    const alert = fake.alerts[0];
-    assert.ok(alert);
-    fake.publish({ kind: "alert", atMs: nowMs, alert, resolved: true });
-    await opened.page.getByText("None. Nothing waits for a person.").waitFor();
-    assert.deepEqual(opened.complaints, []);
-  });
-
-  it("after a break the stream resumes where it was, and the break is shown", async () => {
-    await using opened = await openPage(bench);
-    const { fake } = opened.running;
-    const nowMs = Date.now();
-    const publish = (id: string, title: string): void =>
-      fake.publish({
-        kind: "decision",
-        atMs: nowMs,
-        decision: createDecision(id, nowMs, { title }),
-      });
-    publish("dec_0000000000000X", "restarted one");
-    await opened.page.getByText("restarted one").first().waitFor();
-    await opened.context.setOffline(true);
-    await read(opened.page, "document.dispatchEvent(new Event('visibilitychange'))");
-    await opened.page.getByText("The node does not answer.").waitFor({ timeout: 30_000 });
-    assert.match(await opened.page.locator("h1").innerText(), /1 thing needs you/);
-    publish("dec_0000000000000Y", "restarted two");
-    await opened.context.setOffline(false);
-    await opened.page.getByText("restarted two").first().waitFor();
-    await opened.page.locator(".connection.live").waitFor();
-    const events = fake.calls.filter((call) => call.name === "events");
-    assert.deepEqual(events.at(-1)?.args, [{ afterId: "1" }]);
-  });
-
-  it("a node that is gone is said within seconds, and what was seen stays", async () => {
-    await using opened = await openPage(bench);
-    await opened.page.getByText("created web-2").waitFor();
-    await opened.running.api[Symbol.asyncDispose]();
-    await opened.page.getByText("The node does not answer. What you see is as of").waitFor();
-    assert.ok(await opened.page.getByText("created web-2").isVisible());
-  });
-
-  it("a screen reader is told at most once in five seconds", async () => {
-    await using opened = await openPage(bench);
-    await opened.page.getByText("created web-2").waitFor();
-    await read(
-      opened.page,
-      `window.said = []; new MutationObserver(() => window.said.push([performance.now(), document.querySelector("[role=status]").textContent])).observe(document.querySelector("[role=status]"), { childList: true, characterData: true, subtree: true })`,
-    );
-    for (let i = 0; i < 6; i++) {
-      const decision = createDecision(`dec_1${i}`, Date.now(), { title: `restarted number ${i}` });
-      opened.running.fake.publish({ kind: "decision", atMs: Date.now(), decision });
-      await opened.page.getByText(`restarted number ${i}`).first().waitFor();
-    }
-    let said: [number, string][] = [];
-    while (said.length < 2) {
-      await opened.page.waitForTimeout(100);
-      said = (await read(opened.page, "window.said")) as [number, string][];
-    }
-    const gapMs = (said[1]?.[0] ?? 0) - (said[0]?.[0] ?? 0);
-    assert.ok(gapMs > 4_900, String(gapMs));
-    assert.match(said[1]?.[1] ?? "", /restarted number 5/);
   });
 });
 
@@ -392,12 +228,12 @@ describe("hostile text", () => {
       `decisions/${name}`,
       name,
     ]) {
-      await show(opened, view);
+      await showView(opened, view);
       await page.waitForTimeout(200);
-      assert.equal(await read(page, "window.pwned"), undefined);
+      assert.equal(await page.evaluate("window.pwned"), undefined);
       assert.equal(await page.locator("img[src=x], main script").count(), 0);
     }
-    await show(opened, `services/shop/${name}`);
+    await showView(opened, `services/shop/${name}`);
     const line = page.locator(".log-text").first();
     await line.waitFor();
     assert.equal(await line.innerText(), `red ${evil} \uFFFDtxt.exe`);

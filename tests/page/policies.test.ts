@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The view of policies in a real browser: who was seen talking to whom, and what others would change.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { FlowView } from "@fairlead/protocol/flows.ts";
-import { openPage, startBench, type PageBench } from "./open-page.ts";
+import { openPage, useBench } from "./open-page.ts";
 
-let bench: PageBench;
-before(async () => {
-  bench = await startBench();
-});
-after(() => bench[Symbol.asyncDispose]());
+const bench = useBench();
 
 const end = (service: string) => ({
   address: "10.0.0.1",

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signing in with a token, what a viewer sees, and what another site's page gets: in a real browser.
+// Signing in with a link or a token, what a viewer sees, and what another site's page gets: in a real browser.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, describe, it } from "node:test";
-import { openPage, startBench, type OpenedPage, type PageBench } from "./open-page.ts";
+import { describe, it } from "node:test";
+import { makeLink, openPage, showView, useBench, VIEWS, type OpenedPage } from "./open-page.ts";
 
-let bench: PageBench;
-before(async () => {
-  bench = await startBench();
-});
-after(() => bench[Symbol.asyncDispose]());
+const bench = useBench();
 
 /** Signs out and in again as ana, with the role that she has. */
 async function enterAsAna({ page }: OpenedPage): Promise<void> {
@@ -20,6 +16,65 @@ async function enterAsAna({ page }: OpenedPage): Promise<void> {
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.locator(".connection.live").waitFor();
 }
+
+describe("signing in with a link", () => {
+  it("a link signs in once, leaves the address bar, and a second browser is told why not", async () => {
+    await using opened = await openPage(bench);
+    assert.equal(opened.page.url(), `${opened.origin}/`);
+    const link = await makeLink(opened.running);
+    const first = await bench.browser.newContext();
+    const page = await first.newPage();
+    await page.goto(link);
+    await page.locator(".connection.live").waitFor();
+    assert.equal(await page.evaluate("history.length"), 2);
+    const second = await bench.browser.newContext();
+    const refused = await second.newPage();
+    await refused.goto(link);
+    await refused.getByText("was used already").waitFor();
+    assert.ok(await refused.getByText("fairlead ui", { exact: true }).first().isVisible());
+    assert.ok(!refused.url().includes("once"));
+    await first.close();
+    await second.close();
+  });
+
+  it("without a link the page explains how to get one, and shows nothing of the node", async () => {
+    await using opened = await openPage(bench);
+    const context = await bench.browser.newContext();
+    const page = await context.newPage();
+    await page.goto(opened.origin);
+    await page.getByRole("heading", { name: "Sign in to this node" }).waitFor();
+    const text = await page.locator("body").innerText();
+    assert.match(text, /fairlead ui/);
+    assert.doesNotMatch(text, /harbour|worker/);
+    await context.close();
+  });
+
+  it("signing out ends the session for the next load too", async () => {
+    await using opened = await openPage(bench);
+    await opened.page.getByRole("button", { name: "Sign out" }).click();
+    await opened.page.getByRole("heading", { name: "Sign in to this node" }).waitFor();
+    await opened.page.reload();
+    await opened.page.getByRole("heading", { name: "Sign in to this node" }).waitFor();
+    assert.deepEqual(opened.complaints, []);
+  });
+
+  it("no request carries a referrer, and none leaves the node", async () => {
+    await using opened = await openPage(bench);
+    const referrers: string[] = [];
+    opened.page.on("request", (request) => {
+      const { referer } = request.headers();
+      if (referer !== undefined && referer !== "") referrers.push(referer);
+    });
+    for (const view of VIEWS) await showView(opened, view);
+    await opened.page.goto(await makeLink(opened.running));
+    await opened.page.locator(".connection.live").waitFor();
+    assert.deepEqual(referrers, []);
+    assert.deepEqual(
+      opened.requests.filter((url) => !url.startsWith(opened.origin)),
+      [],
+    );
+  });
+});
 
 describe("signing in with a token", () => {
   it("says what is wrong with a wrong one, lets in by a right one, and keeps it nowhere", async () => {
