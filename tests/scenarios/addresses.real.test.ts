@@ -21,6 +21,7 @@ import { importBusybox } from "#lab/images.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
 import { createSystemClock } from "#node/system-clock.ts";
+import { askByUdp, serveUdp } from "./udp-beside.ts";
 
 const PATIENCE_MS = 30_000;
 const NETWORK = "shop_default";
@@ -213,58 +214,26 @@ test("local and sticky are taken up at once, and a connection that stands goes o
   assert.ok(web.map(nameOf).includes(held.name));
 });
 
-const UDP_SERVER = `const socket = require("node:dgram").createSocket("udp4");
-socket.bind(53, () => console.log("up"));
-socket.on("message", (_, from) => socket.send(process.argv[1], from.port, from.address));`;
-/** Asks so many times, each time as another caller, and prints who answered. */
-const UDP_CALLER = `const [to, count] = process.argv.slice(1);
-const ask = () => new Promise((resolve) => {
-  const socket = require("node:dgram").createSocket("udp4");
-  const end = (word) => { clearTimeout(late); socket.close(); resolve(word); };
-  const late = setTimeout(end, 5000, "nobody");
-  socket.once("message", (who) => end(String(who)));
-  socket.send("who", 53, to);
-});
-(async () => { for (let i = 0; i < count; i++) console.log(await ask()); })();`;
-
-/** Node in the network of an instance: busybox has no server for UDP. */
-function runBeside({ pid }: InstanceFact, ...args: readonly string[]): ChildProcess {
-  const inside = [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", ...args];
-  const child = spawn("nsenter", inside, { stdio: ["ignore", "pipe", "ignore"] });
-  children.push(child);
-  return child;
+async function answerUdp(instance: InstanceFact): Promise<void> {
+  children.push(await serveUdp(instance, nameOf(instance)));
 }
 
-async function serveUdp(instance: InstanceFact): Promise<void> {
-  const { stdout } = runBeside(instance, UDP_SERVER, nameOf(instance));
-  assert.ok(stdout !== null);
-  await once(stdout, "data");
-}
-
-async function askByUdp(at: Place, count: number): Promise<readonly string[]> {
-  const child = runBeside(
-    await findOne(at, "caller"),
-    UDP_CALLER,
-    addresses[0] ?? "",
-    String(count),
-  );
-  let text = "";
-  child.stdout?.setEncoding("utf8").on("data", (some: string) => (text += some));
-  await once(child, "close");
-  return text.trim().split("\n");
+/** Who answers so many datagrams of a host's caller. */
+async function callByUdp(at: Place, count: number): Promise<readonly string[]> {
+  return askByUdp(await findOne(at, "caller"), addresses[0] ?? "", count);
 }
 
 test("UDP goes the same way: sticky, spread, and never to an instance that was killed", async () => {
   const web = await Promise.all(places.map((at) => findOne(at, "web")));
-  await Promise.all(web.map(serveUdp));
+  await Promise.all(web.map(answerUdp));
   for (const at of places) {
-    const [who, ...more] = whoOf(await askByUdp(at, 10));
+    const [who, ...more] = whoOf(await callByUdp(at, 10));
     assert.deepEqual([more, isName(who ?? "")], [[], true], "a caller keeps its instance");
   }
   await up(compose("on"));
   const all = web.map(nameOf).toSorted();
   await everywhere("both answer", async (at) => {
-    return whoOf(await askByUdp(at, 20)).join() === all.join();
+    return whoOf(await callByUdp(at, 20)).join() === all.join();
   });
   const inspected = await place(1).node.cli("net", "inspect", "web");
   assert.match(inspected.stdout, /^shop\/web {3}ok\naddresses {2}198\.18\./);
@@ -281,13 +250,13 @@ test("UDP goes the same way: sticky, spread, and never to an instance that was k
   assert.equal(paused.code, 0, paused.stderr);
   await place(1).engine.killInstance(far.id, { decision: "test", signalName: "SIGKILL" });
   await everywhere("only the other is asked", async (at) => {
-    return whoOf(await askByUdp(at, 10)).join() === nameOf(near);
+    return whoOf(await callByUdp(at, 10)).join() === nameOf(near);
   });
   const resumed = await place(0).node.cli("resume", "web", "--scope", "shop");
   assert.equal(resumed.code, 0, resumed.stderr);
   await until("it is healed", PATIENCE_MS, async () => (await look(place(0)))?.healthy === 2);
-  await serveUdp(await findOne(place(1), "web"));
-  await everywhere("both answer again", async (at) => whoOf(await askByUdp(at, 20)).length === 2);
+  await answerUdp(await findOne(place(1), "web"));
+  await everywhere("both answer again", async (at) => whoOf(await callByUdp(at, 20)).length === 2);
 });
 
 /** Who answered callers of these places, again and again until it is changed. */

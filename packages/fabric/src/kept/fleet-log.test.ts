@@ -70,6 +70,31 @@ const cut = (one: Place, other: Place): void =>
   one.parts.nodes.get(other.parts.hub.node.name)?.close();
 const join = (one: Place, other: Place): Promise<void> => linkParts(one.parts, other.parts);
 
+/** Two nodes that are linked. */
+async function openTwo() {
+  await using opened = new AsyncDisposableStack();
+  const [a, b] = [opened.use(openPlace("a")), opened.use(openPlace("b"))];
+  await join(a, b);
+  const all = opened.move();
+  return { a, b, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** The same, with a subscriber on `b`. */
+async function openTwoAndGroup() {
+  const { a, b, ...nodes } = await openTwo();
+  const opened = new AsyncDisposableStack();
+  opened.use(nodes);
+  const group = opened.use(await b.log.openGroup(OPTIONS));
+  return { a, b, group, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** The next message. */
+async function takeOne(group: Group) {
+  const [message] = await group.take(1, AbortSignal.timeout(PATIENCE_MS));
+  assert.ok(message !== undefined);
+  return message;
+}
+
 async function takeTexts(group: Group, countMax = 9): Promise<readonly [string, number][]> {
   const messages = await group.take(countMax, AbortSignal.timeout(PATIENCE_MS));
   return messages.map(({ payload, sequence }) => [Buffer.from(payload).toString(), sequence]);
@@ -100,10 +125,8 @@ async function holdsNothing(group: Group): Promise<void> {
 
 describe("createFleetLog()", () => {
   test("a subscriber has the messages of all nodes, and what it acknowledges is done with where it is kept", async () => {
-    await using a = openPlace("a");
-    await using b = openPlace("b");
-    await join(a, b);
-    await using group = await b.log.openGroup(OPTIONS);
+    await using two = await openTwoAndGroup();
+    const { a, b, group } = two;
     await a.publish("one");
     await b.publish("two");
     await a.publish("three");
@@ -135,9 +158,8 @@ describe("createFleetLog()", () => {
   });
 
   test("a group with subscribers on two nodes has each message once, those of a key in order", async () => {
-    await using a = openPlace("a");
-    await using b = openPlace("b");
-    await join(a, b);
+    await using two = await openTwo();
+    const { a, b } = two;
     await using left = await a.log.openGroup(OPTIONS);
     await using right = await b.log.openGroup(OPTIONS);
     const numbers = Array.from({ length: 40 }, (_, n) => String(n));
@@ -156,12 +178,10 @@ describe("createFleetLog()", () => {
   });
 
   test("what is acknowledged while the node that keeps it is away is done with when it is back", async () => {
-    await using a = openPlace("a");
-    await using b = openPlace("b");
-    await join(a, b);
-    await using group = await b.log.openGroup(OPTIONS);
+    await using two = await openTwoAndGroup();
+    const { a, b, group } = two;
     await a.publish("one");
-    const [[, sequence]] = (await takeTexts(group)) as [[string, number]];
+    const { sequence } = await takeOne(group);
     assert.ok(sequence >= TOKEN_MIN);
     cut(a, b);
     await until("it is known there", () => a.own.stats().groups[0]?.inFlight === 0);
@@ -174,16 +194,14 @@ describe("createFleetLog()", () => {
   });
 
   test("what was given to another meanwhile is that one's, and a late answer changes nothing", async () => {
-    await using a = openPlace("a");
-    await using b = openPlace("b");
-    await join(a, b);
-    await using group = await b.log.openGroup(OPTIONS);
+    await using two = await openTwoAndGroup();
+    const { a, b, group } = two;
     await a.publish("one");
-    const [[, sequence]] = (await takeTexts(group)) as [[string, number]];
+    const { sequence } = await takeOne(group);
     cut(a, b);
     await using near = await a.log.openGroup(OPTIONS);
-    const [again] = await near.take(1, AbortSignal.timeout(PATIENCE_MS));
-    assert.equal(again?.attempt, 2);
+    const again = await takeOne(near);
+    assert.equal(again.attempt, 2);
     await join(a, b);
     await group.ack(sequence);
     await b.publish("two");
@@ -194,12 +212,11 @@ describe("createFleetLog()", () => {
   });
 
   test("a subscriber that comes back keeps what it has in hand, also of other nodes", async () => {
-    await using a = openPlace("a");
-    await using b = openPlace("b");
-    await join(a, b);
+    await using two = await openTwo();
+    const { a, b } = two;
     const before = await b.log.openGroup(OPTIONS);
     await a.publish("one");
-    const [[, sequence]] = (await takeTexts(before)) as [[string, number]];
+    const { sequence } = await takeOne(before);
     await before[Symbol.asyncDispose]();
     await until("its link broke", () => a.own.stats().groups[0]?.inFlight === 0);
     await using group = await b.log.openGroup(OPTIONS);
@@ -209,17 +226,15 @@ describe("createFleetLog()", () => {
   });
 
   test("who leaves in order gives back what it has not begun, without an attempt", async () => {
-    await using a = openPlace("a");
-    await using b = openPlace("b");
-    await join(a, b);
+    await using two = await openTwo();
+    const { a, b } = two;
     const before = await b.log.openGroup(OPTIONS);
     await a.publish("one");
-    await takeTexts(before);
+    await takeOne(before);
     await before.release();
     await before[Symbol.asyncDispose]();
     await using group = await b.log.openGroup(OPTIONS);
-    const [message] = await group.take(1, AbortSignal.timeout(PATIENCE_MS));
-    assert.equal(message?.attempt, 1);
+    assert.equal((await takeOne(group)).attempt, 1);
   });
 
   test("all nodes keep for a group that was opened on one, also while nobody reads and also one that is linked later", async () => {
@@ -237,18 +252,16 @@ describe("createFleetLog()", () => {
   });
 
   test("a dead letter of another node reaches who listens for it, and a nack is given again there", async () => {
-    await using a = openPlace("a");
-    await using b = openPlace("b");
-    await join(a, b);
-    await using group = await b.log.openGroup(OPTIONS);
+    await using two = await openTwoAndGroup();
+    const { a, b, group } = two;
     await using dead = await b.log.openGroup({ ...OPTIONS, name: "dead", pattern: "a.*.dead" });
     await a.publish("one");
-    const [[, first]] = (await takeTexts(group)) as [[string, number]];
-    await group.nack(first, { delayMs: 0 });
-    const [again] = await group.take(1, AbortSignal.timeout(PATIENCE_MS));
-    assert.deepEqual([again?.attempt, again?.sequence === undefined], [2, false]);
-    await group.reject(again?.sequence ?? 0, "no good");
-    const [letter] = await dead.take(1, AbortSignal.timeout(PATIENCE_MS));
-    assert.equal(letter?.headers["dead-reason"], "no good");
+    const first = await takeOne(group);
+    await group.nack(first.sequence, { delayMs: 0 });
+    const again = await takeOne(group);
+    assert.equal(again.attempt, 2);
+    await group.reject(again.sequence, "no good");
+    const { headers } = await takeOne(dead);
+    assert.equal(headers["dead-reason"], "no good");
   });
 });
