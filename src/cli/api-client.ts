@@ -157,16 +157,22 @@ export interface ApiAddress {
   readonly socket: string;
   /** Who shows a user's token is that user, on the unix socket too. */
   readonly token?: string | undefined;
+  /** Why it is not known which node is meant: every call throws it. */
+  readonly problem?: FairleadError;
 }
 
 /** A client of a node; every call ends when `signal` aborts. */
-export function createApiClient({ socket, token }: ApiAddress, signal: AbortSignal): ApiClient {
+export function createApiClient(
+  { socket, token, problem }: ApiAddress,
+  signal: AbortSignal,
+): ApiClient {
   async function open(
     method: Method,
     path: string,
     call: Call,
     accept: string,
   ): Promise<IncomingMessage> {
+    if (problem !== undefined) throw problem;
     const ending = call.signal === undefined ? signal : AbortSignal.any([signal, call.signal]);
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
     const type = call.upload?.type ?? (body === undefined ? undefined : "application/json");

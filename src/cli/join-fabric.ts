@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that talk join the fabric like any program, by the public protocol.
-import { dirname } from "node:path";
 import { FabricError, join, type Agent } from "@fairlead/sdk";
 import { FairleadError, type ErrorKind } from "#base/errors.ts";
+import { findPlaces } from "#config/node-files.ts";
 import type { Context } from "./context.ts";
 import { cliErrors } from "./errors.ts";
 import { findFabricScope } from "./find-fabric-scope.ts";
+import { loadNodeSettings } from "./load-node-settings.ts";
 
 const KINDS: Readonly<Partial<Record<FabricError["code"], ErrorKind>>> = {
   not_found: cliErrors["no-agent"],
@@ -22,13 +23,18 @@ export function convertFabricError(thrown: unknown): unknown {
   });
 }
 
+/** Where a node with this host's settings has its socket for programs. */
+function findFabric(context: Context): string {
+  const { settings } = loadNodeSettings(context, { socket: context.socket });
+  return `unix:${findPlaces(settings).fabricSocket}`;
+}
+
 /** Joins for as long as `work` runs. Throws FL0690 without a fabric, FL0691 to FL0693 for what fails in it. */
 export async function withFabric<T>(
   context: Context,
   work: (agent: Agent) => Promise<T>,
 ): Promise<T> {
-  const node =
-    context.env["FAIRLEAD_FABRIC"] ?? `unix:${dirname(context.socket)}/fabric/fabric.sock`;
+  const node = context.env["FAIRLEAD_FABRIC"] ?? findFabric(context);
   const scope = findFabricScope(context);
   let agent: Agent;
   try {

@@ -4,7 +4,8 @@ import { hostname } from "node:os";
 import { type LoadedSettings, loadSettings } from "#config/load-settings.ts";
 import type { World } from "./context.ts";
 
-function readIfThere(path: string): string | undefined {
+/** The text of a file, or undefined when there is none. Throws when it cannot be read. */
+export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (thrown) {

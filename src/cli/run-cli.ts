@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One run of the command line: words in, exit code out.
 import { baseErrors, FairleadError } from "#base/errors.ts";
-import { defaultRuntimeDir } from "#config/default-paths.ts";
 import { createApiClient } from "./api-client.ts";
 import type { World } from "./context.ts";
 import { chooseExitCode, EXIT } from "./exit-codes.ts";
+import { findSocket } from "./find-socket.ts";
 import { createOutput, FORMS } from "./output.ts";
 import { parseCommandLine } from "./parse-command-line.ts";
-import type { Parsed } from "./parsed.ts";
 import { describeError, renderError } from "./print-error.ts";
 import { renderHelp } from "./render-help.ts";
 import { createStyle } from "./style.ts";
@@ -38,11 +37,6 @@ function guess(words: readonly string[], world: World): { terminal: Terminal; as
   return { terminal, asJson: form === "json" || form === "jsonl" };
 }
 
-function findSocket(parsed: Parsed, world: World): string {
-  const named = parsed.text("socket") ?? world.env["FAIRLEAD_SOCKET"];
-  return named ?? `${defaultRuntimeDir(world)}/fairlead.sock`;
-}
-
 async function runWords(words: readonly string[], world: World): Promise<number> {
   const request = parseCommandLine(words, renderHelp);
   if (request.kind === "help") {
@@ -66,10 +60,10 @@ async function runWords(words: readonly string[], world: World): Promise<number>
     stdout: (text) => void world.stdout.write(text),
     stderr: (text) => void world.stderr.write(text),
   });
-  const socket = findSocket(parsed, world);
-  const api = createApiClient({ socket, token: world.env["FAIRLEAD_TOKEN"] }, world.signal);
+  const found = await findSocket(parsed, world);
+  const api = createApiClient({ ...found, token: world.env["FAIRLEAD_TOKEN"] }, world.signal);
   const { run } = await command.load();
-  return run({ ...world, parsed, out, socket, api });
+  return run({ ...world, parsed, out, socket: found.socket, api });
 }
 
 /** How an interrupted run ends: by the signal that ended it. */

@@ -21,7 +21,7 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     otherwise: "/var/lib/fairlead as root, else $XDG_STATE_HOME/fairlead",
   },
   socket: {
-    effect: "moves the socket; commands have to be told with FAIRLEAD_SOCKET",
+    effect: "moves the socket; commands find it in this file, or are told with FAIRLEAD_SOCKET",
     cost: "none",
     otherwise: "/run/fairlead/fairlead.sock as root, else $XDG_RUNTIME_DIR/fairlead/fairlead.sock",
   },
@@ -77,7 +77,8 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     cost: "engine memory and latency of other clients",
   },
   "fabric.socket": {
-    effect: "moves the socket; programs have to be told with FAIRLEAD_FABRIC",
+    effect:
+      "moves the socket; commands find it in this file, other programs are told with FAIRLEAD_FABRIC",
     cost: "none",
     otherwise: "fabric/fabric.sock in the directory of socket",
   },

@@ -4,6 +4,7 @@ import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import type { NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import { defaultStateDir } from "#config/default-paths.ts";
+import type { Settings } from "#config/settings.ts";
 import type { Context } from "#cli/context.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { askEngine } from "./ask-engine.ts";
@@ -54,25 +55,26 @@ async function askIdentities(context: Context): Promise<Evidence["identities"]> 
   }
 }
 
-/** What a node started from here would be told to talk to; empty when nothing is set, or the settings are wrong. */
-function findEndpoint(context: Context): string {
+/** Those that a node started from here would have; undefined when they are wrong. */
+function findSettings(context: Context): Settings | undefined {
   try {
-    return loadNodeSettings(context, {}).settings.engine.endpoint;
+    return loadNodeSettings(context, {}).settings;
   } catch {
-    return "";
+    return undefined;
   }
 }
 
 async function gather(context: Context): Promise<Evidence> {
   const { node, services, identities } = await askNode(context);
+  const settings = findSettings(context);
   return {
-    engine: await askEngine(findEndpoint(context), node?.engine.endpoint, context.env),
+    engine: await askEngine(settings?.engine.endpoint ?? "", node?.engine.endpoint, context.env),
     node,
     services,
     identities,
     socket: context.socket,
-    stateDir: context.env["FAIRLEAD_STATE_DIR"] ?? defaultStateDir(context),
-    listen: context.env["FAIRLEAD_LISTEN"] ?? "127.0.0.1:7117",
+    stateDir: settings?.stateDir ?? defaultStateDir(context),
+    listen: settings?.listen ?? "127.0.0.1:7117",
     uid: context.uid,
   };
 }
