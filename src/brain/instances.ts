@@ -11,6 +11,7 @@ import { findPauseEnd, isManaged, isOwn, type Pass } from "./pass.ts";
 import { chooseWanted, splitSlot, type SlotParts } from "./rollout.ts";
 import { actOn, type ServicePass } from "./service-pass.ts";
 import { holdsSlot, listSlots } from "./slots.ts";
+import { removeInstance } from "./remove-instance.ts";
 
 /** A found container is taken over as it is: its configuration counts as the wanted one from now on. */
 function planAdopt(own: ServicePass, slot: number, instance: InstanceFact): void {
@@ -90,15 +91,10 @@ function planFenced(pass: Pass, service: ServiceIntent): void {
   for (const [slot, instances] of pass.slotsOf(service.name)) {
     const instance = instances.find((one) => one.state !== "removing" && isOwn(one));
     if (instance === undefined) continue;
-    pass.act({
-      key: `${service.name}/${slot}`,
-      act: "instance.remove",
+    removeInstance(pass, {
       service: service.name,
       slot,
-      object: instance.name,
-      target: instance.id,
-      spec: service,
-      title: `removed ${instance.name}`,
+      instance,
       trigger: {
         kind: "members",
         detail: "the fleet's store does not answer, and another node may start it",
@@ -106,7 +102,6 @@ function planFenced(pass: Pass, service: ServiceIntent): void {
       },
       rule: { text: "fairlead.singleton", at: service.at },
       inputs: { state: instance.state },
-      notDone: [],
     });
   }
 }

@@ -7,6 +7,7 @@ import type { InstanceFact } from "#model/facts.ts";
 import { listDependencies } from "./dependencies.ts";
 import type { Ground } from "./ground.ts";
 import { createPass, isOwn, listObserved, type Pass, type ReconcileInput } from "./pass.ts";
+import { removeInstance } from "./remove-instance.ts";
 
 const DOWN: Rule = { text: "fairlead down" };
 const PLACED: Rule = { text: "placement" };
@@ -65,22 +66,14 @@ function planInstances(pass: Pass, trigger: Trigger, volumes: boolean): number {
       pass.wait({ service, slot, kind: "blocked", reason: "is being removed by the engine" });
       continue;
     }
-    const spec = pass.services.get(service);
-    const leaves = volumes ? instance.anonymousVolumes.map(({ name }) => name) : [];
-    pass.act({
-      key: `${service}/${slot}`,
-      act: "instance.remove",
+    removeInstance(pass, {
       service,
       slot,
-      object: instance.name,
-      target: instance.id,
-      ...(spec === undefined ? {} : { spec }),
-      title: `removed ${instance.name}`,
+      instance,
       trigger,
       rule: trigger.kind === "person" ? DOWN : PLACED,
-      ...(leaves.length === 0 ? {} : { leaves }),
       inputs: { state: instance.state, volumes },
-      notDone: [],
+      leaves: volumes ? instance.anonymousVolumes.map(({ name }) => name) : [],
     });
   }
   return leaving.length;

@@ -7,6 +7,7 @@ import type { NetworkIntent, ServiceIntent } from "#model/intent.ts";
 import { findHostGap } from "./host.ts";
 import { normalizeReference } from "./naming.ts";
 import { findPauseEnd, isManaged, listObserved, type Gap, type Pass } from "./pass.ts";
+import { removeInstance } from "./remove-instance.ts";
 
 /**
  * True when the network in the engine was made for this scope with another configuration. Networks that were found, and
@@ -116,20 +117,14 @@ function planLeaving(pass: Pass, network: NetworkIntent, trigger: Trigger): numb
     if (instance === undefined) continue;
     attached++;
     if (instance.state === "removing") continue;
-    const spec = pass.services.get(service);
-    pass.act({
-      key: `${service}/${slot}`,
-      act: "instance.remove",
+    removeInstance(pass, {
       service,
       slot,
-      object: instance.name,
-      target: instance.id,
-      ...(spec === undefined ? {} : { spec }),
-      title: `removed ${instance.name} to change network ${network.name}`,
+      instance,
+      why: `to change network ${network.name}`,
       trigger,
       rule: ruleOf(network),
       inputs: { network: network.name },
-      notDone: [],
     });
   }
   return attached;

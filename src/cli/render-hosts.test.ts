@@ -3,33 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mapHosts, type HostMapParts } from "@fairlead/protocol/host-map.ts";
 import type { NetworkView } from "@fairlead/protocol/network.ts";
-import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { InstanceView } from "@fairlead/protocol/views.ts";
+import { buildNodeView } from "#model/testing/nodes.ts";
 import { renderHosts } from "./render-hosts.ts";
 import { createStyle } from "./style.ts";
-
-function nodeView(name: string, more: Partial<NodeView> = {}): NodeView {
-  return {
-    id: `id-${name}`,
-    name,
-    incarnation: 1,
-    address: "10.0.0.1",
-    port: 7120,
-    version: "1.0.0",
-    os: "linux",
-    arch: "x86_64",
-    cpuCount: 2,
-    memoryBytes: 2 ** 30,
-    labels: {},
-    devices: {},
-    schedulable: true,
-    draining: false,
-    state: "alive",
-    reason: "",
-    self: false,
-    ...more,
-  };
-}
 
 function instance(service: string, slot: number, more: Partial<InstanceView> = {}): InstanceView {
   return {
@@ -57,7 +34,7 @@ function scope(...instances: InstanceView[]): HostMapParts["scopes"][number] {
 
 function network(name: string, ...nodes: string[]): NetworkView {
   const hosts = nodes.map((node) => ({
-    node: `id-${node}`,
+    node: `${node}-1`,
     name: node,
     self: false,
     ranges: [],
@@ -69,9 +46,9 @@ function network(name: string, ...nodes: string[]): NetworkView {
 
 const PARTS: HostMapParts = {
   nodes: [
-    nodeView("h1", { self: true, leader: true }),
-    nodeView("h2", { rttMs: 0.423, draining: true, schedulable: false }),
-    nodeView("h3", { state: "suspect", reason: "silent for 1.3s", rttMs: 12.2 }),
+    buildNodeView("h1", { self: true, leader: true }),
+    buildNodeView("h2", { rttMs: 0.423, draining: true, schedulable: false }),
+    buildNodeView("h3", { state: "suspect", reason: "silent for 1.3s", rttMs: 12.2 }),
   ],
   scopes: [
     scope(
@@ -82,8 +59,8 @@ const PARTS: HostMapParts = {
   ],
   networks: [network("shop_default", "h1", "h2"), network("mon_default", "h3", "h2")],
   paths: [
-    { from: "h1", to: "h3", node: "id-h3", address: "10.0.0.3", mtu: 1400, blackHole: true },
-    { from: "h1", to: "h2", node: "id-h2", address: "10.0.0.2", mtu: 1500, blackHole: false },
+    { from: "h1", to: "h3", node: "h3-1", address: "10.0.0.3", mtu: 1400, blackHole: true },
+    { from: "h1", to: "h2", node: "h2-1", address: "10.0.0.2", mtu: 1500, blackHole: false },
   ],
   agents: [
     { name: "boss", scope: "talk", node: "h3" },
@@ -115,7 +92,7 @@ between hosts
 test("a host without anything says so, and a node by itself has no ways", () => {
   const map = mapHosts({
     ...PARTS,
-    nodes: [nodeView("h9", { self: true })],
+    nodes: [buildNodeView("h9", { self: true })],
     scopes: [],
     agents: [],
   });

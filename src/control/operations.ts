@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operations that every face calls: CLI, HTTP and page return what these return.
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
+import type { InstanceStats } from "#engine/engine.ts";
 import type { Decision, Plan } from "#model/decision.ts";
 import type { FlowQuery, FlowView } from "#model/flows.ts";
 import type { Intent } from "#model/intent.ts";
@@ -69,18 +70,11 @@ export interface LogEntry {
   readonly node?: string | undefined;
 }
 
-export interface UsageEntry {
+/** What one instance uses. */
+export interface UsageEntry extends Omit<InstanceStats, "atMs"> {
   readonly scope: string;
   readonly service: string;
   readonly instance: string;
-  readonly cpuPercent: number;
-  readonly memoryBytes: number;
-  readonly memoryLimitBytes: number;
-  readonly networkReceivedBytes: number;
-  readonly networkSentBytes: number;
-  readonly blockReadBytes: number;
-  readonly blockWrittenBytes: number;
-  readonly pids: number;
   /** Name of its node, in a fleet with others. */
   readonly node?: string | undefined;
 }

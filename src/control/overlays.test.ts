@@ -15,6 +15,26 @@ const openMemory = (): Promise<Store> =>
 const keysOf = async (store: Store): Promise<readonly string[]> =>
   (await store.list("networks/")).entries.map(({ key }) => key);
 
+type OverlayNode = Awaited<ReturnType<typeof startOverlayNode>>;
+
+/** Two nodes that have joined the network. */
+async function startTwo() {
+  await using started = new AsyncDisposableStack();
+  const store = started.use(await openMemory());
+  const a = started.use(await startOverlayNode(1, store));
+  const b = started.use(await startOverlayNode(2, store));
+  await a.join();
+  await b.join();
+  const all = started.move();
+  return { store, a, b, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** An instance on the first, until the second knows it. */
+async function runOne({ a, b }: { readonly a: OverlayNode; readonly b: OverlayNode }) {
+  a.run("one", "02:42:0a:80:00:02", "10.128.0.2");
+  await settle("b knows it", () => b.entries().length === 3);
+}
+
 describe("createOverlays()", () => {
   test("makes of a network with the driver vxlan a bridge with a range of this host's own", async () => {
     await using store = await openMemory();
@@ -81,11 +101,8 @@ describe("createOverlays()", () => {
   });
 
   test("an instance is known on the other hosts, moves with its host, and goes", async () => {
-    await using store = await openMemory();
-    await using a = await startOverlayNode(1, store);
-    await using b = await startOverlayNode(2, store);
-    await a.join();
-    await b.join();
+    await using two = await startTwo();
+    const { a, b } = two;
     a.run("one", "02:42:0a:80:00:02", "10.128.0.2", "fd66:6c76::2");
     const wanted = [
       "forward 02:42:0a:80:00:02 198.51.100.1",
@@ -110,11 +127,8 @@ describe("createOverlays()", () => {
   });
 
   test("what is in another host's range, or not of the network, is not believed", async () => {
-    await using store = await openMemory();
-    await using a = await startOverlayNode(1, store);
-    await using b = await startOverlayNode(2, store);
-    await a.join();
-    await b.join();
+    await using two = await startTwo();
+    const { a, b } = two;
     a.run("thief", "02:42:0a:80:00:02", "10.128.1.2");
     a.run("stray", "02:42:0a:80:00:03", "192.0.2.7");
     a.run("sound", "02:42:0a:80:00:04", "10.128.0.4");
@@ -145,8 +159,7 @@ describe("createOverlays()", () => {
     await using b = await startOverlayNode(2, store);
     await a.join();
     await b.join();
-    a.run("one", "02:42:0a:80:00:02", "10.128.0.2");
-    await settle("b knows it", () => b.entries().length === 3);
+    await runOne({ a, b });
     assert.equal(b.overlays.list()[0]?.mtu, 1_350);
     assert.equal(b.overlays.list()[0]?.state, "joined");
     mtu = 1_300;
@@ -159,13 +172,9 @@ describe("createOverlays()", () => {
   });
 
   test("what somebody else has changed is repaired, and a decision says so", async () => {
-    await using store = await openMemory();
-    await using a = await startOverlayNode(1, store);
-    await using b = await startOverlayNode(2, store);
-    await a.join();
-    await b.join();
-    a.run("one", "02:42:0a:80:00:02", "10.128.0.2");
-    await settle("b knows it", () => b.entries().length === 3);
+    await using two = await startTwo();
+    const { b } = two;
+    await runOne(two);
     const fact = b.host.devices.get("flv100000");
     assert.ok(fact !== undefined);
     b.host.devices.set("flv100000", { ...fact, entries: fact.entries.slice(1) });
@@ -176,13 +185,9 @@ describe("createOverlays()", () => {
   });
 
   test("a network that the engine lost is gone here at once, and given back after a while", async () => {
-    await using store = await openMemory();
-    await using a = await startOverlayNode(1, store);
-    await using b = await startOverlayNode(2, store);
-    await a.join();
-    await b.join();
-    a.run("one", "02:42:0a:80:00:02", "10.128.0.2");
-    await settle("b knows it", () => b.entries().length === 3);
+    await using two = await startTwo();
+    const { store, a, b } = two;
+    await runOne(two);
     a.leave();
     await settle("a has no device", () => a.host.devices.size === 0);
     await settle("b has forgotten it", () => b.entries().length === 0);
@@ -202,13 +207,9 @@ describe("createOverlays()", () => {
   });
 
   test("a store that lost all gets it back, and no device goes for that", async () => {
-    await using store = await openMemory();
-    await using a = await startOverlayNode(1, store);
-    await using b = await startOverlayNode(2, store);
-    await a.join();
-    await b.join();
-    a.run("one", "02:42:0a:80:00:02", "10.128.0.2");
-    await settle("b knows it", () => b.entries().length === 3);
+    await using two = await startTwo();
+    const { store, b } = two;
+    await runOne(two);
     const before = await keysOf(store);
     await store.transact(before.map((key) => ({ kind: "delete", key })));
     await settle("all is there again", async () => {

@@ -8,25 +8,15 @@ import { FairleadError } from "#base/errors.ts";
 import { buildFacts, buildInstance, buildIntent, buildService } from "#brain/testing/builders.ts";
 import { buildNode, buildScope } from "#brain/testing/fleet.ts";
 import type { Facts } from "#model/facts.ts";
+import { buildNodeView } from "#model/testing/nodes.ts";
 import { createPlacementDesk } from "./placement.ts";
 
-const SELF: NodeView = {
+const SELF = buildNodeView("host7", {
   id: "node_1",
-  name: "host7",
-  incarnation: 1,
-  version: "0.1.0",
-  os: "linux",
-  arch: "x86_64",
   cpuCount: 4,
   memoryBytes: 8 * 2 ** 30,
-  labels: {},
-  devices: {},
-  schedulable: true,
-  draining: false,
-  state: "alive",
-  reason: "",
   self: true,
-};
+});
 const placement = { ...PLACEMENT_DEFAULT, cpuMillis: 1_500 };
 const HostConfig = { PortBindings: { "80/tcp": [{ HostPort: "8080" }] } };
 const INTENT = buildIntent([

@@ -5,26 +5,13 @@ import { describe, test } from "node:test";
 import type { NodeFarewell, NodeRecord } from "@fairlead/protocol/node.ts";
 import { MARKS_OF } from "@fairlead/protocol/node.ts";
 import { FairleadError } from "#base/errors.ts";
+import { buildNodeRecord } from "#model/testing/nodes.ts";
 import { openStore } from "#store/open.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
-import { enterRoll, leaveRoll, LIVE, markNode, readRoll, UNMARKED } from "./roll-entries.ts";
+import { enterRoll, leaveRoll, LIVE, markNode, readRoll } from "./roll-entries.ts";
 
 const NOW_MS = 1_800_000_000_000;
-const NODE: NodeRecord = {
-  id: "node-b-1",
-  name: "node-b",
-  incarnation: 0,
-  address: "10.0.0.6",
-  port: 7_120,
-  version: "0.1.0",
-  os: "linux",
-  arch: "x86_64",
-  cpuCount: 2,
-  memoryBytes: 2 ** 30,
-  labels: {},
-  devices: {},
-  ...UNMARKED,
-};
+const NODE = buildNodeRecord("node-b", { incarnation: 0 });
 
 function bid(how: NodeFarewell["how"], incarnation: number): NodeFarewell {
   return { id: NODE.id, name: NODE.name, incarnation, how, by: "ana", at: "node-a-1" };

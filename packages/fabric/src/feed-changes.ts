@@ -5,6 +5,7 @@ import type { Conversation } from "./conversation.ts";
 import { FabricError } from "./errors.ts";
 import { encodeJson } from "./json.ts";
 import type { Registry } from "./registry.ts";
+import { tellOnly } from "./tell-only.ts";
 
 export interface FeedOptions {
   readonly registry: Registry;
@@ -65,15 +66,7 @@ export function feedChanges(conversation: Conversation, options: FeedOptions): (
     stopChanges();
     onStop?.();
   };
-  conversation.handlers = {
-    onItem: () => undefined,
-    onEnd() {
-      stop();
-      conversation.end();
-    },
-    onCancel: stop,
-    onRoom: send,
-  };
+  tellOnly(conversation, { send, stop });
   for (const agent of registry.list().filter(isWanted))
     waiting.set(agent.id, { type: "up", agent });
   send();

@@ -9,6 +9,7 @@ import { Link } from "./link.ts";
 import { createNodeDoor, NODE_METHOD, type NodeDoorOptions, type NodeMethod } from "./node-door.ts";
 import { nodeOpen } from "./node-open.ts";
 import type { Registry } from "./registry.ts";
+import { tellOnly } from "./tell-only.ts";
 import type { Transport } from "./transport.ts";
 
 /** A node of the fleet, as others call it. */
@@ -118,17 +119,11 @@ export function createNodeLinks(options: NodeLinksOptions): NodeLinks {
 
   const tellState: NodeMethod = (conversation) => {
     const feed = feedState(conversation, said);
-    const stop = (): void => void listening.delete(conversation);
     listening.set(conversation, feed.note);
-    conversation.handlers = {
-      onItem: () => undefined,
-      onEnd() {
-        stop();
-        conversation.end();
-      },
-      onCancel: stop,
-      onRoom: feed.send,
-    };
+    tellOnly(conversation, {
+      send: feed.send,
+      stop: () => void listening.delete(conversation),
+    });
     feed.send();
   };
 

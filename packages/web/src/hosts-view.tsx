@@ -6,12 +6,13 @@ import {
   type HostMap,
   type MappedHost,
 } from "@fairlead/protocol/host-map.ts";
-import { useEffect, useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { readAgents, readNetworks, readNodes, readPaths, readScopes } from "./client.ts";
 import { countOf } from "./format.ts";
 import { writeHash } from "./route.ts";
+import { TableHead } from "./table-head.tsx";
+import { usePolled } from "./use-polled.ts";
 
-const EVERY_MS = 5_000;
 const TONES = { alive: "good", suspect: "warn", gone: "bad", left: "off" } as const;
 
 interface Answer {
@@ -94,15 +95,7 @@ function Links({ links }: { links: readonly HostLink[] }): ReactNode {
     <section aria-label="Between hosts" className="panel">
       <h2>Between hosts</h2>
       <table>
-        <thead>
-          <tr>
-            {["Hosts", "Way, as the asked host has measured it", "Networks"].map((title) => (
-              <th key={title} scope="col">
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead titles={["Hosts", "Way, as the asked host has measured it", "Networks"]} />
         <tbody>
           {links.map((link) => (
             <tr key={`${link.from} ${link.to}`}>
@@ -125,39 +118,17 @@ function Links({ links }: { links: readonly HostLink[] }): ReactNode {
 
 /** The fleet; nothing is asked before the page is signed in. */
 export function HostsView({ isReady }: { isReady: boolean }): ReactNode {
-  const [answer, setAnswer] = useState<Answer>();
-  const [problem, setProblem] = useState("");
-  useEffect(() => {
-    if (!isReady) return undefined;
-    let gone = false;
-    const read = (): void => {
-      readMap().then(
-        (fresh) => {
-          if (gone) return;
-          setAnswer(fresh);
-          setProblem(
-            fresh.missing.length === 0 ? "" : `no answer from ${fresh.missing.join("; ")}`,
-          );
-        },
-        (thrown: unknown) => {
-          if (!gone) setProblem(thrown instanceof Error ? thrown.message : String(thrown));
-        },
-      );
-    };
-    read();
-    const timer = setInterval(read, EVERY_MS);
-    return () => {
-      gone = true;
-      clearInterval(timer);
-    };
-  }, [isReady]);
+  const { answer, problem = "" } = usePolled(isReady ? "hosts" : undefined, readMap);
+  const missing = answer?.missing ?? [];
+  const said =
+    problem === "" && missing.length > 0 ? `no answer from ${missing.join("; ")}` : problem;
   const hosts = answer?.map.hosts ?? [];
   return (
     <>
       <h1 tabIndex={-1}>Hosts</h1>
-      {problem === "" ? undefined : (
+      {said === "" ? undefined : (
         <p role="alert" className="warn">
-          <span className="mark">{problem}</span>
+          <span className="mark">{said}</span>
         </p>
       )}
       {answer === undefined ? (

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who was seen talking to whom, as a matrix of services, and what other policies would change for it.
 import type { EffectView, FlowEnd, FlowView } from "@fairlead/protocol/flows.ts";
-import { useEffect, useState, type ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { readFlows, tryPolicies } from "./client.ts";
 import { countOf } from "./format.ts";
 import { replaceQuery, type Route } from "./route.ts";
 import type { PageState } from "./state.ts";
+import { usePolled } from "./use-polled.ts";
 
-const EVERY_MS = 5_000;
 const OUTSIDE = "outside";
 
 /** The worst verdict wins; the words stand beside the colours. */
@@ -151,30 +151,10 @@ function Candidate({ scope }: { scope: string }): ReactNode {
 export function PoliciesView({ state, route }: { state: PageState; route: Route }): ReactNode {
   const scopes = [...new Set((state.services ?? []).map(({ scope }) => scope))].toSorted();
   const scope = route.query.get("scope") ?? scopes[0] ?? "";
-  const [flows, setFlows] = useState<readonly FlowView[]>([]);
-  const [problem, setProblem] = useState("");
-  useEffect(() => {
-    if (scope === "") return;
-    let gone = false;
-    const read = (): void => {
-      readFlows({ scope }).then(
-        (list) => {
-          if (gone) return;
-          setFlows(list.items);
-          setProblem(list.missing.join("; "));
-        },
-        (thrown: unknown) => {
-          if (!gone) setProblem(thrown instanceof Error ? thrown.message : String(thrown));
-        },
-      );
-    };
-    read();
-    const timer = setInterval(read, EVERY_MS);
-    return () => {
-      gone = true;
-      clearInterval(timer);
-    };
-  }, [scope]);
+  const of = scope === "" ? undefined : scope;
+  const { answer, problem } = usePolled(of, () => readFlows({ scope }));
+  const flows = answer?.items ?? [];
+  const said = problem ?? (answer?.missing ?? []).join("; ");
   return (
     <>
       <h1 tabIndex={-1}>Policies</h1>
@@ -189,9 +169,9 @@ export function PoliciesView({ state, route }: { state: PageState; route: Route 
           ))}
         </select>
       </label>
-      {problem === "" ? undefined : (
+      {said === "" ? undefined : (
         <p role="alert" className="warn">
-          <span className="mark">{problem}</span>
+          <span className="mark">{said}</span>
         </p>
       )}
       {flows.length === 0 ? (

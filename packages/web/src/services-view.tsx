@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { countOf, formatPort } from "./format.ts";
 import type { Live } from "./live.ts";
 import { replaceQuery, writeHash, type Route } from "./route.ts";
+import { TableHead } from "./table-head.tsx";
 import { TextFilter } from "./text-filter.tsx";
 import { ServiceDrawer } from "./service-drawer.tsx";
 import { isQuiet, StateMark } from "./state-mark.tsx";
@@ -97,15 +98,7 @@ function ScopeTable({
         </span>
       </h2>
       <table>
-        <thead>
-          <tr>
-            {["Service", "State", "Instances", "Ports", "Acts used", "Reason"].map((title) => (
-              <th key={title} scope="col">
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead titles={["Service", "State", "Instances", "Ports", "Acts used", "Reason"]} />
         <tbody>
           {services.map((service) => (
             <ServiceRow key={service.name} service={service} route={route} />

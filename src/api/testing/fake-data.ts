@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small shop of services, some of them in trouble: what the API's and the page's tests show.
 import type { Decision, Plan } from "@fairlead/protocol/decision.ts";
-import {
-  HEAL_DEFAULT,
-  PLACEMENT_DEFAULT,
-  type Intent,
-  type ServiceIntent,
-} from "@fairlead/protocol/intent.ts";
+import type { Intent } from "@fairlead/protocol/intent.ts";
 import type { Alert, InstanceView, NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
+import { buildService } from "#brain/testing/builders.ts";
 
 export const SCOPE = "shop";
 const FILE = "compose.yaml";
@@ -290,34 +286,16 @@ export function createPlan(scope: string, nowMs: number, service: string): Plan 
   };
 }
 
-function createServiceIntent(name: string): ServiceIntent {
-  return {
-    name,
-    replicas: 1,
-    container: { Image: `${SCOPE}/${name}:1`, Env: ["PASSWORD=[hidden]"] },
-    network: { kind: "networks", attachments: [{ network: "default" }] },
-    volumesFrom: [],
-    volumes: [],
-    files: [],
-    dependsOn: [],
-    restart: { policy: "default" },
-    heal: HEAL_DEFAULT,
-    update: { order: "auto", parallelism: 1, delayMs: 0, monitorMs: 5_000, onFailure: "pause" },
-    stopGraceMs: 10_000,
-    pull: "missing",
-    constraints: [],
-    placement: PLACEMENT_DEFAULT,
-    at: { file: FILE, line: 3 },
-    origins: {},
-    hash: "5f0c",
-  };
-}
-
 /** What the shop's owner wants. */
 export function createIntent(scope: string = SCOPE): Intent {
   return {
     scope,
-    services: [createServiceIntent("web")],
+    services: [
+      buildService({
+        container: { Image: `${SCOPE}/web:1`, Env: ["PASSWORD=[hidden]"] },
+        at: { file: FILE, line: 3 },
+      }),
+    ],
     networks: [],
     volumes: [],
     files: [FILE],

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
-import {
-  MARKS_OF,
-  type NodeFarewell,
-  type NodeRecord,
-  type NodeView,
-} from "@fairlead/protocol/node.ts";
+import { MARKS_OF, type NodeFarewell, type NodeView } from "@fairlead/protocol/node.ts";
 import type { TokenView } from "@fairlead/protocol/tokens.ts";
 import type { FleetOperations } from "#control/fleet-operations.ts";
+import { buildNodeRecord, buildNodeView } from "#model/testing/nodes.ts";
 
 const TOKEN: TokenView = {
   id: "tok_1",
@@ -19,25 +15,11 @@ const TOKEN: TokenView = {
   createdBy: "ana on node-a",
   nodes: [],
 };
-const NODE: NodeRecord = {
-  id: "node-b-1",
-  name: "node-b",
-  incarnation: 1,
-  address: "10.0.0.6",
-  port: 7_120,
-  version: "0.1.0",
-  os: "linux",
-  arch: "x86_64",
-  cpuCount: 2,
-  memoryBytes: 2 ** 30,
-  labels: {},
-  devices: {},
-  ...MARKS_OF.uncordon,
-};
+const NODE = buildNodeRecord("node-b");
 /** The node that is asked, and another one that does not answer. */
 export const TWO_NODES: readonly NodeView[] = [
-  { ...NODE, id: "node-a-1", name: "node-a", state: "alive", reason: "", self: true },
-  { ...NODE, state: "suspect", reason: "silent for 1.3s", rttMs: 0.42, self: false },
+  buildNodeView("node-a", { self: true }),
+  buildNodeView("node-b", { state: "suspect", reason: "silent for 1.3s", rttMs: 0.42 }),
 ];
 const FAREWELL: NodeFarewell = {
   id: NODE.id,

@@ -4,11 +4,9 @@ import { findNearest } from "#base/nearest.ts";
 import type { Context } from "#cli/context.ts";
 import type { Check } from "#cli/doctor/check.ts";
 import { CHECKS, examine } from "#cli/doctor/examine.ts";
-import { renderDoctor } from "#cli/doctor/render-doctor.ts";
+import { showReports } from "#cli/doctor/show-reports.ts";
 import { settleSilences } from "#cli/doctor/silences.ts";
 import { cliErrors } from "#cli/errors.ts";
-import { EXIT } from "#cli/exit-codes.ts";
-import { wrapItems } from "#cli/output.ts";
 
 function matches(check: Check, words: readonly string[]): boolean {
   return words.includes(check.group) || words.includes(check.name);
@@ -42,19 +40,11 @@ export async function run(context: Context): Promise<number> {
   const checks = chooseChecks(splitWords(context, "only"), skipped.get(false) ?? []);
   const silences = settleSilences(context, skipped.get(true) ?? [], nowMs);
   const reports = await examine(context, checks, silences);
-  const { out, parsed } = context;
-  if (out.forPeople) {
-    const tookMs = performance.now() - startedMs;
-    const short = parsed.has("short");
-    const versions = `fairlead ${context.version}, Node.js ${process.versions.node}, ${process.platform} ${process.arch}`;
-    const view = { style: out.style, short, tookMs, versions, silences, nowMs };
-    for (const line of renderDoctor(reports, view)) out.line(line);
-  } else if (!out.quiet) {
-    await out.list(wrapItems("DoctorReport", reports), {
-      columns: [],
-      name: (item) => item.name,
-      empty: "",
-    });
-  }
-  return reports.some((report) => report.verdict === "fail") ? EXIT.no : EXIT.ok;
+  return showReports(context, reports, {
+    short: context.parsed.has("short"),
+    tookMs: performance.now() - startedMs,
+    versions: `fairlead ${context.version}, Node.js ${process.versions.node}, ${process.platform} ${process.arch}`,
+    silences,
+    nowMs,
+  });
 }

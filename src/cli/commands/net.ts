@@ -10,11 +10,11 @@ import { FairleadError } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
 import type { Context } from "#cli/context.ts";
 import { checkOverlays } from "#cli/doctor/overlay-checks.ts";
-import { renderDoctor } from "#cli/doctor/render-doctor.ts";
+import { showReports } from "#cli/doctor/show-reports.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { formatAge, formatCount } from "#cli/format.ts";
-import { wrapItems, type ListView } from "#cli/output.ts";
+import type { ListView } from "#cli/output.ts";
 import { readReason } from "#cli/send-action.ts";
 import { inspectAddress, listAddressed, showAddresses } from "#cli/show-addresses.ts";
 
@@ -132,18 +132,9 @@ async function diagnose(context: Context): Promise<number> {
   ]);
   for (const missing of networks.missing) out.warn(`! partial: ${missing}`);
   const reports = checkOverlays(networks.items, paths.items);
-  if (out.forPeople) {
-    const tookMs = performance.now() - startedMs;
-    const view = { style: out.style, short: false, tookMs, versions: "", silences: [], nowMs: 0 };
-    for (const line of renderDoctor(reports, view)) out.line(line);
-  } else if (!out.quiet) {
-    await out.list(wrapItems("DoctorReport", reports), {
-      columns: [],
-      name: (item) => item.name,
-      empty: "",
-    });
-  }
-  return reports.some(({ verdict }) => verdict === "fail") ? EXIT.no : EXIT.ok;
+  const tookMs = performance.now() - startedMs;
+  const view = { short: false, tookMs, versions: "", silences: [], nowMs: 0 };
+  return showReports(context, reports, view);
 }
 
 async function rotate(context: Context): Promise<void> {

@@ -11,6 +11,7 @@ import type { LogEntry, LogRequest, Operations } from "#control/operations.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import { createLabAuthority } from "#lab/peer-credentials.ts";
 import type { Peering } from "#peering/peering.ts";
+import { buildNodeView } from "#model/testing/nodes.ts";
 import { startPeering } from "#peering/start-peering.ts";
 import { answerNodes } from "./answer-nodes.ts";
 import { createOtherNodes } from "./ask-nodes.ts";
@@ -21,10 +22,7 @@ const clock = createSystemClock();
 const REQUEST: LogRequest = { scope: "shop", names: [], follow: false, tail: 100 };
 
 function view(name: string, port: number, parts: Partial<NodeView> = {}): NodeView {
-  const host = { version: "0", os: "linux", arch: "x86_64", cpuCount: 1, memoryBytes: 1 };
-  const rest = { labels: {}, devices: {}, schedulable: true, draining: false, incarnation: 1 };
-  const seen = { state: "alive", reason: "", self: false } as const;
-  return { id: name, name, address: ADDRESS, port, ...host, ...rest, ...seen, ...parts };
+  return buildNodeView(name, { id: name, address: ADDRESS, port, ...parts });
 }
 
 function decide(id: string): Decision {

@@ -10,6 +10,7 @@ import type { ImageDetails } from "#engine/engine.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import { createLabAuthority } from "#lab/peer-credentials.ts";
 import type { Peering } from "#peering/peering.ts";
+import { buildNodeView } from "#model/testing/nodes.ts";
 import { startPeering } from "#peering/start-peering.ts";
 import { findGivers, type Giver } from "./find-givers.ts";
 import { giveImages } from "./give-images.ts";
@@ -40,23 +41,7 @@ const giver = (name: string, { port }: Peering): Giver => ({
 });
 
 function view(name: string, { port }: Peering, parts: Partial<NodeView> = {}): NodeView {
-  const host = {
-    version: "0",
-    os: "linux",
-    arch: "x86_64",
-    cpuCount: 1,
-    memoryBytes: 1,
-    labels: {},
-    devices: {},
-  };
-  const seen = {
-    schedulable: true,
-    draining: false,
-    state: "alive",
-    reason: "",
-    self: false,
-  } as const;
-  return { id: name, name, address: ADDRESS, port, incarnation: 1, ...host, ...seen, ...parts };
+  return buildNodeView(name, { id: name, address: ADDRESS, port, ...parts });
 }
 
 test("who was cut off goes on with another node where it was, if that saves the image in the same bytes", async () => {
