@@ -2,22 +2,17 @@
 // Three nodes of one fleet on a real etcd: who dies, pauses, leaves or comes back is seen by the others. They have no
 // engines, which a roll does not need.
 import assert from "node:assert/strict";
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
-import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
-import { askSocket, until } from "#lab/rig.ts";
+import { until } from "#lab/rig.ts";
+import { createNodeProcess } from "./node-process.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const MAIN = join(ROOT, "src/main.ts");
 const PATIENCE_MS = 30_000;
 /** Addresses on loopback that are this run's own, so that all nodes have the same port, as on real hosts. */
 const NETWORK = `127.${64 + randomInt(128)}.${randomInt(256)}`;
@@ -43,53 +38,23 @@ let directory: string;
 const nodes: TestNode[] = [];
 
 function createNode(index: number, name = `node-${"abc"[index]}`): TestNode {
-  const place = join(directory, String(index));
-  const socket = join(place, "fairlead.sock");
-  const env: NodeJS.ProcessEnv = {
-    ...withCompileCache(process.env, ROOT),
-    FAIRLEAD_STATE_DIR: join(place, "state"),
-    FAIRLEAD_SOCKET: socket,
-    FAIRLEAD_LISTEN: "off",
+  const node = createNodeProcess(join(directory, String(index)), {
     FAIRLEAD_NODE_NAME: name,
-    FAIRLEAD_ENGINE_ENDPOINT: `unix://${directory}/no-engine.sock`,
     FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(","),
     FAIRLEAD_FLEET_NAME: "harbour",
     FAIRLEAD_FLEET_LISTEN: `${NETWORK}.${index + 1}:17120`,
-    NO_COLOR: "1",
-  };
-  let child: ChildProcess | undefined;
-  const ask = async <T>(path: string): Promise<List<T>> =>
-    (await askSocket<List<T>>(socket, path)).body;
+  });
+  const ask = async <T>(path: string): Promise<List<T>> => (await node.ask<List<T>>(path)).body;
   return {
     name,
-    async start() {
-      const started = spawn(process.execPath, [...NODE_PROCESS_FLAGS, MAIN, "node"], {
-        env,
-        stdio: ["ignore", "ignore", "pipe", "ipc"],
-      });
-      child = started;
-      let log = "";
-      started.stderr?.setEncoding("utf8").on("data", (text: string) => (log += text));
-      await new Promise<void>((resolve, reject) => {
-        started.once("message", () => resolve());
-        started.once("exit", (code) => reject(new Error(`${name} ended with ${code}: ${log}`)));
-      });
-    },
-    async signal(signal) {
-      if (child === undefined) return;
-      const ended = once(child, "exit");
-      child.kill(signal);
-      if (signal === "SIGSTOP" || signal === "SIGCONT") return;
-      await ended;
-      child = undefined;
-    },
+    start: node.start,
+    signal: node.signal,
     ask,
     async stateOf(other) {
       const { items } = await ask<NodeView>("nodes");
       return items.find((item) => item.name === other)?.state;
     },
-    cli: (...args) =>
-      spawnSync(process.execPath, [MAIN, ...args], { env, encoding: "utf8" }).stdout,
+    cli: (...args) => node.cli(...args).text,
   };
 }
 
