@@ -32,7 +32,7 @@ export const cliErrors = defineErrors({
   "bad-value": {
     id: "FL0605",
     code: "invalid_argument",
-    cause: "A flag has a value that it does not take",
+    cause: "A word, or the value of a flag, is none of those that are taken there",
     remedy: "give one of the values that the message names",
   },
   "conflicting-flags": {

@@ -84,7 +84,32 @@ function rewordFault(said: string, { name }: Command): string {
   return `too many arguments: ${name} takes ${most === "0" ? "none" : most}, not ${given} (${list})`;
 }
 
-function refuseWord(thrown: CommanderError, command: Command): FairleadError {
+function refuseChoice({ name }: Command, given: string, choices: readonly string[]): FairleadError {
+  const nearest = findNearest(given, choices);
+  return new FairleadError(cliErrors["bad-value"], `${name} does not take "${given}"`, {
+    facts: { takes: choices.join(", ") },
+    remedy: nearest === undefined ? `see \`fairlead ${name} --help\`` : `did you mean ${nearest}?`,
+  });
+}
+
+/** A word that is none of those that have to stand there, though Commander found another fault first. */
+function findMisread(
+  command: Command,
+  words: readonly string[],
+): readonly [string, readonly string[]] | undefined {
+  for (const [at, { value }] of command.arguments.entries()) {
+    const word = words[at];
+    if (typeof value === "object" && word !== undefined && !value.includes(word))
+      return [word, value];
+  }
+  return undefined;
+}
+
+function refuseWord(
+  thrown: CommanderError,
+  command: Command,
+  words: readonly string[],
+): FairleadError {
   const quoted = /'([^']*)'/.exec(thrown.message)?.[1] ?? "";
   const [word = ""] = quoted.split(/[ =]/);
   const [said = thrown.message] = thrown.message.replace(/^error: /, "").split("\n");
@@ -102,6 +127,8 @@ function refuseWord(thrown: CommanderError, command: Command): FairleadError {
   if (thrown.code === "commander.excessArguments") {
     return new FairleadError(cliErrors["extra-argument"], first, { remedy: help });
   }
+  const misread = findMisread(command, words);
+  if (misread !== undefined) return refuseChoice(command, ...misread);
   if (
     thrown.code === "commander.missingArgument" ||
     thrown.code === "commander.optionMissingArgument"
@@ -110,11 +137,8 @@ function refuseWord(thrown: CommanderError, command: Command): FairleadError {
   }
   const [, given, takes] =
     /^command-argument value '(.*)' is invalid for .* Allowed choices are (.*)\.$/.exec(said) ?? [];
-  if (takes !== undefined)
-    return new FairleadError(cliErrors["bad-value"], `${command.name} does not take "${given}"`, {
-      facts: { takes },
-      remedy: help,
-    });
+  if (given !== undefined && takes !== undefined)
+    return refuseChoice(command, given, takes.split(", "));
   return new FairleadError(cliErrors["bad-value"], first, { remedy: help });
 }
 
@@ -146,7 +170,7 @@ function parseWords(command: Command, words: readonly string[]): Request {
     if (thrown.code === "commander.helpDisplayed") {
       return { kind: "help", text: help.replace("Usage: ", "Usage: fairlead ") };
     }
-    throw refuseWord(thrown, command);
+    throw refuseWord(thrown, command, program.args);
   }
   return {
     kind: "run",

@@ -33,8 +33,10 @@ export function renderFacts(facts: readonly (readonly [string, string])[]): stri
 export function renderError(error: FairleadError, style: Style): string[] {
   const facts: [string, string][] = [];
   if (error.location !== undefined) facts.push(["at", formatLocation(error.location)]);
-  for (const [name, value] of Object.entries(error.facts)) facts.push([name, String(value)]);
-  facts.push(["because", error.kind.cause], ["do", error.remedy]);
+  // What caused this very one says more than what causes its kind, which `fairlead explain` tells.
+  const { because = error.kind.cause, ...others } = error.facts;
+  for (const [name, value] of Object.entries(others)) facts.push([name, String(value)]);
+  facts.push(["because", String(because)], ["do", error.remedy]);
   const head = `${style.paint("error", "bad")} ${error.kind.id} ${error.kind.slug}: ${makePrintable(error.message)}`;
   return [head, ...renderFacts(facts)].map(style.plain);
 }

@@ -19,6 +19,6 @@ export const configErrors = defineErrors({
     id: "FL0653",
     code: "invalid_argument",
     cause: "The settings file cannot be read, or is not YAML",
-    remedy: "correct the file, or name another with --config",
+    remedy: "correct the file, or name another with FAIRLEAD_CONFIG",
   },
 });

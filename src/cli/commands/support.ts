@@ -73,11 +73,23 @@ function describe(collected: readonly Collected[], context: Context): string {
   ].join("\n");
 }
 
+/** Makes the file, readable by its owner only. Throws FL0629 where that cannot be. */
+function claim(file: string): void {
+  try {
+    writeFileSync(file, "", { mode: 0o600, flag: "wx" });
+  } catch (cause) {
+    const because = cause instanceof Error ? cause.message : String(cause);
+    throw new FairleadError(cliErrors["unwritable-file"], `${file} cannot be made`, {
+      cause,
+      facts: { because },
+    });
+  }
+}
+
 async function pack(directory: string, name: string, file: string): Promise<void> {
   const args = ["--create", "--gzip", `--file=${file}`, "--owner=0", "--group=0", name];
   const { code, output } = await runProgram("tar", [`--directory=${directory}`, ...args]);
   if (code === 0) return;
-  rmSync(file, { force: true });
   throw new FairleadError(cliErrors["unwritable-file"], `${file} could not be written`, {
     facts: { tar: output === "" ? "did not end in time" : output },
   });
@@ -114,6 +126,7 @@ function tell({ out }: Context, file: string, collected: readonly Collected[]): 
 export async function run(context: Context): Promise<number> {
   const file = chooseFile(context);
   const loaded = tryLoad(context);
+  claim(file);
   const home = mkdtempSync(join(tmpdir(), "fairlead-support-"));
   try {
     const name = "fairlead-support";
@@ -124,10 +137,12 @@ export async function run(context: Context): Promise<number> {
     const ground = { context, loaded, decisions, signal: context.signal };
     const collected = await collect([...HOST_PARTS, ...NODE_PARTS], ground, { directory, mask });
     writeFileSync(join(directory, "README.txt"), describe(collected, context), { mode: 0o600 });
-    writeFileSync(file, "", { mode: 0o600, flag: "wx" });
     await pack(home, name, file);
     tell(context, file, collected);
     context.out.line(file);
+  } catch (thrown) {
+    rmSync(file, { force: true });
+    throw thrown;
   } finally {
     rmSync(home, { recursive: true, force: true });
   }

@@ -86,6 +86,9 @@ describe("fairlead support", () => {
     const there = await runFairlead(["support", "-o", join(directory, "there.tar.gz")]);
     assert.equal(there.code, 4, there.stderr);
     assert.match(there.stderr, /FL0629/);
+    const nowhere = await runFairlead(["support", "-o", join(directory, "none", "a.tar.gz")]);
+    assert.equal(nowhere.code, 4, nowhere.stderr);
+    assert.match(nowhere.stderr, /FL0629[^]*no such file or directory/);
     const form = await runFairlead(["support", "-o", "json"]);
     assert.equal(form.code, 2);
     assert.match(form.stderr, /\.\/json for a file of that name/);
