@@ -13,6 +13,8 @@ export interface Argument {
   readonly many: boolean;
   /** What completion offers; a list is all that it takes. */
   readonly value?: "service" | "scope" | "command" | readonly string[];
+  /** First words of the command that take it; all by default. */
+  readonly after?: readonly string[];
 }
 
 export interface Command {

@@ -40,7 +40,7 @@ export const FLEET_COMMANDS: readonly Command[] = [
         many: false,
         value: ["ls", "inspect", "doctor", "rotate"],
       },
-      { name: "name", required: false, many: false },
+      { name: "name", required: false, many: false, after: ["inspect"] },
     ],
     flags: reason,
     writes: false,
@@ -57,7 +57,7 @@ export const FLEET_COMMANDS: readonly Command[] = [
         many: false,
         value: ["ls", "revoke", "rotate"],
       },
-      { name: "node", required: false, many: false },
+      { name: "node", required: false, many: false, after: ["revoke"] },
     ],
     flags: reason,
     writes: true,
@@ -144,8 +144,8 @@ export const FLEET_COMMANDS: readonly Command[] = [
         many: false,
         value: ["ls", "apply", "rm", "test", "allow"],
       },
-      { name: "caller", required: false, many: false },
-      { name: "target", required: false, many: false },
+      { name: "caller", required: false, many: false, after: ["rm", "test", "allow"] },
+      { name: "target", required: false, many: false, after: ["test", "allow"] },
     ],
     flags: [
       ...SCOPE_FLAGS.filter((flag) => flag.name === "scope"),
@@ -173,8 +173,8 @@ export const FLEET_COMMANDS: readonly Command[] = [
         many: false,
         value: ["ls", "add", "rm", "token", "revoke"],
       },
-      { name: "name", required: false, many: false },
-      { name: "id", required: false, many: false },
+      { name: "name", required: false, many: false, after: ["add", "rm", "token", "revoke"] },
+      { name: "id", required: false, many: false, after: ["revoke"] },
     ],
     flags: [
       {
@@ -194,7 +194,7 @@ export const FLEET_COMMANDS: readonly Command[] = [
     summary: "tokens with which hosts join the fleet: create, ls, or revoke ID",
     arguments: [
       { name: "create|ls|revoke", required: true, many: false, value: ["create", "ls", "revoke"] },
-      { name: "id", required: false, many: false },
+      { name: "id", required: false, many: false, after: ["revoke"] },
     ],
     flags: [
       { name: "ttl", value: "duration", text: "how long it is good, 1m to 24h (1h)" },

@@ -142,6 +142,20 @@ function refuseWord(
   return new FairleadError(cliErrors["bad-value"], first, { remedy: help });
 }
 
+/** Throws FL0604 for a word that the command takes, but not after its first one. */
+function refuseExtra({ name, arguments: takes }: Command, words: readonly string[]): void {
+  const [first = ""] = words;
+  for (const [at, { after }] of takes.entries()) {
+    const word = words[at];
+    if (word === undefined || after?.includes(first) !== false) continue;
+    throw new FairleadError(
+      cliErrors["extra-argument"],
+      `too many arguments: ${[name, ...words.slice(0, at)].join(" ")} takes no more (${word})`,
+      { remedy: `see \`fairlead ${name} --help\`` },
+    );
+  }
+}
+
 function parseWords(command: Command, words: readonly string[]): Request {
   let help = "";
   const program = new Commander(command.name)
@@ -172,6 +186,7 @@ function parseWords(command: Command, words: readonly string[]): Request {
     }
     throw refuseWord(thrown, command, program.args);
   }
+  refuseExtra(command, program.args);
   return {
     kind: "run",
     command,

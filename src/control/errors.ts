@@ -61,7 +61,7 @@ export const controlErrors = defineErrors({
   "no-fleet": {
     id: "FL0731",
     code: "failed_precondition",
-    cause: "This node belongs to no fleet",
+    cause: "Tokens, marks and a place on a roll are of the nodes of a fleet",
     remedy: "begin one with `fairlead fleet create NAME`, or join one with `fairlead join TOKEN`",
   },
   "address-unreachable": {

@@ -132,6 +132,10 @@ async function diagnose(context: Context): Promise<number> {
   ]);
   for (const missing of networks.missing) out.warn(`! partial: ${missing}`);
   const reports = checkOverlays(networks.items, paths.items);
+  if (reports.length === 0 && out.forPeople) {
+    out.note(LIST.empty);
+    return EXIT.ok;
+  }
   const tookMs = performance.now() - startedMs;
   const view = { short: false, tookMs, versions: "", silences: [], nowMs: 0 };
   return showReports(context, reports, view);

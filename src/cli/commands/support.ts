@@ -105,7 +105,7 @@ function listTroubles(collected: readonly Collected[]): readonly string[] {
   return [
     ...[...byProblem].map(
       ([problem, files]) =>
-        `${problem}: no ${files.map(({ file }) => file.replace(/\.\w+$/, "")).join(", ")}`,
+        `without ${files.map(({ file }) => file.replace(/\.\w+$/, "")).join(", ")}: ${problem}`,
     ),
     ...(silent.length === 0 ? [] : [`no answer from ${silent.join(", ")}`]),
   ];
