@@ -104,8 +104,7 @@ function listTroubles(collected: readonly Collected[]): readonly string[] {
   );
   return [
     ...[...byProblem].map(
-      ([problem, files]) =>
-        `without ${files.map(({ file }) => file.replace(/\.\w+$/, "")).join(", ")}: ${problem}`,
+      ([problem, files]) => `without ${files.map(({ file }) => file).join(", ")}: ${problem}`,
     ),
     ...(silent.length === 0 ? [] : [`no answer from ${silent.join(", ")}`]),
   ];

@@ -56,8 +56,8 @@ describe("fairlead support", () => {
     const { code, stdout, stderr, file, read } = await make("none.sock");
     assert.equal(code, 0, stderr);
     assert.equal(stdout, `${file}\n`);
-    assert.match(stderr, /! without status, nodes, .*: FL0611 no node answers/);
-    assert.match(stderr, /! without engine: FL0301 cannot reach the engine .*\n/);
+    assert.match(stderr, /! without status\.json, nodes\.json, .*: FL0611 no node answers/);
+    assert.match(stderr, /! without engine\.json: FL0301 cannot reach the engine .*\n/);
     const readme = read("README.txt");
     assert.match(readme, /^ {2}decisions\.json +NOT THERE: FL0611/m);
     assert.match(readme, /Left out:\n {2}values of variables/);
