@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times and ports as people read them.
+import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { InstanceView } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
 
@@ -38,4 +39,13 @@ export function formatCount(count: number, noun: string): string {
 /** `0.42ms`, `31ms`: there and back. */
 export function formatRtt(rttMs: number): string {
   return `${rttMs.toFixed(rttMs < 10 ? 2 : 0)}ms`;
+}
+
+/** Acts of a whole fleet, which one of its nodes does for all. */
+const OF_FLEET = /^(?:service\.place|node\.|token\.)/;
+
+/** ` on h2`: where it was done; ` (by h2)`, when that is no matter. Empty for a decision of the node that was asked. */
+export function formatWhere({ act, node }: Pick<Decision, "act" | "node">): string {
+  if (node === undefined) return "";
+  return OF_FLEET.test(act) ? ` (by ${node})` : ` on ${node}`;
 }

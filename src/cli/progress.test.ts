@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ServiceView } from "@fairlead/protocol/views.ts";
+import { formatWhere } from "./format.ts";
 import { foldServices } from "./progress.ts";
 import { createStyle } from "./style.ts";
 import { detectTerminal } from "./terminal.ts";
@@ -49,6 +50,13 @@ describe("the live region", () => {
     assert.match(foldServices(view, 40, style)[0] ?? "", /s0 /);
     assert.equal(foldServices(view, 40, style).length, 40);
   });
+});
+
+test("where something was done is said of what belongs to a host, and by whom of what belongs to the fleet", () => {
+  assert.equal(formatWhere({ act: "instance.create", node: "h2" }), " on h2");
+  assert.equal(formatWhere({ act: "service.place", node: "h2" }), " (by h2)");
+  assert.equal(formatWhere({ act: "node.drain", node: "h2" }), " (by h2)");
+  assert.equal(formatWhere({ act: "instance.create", node: undefined }), "");
 });
 
 describe("detectTerminal()", () => {

@@ -3,7 +3,7 @@
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
-import { formatCount } from "./format.ts";
+import { formatCount, formatWhere } from "./format.ts";
 import type { Output } from "./output.ts";
 import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
 import { makePrintable } from "./printable.ts";
@@ -26,8 +26,7 @@ function renderDecision(decision: Decision, style: Style): string {
   const tone = toneOfOutcome(decision.outcome);
   const took = decision.durationMs === undefined ? "" : ` ${formatDuration(decision.durationMs)}`;
   const result = decision.outcome === "failed" ? `: ${makePrintable(decision.result ?? "")}` : "";
-  const where = decision.node === undefined ? "" : ` on ${decision.node}`;
-  const what = makePrintable(`${decision.title}${where}`);
+  const what = makePrintable(`${decision.title}${formatWhere(decision)}`);
   return `${style.paint(style.mark(tone), tone)} ${what}${took}${result}`;
 }
 

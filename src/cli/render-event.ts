@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { NodeEvent } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
-import { formatTime } from "./format.ts";
+import { formatTime, formatWhere } from "./format.ts";
 import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
 import { makePrintable } from "./printable.ts";
 
@@ -11,9 +11,9 @@ function tellNode(node: string | undefined): string {
 
 function describe(event: NodeEvent, style: Style): string {
   if (event.kind === "decision") {
-    const { durationMs, id, node, outcome, title, trigger } = event.decision;
+    const { durationMs, id, outcome, title, trigger } = event.decision;
     const took = durationMs === undefined ? "" : ` in ${formatDuration(durationMs)}`;
-    return `${style.paint(outcome, toneOfOutcome(outcome))}  ${title}${tellNode(node)}${took}: ${trigger.detail}  ${id}`;
+    return `${style.paint(outcome, toneOfOutcome(outcome))}  ${title}${formatWhere(event.decision)}${took}: ${trigger.detail}  ${id}`;
   }
   if (event.kind === "service") {
     const { name, reason, running, scope, state, wanted } = event.service;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of a plan that other nodes will take.
 import type { PlannedStep } from "@fairlead/protocol/decision.ts";
-import { nameInstance } from "#brain/naming.ts";
+import { nameInstance, shortName } from "#brain/naming.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import type { Draft } from "./assign-scopes.ts";
 import type { FleetNode, FleetScope } from "./picture.ts";
@@ -15,6 +15,11 @@ export interface ElsewhereParts {
   /** Id of the node that plans: its own steps are planned by what it sees. */
   readonly self: string;
   readonly nodes: ReadonlyMap<string, FleetNode>;
+}
+
+/** As the node that makes it will say. */
+function tellMissing({ replicas }: ServiceIntent, slot: number): string {
+  return `there is no instance ${slot} of ${replicas}`;
 }
 
 /** What is made, changed and removed on other nodes, as far as it follows from what they are assigned. */
@@ -35,7 +40,7 @@ export function planElsewhere(parts: ElsewhereParts): readonly PlannedStep[] {
   ): void {
     if (at.node === self) return;
     const object = nameInstance(scope, service, at.slot);
-    const title = `${verb} ${object} on ${nameOf(at.node)}`;
+    const title = `${verb} ${shortName(service.name, at.slot)} on ${nameOf(at.node)}`;
     steps.push({ act, service: service.name, object, title, because, at: service.at });
   }
 
@@ -45,7 +50,7 @@ export function planElsewhere(parts: ElsewhereParts): readonly PlannedStep[] {
     for (const placed of draft.services[service.name] ?? []) {
       const same = was.find(({ slot, node }) => slot === placed.slot && node === placed.node);
       if (same === undefined)
-        add("instance.create", "created", service, placed, `file asks for ${service.replicas}`);
+        add("instance.create", "created", service, placed, tellMissing(service, placed.slot));
       else if (old !== undefined && old.hash !== service.hash)
         add("instance.replace", "replaced", service, placed, "its configuration changes");
     }
