@@ -31,6 +31,6 @@ test("steps on other nodes are named as the nodes will name them, and have the s
   ]);
   const before = { ...three, assignment: had("a", "b", "a") };
   assert.deepEqual(plan(before, one, ["a"]), [
-    "instance.remove: removed web-2 on node-b, it is not wanted any more",
+    "instance.remove: removed shop-web-2 on node-b, 1 are wanted",
   ]);
 });

@@ -40,8 +40,15 @@ export function planElsewhere(parts: ElsewhereParts): readonly PlannedStep[] {
   ): void {
     if (at.node === self) return;
     const object = nameInstance(scope, service, at.slot);
-    const title = `${verb} ${shortName(service.name, at.slot)} on ${nameOf(at.node)}`;
+    // What is there is called by its own name, what will be by what it is.
+    const what = act === "instance.remove" ? object : shortName(service.name, at.slot);
+    const title = `${verb} ${what} on ${nameOf(at.node)}`;
     steps.push({ act, service: service.name, object, title, because, at: service.at });
+  }
+
+  function tellSurplus(name: string): string {
+    const wanted = services.find((one) => one.name === name);
+    return wanted === undefined ? "it is not wanted any more" : `${wanted.replicas} are wanted`;
   }
 
   for (const service of services) {
@@ -60,7 +67,7 @@ export function planElsewhere(parts: ElsewhereParts): readonly PlannedStep[] {
     const now = draft.services[name] ?? [];
     for (const placed of was)
       if (service !== undefined && !now.some(({ slot }) => slot === placed.slot))
-        add("instance.remove", "removed", service, placed, "it is not wanted any more");
+        add("instance.remove", "removed", service, placed, tellSurplus(name));
   }
   return steps;
 }
