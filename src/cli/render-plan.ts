@@ -74,7 +74,9 @@ function foldSteps(steps: readonly PlannedStep[]): { step: PlannedStep; more: nu
 /** A plan as people read it: `+ create web-1   file asks for 2 replicas  compose.yaml:4`. */
 export function renderPlan(plan: Plan, style: Style): string[] {
   const head = `plan ${plan.id} for ${plan.scope}`;
-  if (isEmptyPlan(plan)) return [`${head}: nothing to change (${plan.unchanged} unchanged)`];
+  const warnings = plan.warnings.map((warning) => `  ! ${makePrintable(warning)}`);
+  if (isEmptyPlan(plan))
+    return [`${head}: nothing to change (${plan.unchanged} unchanged)`, ...warnings];
   const rows = foldSteps(plan.steps).map(({ more, step }) => ({
     step,
     title: sayFuture(step.title) + (more > 0 ? ` and ${more} more` : ""),
@@ -86,10 +88,5 @@ export function renderPlan(plan: Plan, style: Style): string[] {
     return `  ${style.paint(sign, tone)} ${title}${gap}${style.paint(describeReason(step), "dim")}`;
   });
   const rest = plan.unchanged > 0 ? [`  = ${plan.unchanged} unchanged`] : [];
-  return [
-    `${head}: ${formatCount(plan.steps.length, "step")}`,
-    ...steps,
-    ...rest,
-    ...plan.warnings.map((warning) => `  ! ${makePrintable(warning)}`),
-  ];
+  return [`${head}: ${formatCount(plan.steps.length, "step")}`, ...steps, ...rest, ...warnings];
 }

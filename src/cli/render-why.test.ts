@@ -177,8 +177,9 @@ describe("renderPlan()", () => {
   });
 
   test("says nothing to change when there is nothing to do", () => {
-    assert.deepEqual(renderPlan({ ...plan, steps: [] }, style), [
+    assert.deepEqual(renderPlan({ ...plan, steps: [], warnings: ["web: cordoned on 2"] }, style), [
       "plan pl_9Q1 for shop: nothing to change (11 unchanged)",
+      "  ! web: cordoned on 2",
     ]);
   });
 });

@@ -6,7 +6,6 @@ import { EXIT } from "#cli/exit-codes.ts";
 import { finishWait } from "#cli/finish-wait.ts";
 import { followScope, watchScope } from "#cli/follow-scope.ts";
 import { readScale } from "#cli/read-scale.ts";
-import { isEmptyPlan } from "#cli/render-plan.ts";
 import { resolveScope } from "#cli/resolve-scope.ts";
 import { readReason } from "#cli/send-action.ts";
 import { showPlan } from "#cli/show-plan.ts";
@@ -30,7 +29,8 @@ export async function run(context: Context): Promise<number> {
   await showPlan(context, plan);
   if (dryRun) return EXIT.ok;
   context.out.note("the next `fairlead up` takes the numbers of the file again");
-  if (!wait || isEmptyPlan(plan)) return EXIT.ok;
+  // With nothing to do it may still not be as wanted: no node takes an instance.
+  if (!wait) return EXIT.ok;
   const settlement = await followScope(context, watch, { scope, timeoutMs, until: "settled" });
   return finishWait(context, settlement, timeoutMs);
 }
