@@ -3,7 +3,7 @@
 // queue of its own; when its place has been dropped it is told that it lagged and lists again.
 import { FairleadError } from "#base/errors.ts";
 import { storeErrors } from "./errors.ts";
-import type { Revision, StoreChange } from "./store.ts";
+import type { Revision, StoreChange, WatchOptions } from "./store.ts";
 
 /** A change with its value still as JSON: each watcher gets an object of its own. */
 export interface RecordedChange {
@@ -42,10 +42,26 @@ export interface History {
   watch(
     prefix: string,
     from: Revision,
-    signal: AbortSignal,
+    options: WatchOptions,
   ): AsyncGenerator<readonly StoreChange[], void, undefined>;
   /** Every watcher throws `reason` from now on. */
   close(reason: FairleadError): void;
+}
+
+/** Which keys a watcher wants. */
+interface Choice {
+  readonly prefix: string;
+  readonly except: string | undefined;
+}
+
+/** Watchers that wait, of those that want the same keys: what concerns none of them is looked at once. */
+interface Waiters extends Choice {
+  /** Called with the revision that concerns them; with none when the history ends. */
+  readonly wakers: Set<(revision: Revision | undefined) => void>;
+}
+
+function concerns({ prefix, except }: Choice, { key }: RecordedChange): boolean {
+  return key.startsWith(prefix) && (except === undefined || !key.startsWith(except));
 }
 
 interface Kept {
@@ -61,7 +77,8 @@ export function createHistory(
 ): History {
   /** Oldest first. */
   const kept: Kept[] = [];
-  const waiters = new Set<() => void>();
+  /** By what they want. */
+  const waiting = new Map<string, Waiters>();
   let newest = revision;
   let floor = revision;
   let keptChanges = 0;
@@ -86,21 +103,31 @@ export function createHistory(
     return kept[low];
   }
 
-  function wake(): void {
-    const woken = [...waiters];
-    waiters.clear();
-    for (const waiter of woken) waiter();
+  function wake({ wakers }: Waiters, at: Revision | undefined): void {
+    const woken = [...wakers];
+    wakers.clear();
+    for (const waker of woken) waker(at);
   }
 
-  function waitForChange(signal: AbortSignal): Promise<void> {
+  function findWaiters({ prefix, except }: Choice): Waiters {
+    const name = JSON.stringify([prefix, except]);
+    const found = waiting.get(name) ?? { prefix, except, wakers: new Set() };
+    waiting.set(name, found);
+    return found;
+  }
+
+  /** Resolves with the revision of the next change that concerns the watcher; undefined when there will be none. */
+  function waitForChange(choice: Choice, signal: AbortSignal): Promise<Revision | undefined> {
+    const { wakers } = findWaiters(choice);
     return new Promise((resolve) => {
-      function finish(): void {
-        waiters.delete(finish);
-        signal.removeEventListener("abort", finish);
-        resolve();
+      function finish(at: Revision | undefined): void {
+        wakers.delete(finish);
+        signal.removeEventListener("abort", abort);
+        resolve(at);
       }
-      waiters.add(finish);
-      signal.addEventListener("abort", finish, { once: true });
+      const abort = (): void => finish(undefined);
+      wakers.add(finish);
+      signal.addEventListener("abort", abort, { once: true });
     });
   }
 
@@ -116,20 +143,25 @@ export function createHistory(
       keptBytes += sizeBytes;
       const { changesMax, bytesMax } = limits;
       while (kept.length > 1 && (keptChanges > changesMax || keptBytes > bytesMax)) dropOldest();
-      wake();
+      for (const waiters of waiting.values())
+        if (waiters.wakers.size > 0 && changes.some((change) => concerns(waiters, change)))
+          wake(waiters, next);
     },
-    async *watch(prefix, from, signal) {
+    async *watch(prefix, from, { signal, except }) {
+      const choice = { prefix, except };
       for (let cursor = from; ;) {
         signal.throwIfAborted();
         if (closed !== undefined) throw closed;
         if (cursor < floor || (cursor > newest && !gaps)) throw createLagged(cursor, floor, newest);
         const next = findAfter(cursor);
         if (next === undefined) {
-          await waitForChange(signal);
+          const at = await waitForChange(choice, signal);
+          // What came while it waited and is not its own is passed over, also when it has been dropped since.
+          if (at !== undefined) cursor = Math.max(cursor, at - 1);
           continue;
         }
         cursor = next.revision;
-        const own = next.changes.filter(({ key }) => key.startsWith(prefix));
+        const own = next.changes.filter((change) => concerns(choice, change));
         const changes = own.map((change) => revealChange(change, cursor, parse));
         if (changes.length > 0) yield changes;
       }
@@ -137,7 +169,7 @@ export function createHistory(
     close(reason) {
       closed = reason;
       kept.length = 0;
-      wake();
+      for (const waiters of waiting.values()) wake(waiters, undefined);
     },
   };
 }

@@ -40,6 +40,17 @@ export interface ListOptions {
   readonly after?: string;
   readonly limit?: number;
   readonly descending?: boolean;
+  /** Keys that begin so are left out. */
+  readonly except?: string;
+}
+
+export interface WatchOptions {
+  readonly signal: AbortSignal;
+  /**
+   * Keys that begin so are left out. What one transaction changed before and behind them, in the order of keys, may be told
+   * apart.
+   */
+  readonly except?: string;
 }
 
 /** A lease: keys put with it are deleted when it is not renewed for `ttlMs`. */
@@ -83,7 +94,7 @@ export interface Store extends AsyncDisposable {
   watch(
     prefix: string,
     from: Revision,
-    options: { signal: AbortSignal },
+    options: WatchOptions,
   ): AsyncIterable<readonly StoreChange[]>;
   grantLease(ttlMs: number, options?: { signal?: AbortSignal }): Promise<Lease>;
   /** False when it had already expired. */

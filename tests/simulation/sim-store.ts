@@ -134,7 +134,7 @@ export function createStoreDoor({
     grantLease: (ttlMs, options) => call(() => store().grantLease(ttlMs), options?.signal),
     renewLease: (id, options) => call(() => store().renewLease(id), options?.signal),
     revokeLease: (id, options) => call(() => store().revokeLease(id), options?.signal),
-    async *watch(prefix, from, { signal }) {
+    async *watch(prefix, from, { signal, ...options }) {
       const lost = new AbortController();
       const either = AbortSignal.any([signal, lost.signal]);
       // A connection that says nothing is asked whether it is there, as keepalives do.
@@ -153,7 +153,7 @@ export function createStoreDoor({
       const forget = network.onCut(lookSoon);
       lookSoon();
       try {
-        const waiting = collect(store().watch(prefix, from, { signal: either }));
+        const waiting = collect(store().watch(prefix, from, { ...options, signal: either }));
         for (;;) {
           await waiting.ready();
           await listen(either);

@@ -28,10 +28,10 @@ export function createStoreDoor(inner: Store): StoreDoor {
     return closing.signal.aborted ? Promise.reject(createAway()) : call();
   }
 
-  async function* watch(...[prefix, from, { signal }]: Parameters<Store["watch"]>) {
+  async function* watch(...[prefix, from, { signal, ...rest }]: Parameters<Store["watch"]>) {
     const shut = closing.signal;
     try {
-      yield* inner.watch(prefix, from, { signal: AbortSignal.any([signal, shut]) });
+      yield* inner.watch(prefix, from, { ...rest, signal: AbortSignal.any([signal, shut]) });
     } catch (thrown) {
       throw shut.aborted ? createAway() : thrown;
     }

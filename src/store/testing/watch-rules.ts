@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { isKind } from "#base/errors.ts";
 import { storeErrors } from "#store/errors.ts";
+import type { ListOptions, StoreChange } from "#store/store.ts";
 import { put, remove, takeChanges } from "./rule.ts";
 import type { Rule } from "./rule.ts";
 
@@ -22,6 +23,29 @@ export const watchRules: Readonly<Record<string, Rule>> = {
       ],
       [{ kind: "delete", key: "p/1", revision: from + 3 }],
     ]);
+  },
+  async "a list and a watch leave out what they are told to"({ store }) {
+    await store.transact(["p/a", "p/b/1", "p/b/2", "p/c"].map((key) => put(key, 0)));
+    const keysOf = async (options: ListOptions): Promise<readonly string[]> =>
+      (await store.list("p/", { ...options, except: "p/b/" })).entries.map(({ key }) => key);
+    assert.deepEqual(await keysOf({}), ["p/a", "p/c"]);
+    assert.deepEqual(await keysOf({ descending: true }), ["p/c", "p/a"]);
+    assert.deepEqual(await keysOf({ after: "p/a", limit: 1 }), ["p/c"]);
+    assert.deepEqual(await keysOf({ after: "p/b/2", limit: 2 }), ["p/c"]);
+    assert.deepEqual(await keysOf({ after: "p/b/2", descending: true }), ["p/a"]);
+    const { revision } = await store.list("p/", { except: "p/b/" });
+    const { signal } = new AbortController();
+    const watcher = store.watch("p/", revision, { signal, except: "p/b/" })[Symbol.asyncIterator]();
+    const first = watcher.next();
+    await store.transact([put("p/b/1", 1)]);
+    await store.transact([put("p/b/2", 1), put("p/a", 1)]);
+    const told = async (next: ReturnType<typeof watcher.next>) =>
+      ((await next).value ?? []).map(({ key }: StoreChange) => key);
+    assert.deepEqual(await told(first), ["p/a"]);
+    await store.transact([put("p/b/1", 2)]);
+    await store.transact([put("p/c", 1)]);
+    assert.deepEqual(await told(watcher.next()), ["p/c"]);
+    await watcher.return?.();
   },
   async "watch waits for changes to come"({ store }) {
     const { revision } = await store.list("");

@@ -131,14 +131,18 @@ export async function openConsulStore(
     return revision;
   }
 
-  async function list(under: string, { after, limit, descending = false, signal }: ListOptions) {
+  async function list(
+    under: string,
+    { after, limit, descending = false, except, signal }: ListOptions,
+  ) {
     // What is read after this was seen or written has it.
     const { position } = feed;
     const pairs = await readTree(under, signal);
     const revision = pairs.reduce((most, one) => Math.max(most, one.ModifyIndex), position);
     const sign = descending ? -1 : 1;
     const isWanted = ({ Key }: KvPair): boolean =>
-      after === undefined || (descending ? Key < prefix + after : Key > prefix + after);
+      (after === undefined || (descending ? Key < prefix + after : Key > prefix + after)) &&
+      (except === undefined || !Key.startsWith(prefix + except));
     const entries = pairs
       .filter(isWanted)
       .toSorted((a, b) => (a.Key < b.Key ? -sign : sign))
@@ -200,10 +204,10 @@ export async function openConsulStore(
       const prepared = prepareTransaction(operations, conditions);
       return transact(prepared, signal);
     },
-    async *watch(under, from, { signal }) {
+    async *watch(under, from, options) {
       checkPrefix(under);
-      await checkReached(from, signal);
-      yield* feed.watch(under, from, signal);
+      await checkReached(from, options.signal);
+      yield* feed.watch(under, from, options);
     },
     async grantLease(ttlMs, { signal } = {}) {
       checkTtl(ttlMs);

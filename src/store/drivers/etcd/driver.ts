@@ -14,9 +14,11 @@ import {
   prepareTransaction,
 } from "#store/prepare-transaction.ts";
 import type { PreparedOperation } from "#store/prepare-transaction.ts";
-import type { Entry, ListOptions, Revision, Snapshot, Store } from "#store/store.ts";
+import type { Entry, ListOptions, Revision, Snapshot, Store, WatchOptions } from "#store/store.ts";
 import { EtcdConnection, type EtcdOptions } from "./connection.ts";
 import type { KeyValue, RequestOp } from "./messages.ts";
+import { leaveOut, type KeyRange } from "./leave-out.ts";
+import { mergeWatches } from "./merge-watches.ts";
 import { readRange } from "./read-range.ts";
 import { renewLease } from "./renew-lease.ts";
 import { watchChanges } from "./watch-changes.ts";
@@ -51,6 +53,8 @@ export async function openEtcdStore(
     return Buffer.from(prefix + key);
   }
 
+  const encodeRange = ({ start, end }: KeyRange) => ({ start: encode(start), end: encode(end) });
+
   function nameOf(key: Buffer): string {
     return key.toString("latin1").slice(prefix.length);
   }
@@ -71,19 +75,23 @@ export async function openEtcdStore(
 
   async function list(
     under: string,
-    { after, limit, descending = false, signal }: ListOptions,
+    { after, limit = Infinity, descending = false, except, signal }: ListOptions,
   ): Promise<Snapshot> {
     const end = endOfPrefix(under);
     const isAfter = after !== undefined;
     const start = isAfter && !descending && after >= under ? `${after}\0` : under;
     const stop = isAfter && descending && after < end ? after : end;
-    if (start >= stop) return { revision: await readRevision(signal), entries: [] };
-    const range = { start: encode(start), end: encode(stop) };
+    const ranges = leaveOut({ start, end: stop }, except);
+    if (ranges.length === 0) return { revision: await readRevision(signal), entries: [] };
     const entries: Entry[] = [];
     let revision: Revision = 0;
-    for await (const page of readRange(connection, range, { limit, descending, signal })) {
-      ({ revision } = page);
-      for (const one of page.kvs) entries.push(toEntry(one));
+    for (const range of descending ? ranges.toReversed() : ranges) {
+      if (entries.length >= limit) break;
+      const options = { limit: limit - entries.length, descending, signal, revision };
+      for await (const page of readRange(connection, encodeRange(range), options)) {
+        ({ revision } = page);
+        for (const one of page.kvs) entries.push(toEntry(one));
+      }
     }
     return { revision, entries };
   }
@@ -97,15 +105,23 @@ export async function openEtcdStore(
     return { request_put: { key, value: Buffer.from(text), lease: id } };
   }
 
-  async function* watch(under: string, from: Revision, signal: AbortSignal) {
+  async function* watch(under: string, from: Revision, { signal, except }: WatchOptions) {
     // A revision of another cluster, of one that was restored from a copy or has lost all: what comes would be missed.
     async function check(seen: Revision): Promise<void> {
       const newest = await readRevision(signal);
       if (seen > newest) throw createLagged(seen, newest);
     }
     await check(from);
-    const range = { start: encode(under), end: encode(endOfPrefix(under)), nameOf };
-    yield* watchChanges(connection, range, from, { signal, clock, check });
+    const ranges = leaveOut({ start: under, end: endOfPrefix(under) }, except);
+    const follow = (range: KeyRange, until: AbortSignal) =>
+      watchChanges(connection, { ...encodeRange(range), nameOf }, from, {
+        signal: until,
+        clock,
+        check,
+      });
+    const [only, ...others] = ranges;
+    if (only !== undefined && others.length === 0) yield* follow(only, signal);
+    else yield* mergeWatches(ranges, follow, signal);
   }
 
   return {
@@ -147,9 +163,9 @@ export async function openEtcdStore(
       const answer = await connection.call("KV/Txn", request, { signal, repeatable: false });
       return answer.succeeded ? Number(answer.header.revision) : undefined;
     },
-    watch(under, from, { signal }) {
+    watch(under, from, watchOptions) {
       checkPrefix(under);
-      return watch(under, from, signal);
+      return watch(under, from, watchOptions);
     },
     async grantLease(ttlMs, { signal } = {}) {
       checkTtl(ttlMs);

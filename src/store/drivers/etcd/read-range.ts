@@ -10,6 +10,8 @@ export interface ReadOptions {
   readonly limit?: number | undefined;
   readonly descending?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Of which revision; by default of the present one. */
+  readonly revision?: Revision;
 }
 
 export interface Page {
@@ -24,9 +26,9 @@ export interface Page {
 export async function* readRange(
   connection: EtcdConnection,
   { start, end }: { readonly start: Buffer; readonly end: Buffer },
-  { limit = Infinity, descending = false, signal }: ReadOptions,
+  { limit = Infinity, descending = false, signal, revision: of = 0 }: ReadOptions,
 ): AsyncGenerator<Page, void, undefined> {
-  let revision: Revision = 0;
+  let revision = of;
   let left = limit;
   for (let key = start, rangeEnd = end; ;) {
     const request = {

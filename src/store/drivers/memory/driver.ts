@@ -143,9 +143,9 @@ export function createMemoryStore({
       }
       return applyOperations(prepared.operations);
     },
-    watch(prefix, from, { signal }) {
+    watch(prefix, from, options) {
       checkPrefix(prefix);
-      return history.watch(prefix, from, signal);
+      return history.watch(prefix, from, options);
     },
     async grantLease(ttlMs, options) {
       check(options?.signal);

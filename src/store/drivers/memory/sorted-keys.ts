@@ -34,14 +34,16 @@ export function createSortedKeys(): SortedKeys {
       const place = find(key);
       if (keys[place] === key) keys.splice(place, 1);
     },
-    slice(start, end, { after, limit = Infinity, descending = false }) {
+    slice(start, end, { after, limit = Infinity, descending = false, except }) {
       let from = find(start);
       let to = find(end);
-      if (!descending) {
-        if (after !== undefined) from = Math.max(from, find(`${after}\0`));
-        return keys.slice(from, Math.min(to, from + limit));
+      if (after !== undefined && !descending) from = Math.max(from, find(`${after}\0`));
+      if (after !== undefined && descending) to = Math.min(to, find(after));
+      if (except !== undefined) {
+        const all = keys.slice(from, Math.max(from, to)).filter((key) => !key.startsWith(except));
+        return (descending ? all.toReversed() : all).slice(0, limit);
       }
-      if (after !== undefined) to = Math.min(to, find(after));
+      if (!descending) return keys.slice(from, Math.min(to, from + limit));
       return keys.slice(Math.max(from, to - limit), Math.max(from, to)).toReversed();
     },
   };

@@ -124,9 +124,9 @@ function createStore(
       if (outcome.expiredLease !== undefined) throw createExpired(outcome.expiredLease);
       return outcome.revision;
     },
-    watch(prefix, from, { signal }) {
+    watch(prefix, from, options) {
       checkPrefix(prefix);
-      return history.watch(prefix, from, signal);
+      return history.watch(prefix, from, options);
     },
     async grantLease(ttlMs, options) {
       check(options?.signal);

@@ -17,10 +17,10 @@ export interface Reader {
 export function createReader(db: DatabaseSync, path: string): Reader {
   const selectOne = db.prepare("SELECT * FROM entries WHERE key = ?");
   const selectUp = db.prepare(
-    "SELECT * FROM entries WHERE key >= ? AND key < ? AND key > ? ORDER BY key LIMIT ?",
+    "SELECT * FROM entries WHERE key >= ? AND key < ? AND key > ? AND NOT (key >= ? AND key < ?) ORDER BY key LIMIT ?",
   );
   const selectDown = db.prepare(
-    "SELECT * FROM entries WHERE key >= ? AND key < ? AND key < ? ORDER BY key DESC LIMIT ?",
+    "SELECT * FROM entries WHERE key >= ? AND key < ? AND key < ? AND NOT (key >= ? AND key < ?) ORDER BY key DESC LIMIT ?",
   );
   const selectMeasure = db.prepare(
     "SELECT count(*) AS entries, coalesce(sum(octet_length(key) + octet_length(value)), 0) AS bytes FROM entries WHERE key >= ? AND key < ?",
@@ -45,12 +45,14 @@ export function createReader(db: DatabaseSync, path: string): Reader {
         const raw = selectOne.get(key);
         return raw && reveal(raw);
       }),
-    list: (prefix, { after, limit, descending = false }) =>
+    list: (prefix, { after, limit, descending = false, except }) =>
       guard(() => {
         const end = endOfPrefix(prefix);
         const select = descending ? selectDown : selectUp;
         const edge = after ?? (descending ? end : "");
-        return select.all(prefix, end, edge, limit ?? -1).map(reveal);
+        // Nothing is below the empty text.
+        const left = except === undefined ? ["", ""] : [except, endOfPrefix(except)];
+        return select.all(prefix, end, edge, ...left, limit ?? -1).map(reveal);
       }),
     measure: (prefix) =>
       guard(() => {
