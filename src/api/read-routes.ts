@@ -226,9 +226,9 @@ function addListRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     const answer = { items, asOfMs: parts.clock.nowMs(), missing };
     return c.json(wrapList("NetworkAdviceList", answer), 200);
   });
-  app.openapi(placementRoute, (c) => {
+  app.openapi(placementRoute, async (c) => {
     const { service, scope } = c.req.valid("query");
-    return c.json(parts.placement.explain(service, scope), 200);
+    return c.json(await parts.placement.explain(service, scope), 200);
   });
   app.openapi(pathsRoute, (c) => {
     const answer = { items: parts.paths.list(), asOfMs: parts.clock.nowMs(), missing: [] };

@@ -43,7 +43,8 @@ function createReads(options: OperationsOptions): Reads {
   function answer<T>(items: readonly T[]): Answer<T> {
     return { asOfMs: board.ready ? clock.nowMs() : board.read().asOfMs, missing: missing(), items };
   }
-  function listScopes(scope: string | undefined): readonly ScopeView[] {
+  async function listScopes(scope?: string): Promise<readonly ScopeView[]> {
+    await options.fleet?.whole();
     if (scope === undefined) return views.list();
     const view = views.read(scope);
     return view === undefined
@@ -55,7 +56,7 @@ function createReads(options: OperationsOptions): Reads {
   }
 
   async function status(caller: Caller): Promise<NodeStatus> {
-    const scopes = views.list();
+    const scopes = await listScopes();
     const services = scopes.flatMap((scope) => scope.services);
     const managed = scopes.filter(({ mode }) => mode === "manage");
     const info = options.engineInfo();
@@ -90,13 +91,14 @@ function createReads(options: OperationsOptions): Reads {
   async function why(object: string, filter: { scope?: string }): Promise<WhyAnswer> {
     if (/^dec_[0-9A-Z]+$/.test(object)) {
       const decision = (await decisions.get(object)) ?? failLookup(object, []);
+      await options.fleet?.whole();
       const services = views.read(decision.scope)?.services ?? [];
       return answerDecision(
         decision,
         services.find((service) => service.name === decision.service),
       );
     }
-    const found = findObject(listScopes(filter.scope), object);
+    const found = findObject(await listScopes(filter.scope), object);
     const nowMs = clock.nowMs();
     if (found.kind === "scope") {
       const { scope } = found.scope;
@@ -140,7 +142,7 @@ function createReads(options: OperationsOptions): Reads {
     object: string,
     filter: { scope?: string },
   ): Promise<Record<string, unknown>> {
-    const found = findObject(listScopes(filter.scope), object);
+    const found = findObject(await listScopes(filter.scope), object);
     if (found.kind === "scope") return { kind: "scope", fairlead: found.scope };
     const intent = supervisor.loop(found.service.scope)?.desired.intent;
     const isMeant = ({ name }: { readonly name: string }) => name === found.service.name;
@@ -161,12 +163,13 @@ function createReads(options: OperationsOptions): Reads {
 
   return {
     status,
-    scopes: async () => answer(views.list()),
-    scope: async (name) => listScopes(name)[0] ?? failLookup(name, []),
-    services: async ({ scope }) => answer(listScopes(scope).flatMap((view) => view.services)),
+    scopes: async () => answer(await listScopes()),
+    scope: async (name) => (await listScopes(name))[0] ?? failLookup(name, []),
+    services: async ({ scope }) =>
+      answer((await listScopes(scope)).flatMap((view) => view.services)),
     instances: async ({ scope, service }) =>
       answer(
-        listScopes(scope)
+        (await listScopes(scope))
           .flatMap((view) => view.services)
           .filter((view) => service === undefined || view.name === service)
           .flatMap((view) => view.instances),

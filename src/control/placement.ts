@@ -19,7 +19,7 @@ import type { Roll } from "./roll.ts";
 /** What may be asked about placement. */
 export interface PlacementDesk {
   /** `service`: `web`, or `shop/web`. Throws FL0701 `no-such-object`, FL0702 `ambiguous-name`, FL0704 `engine-away`. */
-  explain(service: string, scope: string | undefined): PlacementView;
+  explain(service: string, scope: string | undefined): Promise<PlacementView>;
 }
 
 interface PlacementParts {
@@ -27,7 +27,7 @@ interface PlacementParts {
   /** What is wanted of this node's scopes. */
   readonly intents: () => readonly Intent[];
   /** The fleet as its leader looks at it; absent for a node by itself. */
-  readonly picture?: () => FleetPicture | undefined;
+  readonly picture?: () => Promise<FleetPicture | undefined>;
   readonly board: Pick<FactsBoard, "read" | "problem">;
 }
 
@@ -104,7 +104,7 @@ function findService(names: readonly string[], service: string, scope: string | 
 
 /** Makes the desk. */
 export function createPlacementDesk(parts: PlacementParts): PlacementDesk {
-  const { roll, intents, board, picture = () => undefined } = parts;
+  const { roll, intents, board, picture = () => Promise.resolve(undefined) } = parts;
 
   /** What this node by itself sees: its own host with what runs there, and the roll. */
   function askAlone() {
@@ -125,16 +125,16 @@ export function createPlacementDesk(parts: PlacementParts): PlacementDesk {
   }
 
   /** What the whole fleet sees, where it wants anything. */
-  function ask() {
-    const whole = picture();
+  async function ask() {
+    const whole = await picture();
     if (whole === undefined || whole.scopes.size === 0) return askAlone();
     const stale = roll.problem === undefined ? [] : [`this may be old: ${roll.problem}`];
     return { ...askPlacement(whole), notes: stale };
   }
 
   return {
-    explain(service, scope) {
-      const { offers, requests, notes } = ask();
+    async explain(service, scope) {
+      const { offers, requests, notes } = await ask();
       const names = requests.map((request) => request.service);
       const name = findService(names, service, scope);
       const explained = explainPlacement(offers, requests, name) ?? failLookup(service, names);

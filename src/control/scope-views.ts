@@ -45,7 +45,7 @@ function cut(id: string, why: string): string {
 
 /** What views tell of besides, where a node has it. */
 export interface ScopeViewParts {
-  readonly fleet?: Pick<FleetDesk, "view" | "names"> | undefined;
+  readonly fleet?: Pick<FleetDesk, "view" | "names" | "wanted" | "isWhole"> | undefined;
   readonly addresses?: Pick<ServiceAddresses, "find">;
   readonly farewells?: Pick<Farewells, "has">;
   readonly policies?: Pick<PolicyLoop, "problemOf">;
@@ -139,6 +139,8 @@ export function createScopeViews(
   }
 
   function publish(scope: string): void {
+    // Of a fleet's scope a part would be told for the whole; nobody reads events without having that known.
+    if (fleet?.isWhole === false && fleet.wanted(scope) !== undefined) return;
     const view = read(scope);
     for (const service of view?.services ?? []) {
       const key = `${scope}/${service.name}`;

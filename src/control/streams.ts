@@ -44,6 +44,7 @@ export function createStreams(options: OperationsOptions): Streams {
         name,
         ...instances.flatMap((one) => [one.name, `${name}-${one.slot}`]),
       ]),
+      ...(options.fleet?.listNames(request.scope) ?? []),
     ]);
     if (known.size === 0)
       failLookup(

@@ -25,7 +25,7 @@ interface DeskParts {
   readonly board: FactsBoard;
   readonly decisions: DecisionLog;
   readonly clock: Clock;
-  readonly placing: Pick<FleetPlacing, "picture"> | undefined;
+  readonly placing: Pick<FleetPlacing, "picture" | "readPicture"> | undefined;
 }
 
 /** Makes them. */
@@ -38,8 +38,9 @@ export function openDesks(parts: DeskParts): {
   const { roll, overlays, clearing } = faces;
   const intents = () => [...supervisor.loops.values()].map(({ desired }) => desired.intent);
   const picture = () => placing?.picture();
+  const readPicture = async () => placing?.readPicture();
   return {
-    placement: createPlacementDesk({ roll, intents, board, picture }),
+    placement: createPlacementDesk({ roll, intents, board, picture: readPicture }),
     networks: createNetworkDesk({ roll, intents, picture, networks: () => overlays.list() }),
     host: createHostClearing({
       fleet: belongs?.name,

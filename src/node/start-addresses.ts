@@ -86,7 +86,14 @@ export async function openAddresses(parts: AddressParts): Promise<NodeAddresses>
     ranges,
     intents: listIntents,
     isWanted,
-    fleet: placing === undefined ? undefined : { self: self.id, picture: () => placing.picture() },
+    fleet:
+      placing === undefined
+        ? undefined
+        : {
+            self: self.id,
+            picture: () => placing.picture(),
+            readPicture: () => placing.readPicture(),
+          },
     farewells,
     clock,
     logger,

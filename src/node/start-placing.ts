@@ -54,8 +54,10 @@ export interface FleetPlacing {
   /** Where addresses of services stand. */
   readonly shelf: AddressShelf;
   readonly desk: FleetDesk;
-  /** The fleet as placing looks at it. */
+  /** The fleet by what is wanted and assigned; of what nodes report as much as is known. */
   picture(): FleetPicture;
+  /** The fleet as placing looks at it. */
+  readPicture(): Promise<FleetPicture>;
   /** Whether singletons may run here. */
   fence(): Fence;
   /** Why the engine of a node does not answer; undefined while it does. */
@@ -96,6 +98,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
   const board = createFleetBoard({ openStore: () => fleet.openStore(), clock, random, logger });
   const pictures = createPictureReader({ board, roll, clock });
   const leadership = createLeadership({ board, self: self.id, roll, clock, logger });
+  const desk = createFleetDesk({ self: self.id, board, pictures, clock });
   const wakers: ((scope: string) => void)[] = [];
   const startedAtMs = clock.monotonicMs();
   let settledUnder = (): string | undefined => undefined;
@@ -125,8 +128,12 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
 
   return {
     shelf: board,
-    desk: createFleetDesk({ self: self.id, board, pictures, clock }),
+    desk,
     picture: () => pictures.read(),
+    async readPicture() {
+      await desk.whole();
+      return pictures.read();
+    },
     fence: readFence,
     ailment: (node) => pictures.ailment(node),
     leader: () => leadership.leader,

@@ -147,7 +147,7 @@ export async function startApi(
       },
     },
     placement: {
-      explain: (service, scope = "shop") => ({
+      explain: async (service, scope = "shop") => ({
         scope,
         service,
         wanted: 0,

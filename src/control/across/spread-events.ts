@@ -22,10 +22,11 @@ function nameNode(event: NodeEvent, node: string): NodeEvent {
  * which reading can go on; what others did in between is not had again, which `lagged` says.
  */
 export async function* spreadEvents(
-  { local, others, clock }: SpreadOptions,
+  { local, others, desk, clock }: SpreadOptions,
   options: { afterId?: string; scope?: string },
   caller: Caller,
 ): AsyncGenerator<Item> {
+  using _held = desk.hold();
   const ended = new AbortController();
   const signal = AbortSignal.any([caller.signal, ended.signal]);
   const queue = createAsyncQueue<Item>(QUEUE_MAX, signal);

@@ -88,7 +88,7 @@ async function openFleet(own: Some, b: Some, c: Some | undefined) {
     local: toOperations(own),
     actHere: async () => undefined,
     others: createOtherNodes(peers, { list: () => nodes }),
-    desk: { wanted: () => undefined },
+    desk: { wanted: () => undefined, hold: () => ({ [Symbol.dispose]: () => undefined }) },
     self: "node-a",
     clock,
   });

@@ -11,7 +11,7 @@ export interface SpreadOptions {
   readonly local: Operations;
   readonly actHere: ActHere;
   readonly others: OtherNodes;
-  readonly desk: Pick<FleetDesk, "wanted">;
+  readonly desk: Pick<FleetDesk, "wanted" | "hold">;
   /** Name of this node. */
   readonly self: string;
   readonly clock: Clock;

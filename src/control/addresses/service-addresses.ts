@@ -28,7 +28,15 @@ export interface ServiceAddressesOptions {
   /** Whether anybody wants a service to have an address; undefined while that is not known. */
   readonly isWanted: (key: string) => boolean | undefined;
   /** The fleet as this node sees it; undefined for a node by itself. */
-  readonly fleet: { readonly self: string; readonly picture: () => FleetPicture } | undefined;
+  readonly fleet:
+    | {
+        readonly self: string;
+        /** By what is wanted and assigned; of what nodes report as much as is known. */
+        readonly picture: () => FleetPicture;
+        /** With what all nodes report. */
+        readonly readPicture: () => Promise<FleetPicture>;
+      }
+    | undefined;
   /** Instances that are about to be stopped. */
   readonly farewells: Pick<Farewells, "has" | "onChange">;
   readonly clock: Clock;
@@ -178,9 +186,9 @@ export function createServiceAddresses(options: ServiceAddressesOptions): Servic
       managed: new Set(intents.map(({ scope }) => scope)),
       isLeaving: (id) => options.farewells.has(id),
       fleet:
-        options.fleet === undefined
+        options.fleet === undefined || served.size === 0
           ? undefined
-          : { self: options.fleet.self, picture: options.fleet.picture() },
+          : { self: options.fleet.self, picture: await options.fleet.readPicture() },
     });
     await note(await balancer.apply(spaces, signal), spaces.length === 0);
     isFirst = false;

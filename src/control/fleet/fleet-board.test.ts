@@ -20,21 +20,39 @@ function shareStore(store: Store): Store {
   };
 }
 
-test("write() returns when what was to be deleted is not there, though no watch tells of it", async () => {
+/** A board over a store, which answers. */
+async function openBoard(store: Store) {
   const clock = createManualClock();
   const ending = new AbortController();
-  await using memory = createMemoryStore({ clock });
   const board = createFleetBoard({
-    openStore: () => Promise.resolve(shareStore(memory)),
+    openStore: () => Promise.resolve(store),
     clock,
     random: Math.random,
     logger: silentLogger,
   });
-  const ready = new Promise<void>((resolve) =>
-    board.onChange(() => (board.problem === undefined ? resolve() : undefined)),
-  );
+  const until = (isSo: () => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      if (isSo()) resolve();
+      board.onChange(() => (isSo() ? resolve() : undefined));
+    });
   const running = board.run(ending.signal);
-  await ready;
+  await until(() => board.problem === undefined);
+  return {
+    board,
+    clock,
+    until,
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      await clock.advance(1_000);
+      await running;
+    },
+  };
+}
+
+test("write() returns when what was to be deleted is not there, though no watch tells of it", async () => {
+  await using memory = createMemoryStore({ clock: createManualClock() });
+  await using opened = await openBoard(shareStore(memory));
+  const { board } = opened;
   const put = { kind: "put", key: "offers/a", value: 1 } as const;
   assert.ok(await board.write([put]));
   assert.equal(board.get("offers/a")?.value, 1);
@@ -44,6 +62,54 @@ test("write() returns when what was to be deleted is not there, though no watch 
   // Whether or not the picture has the deletion of somebody else already, it has it then.
   assert.ok(await board.write([{ kind: "delete", key: "offers/a" }, remove]));
   assert.equal(board.get("offers/a"), undefined);
+});
+
+test("reports of nodes are in the picture while somebody holds them, all of them at once, and a while after", async () => {
+  await using memory = createMemoryStore({ clock: createManualClock() });
+  await using opened = await openBoard(memory);
+  const { board, clock, until } = opened;
+  const report = (node: string) =>
+    ({ kind: "put", key: `reports/${node}/shop`, value: node }) as const;
+  const listed = (): readonly string[] => [...board.list("reports").keys()];
+  await memory.transact([report("a"), report("b")]);
+  // Nobody waits for the picture to have what it does not take in.
+  assert.ok(await board.write([report("c"), { kind: "put", key: "offers/c", value: 1 }]));
+  assert.deepEqual([board.hasReports, listed()], [false, []]);
+  assert.equal(board.get("offers/c")?.value, 1);
+
+  const hold = board.holdReports();
+  await hold.ready;
+  assert.deepEqual([board.hasReports, listed()], [true, ["a/shop", "b/shop", "c/shop"]]);
+  assert.ok(await board.write([report("d")]));
+  assert.equal(board.get("reports/d/shop")?.value, "d");
+
+  hold[Symbol.dispose]();
+  await clock.advance(59_000);
+  assert.equal(board.hasReports, true);
+  const left = until(() => !board.hasReports);
+  await clock.advance(61_000);
+  await left;
+  assert.deepEqual(listed(), []);
+  using again = board.holdReports();
+  await again.ready;
+  assert.equal(listed().length, 4);
+});
+
+test("who waits for reports is not kept waiting by a store that does not answer", async () => {
+  const clock = createManualClock();
+  const ending = new AbortController();
+  const board = createFleetBoard({
+    openStore: () => Promise.reject(new Error("nobody answers")),
+    clock,
+    random: Math.random,
+    logger: silentLogger,
+  });
+  using early = board.holdReports();
+  const running = board.run(ending.signal);
+  await early.ready;
+  using late = board.holdReports();
+  await late.ready;
+  assert.equal(board.hasReports, false);
   ending.abort();
   await clock.advance(1_000);
   await running;

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fleet's part of the store as this node sees it, kept by one watch, and this node's lease in it. While the store is
-// away the last picture holds, and says so.
+// The fleet's part of the store as this node sees it, kept by one watch, and this node's lease in it. What nodes report has
+// a watch of its own, while somebody holds it. While the store is away the last picture holds, and says so.
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createId } from "#base/ids.ts";
 import type { Logger } from "#base/logger.ts";
 import { controlErrors } from "#control/errors.ts";
-import type { Entry, Store, StoreCondition, StoreOperation } from "#store/store.ts";
+import type { Entry, Store, StoreChange, StoreCondition, StoreOperation } from "#store/store.ts";
+import { createHeldRoom, type RoomHold } from "./held-room.ts";
 
 const SESSION_MS = 10_000;
 const RENEWALS_PER_LEASE = 4;
 const RETRY_MS = 1_000;
 const IDENTITY = "identity";
+const REPORTS = "reports";
+const REPORTS_PREFIX = `${REPORTS}/`;
 
 export interface FleetBoardOptions {
   openStore(): Promise<Store>;
@@ -34,6 +37,10 @@ export interface FleetBoard {
   /** Operations that one `write` surely takes. */
   readonly operationsMax: number;
   get(key: string): Entry | undefined;
+  /** Whether the picture has the reports of nodes as they stand in the store; without that it has none. */
+  readonly hasReports: boolean;
+  /** Has the reports of nodes in the picture, until disposed of and for a while after. */
+  holdReports(): RoomHold;
   /** Entries by what follows `room/` in their keys. */
   list(room: string): ReadonlyMap<string, Entry>;
   /** Writes, and returns when the picture has it. Undefined when a condition does not hold. Throws FL0712, or the store's. */
@@ -69,6 +76,7 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
   let store: Store | undefined;
   let problem: string | undefined = "the store was not asked yet";
   let revision = 0;
+  let reportsRevision = 0;
   /** How often everything was read anew. */
   let picture = 0;
   let lease = "";
@@ -90,31 +98,58 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     roomOf(room).set(rest, entry);
   }
 
+  function takeChanges(changes: readonly StoreChange[]): void {
+    for (const { kind, key, value, revision: at } of changes) {
+      const [room, rest] = splitKey(key);
+      if (kind === "delete" && key === IDENTITY) throw createLost();
+      if (kind === "put") take({ key, value, revision: at });
+      else roomOf(room).delete(rest);
+      if (room === REPORTS) reportsRevision = Math.max(reportsRevision, at);
+      else revision = Math.max(revision, at);
+    }
+    tell(changes.map(({ key }) => key));
+  }
+
+  const reports = createHeldRoom({
+    prefix: REPORTS_PREFIX,
+    clock,
+    onList(snapshot) {
+      rooms.delete(REPORTS);
+      snapshot.entries.forEach(take);
+      reportsRevision = snapshot.revision;
+      tell();
+    },
+    onChanges: takeChanges,
+    onLeave() {
+      rooms.delete(REPORTS);
+      tell();
+    },
+  });
+
   async function follow(from: Store, signal: AbortSignal): Promise<void> {
     const value = createId("fleet", clock.nowMs(), random);
     await from.transact([{ kind: "put", key: IDENTITY, value }], [{ key: IDENTITY, revision: 0 }], {
       signal,
     });
-    const snapshot = await from.list("", { signal });
+    const snapshot = await from.list("", { signal, except: REPORTS_PREFIX });
     // Between the two it can have lost everything, this word too, and without it nobody would say again what was wanted.
     if (snapshot.entries.every(({ key }) => key !== IDENTITY)) throw createLost();
+    const said = await reports.read(from, signal);
     rooms.clear();
     picture++;
     snapshot.entries.forEach(take);
     revision = snapshot.revision;
     if (problem !== undefined) logger.info("the fleet's store answers", {});
     problem = undefined;
+    const following = reports.follow(from, said, signal);
+    following.catch(() => undefined);
     tell();
-    for await (const changes of from.watch("", snapshot.revision, { signal })) {
-      for (const { kind, key, value: next, revision: at } of changes) {
-        const [room, rest] = splitKey(key);
-        if (kind === "delete" && key === IDENTITY) throw createLost();
-        if (kind === "put") take({ key, value: next, revision: at });
-        else roomOf(room).delete(rest);
-        revision = Math.max(revision, at);
-      }
-      tell(changes.map(({ key }) => key));
-    }
+    await Promise.all([following, followRest(from, signal)]);
+  }
+
+  async function followRest(from: Store, signal: AbortSignal): Promise<void> {
+    const options = { signal, except: REPORTS_PREFIX };
+    for await (const changes of from.watch("", revision, options)) takeChanges(changes);
   }
 
   const holdsLease = (): boolean => lease !== "" && clock.monotonicMs() < leaseEndsMs;
@@ -142,9 +177,11 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     }
   }
 
-  /** Whether the picture has what a write did. Of a deletion of what was not there a watch never tells. */
+  /** Whether the picture has what a write did, or never will. Of a deletion of what was not there a watch never tells. */
   function shows({ kind, key }: StoreOperation, at: number): boolean {
     const [room, rest] = splitKey(key);
+    if (room === REPORTS && !reports.isKnown) return true;
+    if ((room === REPORTS ? reportsRevision : revision) >= at) return true;
     const entry = rooms.get(room)?.get(rest);
     return kind === "put" ? (entry?.revision ?? 0) >= at : entry === undefined;
   }
@@ -155,7 +192,7 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     at: number,
     of: number,
   ): Promise<void> {
-    while (revision < at && problem === undefined && picture === of) {
+    while (problem === undefined && picture === of) {
       if (operations.every((operation) => shows(operation, at))) return;
       await new Promise<void>((resolve) => waiting.push(resolve));
     }
@@ -182,6 +219,10 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
       const [room, rest] = splitKey(key);
       return rooms.get(room)?.get(rest);
     },
+    get hasReports() {
+      return reports.isKnown;
+    },
+    holdReports: () => reports.hold(),
     list: (room) => roomOf(room),
     async write(operations, conditions = []) {
       if (store === undefined || problem !== undefined)
@@ -206,11 +247,13 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
           if (problem !== message)
             logger.warn("what is known of the fleet is not up to date", { reason: message });
           problem = message;
+          reports.giveUp();
           tell();
           await clock.sleep(RETRY_MS, signal).catch(() => undefined);
         }
       }
       problem = "this node ends";
+      reports.giveUp();
       tell();
       if (lease !== "") await store?.revokeLease(lease).catch(() => undefined);
       await store?.[Symbol.asyncDispose]();

@@ -10,6 +10,7 @@ import { countElsewhere, mergeViews } from "#brain/fleet/merge-views.ts";
 import { narrowIntent } from "#brain/fleet/narrow-intent.ts";
 import type { FleetScope } from "#brain/fleet/picture.ts";
 import { planElsewhere } from "#brain/fleet/plan-elsewhere.ts";
+import { nameInstance } from "#brain/naming.ts";
 import type { ElsewhereBook, ReconcileInput } from "#brain/pass.ts";
 import { controlErrors } from "#control/errors.ts";
 import type { Intent } from "#model/intent.ts";
@@ -45,8 +46,16 @@ export interface FleetDesk {
   elsewhere(scope: string): ReconcileInput["elsewhere"];
   /** Whose turn it is on this node to change, by service. Nobody's, of a scope that is not known. */
   turns(scope: string): NonNullable<ReconcileInput["turns"]>;
-  /** Resolves while the store answers; waits a little for one that was never asked. Throws FL0714 `fleet-store-away`. */
+  /** Whether it is known how scopes stand on other nodes. */
+  readonly isWhole: boolean;
+  /** Has that known, until disposed of. */
+  hold(): Disposable;
+  /** Resolves once it is known, or does not come to be soon. */
+  whole(): Promise<void>;
+  /** Likewise while the store answers; waits a little for one that was never asked. Throws FL0714 `fleet-store-away`. */
   settle(): Promise<void>;
+  /** Names of the instances that a scope has on any node by what is assigned, as containers and as `web-1`. */
+  listNames(scope: string): readonly string[];
   rehearse(wanted: FleetIntent): Rehearsal;
   /** Names of the nodes that are not there now. */
   away(): readonly string[];
@@ -67,10 +76,40 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
     const untilMs = clock.monotonicMs() + PATIENCE_MS;
     while (board.identity === undefined && clock.monotonicMs() < untilMs)
       await clock.sleep(LOOK_MS);
-    if (board.problem === undefined) return;
-    throw new FairleadError(
-      controlErrors["fleet-store-away"],
-      `the fleet's store: ${board.problem}`,
+    if (board.problem !== undefined)
+      throw new FairleadError(
+        controlErrors["fleet-store-away"],
+        `the fleet's store: ${board.problem}`,
+      );
+    await whole();
+  }
+
+  async function whole(): Promise<void> {
+    using hold = board.holdReports();
+    if (board.hasReports) return;
+    const enough = new AbortController();
+    const late = clock.sleep(PATIENCE_MS, enough.signal).catch(() => undefined);
+    await Promise.race([hold.ready, late]);
+    enough.abort();
+  }
+
+  /** What other nodes have matters to whoever waits for them, and to nobody else. */
+  function holdWhenAsked(book: ElsewhereBook): ElsewhereBook {
+    return {
+      get(service) {
+        board.holdReports()[Symbol.dispose]();
+        return book.get(service);
+      },
+    };
+  }
+
+  function listNames(scope: string): readonly string[] {
+    const known = pictures.scope(scope);
+    return (known?.wanted.intent.services ?? []).flatMap((service) =>
+      (known?.assignment?.services[service.name] ?? []).flatMap(({ slot }) => [
+        nameInstance(scope, service, slot),
+        `${service.name}-${slot}`,
+      ]),
     );
   }
 
@@ -91,7 +130,7 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
     const { reports, assignment } = known;
     const before = counts.get(reports);
     if (before?.of === assignment && before !== undefined) return before.counted;
-    const counted = countElsewhere(known, self);
+    const counted = holdWhenAsked(countElsewhere(known, self));
     counts.set(reports, { of: assignment, counted });
     return counted;
   }
@@ -101,7 +140,13 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
     get problem() {
       return board.problem;
     },
+    get isWhole() {
+      return board.hasReports;
+    },
+    hold: () => board.holdReports(),
+    whole,
     settle,
+    listNames,
     names: () => pictures.names(),
     wanted: (scope) => pictures.scope(scope)?.wanted,
     view(scope, local) {

@@ -21,6 +21,7 @@ import { createDoorbell } from "#control/doorbell.ts";
 import type { Roll } from "#control/roll.ts";
 import type { StoreOperation } from "#store/store.ts";
 import { touches, type FleetBoard } from "./fleet-board.ts";
+import type { RoomHold } from "./held-room.ts";
 import type { Leadership } from "./leadership.ts";
 import type { PictureReader } from "./read-picture.ts";
 
@@ -95,6 +96,8 @@ export function createPlacing(options: PlacingOptions): {
 
   let stale = true;
   let seen = "";
+  /** Held while it leads: who does not lead has no use for what all nodes report. */
+  let hold: RoomHold | undefined;
 
   async function write(fence: number, picture: FleetPicture, change: Reassignment): Promise<void> {
     const { scope, draft } = change;
@@ -163,7 +166,13 @@ export function createPlacing(options: PlacingOptions): {
   /** False when there was nothing to look at. */
   async function look(): Promise<boolean> {
     const { fence } = leadership;
-    if (fence === undefined || roll.problem !== undefined) return false;
+    if (fence === undefined) {
+      hold?.[Symbol.dispose]();
+      hold = undefined;
+      return false;
+    }
+    hold ??= board.holdReports();
+    if (roll.problem !== undefined || !board.hasReports) return false;
     const nodes = pictures.nodes();
     const signature = sign(fence, nodes);
     if (!stale && signature === seen) return false;
