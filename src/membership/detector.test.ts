@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import fc from "fast-check";
-import { createDetector, TIMING } from "./detector.ts";
+import { createDetector } from "./detector.ts";
+import { TIMING } from "./timing.ts";
 import { decodeMessage, encodeMessage, type Message } from "./messages.ts";
 import { startSimFleet, type SimFleet, type SimNode } from "./testing/sim-fleet.ts";
 

@@ -8,24 +8,18 @@
 // notice, and through others (SWIM's indirect probe). What Lifeguard counts as local health is here a property of time:
 // an observer's time stands still while it does not run on time itself, so that one that was paused or starved accuses
 // nobody of its own silence.
+//
+// In a large fleet a node watches its circle so (`circle.ts`), and takes the others for alive until somebody tells that one
+// of them is quiet, or one does not answer when it is its turn. Then it looks itself, as at one of its circle, and judges by
+// what it hears: so there is no accusation in that either, and everybody knows soon.
 import type { Random } from "#base/clock.ts";
+import { chooseNews } from "./choose-news.ts";
+import { createCircle } from "./circle.ts";
 import { keepLargest } from "./keep-largest.ts";
+import { beginLife, createKnownPeer, measurePeer, type KnownPeer } from "./known-peer.ts";
 import type { Member, MemberChange, MemberState } from "./membership.ts";
 import type { Age, Message } from "./messages.ts";
-
-export interface Timing {
-  /** One peer is pinged this often. Lower notices sooner and costs two datagrams each time. */
-  readonly periodMs: number;
-  /** A peer that nobody heard for this long is pinged by all, directly and through others. */
-  readonly probeMs: number;
-  /** … is suspected: nothing new goes there. */
-  readonly suspectMs: number;
-  /** … is gone. Above the longest pause that is to be forgiven. */
-  readonly goneMs: number;
-}
-
-/** A pause of 5 s is forgiven; who is silent for longer is gone before 6 s. */
-export const TIMING: Timing = { periodMs: 200, probeMs: 500, suspectMs: 1_000, goneMs: 5_500 };
+import type { Timing } from "./timing.ts";
 
 export interface DetectorOptions {
   readonly id: string;
@@ -77,33 +71,15 @@ const LATE_MS = 500;
 /** How long an answer may take. */
 const ANSWER_MS = 3_000;
 const HELPERS = 3;
+/** In a large fleet it asks a quiet one alone for so long: mostly it answers, and nobody else has to be troubled. */
+const ALONE_MS = 2 * TICK_MS;
 /** Quiet peers that one tick probes. */
 const PROBES_MAX = 16;
 /** Those that are gone are asked every so many ticks whether they are back. */
 const GONE_TICKS = 10;
-const NEWS_MAX = 64;
 const WAITING_MAX = 4_096;
-const SMOOTHING = 0.2;
-/** Answers of which the quickest tells how far clocks are apart. */
-const SKEW_SAMPLES = 32;
-
-interface Known {
-  readonly id: string;
-  incarnation: number;
-  /** Of the newest datagram that anybody heard. */
-  sequence: number;
-  /** When, in the observer's time. */
-  heardAt: number;
-  directAt: number;
-  /** It has answered us in this life: only then its other datagrams count, which could be old ones sent again. */
-  proven: boolean;
-  left: boolean;
-  state: MemberState;
-  rttMs: number | undefined;
-  skewMs: number | undefined;
-  skewRttMs: number;
-  skewSamples: number;
-}
+/** New peers outside of the circle that are asked at once. */
+const GREETED_MAX = 16;
 
 interface Waiting {
   readonly to: string;
@@ -112,15 +88,24 @@ interface Waiting {
   readonly asker?: { readonly id: string; readonly nonce: number };
 }
 
-const NEVER = Number.NEGATIVE_INFINITY;
+const isAway = ({ state }: KnownPeer): boolean => state === "gone" || state === "left";
+
+function hearsNobody(circle: readonly KnownPeer[]): boolean {
+  const staying = circle.filter(({ left }) => !left);
+  return staying.length > 0 && staying.every(({ state }) => state !== "alive");
+}
 
 /** Makes a detector that watches nobody yet. */
 export function createDetector(options: DetectorOptions): Detector {
   const { timing, random, makeNonce } = options;
-  const peers = new Map<string, Known>();
+  const peers = new Map<string, KnownPeer>();
+  const circle = createCircle(options.id, random);
+  const { near, far } = circle;
+  /** Those of the circle, and others at which it looks. */
+  const watched = new Set<KnownPeer>();
+  let wasIsolated = false;
   /** Pings without an answer, by nonce. */
   const waiting = new Map<number, Waiting>();
-  let ring: string[] = [];
   let outgoing: Outgoing[] = [];
   let changes: MemberChange[] = [];
   /** The observer's time: it does not pass while this process does not run. */
@@ -133,20 +118,24 @@ export function createDetector(options: DetectorOptions): Detector {
   /** What arrives may have lain in the socket while this process did not run. */
   let deaf = false;
 
-  function describe(peer: Known): Member {
+  function describe(peer: KnownPeer): Member {
     const { id, incarnation, state, rttMs, skewMs } = peer;
-    const direct = time - peer.directAt < timing.suspectMs;
-    return { id, incarnation, state, silentMs: time - peer.heardAt, direct, rttMs, skewMs };
+    // Of one at which it does not look nothing is known but that nobody complains.
+    const isWatched = watched.has(peer);
+    const direct = !isWatched || time - peer.directAt < timing.suspectMs;
+    const silentMs = isWatched ? time - peer.heardAt : 0;
+    return { id, incarnation, state, silentMs, direct, rttMs, skewMs };
   }
 
-  function judge(peer: Known): MemberState {
+  function judge(peer: KnownPeer): MemberState {
     if (peer.left) return "left";
+    if (!watched.has(peer)) return "alive";
     const ageMs = time - peer.heardAt;
     if (ageMs < timing.suspectMs) return "alive";
     return ageMs < timing.goneMs ? "suspect" : "gone";
   }
 
-  function settle(peer: Known): void {
+  function settle(peer: KnownPeer): void {
     const state = judge(peer);
     if (state === peer.state) return;
     const was = peer.state;
@@ -161,48 +150,21 @@ export function createDetector(options: DetectorOptions): Detector {
     return step;
   }
 
-  function begin(peer: Known, incarnation: number): void {
-    Object.assign(peer, {
-      incarnation,
-      sequence: -1,
-      proven: false,
-      left: false,
-      rttMs: undefined,
-    });
-    Object.assign(peer, { skewMs: undefined, skewRttMs: Infinity, skewSamples: 0 });
-  }
-
-  /** The freshest first, `about` before them: who hears somebody tells it on, and what does not fit is left out. */
-  function tell(about?: Known): readonly Age[] {
-    const fresh: Known[] = [];
-    for (const peer of peers.values())
-      if (
-        !peer.left &&
-        peer.sequence >= 0 &&
-        peer.heardAt >= tellFrom &&
-        time - peer.heardAt < timing.goneMs
-      )
-        fresh.push(peer);
-    const weigh = (peer: Known): number => (peer === about ? Infinity : peer.heardAt);
-    const told = [...keepLargest(fresh, NEWS_MAX, weigh)].sort((a, b) => weigh(b) - weigh(a));
-    return told.map(({ id, incarnation, sequence, heardAt }) => ({
-      id,
-      incarnation,
-      sequence,
-      ageMs: time - heardAt,
-    }));
+  function tell(to: string, about?: KnownPeer): readonly Age[] {
+    const [isLarge, isNear] = [far.size > 0, near.has(to)];
+    return chooseNews({ watched, about, time, tellFrom, timing, isLarge, isNear, random });
   }
 
   function ping(to: string, nowMs: number, asker?: Waiting["asker"]): void {
     if (waiting.size >= WAITING_MAX) return;
     const nonce = makeNonce();
     waiting.set(nonce, { to, sentMs: nowMs, ...(asker === undefined ? {} : { asker }) });
-    outgoing.push({ to, message: { kind: "ping", nonce, news: tell() } });
+    outgoing.push({ to, message: { kind: "ping", nonce, news: tell(to) } });
   }
 
   /** Asks some who are heard to look for the target. */
   function askOthers(target: string): void {
-    const able = [...peers.values()].filter(({ id, state }) => state === "alive" && id !== target);
+    const able = [...watched].filter(({ id, state }) => state === "alive" && id !== target);
     for (let count = 0; count < HELPERS && able.length > 0; count++) {
       const [helper] = able.splice(Math.floor(random() * able.length), 1);
       if (helper === undefined) break;
@@ -211,44 +173,64 @@ export function createDetector(options: DetectorOptions): Detector {
     }
   }
 
-  /** Everybody once in each round, in an order that nobody knows. */
-  function takeTurn(): string | undefined {
-    while (ring.length > 0 || peers.size > 0) {
-      if (ring.length === 0)
-        ring = [...peers.keys()]
-          .map((id) => ({ id, at: random() }))
-          .sort((a, b) => a.at - b.at)
-          .map(({ id }) => id);
-      const id = ring.pop();
-      if (id !== undefined && peers.has(id)) return id;
-    }
-    return undefined;
+  /** Looks at one outside of the circle, which somebody finds quiet: that this node has to find itself. */
+  function attend(peer: KnownPeer, ageMs: number): void {
+    if (watched.has(peer) || peer.left) return;
+    watched.add(peer);
+    peer.heardAt = time - Math.min(ageMs, timing.probeMs);
   }
 
-  function hear(peer: Known, sequence: number, at: number): void {
+  const isCutOff = (): boolean => hearsNobody([...near].flatMap((id) => peers.get(id) ?? []));
+
+  function lookAround(): void {
+    // Who hears nobody of its circle is told nothing of the others, and looks at all of them until it hears somebody again.
+    const isolated = isCutOff();
+    if (isolated) for (const id of far) lookAt(id, timing.probeMs);
+    else if (wasIsolated)
+      for (const peer of watched) {
+        if (!far.has(peer.id) || peer.state === "gone") continue;
+        watched.delete(peer);
+        settle(peer);
+      }
+    wasIsolated = isolated;
+  }
+
+  function lookAt(id: string, ageMs: number): void {
+    const peer = peers.get(id);
+    if (peer !== undefined) attend(peer, ageMs);
+  }
+
+  /** What anybody says of a quiet one makes this node look; that it is quiet it believes nobody. */
+  function heed(news: readonly Age[]): void {
+    for (const { id, incarnation, sequence, ageMs } of news) {
+      if (ageMs < timing.suspectMs || !far.has(id)) continue;
+      const peer = peers.get(id);
+      if (peer === undefined || incarnation !== peer.incarnation || sequence < peer.sequence)
+        continue;
+      peer.sequence = sequence;
+      attend(peer, ageMs);
+    }
+  }
+
+  function hear(peer: KnownPeer, sequence: number, at: number): void {
     if (sequence <= peer.sequence) return;
     peer.sequence = sequence;
     peer.heardAt = Math.max(peer.heardAt, at);
+    if (far.has(peer.id) && time - peer.heardAt < timing.probeMs) watched.delete(peer);
   }
 
   function learn(news: readonly Age[]): void {
     for (const { id, incarnation, sequence, ageMs } of news) {
       const peer = peers.get(id);
       if (peer === undefined || incarnation < peer.incarnation) continue;
-      if (incarnation > peer.incarnation) begin(peer, incarnation);
+      if (incarnation > peer.incarnation) beginLife(peer, incarnation);
       if (!peer.left) hear(peer, sequence, time - ageMs);
       settle(peer);
     }
   }
 
-  function measure(peer: Known, rttMs: number, skewMs: number): void {
-    peer.rttMs = peer.rttMs === undefined ? rttMs : peer.rttMs + (rttMs - peer.rttMs) * SMOOTHING;
-    if (rttMs > peer.skewRttMs && peer.skewSamples++ < SKEW_SAMPLES) return;
-    Object.assign(peer, { skewMs, skewRttMs: rttMs, skewSamples: 0 });
-  }
-
   function takeAck(
-    peer: Known,
+    peer: KnownPeer,
     { sequence, stampMs }: Sender,
     nonce: number,
     nowMs: number,
@@ -259,30 +241,37 @@ export function createDetector(options: DetectorOptions): Detector {
     waiting.delete(nonce);
     peer.proven = true;
     const rttMs = nowMs - asked.sentMs;
-    measure(peer, rttMs, stampMs - (wallMs - rttMs / 2));
+    measurePeer(peer, rttMs, stampMs - (wallMs - rttMs / 2));
     if (asked.asker === undefined) return;
     hear(peer, sequence, time);
-    const message: Message = { kind: "ack", nonce: asked.asker.nonce, news: tell(peer) };
+    const message: Message = {
+      kind: "ack",
+      nonce: asked.asker.nonce,
+      news: tell(asked.asker.id, peer),
+    };
     outgoing.push({ to: asked.asker.id, message });
   }
 
-  function answer(peer: Known, message: Message, nowMs: number): void {
+  function answer(peer: KnownPeer, message: Message, nowMs: number): void {
     if (message.kind === "ping")
-      outgoing.push({ to: peer.id, message: { kind: "ack", nonce: message.nonce, news: tell() } });
+      outgoing.push({
+        to: peer.id,
+        message: { kind: "ack", nonce: message.nonce, news: tell(peer.id) },
+      });
     else if (message.kind === "ask" && peers.has(message.target))
       ping(message.target, nowMs, { id: peer.id, nonce: message.nonce });
   }
 
   function probeQuiet(nowMs: number): void {
-    let probes = 0;
-    for (const peer of peers.values()) {
-      const isGone = peer.state === "gone" || peer.state === "left";
-      const isDue = isGone
-        ? ticks % GONE_TICKS === 0
-        : time - peer.heardAt >= timing.probeMs || !peer.proven;
-      if (!isDue || ++probes > PROBES_MAX) continue;
+    const due = [...watched].filter((peer) =>
+      isAway(peer)
+        ? (ticks + peer.phase) % GONE_TICKS === 0
+        : time - peer.heardAt >= timing.probeMs || !peer.proven,
+    );
+    for (const peer of keepLargest(due, PROBES_MAX, random)) {
       ping(peer.id, nowMs);
-      if (!isGone) askOthers(peer.id);
+      if (isAway(peer)) continue;
+      if (far.size === 0 || time - peer.heardAt >= timing.probeMs + ALONE_MS) askOthers(peer.id);
     }
   }
 
@@ -296,35 +285,43 @@ export function createDetector(options: DetectorOptions): Detector {
     deaf = isLate;
   }
 
+  function drawCircle(): void {
+    const before = new Set(near);
+    circle.draw([...peers.keys()]);
+    for (const peer of peers.values())
+      if (near.has(peer.id)) {
+        if (!watched.has(peer)) peer.heardAt = time;
+        watched.add(peer);
+      } else if (before.has(peer.id) && peer.state === "alive") watched.delete(peer);
+  }
+
   return {
-    setPeers(watched, nowMs) {
-      const wanted = new Map(watched.map((one) => [one.id, one]));
-      wanted.delete(options.id);
-      for (const id of peers.keys()) if (!wanted.has(id)) peers.delete(id);
-      for (const { id, incarnation } of wanted.values()) {
-        const known = peers.get(id);
-        if (known !== undefined) {
-          if (incarnation > known.incarnation) begin(known, incarnation);
-          continue;
+    setPeers(wanted, nowMs) {
+      const others = new Map(wanted.map((one) => [one.id, one]));
+      others.delete(options.id);
+      const fresh: KnownPeer[] = [];
+      for (const [id, peer] of peers)
+        if (!others.has(id)) {
+          peers.delete(id);
+          watched.delete(peer);
         }
-        const peer: Known = {
-          id,
-          incarnation,
-          sequence: -1,
-          heardAt: time,
-          directAt: NEVER,
-          proven: false,
-          left: false,
-          state: "alive",
-          rttMs: undefined,
-          skewMs: undefined,
-          skewRttMs: Infinity,
-          skewSamples: 0,
-        };
-        peers.set(id, peer);
-        changes.push({ member: describe(peer), was: undefined });
-        ping(id, nowMs);
+      for (const { id, incarnation } of others.values()) {
+        const known = peers.get(id);
+        if (known === undefined) {
+          const peer = createKnownPeer({ id, incarnation, time, phase: peers.size });
+          peers.set(id, peer);
+          fresh.push(peer);
+        } else if (incarnation > known.incarnation) {
+          beginLife(known, incarnation);
+          settle(known);
+        }
       }
+      drawCircle();
+      for (const peer of fresh) changes.push({ member: describe(peer), was: undefined });
+      // Of many outside of the circle each is asked in its turn.
+      const strangers = fresh.filter(({ id }) => far.has(id));
+      for (const { id } of fresh)
+        if (near.has(id) || strangers.length <= GREETED_MAX) ping(id, nowMs);
       return finish();
     },
     take(from, message, nowMs, wallMs) {
@@ -332,7 +329,7 @@ export function createDetector(options: DetectorOptions): Detector {
       const isOld = tickedMs !== undefined && nowMs - tickedMs > LATE_MS;
       if (peer === undefined || from.incarnation < peer.incarnation || deaf || isOld)
         return finish();
-      if (from.incarnation > peer.incarnation) begin(peer, from.incarnation);
+      if (from.incarnation > peer.incarnation) beginLife(peer, from.incarnation);
       if (message.kind === "leave") {
         peer.left = true;
         settle(peer);
@@ -344,6 +341,7 @@ export function createDetector(options: DetectorOptions): Detector {
         peer.directAt = time;
         learn(message.news);
       }
+      heed(message.news);
       settle(peer);
       answer(peer, message, nowMs);
       return finish();
@@ -352,12 +350,16 @@ export function createDetector(options: DetectorOptions): Detector {
       passTime(nowMs);
       if (deaf) return finish();
       ticks++;
-      for (const [nonce, { sentMs }] of waiting)
-        if (nowMs - sentMs > ANSWER_MS) waiting.delete(nonce);
-      for (const peer of peers.values()) settle(peer);
+      for (const [nonce, { to, sentMs, asker }] of waiting) {
+        if (nowMs - sentMs <= ANSWER_MS) continue;
+        waiting.delete(nonce);
+        if (asker === undefined) lookAt(to, ANSWER_MS);
+      }
+      for (const peer of watched) settle(peer);
+      if (far.size > 0) lookAround();
       if (time >= pingAt) {
         pingAt = time + timing.periodMs;
-        const next = takeTurn();
+        const next = circle.takeTurn();
         if (next !== undefined) ping(next, nowMs);
       }
       probeQuiet(nowMs);
@@ -365,8 +367,7 @@ export function createDetector(options: DetectorOptions): Detector {
     },
     list: () => [...peers.values()].map(describe),
     get isolated() {
-      const watched = [...peers.values()].filter(({ left }) => !left);
-      return watched.length > 0 && watched.every(({ state }) => state !== "alive");
+      return isCutOff();
     },
   };
 }

@@ -2,7 +2,8 @@
 // The real detector and the real form of its datagrams, over the simulated wire.
 import type { Random } from "#base/clock.ts";
 import { decodeHeader } from "#datagram/envelope.ts";
-import { createDetector, TICK_MS, TIMING, type Step } from "#membership/detector.ts";
+import { createDetector, TICK_MS, type Step } from "#membership/detector.ts";
+import { TIMING } from "#membership/timing.ts";
 import type { MemberChange, Membership } from "#membership/membership.ts";
 import { decodeMessage, encodeMessage, MEMBERSHIP } from "#membership/messages.ts";
 import type { Life } from "./life.ts";
