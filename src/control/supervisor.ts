@@ -55,6 +55,15 @@ const EMPTY_INTENT: Omit<Intent, "scope"> = {
   diagnostics: [],
 };
 
+/** By intent, which never changes: each event of an engine asks for those of all scopes. */
+const serviceNames = new WeakMap<Intent, ReadonlySet<string>>();
+
+function nameServices(intent: Intent): ReadonlySet<string> {
+  const names = serviceNames.get(intent) ?? new Set(intent.services.map(({ name }) => name));
+  serviceNames.set(intent, names);
+  return names;
+}
+
 /** Makes the supervisor; nothing happens before `run`. */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { store, board, memory, decisions, clock, logger } = options;
@@ -105,10 +114,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const { instances } = board.read();
     const nowMs = clock.nowMs();
     const managed = new Map(
-      [...loops].map(([scope, loop]) => [
-        scope,
-        new Set(loop.desired.intent.services.map((service) => service.name)),
-      ]),
+      [...loops].map(([scope, { desired }]) => [scope, nameServices(desired.intent)]),
     );
     const reap = planReap({ instances, managed, nowMs, busy, held });
     for (const action of reap.actions) void reapOne(action);
@@ -186,8 +192,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     async run(signal) {
       board.onChange(({ scopes, event }) => {
         if (event !== undefined) noteStop(event);
-        for (const [scope, loop] of loops)
-          if (scopes === undefined || scopes.has(scope)) loop.wake();
+        for (const scope of scopes ?? loops.keys()) loops.get(scope)?.wake();
         if (scopes === undefined || scopes.size > 0) watchOthers();
       });
       try {

@@ -160,7 +160,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
       });
       settledUnder = () => following.settledUnder;
       wakers.push(
-        () => following.wake(),
+        (scope) => following.wake(scope),
         (scope) => reporting.wake(scope),
       );
       board.onChange((keys) => {

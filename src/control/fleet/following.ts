@@ -16,6 +16,8 @@ import type { PictureReader } from "./read-picture.ts";
 
 /** Rooms of the fleet's store that say what a node has to take over. */
 const ROOMS: ReadonlySet<string> = new Set(["identity", "intent", "assignments", "owed"]);
+/** Which of their keys say something of a scope: what others owe is told under their ids. */
+const SCOPE_KEY = /^(?:intent|assignments|owed\/[^/]+)\/(.+)$/;
 
 export interface FollowingOptions {
   readonly self: string;
@@ -38,8 +40,8 @@ export interface Following {
   readonly settledUnder: string | undefined;
   /** Revision of the assignment of a scope that there is nothing left to take over of. */
   takenAt(scope: string): number | undefined;
-  /** Looks again soon. */
-  wake(): void;
+  /** Looks again soon: at a scope, or at all. */
+  wake(scope?: string): void;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -57,6 +59,10 @@ export function createFollowing(options: FollowingOptions): Following {
   /** What was looked at last, by scope: while it is the same there is nothing to choose. */
   const seen = new Map<string, Seen>();
   const bell = createDoorbell(clock);
+  /** Scopes of which there was something to take over. */
+  const unsettled = new Set<string>();
+  /** Scopes of which something is different; undefined: it may be of any. */
+  let due: Set<string> | undefined;
   let settledUnder: string | undefined;
 
   /** Says again what a store that was lost does not know any more. */
@@ -109,16 +115,47 @@ export function createFollowing(options: FollowingOptions): Following {
     return keys.flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
   }
 
+  /** Of all scopes, where anything may be different, else of those that are due and those that were not done with. */
+  function listDue(): ReadonlySet<string> {
+    const scopes = due ?? new Set([...pictures.names(), ...supervisor.loops.keys()]);
+    if (due === undefined) {
+      for (const scope of seen.keys()) if (!scopes.has(scope)) seen.delete(scope);
+      unsettled.clear();
+    }
+    due = new Set();
+    return new Set([...scopes, ...unsettled, ...listOwed()]);
+  }
+
   async function look(): Promise<void> {
     const { identity } = board;
-    if (board.problem !== undefined || identity === undefined) return;
+    if (board.problem !== undefined || identity === undefined) {
+      due = undefined;
+      return;
+    }
     const under = options.presentUnder();
-    let settled = true;
-    const scopes = new Set([...pictures.names(), ...supervisor.loops.keys(), ...listOwed()]);
-    for (const scope of seen.keys()) if (!scopes.has(scope)) seen.delete(scope);
-    for (const scope of scopes) settled = (await settle(scope, identity)) && settled;
-    if (settled) settledUnder = under;
+    for (const scope of listDue()) {
+      unsettled.add(scope);
+      if (await settle(scope, identity)) unsettled.delete(scope);
+    }
+    if (unsettled.size === 0) settledUnder = under;
     options.onLook();
+  }
+
+  function wake(scope?: string): void {
+    if (scope === undefined) due = undefined;
+    else due?.add(scope);
+    bell.ring();
+  }
+
+  /** A change of the fleet's store that named these keys. */
+  function note(keys: readonly string[]): void {
+    if (!touches(keys, ROOMS)) return;
+    if (keys.length === 0 || keys.includes("identity")) due = undefined;
+    for (const key of due === undefined ? [] : keys) {
+      const scope = SCOPE_KEY.exec(key)?.[1];
+      if (scope !== undefined) due?.add(scope);
+    }
+    bell.ring();
   }
 
   return {
@@ -129,13 +166,13 @@ export function createFollowing(options: FollowingOptions): Following {
       const last = seen.get(scope);
       return last?.settled === true ? last.revision : undefined;
     },
-    wake: bell.ring,
+    wake,
     async run(signal) {
-      board.onChange((keys) => {
-        if (touches(keys, ROOMS)) bell.ring();
-      });
-      const onFailed = ({ message: reason }: FairleadError): void =>
+      board.onChange(note);
+      const onFailed = ({ message: reason }: FairleadError): void => {
+        due = undefined;
         logger.warn("could not take over what this node is assigned", { reason });
+      };
       await answerDoorbell(bell, { look, onFailed }, signal);
     },
   };

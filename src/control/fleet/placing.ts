@@ -25,8 +25,9 @@ import type { RoomHold } from "./held-room.ts";
 import type { Leadership } from "./leadership.ts";
 import type { PictureReader } from "./read-picture.ts";
 
-/** Between two looks at the whole fleet. */
+/** Between two looks at the whole fleet. The more is placed the longer a look takes: about half of the time it rests. */
 const PAUSE_MS = 20;
+const PAUSE_PER_INSTANCE_MS = 0.01;
 /** For so long it can still matter how long a node has been there or away. */
 const AGE_MAX_MS = 60_000;
 
@@ -72,6 +73,13 @@ function listFenced({ assignment, wanted, reports }: FleetScope, draft: Draft | 
     );
   });
   return [...new Set(fenced)];
+}
+
+function countPause({ scopes }: FleetPicture): number {
+  let instances = 0;
+  for (const { wanted } of scopes.values())
+    for (const { replicas } of wanted.intent.services) instances += replicas;
+  return PAUSE_MS + instances * PAUSE_PER_INSTANCE_MS;
 }
 
 function countSeconds(ageMs: number): number {
@@ -163,19 +171,19 @@ export function createPlacing(options: PlacingOptions): {
     return [fence, ...marks].join(";");
   }
 
-  /** False when there was nothing to look at. */
-  async function look(): Promise<boolean> {
+  /** How long to rest after it, milliseconds; undefined when there was nothing to look at. */
+  async function look(): Promise<number | undefined> {
     const { fence } = leadership;
     if (fence === undefined) {
       hold?.[Symbol.dispose]();
       hold = undefined;
-      return false;
+      return undefined;
     }
     hold ??= board.holdReports();
-    if (roll.problem !== undefined || !board.hasReports) return false;
+    if (roll.problem !== undefined || !board.hasReports) return undefined;
     const nodes = pictures.nodes();
     const signature = sign(fence, nodes);
-    if (!stale && signature === seen) return false;
+    if (!stale && signature === seen) return undefined;
     stale = false;
     seen = signature;
     const picture = pictures.read(nodes);
@@ -188,7 +196,7 @@ export function createPlacing(options: PlacingOptions): {
     for (const change of changes) await write(fence, picture, change);
     const spread = changes.length === 0 ? rebalance(picture, question) : undefined;
     if (spread !== undefined) await write(fence, picture, spread);
-    return true;
+    return countPause(picture);
   }
 
   return {
@@ -204,14 +212,14 @@ export function createPlacing(options: PlacingOptions): {
         if (leadership.fence !== undefined) bell.ring();
       });
       while (!signal.aborted) {
-        const hasLooked = await look().catch((thrown: unknown) => {
+        const pauseMs = await look().catch((thrown: unknown) => {
           stale = true;
           logger.warn("could not place what is wanted", {
             reason: FairleadError.from(thrown).message,
           });
-          return true;
+          return PAUSE_MS;
         });
-        if (hasLooked) await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
+        if (pauseMs !== undefined) await clock.sleep(pauseMs, signal).catch(() => undefined);
         await bell.wait(Infinity, signal);
       }
       leave();
