@@ -17,6 +17,10 @@ export interface NodeTurnsOptions {
 export interface NodeTurns {
   /** Looks whether somebody's state has turned; true when it has. */
   settle(views: readonly NodeView[]): boolean;
+  /** Those that have not joined yet. */
+  readonly newcomers: ReadonlySet<string>;
+  /** Looks whether one of them has. */
+  greet(view: NodeView): void;
   /** A node that has not been on the roll before: it has joined once it is heard. */
   expect(id: string): void;
   /** It stands on the roll no more. */
@@ -60,10 +64,11 @@ export function createNodeTurns({ decisions, clock, logger }: NodeTurnsOptions):
   }
 
   return {
+    newcomers,
+    greet: noteArrival,
     settle(views) {
       let turned = false;
       for (const view of views) {
-        if (!view.self) noteArrival(view);
         const was = states.get(view.id);
         if (was === view.state) continue;
         states.set(view.id, view.state);

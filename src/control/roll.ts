@@ -61,6 +61,7 @@ const LEASE_MS = 2_000;
 const RENEWALS_PER_LEASE = 4;
 const RETRY_MS = 1_000;
 const WATCH_MS = 200;
+const LOOKS_PER_SETTLE = 10;
 
 function sortByName(records: Iterable<NodeRecord>): readonly NodeRecord[] {
   return [...records].sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
@@ -121,15 +122,23 @@ export function createRoll(options: RollOptions): Roll {
   }
 
   function list(): readonly NodeView[] {
-    const members = new Map((membership?.list() ?? []).map((member) => [member.id, member]));
     const isolated = membership?.isolated === true;
     order ??= sortByName(records.values());
     const others = order.filter(({ id }) => id !== own.id);
-    return [describeSelf(), ...others.map((one) => judge(one, members.get(one.id), isolated))];
+    return [describeSelf(), ...others.map((one) => judge(one, membership?.find(one.id), isolated))];
   }
 
-  function settle(): void {
-    if (turns.settle(list())) for (const listener of listeners) listener();
+  function greetNewcomers(): void {
+    // Of one that is heard for the first time nothing tells.
+    const isolated = membership?.isolated === true;
+    for (const id of turns.newcomers) {
+      const record = id === own.id ? undefined : records.get(id);
+      if (record !== undefined) turns.greet(judge(record, membership?.find(id), isolated));
+    }
+  }
+
+  function settle(isTurned = true): void {
+    if (isTurned && turns.settle(list())) for (const listener of listeners) listener();
     for (const looker of lookers) looker();
   }
 
@@ -232,6 +241,7 @@ export function createRoll(options: RollOptions): Roll {
     if (records.get(own.id)?.incarnation !== own.incarnation) await register(store, one);
     tellPeers();
     problem = undefined;
+    settle();
     for await (const changes of store.watch(ROLL, snapshot.revision, { signal })) {
       for (const change of changes) {
         takeChange(change);
@@ -277,10 +287,11 @@ export function createRoll(options: RollOptions): Roll {
     }
   }
 
-  /** Judgements change with time alone too: when a lease ends after the datagrams did. */
+  /** What turns is told of, by membership or the store; so all of a large roll is looked at now and then only. */
   async function look(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      settle();
+    for (let times = 0; !signal.aborted; times++) {
+      greetNewcomers();
+      settle(times % LOOKS_PER_SETTLE === 0);
       await clock.sleep(WATCH_MS, signal).catch(() => undefined);
     }
   }
@@ -297,6 +308,7 @@ export function createRoll(options: RollOptions): Roll {
         if (problem !== message)
           logger.warn("the fleet's roll is not up to date", { reason: message });
         problem = message;
+        settle();
         await clock.sleep(RETRY_MS, signal).catch(() => undefined);
       }
     }

@@ -61,6 +61,7 @@ export interface Detector {
   /** To be called every `TICK_MS`. */
   tick(nowMs: number): Step;
   list(): readonly Member[];
+  find(id: string): Member | undefined;
   readonly isolated: boolean;
 }
 
@@ -174,8 +175,8 @@ export function createDetector(options: DetectorOptions): Detector {
   }
 
   /** Looks at one outside of the circle, which somebody finds quiet: that this node has to find itself. */
-  function attend(peer: KnownPeer, ageMs: number): void {
-    if (watched.has(peer) || peer.left) return;
+  function attend(peer: KnownPeer | undefined, ageMs: number): void {
+    if (peer === undefined || watched.has(peer) || peer.left) return;
     watched.add(peer);
     peer.heardAt = time - Math.min(ageMs, timing.probeMs);
   }
@@ -185,7 +186,7 @@ export function createDetector(options: DetectorOptions): Detector {
   function lookAround(): void {
     // Who hears nobody of its circle is told nothing of the others, and looks at all of them until it hears somebody again.
     const isolated = isCutOff();
-    if (isolated) for (const id of far) lookAt(id, timing.probeMs);
+    if (isolated) for (const id of far) attend(peers.get(id), timing.probeMs);
     else if (wasIsolated)
       for (const peer of watched) {
         if (!far.has(peer.id) || peer.state === "gone") continue;
@@ -193,11 +194,6 @@ export function createDetector(options: DetectorOptions): Detector {
         settle(peer);
       }
     wasIsolated = isolated;
-  }
-
-  function lookAt(id: string, ageMs: number): void {
-    const peer = peers.get(id);
-    if (peer !== undefined) attend(peer, ageMs);
   }
 
   /** What anybody says of a quiet one makes this node look; that it is quiet it believes nobody. */
@@ -353,7 +349,7 @@ export function createDetector(options: DetectorOptions): Detector {
       for (const [nonce, { to, sentMs, asker }] of waiting) {
         if (nowMs - sentMs <= ANSWER_MS) continue;
         waiting.delete(nonce);
-        if (asker === undefined) lookAt(to, ANSWER_MS);
+        if (asker === undefined) attend(peers.get(to), ANSWER_MS);
       }
       for (const peer of watched) settle(peer);
       if (far.size > 0) lookAround();
@@ -366,6 +362,10 @@ export function createDetector(options: DetectorOptions): Detector {
       return finish();
     },
     list: () => [...peers.values()].map(describe),
+    find(id) {
+      const peer = peers.get(id);
+      return peer && describe(peer);
+    },
     get isolated() {
       return isCutOff();
     },

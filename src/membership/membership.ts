@@ -46,6 +46,8 @@ export interface Membership extends AsyncDisposable {
   /** Replaces the peers to watch; those not named are forgotten. */
   setPeers(peers: readonly Peer[]): void;
   list(): readonly Member[];
+  /** One of them; undefined for a node that is not watched. */
+  find(id: string): Member | undefined;
   /** True while there are peers and none of them is heard: then it is this node that is cut off. */
   readonly isolated: boolean;
   /** Returns the function that ends it. */

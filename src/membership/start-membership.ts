@@ -144,6 +144,7 @@ export async function startMembership(
       apply(detector.setPeers([...places.values()], clock.monotonicMs()));
     },
     list: detector.list,
+    find: detector.find,
     get isolated() {
       return detector.isolated;
     },
@@ -154,7 +155,7 @@ export async function startMembership(
     async probe(to, sizeBytes) {
       const place = places.get(to);
       if (place === undefined) return false;
-      const rttMs = detector.list().find((member) => member.id === to)?.rttMs ?? 0;
+      const rttMs = detector.find(to)?.rttMs ?? 0;
       return prober.probe(place, sizeBytes, PROBE_PATIENCE_MS + 3 * rttMs);
     },
     readCounters: () => ({ ...gate.counters, sent: sequence }),

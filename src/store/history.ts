@@ -50,6 +50,8 @@ export interface History {
 
 /** Which keys a watcher wants. */
 interface Choice {
+  /** Equal for those that want the same. */
+  readonly name: string;
   readonly prefix: string;
   readonly except: string | undefined;
 }
@@ -109,10 +111,9 @@ export function createHistory(
     for (const waker of woken) waker(at);
   }
 
-  function findWaiters({ prefix, except }: Choice): Waiters {
-    const name = JSON.stringify([prefix, except]);
-    const found = waiting.get(name) ?? { prefix, except, wakers: new Set() };
-    waiting.set(name, found);
+  function findWaiters(choice: Choice): Waiters {
+    const found = waiting.get(choice.name) ?? { ...choice, wakers: new Set() };
+    waiting.set(choice.name, found);
     return found;
   }
 
@@ -148,7 +149,7 @@ export function createHistory(
           wake(waiters, next);
     },
     async *watch(prefix, from, { signal, except }) {
-      const choice = { prefix, except };
+      const choice = { name: JSON.stringify([prefix, except]), prefix, except };
       for (let cursor = from; ;) {
         signal.throwIfAborted();
         if (closed !== undefined) throw closed;

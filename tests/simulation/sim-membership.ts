@@ -58,6 +58,7 @@ export function startSimMembership(options: SimMembershipOptions): Membership {
     port: 7_120,
     setPeers: (peers) => apply(detector.setPeers(peers, clock.monotonicMs())),
     list: detector.list,
+    find: detector.find,
     get isolated() {
       return detector.isolated;
     },

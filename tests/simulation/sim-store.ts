@@ -135,8 +135,12 @@ export function createStoreDoor({
     renewLease: (id, options) => call(() => store().renewLease(id), options?.signal),
     revokeLease: (id, options) => call(() => store().revokeLease(id), options?.signal),
     async *watch(prefix, from, { signal, ...options }) {
+      signal.throwIfAborted();
+      // One signal instead of a composite: that one asks all its sources each time it is asked.
       const lost = new AbortController();
-      const either = AbortSignal.any([signal, lost.signal]);
+      const either = lost.signal;
+      const end = (): void => lost.abort(signal.reason);
+      signal.addEventListener("abort", end, { once: true });
       // A connection that says nothing is asked whether it is there, as keepalives do.
       let isLooking = false;
       const look = (): void => {
@@ -162,6 +166,7 @@ export function createStoreDoor({
         }
       } finally {
         forget();
+        signal.removeEventListener("abort", end);
         lost.abort(refuse());
       }
     },
