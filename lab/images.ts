@@ -97,9 +97,14 @@ export function importBusybox(
   ]);
 }
 
-/** Brings an image with this very Node under `reference`; its containers run `script`. */
-export function importNode(engine: ImageTaker, reference: string, script: string): Promise<void> {
-  return importTar(engine, reference, packNodeRoot(), [
+/** Brings an image with this very Node under `reference`; its containers run `script`, and have the files in their root. */
+export function importNode(
+  engine: ImageTaker,
+  reference: string,
+  script: string,
+  files: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  return importTar(engine, reference, packNodeRoot(files), [
     `CMD ${JSON.stringify(["/usr/local/bin/node", "-e", script])}`,
     "ENV PATH=/usr/local/bin",
   ]);

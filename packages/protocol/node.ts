@@ -98,6 +98,8 @@ export const NodeView = NodeRecord.extend({
   leader: z.boolean().optional(),
   /** Whether its lease in the store lives; absent while the store does not answer. */
   lease: z.boolean().optional(),
+  /** Until when its certificate is good, milliseconds since 1970; absent without a fleet and while none is known. */
+  certificateEndsMs: z.number().optional(),
 });
 export type NodeView = z.infer<typeof NodeView>;
 

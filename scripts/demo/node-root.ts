@@ -15,17 +15,21 @@ function findLibraries(binary: string): string[] {
   return stdout.split("\n").flatMap((line) => /(?:=> )?(\/\S+) \(0x/.exec(line)?.[1] ?? []);
 }
 
-/** The root file system as a tar stream. */
-export async function* packNodeRoot(): AsyncGenerator<Uint8Array> {
+/** The root file system as a tar stream, with more files in its root, by name. */
+export async function* packNodeRoot(
+  files: Readonly<Record<string, string>> = {},
+): AsyncGenerator<Uint8Array> {
   const binary = process.execPath;
   const extra = mkdtempSync(join(tmpdir(), "fairlead-root-"));
   try {
     mkdirSync(join(extra, "etc"));
     mkdirSync(join(extra, "tmp"), { mode: 0o1777 });
     writeFileSync(join(extra, "etc/passwd"), "root:x:0:0:root:/:/none\n");
+    const names = Object.keys(files);
+    for (const name of names) writeFileSync(join(extra, name), files[name] ?? "");
     const rename = `--transform=s|^${binary.slice(1)}$|usr/local/bin/node|`;
-    const args = ["-c", "-h", rename, "-C", extra, "etc", "tmp", "-C", "/", binary.slice(1)];
-    args.push(...findLibraries(binary).map((path) => path.slice(1)));
+    const args = ["-c", "-h", rename, "-C", extra, "etc", "tmp", ...names];
+    args.push("-C", "/", binary.slice(1), ...findLibraries(binary).map((path) => path.slice(1)));
     const tar = spawn("tar", args, { stdio: ["ignore", "pipe", "inherit"] });
     yield* tar.stdout as AsyncIterable<Uint8Array>;
   } finally {

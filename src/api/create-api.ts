@@ -11,7 +11,8 @@ import {
   listenOnUnix,
   createHostCheck,
   type ApiTls,
-  type TcpAddress,
+  replaceTls,
+  type TcpListener,
 } from "./listeners.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createFailureLimit, createSessions } from "./sessions.ts";
@@ -25,7 +26,7 @@ export interface Api extends AsyncDisposable {
   /** Mode 0660; a socket left by a killed node is replaced. Throws FL0503, FL0504. */
   listenUnix(path: string): Promise<void>;
   /** Without TLS on loopback only; port 0 lets the system choose. Throws FL0501, FL0502, FL0504, FL0523. */
-  listenTcp(host: string, port: number, tls?: ApiTls): Promise<TcpAddress>;
+  listenTcp(host: string, port: number, tls?: ApiTls): Promise<TcpListener>;
   /** Open event, log, usage and build streams. */
   readonly streams: number;
 }
@@ -91,11 +92,20 @@ export function createApi(options: ApiOptions): Api {
       const server = open(() => channel, tls);
       const address = await listenOnTcp(server, { host, port, isSecure });
       const cookieName = `fairlead_${address.port}`;
-      const isOwnHost = createHostCheck(address, tls);
-      channel = { kind: "tcp", isOwnHost, isSecure, origin: address.origin, cookieName };
+      const enter = (shown: ApiTls | undefined): void => {
+        const isOwnHost = createHostCheck(address, shown);
+        channel = { kind: "tcp", isOwnHost, isSecure, origin: address.origin, cookieName };
+      };
+      enter(tls);
       origin ??= address.origin;
       logger.info("listening", { origin: address.origin });
-      return address;
+      return {
+        ...address,
+        replaceTls(next) {
+          replaceTls(server, next);
+          enter(next);
+        },
+      };
     },
     get streams() {
       return streams.open;

@@ -8,6 +8,7 @@ import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect, isIP, isIPv4 } from "node:net";
 import { hostname } from "node:os";
+import { Server as TlsServer, type SecureContextOptions } from "node:tls";
 import { FairleadError } from "#base/errors.ts";
 import type { Channel } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
@@ -34,16 +35,18 @@ export interface TcpAddress {
   readonly origin: string;
 }
 
+/** A listener that is open. */
+export interface TcpListener extends TcpAddress {
+  /** Shows another certificate to who connects from now on; throws FL0523 for what is none, and keeps the one there was. */
+  replaceTls(tls: ApiTls): void;
+}
+
+const MIN_VERSION = "TLSv1.3";
+
 /** Throws FL0523 for what is no certificate with its key. */
-function openTls(times: object, { certificate, key }: ApiTls): Server {
+function useTls<T>({ certificate, key }: ApiTls, use: (parts: SecureContextOptions) => T): T {
   try {
-    return createTlsServer({
-      ...times,
-      cert: certificate,
-      key,
-      minVersion: "TLSv1.3",
-      handshakeTimeout: 10_000,
-    });
+    return use({ cert: certificate, key, minVersion: MIN_VERSION });
   } catch (cause) {
     const because = cause instanceof Error ? cause.message : String(cause);
     throw new FairleadError(
@@ -52,6 +55,15 @@ function openTls(times: object, { certificate, key }: ApiTls): Server {
       { cause, facts: { because } },
     );
   }
+}
+
+function openTls(times: object, tls: ApiTls): Server {
+  return useTls(tls, (parts) => createTlsServer({ ...times, ...parts, handshakeTimeout: 10_000 }));
+}
+
+/** Lets a server of `createListener` with TLS show another certificate. Throws FL0523. */
+export function replaceTls(server: Server, tls: ApiTls): void {
+  if (server instanceof TlsServer) useTls(tls, (parts) => server.setSecureContext(parts));
 }
 
 /** A server for one channel; the channel of a TCP listener is known only once it listens. */
@@ -143,7 +155,7 @@ export function createHostCheck(
 ): (host: string) => boolean {
   const hosts = listHosts(address);
   if (tls === undefined) return (host) => hosts.has(host);
-  const certificate = new X509Certificate(tls.certificate);
+  const certificate = useTls(tls, ({ cert }) => new X509Certificate(String(cert)));
   return (host) => {
     const [, name = "", port = "443"] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(host) ?? [];
     if (Number(port) !== address.port) return false;

@@ -183,4 +183,12 @@ export const doctorErrors = defineErrors({
     remedy:
       "let the clocks of all hosts be kept by NTP; put another authority into the files of identity.certFile where it ends",
   },
+  "certificates-unknown": {
+    id: "FL0878",
+    code: "unavailable",
+    cause:
+      "The fleet's store does not answer, where the authority and the certificates of nodes stand; what runs goes on, but a node that starts meanwhile gives its containers no certificates (FL2004)",
+    remedy:
+      "let the store answer (store.endpoints; `fairlead config show`); a node with an authority in files (identity.certFile) signs without it",
+  },
 });

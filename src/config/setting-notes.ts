@@ -31,7 +31,7 @@ export const SETTING_NOTES: Readonly<Record<string, SettingNotes>> = {
     cost: "who may use the API may start containers, which is as good as root on the host",
   },
   "api.certFile": {
-    effect: "browsers and programs believe the node; a renewed one is read at the next start",
+    effect: "browsers and programs believe the node; a renewed one is shown within seconds",
     cost: "without one, off loopback, people compare the fingerprint that the node's log says",
   },
   "api.keyFile": { effect: "goes with api.certFile", cost: "none" },

@@ -120,11 +120,12 @@ function resolveEndpoints(
 /** Where a program finds its certificate: by the variables of Fairlead's SDK and of SPIFFE's libraries. */
 function makeIdentityEnv({ identity }: Access): Readonly<Record<string, string>> {
   const at = (file: string): string => `${PLACE_DIRECTORY}/${file}`;
-  const { ca, certificate, key } = CREDENTIAL_FILES;
+  const { ca, certificate, key, revoked } = CREDENTIAL_FILES;
   const files = {
     FAIRLEAD_TLS_CA: at(ca),
     FAIRLEAD_TLS_CERT: at(certificate),
     FAIRLEAD_TLS_KEY: at(key),
+    FAIRLEAD_TLS_CRL: at(revoked),
   };
   return {
     SPIFFE_ENDPOINT_SOCKET: `unix://${at("fabric.sock")}`,

@@ -68,6 +68,8 @@ export interface Fabric extends AsyncDisposable {
   list(filter?: AgentFilter): readonly AgentRecord[];
   /** Agents that nobody is to call, by id: their containers are ill, or about to be stopped. Replaces the lists before. */
   setSick(sick: ReadonlySet<string>, leaving: ReadonlySet<string>): void;
+  /** Certificates that nobody is believed by, where TLS is spoken, by serial: who has dialled with one is cut off. Replaces those before. */
+  setRevoked(serials: ReadonlySet<string>): void;
   /** What of the messages that are kept has not been acknowledged. */
   queues(): LogStats;
   /** What proves which scope and service a container is; good for that name only, and set when it is created. */

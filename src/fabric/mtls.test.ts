@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mutual TLS between agents and with the node, by real certificates.
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { after, before, test } from "node:test";
 import { contract, join, rpc, type Agent } from "@fairlead/sdk";
-import { dial } from "@fairlead/fabric/grpc/dial.ts";
+import { formatSerial } from "@fairlead/fabric/grpc/der.ts";
+import { dial, openSession } from "@fairlead/fabric/grpc/dial.ts";
 import { openTlsFiles, type TlsFiles } from "@fairlead/fabric/grpc/tls-files.ts";
 import { Link } from "@fairlead/fabric/link.ts";
 import { z } from "zod";
@@ -109,6 +112,30 @@ test("certificates are replaced under a running node and agent: connections stay
   assert.equal(await client.say("after"), "after");
   await using bob = await enter("bob");
   assert.equal(await bob.client(echo, { agent: "carol" }).say("new"), "new");
+});
+
+test("who dials with a certificate that is revoked is cut off, and let in no more", async () => {
+  const files = certify("dave", "/default/dave");
+  await using dave = await enter("dave", files);
+  await using alice = await enter("alice");
+  using tls = openTlsFiles(files);
+  const { session } = await openSession({ address: tcp(), tls: tls.read() });
+  const cut = once(session, "close");
+  const { serialNumber } = new X509Certificate(tls.read().cert);
+  fabric.setRevoked(new Set([formatSerial(serialNumber)]));
+  await cut;
+  const enterAgain = async (): Promise<void> => {
+    const { session: again } = await openSession({ address: tcp(), tls: tls.read() });
+    await once(again, "close");
+    throw new Error("was cut off at once");
+  };
+  await assert.rejects(enterAgain);
+  assert.deepEqual(
+    fabric.list().map(({ name }) => name),
+    ["alice"],
+  );
+  fabric.setRevoked(new Set());
+  assert.ok(dave.name !== alice.name);
 });
 
 test("files that do not fit are an error that names them", async () => {

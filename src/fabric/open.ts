@@ -8,7 +8,12 @@ import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Hello } from "@fairlead/fabric/frame.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
 import { createWorkloadMethods } from "@fairlead/fabric/grpc/workload-api.ts";
-import { openTlsFiles, type TlsFiles, type TlsSource } from "@fairlead/fabric/grpc/tls-files.ts";
+import {
+  createRevokingSource,
+  openTlsFiles,
+  type RevokingSource,
+  type TlsFiles,
+} from "@fairlead/fabric/grpc/tls-files.ts";
 import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
 import { createHub, type Hub } from "@fairlead/fabric/hub.ts";
 import { createFleetLog } from "@fairlead/fabric/kept/fleet-log.ts";
@@ -136,9 +141,9 @@ async function listenAt(
   }
 }
 
-function openTls(files: TlsFiles): TlsSource {
+function openTls(files: TlsFiles): RevokingSource {
   try {
-    return openTlsFiles(files);
+    return createRevokingSource(openTlsFiles(files));
   } catch (cause) {
     throw new FairleadError(fabricErrors["fabric-certificate"], FairleadError.from(cause).message, {
       cause,
@@ -287,8 +292,9 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   add(await listenUnix(options.socket, HOST_MODE, open));
   const inside = await listenUnix(containers, CONTAINER_MODE, closed);
   stack.defer(async () => inside[Symbol.asyncDispose]());
+  const files = options.listen === "off" ? undefined : options.tls;
+  const tls = files === undefined ? undefined : stack.use(openTls(files));
   if (options.listen !== "off") {
-    const tls = options.tls === undefined ? undefined : stack.use(openTls(options.tls));
     const at = parseListen(options.listen);
     add(await listenAt(at, { ...closed, ...(tls === undefined ? {} : { tls }) }));
   }
@@ -328,6 +334,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     list: (filter) => registry.list(filter),
     queues: () => log.stats(),
     setSick: (sick, leaving) => sickList.set(sick, leaving),
+    setRevoked: (serials) => tls?.setRevoked(serials),
     grantTicket: (scope, service) => derive(secret, "join", scope, service),
     openPlace: ({ path, scope, service, identity }) =>
       listenUnix(path, CONTAINER_MODE, {

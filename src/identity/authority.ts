@@ -132,3 +132,18 @@ export async function issueCredential(
     notAfterMs: read.validToDate.getTime(),
   };
 }
+
+/** A list lasts so long; what stands on it has run out before. */
+const LIST_TTL_MS = 7 * 24 * 3_600_000;
+
+/** Writes an authority's list of certificates that are believed no more, as DER. A later one has to be of a later time. */
+export async function issueRevokedList(
+  authority: Authority,
+  revoked: readonly { readonly serial: string; readonly revokedAtMs: number }[],
+  nowMs: number,
+): Promise<Uint8Array> {
+  const { writeList } = await import("./x509-list.ts");
+  const thisUpdateMs = nowMs - BACKDATE_MS;
+  const said = { revoked, number: nowMs, thisUpdateMs, nextUpdateMs: nowMs + LIST_TTL_MS };
+  return writeList(said, authority);
+}

@@ -18,6 +18,14 @@ export const identityErrors = defineErrors({
     remedy:
       "put another certificate and key into the files of identity.certFile and identity.keyFile; they are read within seconds",
   },
+  "authority-unknown": {
+    id: "FL2004",
+    code: "unavailable",
+    cause:
+      "The authority that signs stands in the fleet's store, and the store has not answered since this node started",
+    remedy:
+      "see `fairlead doctor` for the store; what runs goes on, and new certificates are given once it answers. A node with an authority in files (identity.certFile) signs without the store",
+  },
   "certificate-refused": {
     id: "FL2002",
     code: "unauthenticated",

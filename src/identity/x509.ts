@@ -41,7 +41,8 @@ export interface Signer {
   readonly certificate?: string;
 }
 
-const OID = {
+/** Object ids. */
+export const OID = {
   commonName: "2.5.4.3",
   subjectKeyId: "2.5.29.14",
   keyUsage: "2.5.29.15",
@@ -65,7 +66,8 @@ const SERIAL_BYTES = 16;
 const NAME = { dns: 2, uri: 6, ip: 7 } as const;
 const PATH_LENGTH = 1;
 
-function toBuffer(bytes: Uint8Array): ArrayBuffer {
+/** A copy of the bytes, as the library takes them. */
+export function toBuffer(bytes: Uint8Array): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }
 
@@ -76,7 +78,12 @@ function nameOf(commonName: string): RelativeDistinguishedNames {
   });
 }
 
-function extend(extnID: string, value: { toBER(): ArrayBuffer }, critical = false): Extension {
+/** An extension of a certificate or a list. */
+export function extend(
+  extnID: string,
+  value: { toBER(): ArrayBuffer },
+  critical = false,
+): Extension {
   return new Extension({ extnID, critical, extnValue: value.toBER() });
 }
 
@@ -87,7 +94,7 @@ function keyIdOf(publicKey: Uint8Array): OctetString {
 }
 
 /** The id that an authority's certificate gives its key; what is signed has to say the same. */
-function readKeyId(authority: Certificate): OctetString {
+export function readKeyId(authority: Certificate): OctetString {
   const said = authority.extensions?.find(({ extnID }) => extnID === OID.subjectKeyId);
   const parsed: unknown = said?.parsedValue;
   if (parsed instanceof OctetString) return parsed;
@@ -148,13 +155,14 @@ function toPem(der: ArrayBuffer): string {
   return ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n");
 }
 
-interface SigningKey {
+/** A key that signs, with the digest that goes with it. */
+export interface SigningKey {
   readonly key: webcrypto.CryptoKey;
   readonly hash: string;
 }
 
 /** A private key as WebCrypto has it. Throws for one that signs no certificates here. */
-async function importKey(pem: string): Promise<SigningKey> {
+export async function importKey(pem: string): Promise<SigningKey> {
   const key = createPrivateKey(pem);
   const kind =
     `${key.asymmetricKeyType ?? ""} ${key.asymmetricKeyDetails?.namedCurve ?? ""}`.trim();

@@ -2,14 +2,19 @@
 // The certificate that a node makes for its API: when, for which names, and how long it stays.
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { silentLogger } from "#base/logger.ts";
+import { connect } from "node:tls";
+import { startApi } from "#api/testing/start-api.ts";
+import { silentLogger, type Logger } from "#base/logger.ts";
 import { loadSettings } from "#config/load-settings.ts";
-import { isCertificateOf } from "#identity/server-certificate.ts";
-import { openApiTls } from "./api-tls.ts";
+import { isCertificateOf, makeServerCertificate } from "#identity/server-certificate.ts";
+import { systemClock } from "#store/testing/system-clock.ts";
+import { createTlsReader, openApiTls } from "./api-tls.ts";
+import { listenForPage } from "./listen-for-page.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -72,4 +77,45 @@ test("that of the settings, on loopback too; a file that is not there is named",
   assert.match(given?.certificate ?? "", /BEGIN CERTIFICATE/);
   const wrong = { ...files, FAIRLEAD_API_KEY_FILE: "/nowhere.pem" };
   await assert.rejects(openApiTls(at(0, wrong), "127.0.0.1"), /there is no \/nowhere\.pem/);
+});
+
+test("a certificate that is renewed in its files is shown without a start, half of a new pair never", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { stateDir, at } = openPlace(stack.use(new DisposableStack()));
+  const certFile = join(stateDir, "given.pem");
+  const keyFile = join(stateDir, "given.key");
+  const make = () => makeServerCertificate({ names: ["127.0.0.1"], nowMs: Date.now() });
+  const [first, second] = [await make(), await make()];
+  writeFileSync(certFile, first.certificate);
+  writeFileSync(keyFile, first.key);
+  const { api } = stack.use(await startApi());
+  const warned = Promise.withResolvers<string>();
+  const logger: Logger = {
+    ...silentLogger,
+    warn: (_, fields) => warned.resolve(String(fields?.["reason"])),
+  };
+  const files = { FAIRLEAD_API_CERT_FILE: certFile, FAIRLEAD_API_KEY_FILE: keyFile };
+  const readTls = createTlsReader(at(0, files));
+  const clock = {
+    ...systemClock,
+    sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(5, signal),
+  };
+  const origin = await listenForPage("127.0.0.1:0", { api, readTls, clock, logger }, stack);
+  const port = Number(new URL(origin ?? "").port);
+  const look = async (): Promise<string> => {
+    const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+    await once(socket, "secureConnect");
+    const { serialNumber = "" } = socket.getPeerX509Certificate() ?? {};
+    socket.destroy();
+    return serialNumber;
+  };
+  const serialOf = ({ certificate }: { readonly certificate: string }): string =>
+    new X509Certificate(certificate).serialNumber;
+  assert.equal(await look(), serialOf(first));
+  writeFileSync(certFile, second.certificate);
+  assert.match(await warned.promise, /its key cannot be used/);
+  assert.equal(await look(), serialOf(first));
+  writeFileSync(keyFile, second.key);
+  const giveUp = AbortSignal.timeout(10_000);
+  while ((await look()) !== serialOf(second)) giveUp.throwIfAborted();
 });

@@ -10,6 +10,7 @@ import type { Logger } from "#base/logger.ts";
 import { findPlaces, locateNodeFiles } from "#config/node-files.ts";
 import type { Settings } from "#config/settings.ts";
 import { isGoodFor, makeServerCertificate } from "#identity/server-certificate.ts";
+import type { TlsReader } from "./listen-for-page.ts";
 
 interface Parts {
   readonly settings: Settings;
@@ -46,10 +47,12 @@ async function keep(path: string, text: string): Promise<void> {
 }
 
 /** One that is made once, and anew on its key when names come to it or its time is nearly over. */
-async function makeOwn({ settings, clock, logger }: Parts, host: string): Promise<ApiTls> {
+async function makeOwn(
+  { settings, clock, logger }: Parts,
+  names: readonly string[],
+): Promise<ApiTls> {
   const nowMs = clock.nowMs();
   const { apiCertificate, apiKey } = locateNodeFiles(findPlaces(settings));
-  const names = listOwnNames(settings, host);
   const [before, key] = [await readOr(apiCertificate, ""), await readOr(apiKey, undefined)];
   if (key !== undefined && isGoodFor(before, names, nowMs)) return { certificate: before, key };
   const made = await makeServerCertificate({ names, nowMs, key });
@@ -60,10 +63,28 @@ async function makeOwn({ settings, clock, logger }: Parts, host: string): Promis
   return made;
 }
 
+/**
+ * Makes what gives the certificate as it is now. Names that come to the host while the node runs change none, so that networks of
+ * containers come and go without a word.
+ */
+export function createTlsReader(parts: Parts): TlsReader {
+  const names = new Map<string, readonly string[]>();
+  return (host) => {
+    const own = names.get(host) ?? listOwnNames(parts.settings, host);
+    names.set(host, own);
+    return openApiTls(parts, host, own);
+  };
+}
+
 /** Undefined where only this host reaches the API and the settings name no certificate. Throws for files that cannot be read. */
-export async function openApiTls(parts: Parts, host: string): Promise<ApiTls | undefined> {
+export async function openApiTls(
+  parts: Parts,
+  host: string,
+  names = listOwnNames(parts.settings, host),
+): Promise<ApiTls | undefined> {
   const { certFile, keyFile } = parts.settings.api;
-  if (certFile === "" && keyFile === "") return isLoopback(host) ? undefined : makeOwn(parts, host);
+  if (certFile === "" && keyFile === "")
+    return isLoopback(host) ? undefined : makeOwn(parts, names);
   const read = async (path: string): Promise<string> => {
     const text = await readOr(path, undefined);
     if (text !== undefined) return text;

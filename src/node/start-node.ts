@@ -35,7 +35,7 @@ import { openEngine } from "#engine/open.ts";
 import type { Facts } from "#model/facts.ts";
 import type { Store } from "#store/store.ts";
 import { createWidths } from "./act-widths.ts";
-import { openApiTls } from "./api-tls.ts";
+import { createTlsReader } from "./api-tls.ts";
 import { keepHouse, SEEN_KEY } from "./keep-house.ts";
 import { openCommonStore } from "./open-common-store.ts";
 import { openNodeStore } from "./open-node-store.ts";
@@ -179,7 +179,7 @@ async function openTalk(
   const placed = { settings, self, store, placing, board, decisions, farewells, clock, logger };
   const addresses = await openAddresses(placed);
   const peers = openPeers({ fleet: belongs, settings, self, audit, clock, logger });
-  const around = { settings, store, engine, board, fabric, peers, clock, logger };
+  const around = { settings, store, common, engine, board, fabric, peers, clock, logger };
   const identities = await openPlaces(around, stack);
   const links = openLinks({ settings, peers, self, roll, board, farewells, ...nets, ...hands });
   const images = openImages({ settings, peers, roll, engine, board, clock });
@@ -187,7 +187,7 @@ async function openTalk(
     topologies: wiring,
     rights,
     access,
-    roll: withLeader(roll, placing),
+    roll: withLeader(roll, placing, peers?.identity),
     fleet,
     ...nets,
   };
@@ -359,7 +359,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       ...together,
     ]);
     await api.listenUnix(settings.socket);
-    page = await listenForPage(settings.listen, api, (host) => openApiTls(parts, host));
+    const shown = { api, readTls: createTlsReader(parts), clock, logger };
+    page = await listenForPage(settings.listen, shown, stack);
     const owned = stack.move();
     return { operations, page, failed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {

@@ -9,16 +9,21 @@ import type { FactsBoard } from "#control/facts-board.ts";
 import { openGivenAuthority, toOwnAuthority } from "#control/identity/given-authority.ts";
 import type { GivenAuthority } from "#control/identity/given-authority.ts";
 import { openOwnAuthority, type OwnAuthority } from "#control/identity/own-authority.ts";
+import { openIssuedBook } from "#control/identity/issued-book.ts";
 import { createPlaces, type Places } from "#control/identity/places.ts";
+import { openRevocations, type Revocations } from "#control/identity/revocations.ts";
 import type { Peers } from "#control/peers.ts";
 import type { Engine } from "#engine/engine.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import type { Store } from "#store/store.ts";
+import type { CommonStore } from "./open-common-store.ts";
 import { readToken } from "./token-file.ts";
 
 interface PlaceParts {
   readonly settings: Settings;
   readonly store: Store;
+  /** Where stands what all nodes know alike. */
+  readonly common: CommonStore;
   readonly engine: Engine;
   readonly board: FactsBoard;
   readonly fabric: Fabric;
@@ -32,6 +37,8 @@ export interface Identities {
   readonly own: OwnAuthority | undefined;
   /** Undefined where the engine is on another host. */
   readonly places: Places | undefined;
+  /** Certificates of containers that are believed no more. */
+  readonly revocations: Revocations;
   readonly loops: readonly { run(signal: AbortSignal): Promise<void> }[];
 }
 
@@ -63,9 +70,20 @@ export async function openPlaces(
   const issuer = own?.issuer ?? peers?.identity.issuer;
   const isLocal = engine.endpoint.startsWith("unix:");
   const directory = locateNodeFiles(findPlaces(settings)).places;
+  const revocations = await openRevocations({
+    ...parts.common,
+    ...parts,
+    node: settings.nodeName,
+  });
+  const tellFabric = (): void =>
+    parts.fabric.setRevoked(new Set(revocations.list().map(({ serial }) => serial)));
+  revocations.onChange(tellFabric);
+  tellFabric();
+  const issued = await openIssuedBook({ ...parts, revocations });
   const places =
     issuer === undefined || !isLocal
       ? undefined
-      : stack.use(createPlaces({ ...parts, issuer, directory }));
-  return { own, places, loops: [own, places].filter((loop) => loop !== undefined) };
+      : stack.use(createPlaces({ ...parts, issuer, issued, revocations, directory }));
+  const loops = [own, places, revocations].filter((loop) => loop !== undefined);
+  return { own, places, revocations, loops };
 }

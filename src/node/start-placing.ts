@@ -18,6 +18,7 @@ import { createLeadership } from "#control/fleet/leadership.ts";
 import { createPlacing } from "#control/fleet/placing.ts";
 import { createPictureReader } from "#control/fleet/read-picture.ts";
 import { createReporting } from "#control/fleet/reporting.ts";
+import type { IdentityKeeper } from "#control/identity/keep-identity.ts";
 import type { Intake } from "#control/intake.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Supervisor } from "#control/supervisor.ts";
@@ -70,8 +71,12 @@ export interface FleetPlacing {
   notePass(scope: string): void;
 }
 
-/** The roll as lists show it: with who leads, and whose engine does not answer. */
-export function withLeader(roll: Roll, placing: FleetPlacing | undefined): Roll {
+/** The roll as lists show it: with who leads, whose engine does not answer, and until when each has a certificate. */
+export function withLeader(
+  roll: Roll,
+  placing: FleetPlacing | undefined,
+  identity: Pick<IdentityKeeper, "endOf"> | undefined,
+): Roll {
   if (placing === undefined) return roll;
   return {
     list: () =>
@@ -79,7 +84,9 @@ export function withLeader(roll: Roll, placing: FleetPlacing | undefined): Roll 
         const ailment = placing.ailment(view.id);
         const isAiling = view.state === "alive" && ailment !== undefined;
         const reason = isAiling ? `its engine does not answer: ${ailment}` : view.reason;
-        return { ...view, reason, leader: view.id === placing.leader() };
+        const endsMs = identity?.endOf(view.id);
+        const certificate = endsMs === undefined ? {} : { certificateEndsMs: endsMs };
+        return { ...view, reason, leader: view.id === placing.leader(), ...certificate };
       }),
     get problem() {
       return roll.problem;

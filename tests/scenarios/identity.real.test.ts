@@ -247,6 +247,9 @@ test("the authority is changed three times while nodes ask each other: no questi
   const { text } = nodeAt(0).cli("identity", "ls");
   assert.match(text, /^ID +KIND +STATE +ENDS IN +OF\nspiffe:\/\/harbour +authority +signs/);
   assert.match(text, /\nspiffe:\/\/harbour\/fairlead\/node\/node-b +node +valid +1h/);
+  const wide = nodeAt(0).cli("nodes", "-o", "wide").text;
+  assert.match(wide, /^NODE .* CERTIFICATE/);
+  assert.match(wide, /\nnode-b +.* alive .* 1h/);
 });
 
 test("who is revoked is cut off and takes another certificate; what was stolen of it opens nothing", async (t) => {

@@ -38,7 +38,9 @@ export function createGrpcEnvironment(options: GrpcEnvironmentOptions): Environm
     dial({
       address,
       timeoutMs: DIAL_MS_MAX,
-      ...(tls === undefined || address.startsWith("unix:") ? {} : { tls: tls.read() }),
+      ...(tls === undefined || address.startsWith("unix:")
+        ? {}
+        : { tls: tls.read(), follow: (listener) => tls.onChange(listener) }),
     });
   const base = {
     dialNode: () => dialAt(options.node),

@@ -26,7 +26,7 @@ export interface JoinOptions extends Omit<AgentOptions, "name"> {
   /**
    * For mutual TLS with peers, and with a node at `host:port`. `node`: by the certificate that the node gives, as FAIRLEAD_TLS=node
    * says too. Or PEM files, read again when they change; by default what FAIRLEAD_TLS_CA, FAIRLEAD_TLS_CERT and FAIRLEAD_TLS_KEY
-   * name. A certificate with the SPIFFE id `spiffe://TRUST-DOMAIN/SCOPE/NAME` proves the name as well.
+   * name, and FAIRLEAD_TLS_CRL for those that are believed no more. A certificate with the SPIFFE id `spiffe://TRUST-DOMAIN/SCOPE/NAME` proves the name as well.
    */
   readonly tls?: TlsFiles | "node";
 }
@@ -37,7 +37,9 @@ function findTls(): TlsFiles | "node" | undefined {
     (part) => process.env[`FAIRLEAD_TLS_${part}`] ?? "",
   );
   if (caFile === "" && certFile === "" && keyFile === "") return undefined;
-  if (caFile !== "" && certFile !== "" && keyFile !== "") return { caFile, certFile, keyFile };
+  const crlFile = process.env["FAIRLEAD_TLS_CRL"] ?? "";
+  if (caFile !== "" && certFile !== "" && keyFile !== "")
+    return { caFile, certFile, keyFile, ...(crlFile === "" ? {} : { crlFile }) };
   throw new FabricError(
     "invalid_argument",
     "FAIRLEAD_TLS_CA, FAIRLEAD_TLS_CERT and FAIRLEAD_TLS_KEY belong together: set all three",

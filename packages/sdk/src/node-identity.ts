@@ -5,6 +5,7 @@ import type { ClientHttp2Session } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { beginCall, watchEnd } from "@fairlead/fabric/grpc/client-call.ts";
+import { readRevokedSerials } from "@fairlead/fabric/grpc/der.ts";
 import { Deframer } from "@fairlead/fabric/grpc/deframer.ts";
 import { openSession } from "@fairlead/fabric/grpc/dial.ts";
 import { frameMessage } from "@fairlead/fabric/grpc/gzip.ts";
@@ -24,7 +25,7 @@ export interface IdentityMaterial extends TlsMaterial {
 /** Lasts until disposed of: `read` before each connection, or follow `onChange`. */
 export interface NodeIdentity extends TlsSource {
   read(): IdentityMaterial;
-  onChange(listener: (material: IdentityMaterial) => void): void;
+  onChange(listener: (material: IdentityMaterial) => void): () => void;
 }
 
 export interface IdentityOptions {
@@ -38,7 +39,7 @@ const PAUSE_MS = { first: 100, last: 5_000 } as const;
 const ANSWER_BYTES_MAX = 1_048_576;
 
 function toMaterial(bytes: Buffer): IdentityMaterial {
-  const { uri, certificates, key, authorities } = decodeSvidResponse(bytes);
+  const { uri, certificates, key, authorities, revoked } = decodeSvidResponse(bytes);
   const [own] = certificates;
   const pem = (ders: readonly Uint8Array[]): Buffer =>
     Buffer.from(ders.map((der) => renderPem(der, "CERTIFICATE")).join(""));
@@ -51,6 +52,7 @@ function toMaterial(bytes: Buffer): IdentityMaterial {
     ca: pem(authorities),
     cert: pem(certificates),
     key: Buffer.from(privateKey),
+    revoked: new Set(revoked.flatMap((list) => readRevokedSerials(Buffer.from(list)))),
     notAfterMs: certificate.validToDate.getTime(),
   };
 }
@@ -91,11 +93,12 @@ export async function openIdentity(options: IdentityOptions = {}): Promise<NodeI
       "invalid_argument",
       `who asks at ${node} is not known; name a unix: socket`,
     );
-  const listeners: ((material: IdentityMaterial) => void)[] = [];
+  const listeners = new Set<(material: IdentityMaterial) => void>();
   const first = Promise.withResolvers<IdentityMaterial>();
   const stopping = new AbortController();
   let session: ClientHttp2Session | undefined;
   let material: IdentityMaterial | undefined;
+  let problem = "";
 
   const give = (next: IdentityMaterial): void => {
     material = next;
@@ -113,6 +116,7 @@ export async function openIdentity(options: IdentityOptions = {}): Promise<NodeI
         if (stopping.signal.aborted) opened.destroy();
       }).catch((thrown: unknown) => FabricError.from(thrown));
       if (error?.code === "permission_denied") first.reject(error);
+      problem = error?.message ?? problem;
       const ref = material === undefined;
       await sleep(pauseMs, undefined, { signal: stopping.signal, ref }).catch(() => undefined);
       pauseMs = Math.min(pauseMs * 2, PAUSE_MS.last);
@@ -125,7 +129,10 @@ export async function openIdentity(options: IdentityOptions = {}): Promise<NodeI
   const timer = setTimeout(
     () =>
       first.reject(
-        new FabricError("unavailable", `no identity from ${node} within ${timeoutMs} ms`),
+        new FabricError(
+          "unavailable",
+          [`no identity from ${node} within ${timeoutMs} ms`, problem].filter(Boolean).join(": "),
+        ),
       ),
     timeoutMs,
   );
@@ -141,7 +148,10 @@ export async function openIdentity(options: IdentityOptions = {}): Promise<NodeI
   const current = material;
   return {
     read: () => material ?? current,
-    onChange: (listener) => void listeners.push(listener),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     [Symbol.dispose]: stop,
   };
 }

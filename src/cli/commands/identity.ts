@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { IdentityState, IdentityView } from "@fairlead/protocol/identity.ts";
-import { formatDuration } from "#base/duration.ts";
 import { FairleadError } from "#base/errors.ts";
+import { formatLeft, NODE_LEFT_MS, toneOfEnd } from "#cli/certificate-end.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
@@ -15,12 +15,8 @@ const TONES: Readonly<Record<IdentityState, Tone>> = {
   believed: "dim",
   expired: "bad",
 };
-const MINUTE_MS = 60_000;
-
-function formatEnd({ notAfterMs }: IdentityView): string {
-  const leftMs = notAfterMs - Date.now();
-  return leftMs <= 0 ? "" : formatDuration(Math.ceil(leftMs / MINUTE_MS) * MINUTE_MS);
-}
+/** A certificate of a node should have been renewed by then; what others end with is as it should be. */
+const ENOUGH_MS = { node: NODE_LEFT_MS, authority: 0, instance: 0 } as const;
 
 /** A container, with its node where there are several; of an authority, who made it. */
 function nameHolder({ instance, node, madeBy }: IdentityView): string {
@@ -40,7 +36,12 @@ const LIST: ListView<IdentityView> = {
       value: ({ state }) => state,
       tone: ({ state }) => TONES[state],
     },
-    { key: "ends", title: "ENDS IN", value: formatEnd },
+    {
+      key: "ends",
+      title: "ENDS IN",
+      value: ({ notAfterMs }) => formatLeft(notAfterMs),
+      tone: ({ kind, notAfterMs }) => toneOfEnd(notAfterMs, ENOUGH_MS[kind]),
+    },
     { key: "of", title: "OF", value: nameHolder },
     { key: "serial", title: "SERIAL", value: ({ serial }) => serial, wide: true },
   ],

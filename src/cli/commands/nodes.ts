@@ -2,6 +2,7 @@
 import type { NodeFarewell, NodeView } from "@fairlead/protocol/node.ts";
 import { formatDuration } from "#base/duration.ts";
 import { FairleadError } from "#base/errors.ts";
+import { formatLeft, NODE_LEFT_MS, toneOfEnd, warnOfNode } from "#cli/certificate-end.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
@@ -43,6 +44,15 @@ function formatLabels({ labels }: NodeView): string {
     .join(",");
 }
 
+/** Until when others believe it; a node that is not there has no reason to renew. */
+function formatCertificate({ certificateEndsMs: endsMs }: NodeView): string {
+  return endsMs === undefined ? "" : formatLeft(endsMs) || "ended";
+}
+
+function formatReason(node: NodeView): string {
+  return [node.reason, warnOfNode(node)].filter((said) => said !== "").join("; ");
+}
+
 const LIST: ListView<NodeView> = {
   name: (item) => item.name,
   empty: "there are no nodes",
@@ -76,7 +86,14 @@ const LIST: ListView<NodeView> = {
     { key: "labels", title: "LABELS", value: formatLabels, wide: true },
     { key: "platform", title: "PLATFORM", value: ({ os, arch }) => `${os}/${arch}`, wide: true },
     { key: "version", title: "VERSION", value: ({ version }) => version, wide: true },
-    { key: "reason", title: "WHY", value: (item) => item.reason },
+    {
+      key: "certificate",
+      title: "CERTIFICATE",
+      value: formatCertificate,
+      tone: ({ certificateEndsMs = Infinity }) => toneOfEnd(certificateEndsMs, NODE_LEFT_MS),
+      wide: true,
+    },
+    { key: "reason", title: "WHY", value: formatReason },
   ],
 };
 

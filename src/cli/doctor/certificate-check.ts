@@ -2,12 +2,11 @@
 // Certificates that have run out, that nobody renews, or that tell of a clock that differs.
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import { formatDuration } from "#base/duration.ts";
+import { NODE_LEFT_MS } from "#cli/certificate-end.ts";
 import { doctorErrors } from "#cli/errors.ts";
 import { formatCount } from "#cli/format.ts";
 import { type Check, complain, type Evidence, type Finding, pass, skip } from "./check.ts";
 
-/** A node renews when half an hour is left. */
-const NODE_LEFT_MS = 20 * 60_000;
 /** An authority of Fairlead's own is followed by another a month before it ends; the owner's is not. */
 const AUTHORITY_LEFT_MS = 14 * 86_400_000;
 /** No certificate of a node or a container lives longer. */
@@ -47,9 +46,11 @@ export function judgeCertificates(items: readonly IdentityView[], nowMs: number)
   return complain("warn", doctorErrors["certificates-ending"], text, lines);
 }
 
-function checkCertificates({ identities }: Evidence): Finding {
-  if (identities === undefined) return skip("certificates: no node to ask");
-  return judgeCertificates(identities, Date.now());
+function checkCertificates({ identities, identitiesProblem }: Evidence): Finding {
+  if (identities !== undefined) return judgeCertificates(identities, Date.now());
+  if (identitiesProblem === undefined) return skip("certificates: no node to ask");
+  const kind = doctorErrors["certificates-unknown"];
+  return complain("warn", kind, "certificates are not known", [identitiesProblem]);
 }
 
 /** Its test. */

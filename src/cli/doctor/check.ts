@@ -25,8 +25,9 @@ export interface Evidence {
   readonly engine: EngineAnswer;
   readonly node: NodeStatus | undefined;
   readonly services: readonly ServiceView[];
-  /** Undefined where no node says them. */
+  /** Undefined where no node says them; then why, where one has answered. */
   readonly identities: readonly IdentityView[] | undefined;
+  readonly identitiesProblem?: string | undefined;
   readonly socket: string;
   readonly stateDir: string;
   readonly listen: string;

@@ -32,12 +32,13 @@ export const CHECKS: readonly Check[] = [
 
 async function askNode(
   context: Context,
-): Promise<Pick<Evidence, "services" | "identities"> & { readonly node?: NodeStatus }> {
+): Promise<
+  Pick<Evidence, "services" | "identities" | "identitiesProblem"> & { readonly node?: NodeStatus }
+> {
   try {
     const node = await context.api.call<NodeStatus>("GET", "status");
     const services = await context.api.list<ServiceView>("services");
-    const identities = await askIdentities(context);
-    return { node, services: services.items, identities };
+    return { node, services: services.items, ...(await askIdentities(context)) };
   } catch (thrown) {
     // That no node answers is a finding, not an error.
     if (thrown instanceof FairleadError) return { services: [], identities: undefined };
@@ -46,11 +47,14 @@ async function askNode(
 }
 
 /** What the node cannot say, as while its fleet's store is away, is no reason to say nothing of the rest. */
-async function askIdentities(context: Context): Promise<Evidence["identities"]> {
+async function askIdentities(
+  context: Context,
+): Promise<Pick<Evidence, "identities" | "identitiesProblem">> {
   try {
-    return (await context.api.list<IdentityView>("identities")).items;
+    return { identities: (await context.api.list<IdentityView>("identities")).items };
   } catch (thrown) {
-    if (thrown instanceof FairleadError) return undefined;
+    if (thrown instanceof FairleadError)
+      return { identities: undefined, identitiesProblem: thrown.message };
     throw thrown;
   }
 }
@@ -65,13 +69,12 @@ function findSettings(context: Context): Settings | undefined {
 }
 
 async function gather(context: Context): Promise<Evidence> {
-  const { node, services, identities } = await askNode(context);
+  const { node, ...asked } = await askNode(context);
   const settings = findSettings(context);
   return {
     engine: await askEngine(settings?.engine.endpoint ?? "", node?.engine.endpoint, context.env),
     node,
-    services,
-    identities,
+    ...asked,
     socket: context.socket,
     stateDir: settings?.stateDir ?? defaultStateDir(context),
     listen: settings?.listen ?? "127.0.0.1:7117",

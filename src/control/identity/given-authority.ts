@@ -81,7 +81,7 @@ export function refuseToTurn({ files }: GivenAuthority): FairleadError {
 export function toOwnAuthority(given: GivenAuthority, name: string): OwnAuthority {
   const read = () => {
     const { authority, roots } = given.read();
-    return { authority, believed: roots };
+    return { authority, believed: roots, signers: [authority] };
   };
   return {
     issuer: {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who signs for what runs on this node: the fleet's authority, or that of a node by itself.
 import { FairleadError } from "#base/errors.ts";
-import { controlErrors } from "#control/errors.ts";
 import type { Authority } from "#identity/authority.ts";
+import { identityErrors } from "#identity/errors.ts";
 
 /** What is in force. */
 export interface Signing {
@@ -10,6 +10,8 @@ export interface Signing {
   readonly authority: Authority;
   /** Authorities that are believed, PEM; the one that signs is among them, or leads to one that is. */
   readonly believed: readonly string[];
+  /** Those of them whose keys this node has: they sign lists of what is believed no more. */
+  readonly signers: readonly Authority[];
 }
 
 export interface Issuer {
@@ -17,7 +19,7 @@ export interface Issuer {
   readonly trustDomain: string;
   /** Undefined while no authority is known: before the fleet's store has answered, before the first one is needed. */
   read(): Signing | undefined;
-  /** What is in force, made now where it is needed for the first time. Throws FL0707 while no authority is known. */
+  /** What is in force, made now where it is needed for the first time. Throws FL2004 while no authority is known. */
   need(): Promise<Signing>;
   /** Calls the listener when something else may be in force; returns the function that ends it. */
   onChange(listener: () => void): () => void;
@@ -30,7 +32,10 @@ export function createIssuer(parts: Omit<Issuer, "need">): Issuer {
     async need() {
       const signing = parts.read();
       if (signing !== undefined) return signing;
-      throw new FairleadError(controlErrors["act-failed"], "no authority is known yet that signs");
+      throw new FairleadError(
+        identityErrors["authority-unknown"],
+        "no certificate can be given before the fleet's store has said which authority signs",
+      );
     },
   };
 }

@@ -46,6 +46,8 @@ export interface IdentityOptions {
 export interface IdentityKeeper {
   /** Signs for the containers of this node by the fleet's authority. */
   readonly issuer: Issuer;
+  /** Until when the certificate of a node is good, by its id; undefined while none is known. */
+  endOf(id: string): number | undefined;
   /** Resolves once this node has a certificate that others know. Rejects with the signal's reason. */
   ready(signal: AbortSignal): Promise<PeerCredentials>;
   run(signal: AbortSignal): Promise<void>;
@@ -85,7 +87,12 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
 
   function readSigning(): Signing | undefined {
     const authority = given?.read().authority ?? authorities[0];
-    return authority === undefined ? undefined : { authority, believed: listRoots() };
+    if (authority === undefined) return undefined;
+    const signers = [
+      ...(given === undefined ? [] : [authority]),
+      ...listBelieved(authorities, clock.nowMs()),
+    ];
+    return { authority, believed: listRoots(), signers };
   }
 
   /** Takes a certificate of the authority that signs; on a new key where the old one is not to be believed any more. */
@@ -267,6 +274,7 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
 
   return {
     issuer,
+    endOf: (id) => nodes.get(id)?.notAfterMs,
     async ready(signal) {
       await awaitUntil(listeners, hasOwnKey, signal);
       signal.throwIfAborted();

@@ -92,7 +92,8 @@ export async function openOwnAuthority(options: OwnAuthorityOptions): Promise<Ow
     const [authority] = authorities;
     if (authority === undefined) return undefined;
     const believed = listBelieved(authorities, clock.nowMs());
-    return { authority, believed: believed.map(({ certificate }) => certificate) };
+    const certificates = believed.map(({ certificate }) => certificate);
+    return { authority, believed: certificates, signers: believed };
   }
 
   async function need(): Promise<Signing> {

@@ -16,12 +16,17 @@ import { OWN_LABELS, type InstanceFact } from "#model/facts.ts";
 import { IDENTITY_DEFAULT, IDENTITY_LABEL, readIdentityWord } from "#model/identity-word.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import { createHolder, type Holder } from "./holder.ts";
+import type { IssuedBook } from "./issued-book.ts";
 import type { Issuer } from "./issuer.ts";
+import type { Revocations } from "./revocations.ts";
+import { createRevokedLists } from "./revoked-lists.ts";
 
 export interface PlacesOptions {
   readonly fabric: Pick<Fabric, "grantTicket" | "openPlace">;
   readonly board: Pick<FactsBoard, "read" | "ready" | "find" | "onChange">;
   readonly issuer: Issuer;
+  readonly issued: IssuedBook;
+  readonly revocations: Pick<Revocations, "list" | "onChange">;
   /** Directory of all places; who may look into it sees every key in files. */
   readonly directory: string;
   readonly clock: Clock;
@@ -78,8 +83,10 @@ const LOOK_MS = 5_000;
 
 /** Makes the keeper; what containers there are, it learns while it runs. */
 export function createPlaces(options: PlacesOptions): Places {
-  const { fabric, board, issuer, directory, clock, logger } = options;
+  const { fabric, board, issuer, issued, revocations, directory, clock, logger } = options;
   const places = new Map<string, Place>();
+  const revokedLists = createRevokedLists(revocations, clock);
+  const given = { issuer, issued, revokedLists, clock, logger };
   let isClosed = false;
 
   function listOwners(): ReadonlyMap<string, InstanceFact> {
@@ -109,7 +116,7 @@ export function createPlaces(options: PlacesOptions): Places {
     const folder = join(directory, id);
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const word = readIdentityWord(labels[IDENTITY_LABEL] ?? "") ?? IDENTITY_DEFAULT;
-    const holder = createHolder({ owner, word, directory: folder, issuer, clock, logger });
+    const holder = createHolder({ owner, word, place: id, directory: folder, ...given });
     const door = openDoor(id, owner, holder);
     const sinceMs = clock.monotonicMs();
     const place: Place = { directory: folder, holder, door, isSeen: false, sinceMs };
@@ -119,13 +126,14 @@ export function createPlaces(options: PlacesOptions): Places {
 
   function remove(id: string, { directory: folder, holder, door }: Place): void {
     places.delete(id);
-    holder.close();
+    holder.end();
     rmSync(folder, { recursive: true, force: true });
     void door.then((one) => one[Symbol.asyncDispose]()).catch(() => undefined);
   }
 
   /** What nobody has any more: of containers that went while no node ran. */
   function sweep(owners: ReadonlyMap<string, InstanceFact>): void {
+    issued.retain((place) => places.has(place) || owners.has(place));
     for (const name of readdirSync(directory))
       if (ID.test(name) && !places.has(name) && !owners.has(name))
         rmSync(join(directory, name), { recursive: true, force: true });
@@ -149,7 +157,7 @@ export function createPlaces(options: PlacesOptions): Places {
   const renew = (): void => {
     for (const { holder } of places.values()) holder.renewSoon();
   };
-  const stops = [board.onChange(settle), issuer.onChange(renew)];
+  const stops = [board.onChange(settle), issuer.onChange(renew), revocations.onChange(renew)];
 
   function placeOf(instance: InstanceFact | undefined): Place | undefined {
     return places.get(instance?.labels[OWN_LABELS.place] ?? "");

@@ -47,6 +47,20 @@ async function show(name = "", address = "", directory = ""): Promise<void> {
   link.close();
 }
 
+/** Tells what the node says of one message of this service. */
+async function publish(subject = ""): Promise<void> {
+  await using agent = await join({ listen: false });
+  await agent.publish(subject, "hello");
+  console.log("was kept");
+}
+
+/** Tells what the node says of a subscription of this service. */
+async function hear(pattern = ""): Promise<void> {
+  await using agent = await join({ listen: false });
+  await agent.on(pattern, () => undefined, { group: "test" });
+  console.log("hears");
+}
+
 async function serve(): Promise<void> {
   await using agent = await join();
   let count = 0;
@@ -77,6 +91,8 @@ const DEEDS: Readonly<Record<string, () => Promise<void>>> = {
   who: tellIdentity,
   pose: () => pose(...words),
   show: () => show(...words),
+  publish: () => publish(...words),
+  hear: () => hear(...words),
 };
 try {
   await (deed === undefined ? serve() : DEEDS[deed]?.());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dials a peer: one HTTP/2 connection, one gRPC stream on it.
 import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
-import { connect as connectTcp } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import {
   checkServerIdentity,
   connect as connectTls,
@@ -14,7 +14,8 @@ import type { Transport } from "@fairlead/fabric/transport.ts";
 import { isLocalAddress } from "./address.ts";
 import { beginCall, watchEnd } from "./client-call.ts";
 import { createGrpcTransport } from "./grpc-transport.ts";
-import type { TlsMaterial } from "./tls-files.ts";
+import { judgePeer } from "./judge-peer.ts";
+import type { TlsMaterial, TlsSource } from "./tls-files.ts";
 import { SETTINGS, watchSession } from "./session-options.ts";
 
 const LINK_PATH = "/fairlead.fabric.v1.Fabric/Link";
@@ -27,6 +28,8 @@ export interface DialOptions {
   readonly keepaliveMs?: number;
   /** Mutual TLS when given. */
   readonly tls?: TlsMaterial;
+  /** Tells when something else is in force: a peer that is believed no more is cut off then. */
+  readonly follow?: TlsSource["onChange"];
 }
 
 /** Whoever has a SPIFFE id is held to it by its Hello; others have to be who the address names. */
@@ -65,6 +68,7 @@ function openSocket(options: DialOptions) {
 
 interface Opened {
   readonly session: ClientHttp2Session;
+  readonly socket: Socket;
   readonly peerId: string | undefined;
 }
 
@@ -85,18 +89,23 @@ export function openSession(options: DialOptions): Promise<Opened> {
       reject(new FabricError("unavailable", `cannot reach ${address}: ${why}`, { cause }));
     };
     const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const onClose = (): void => fail(new Error("the peer ended the connection"));
     session.once("error", fail);
+    session.once("close", onClose);
     session.once("remoteSettings", () => {
+      const refused = judgePeer(socket, options.tls ?? {});
+      if (refused !== undefined) return fail(refused);
       clearTimeout(timer);
       session.off("error", fail);
-      resolve({ session, peerId: readPeerId(socket) });
+      session.off("close", onClose);
+      resolve({ session, socket, peerId: readPeerId(socket) });
     });
   });
 }
 
 /** Connects and opens a stream for a link. Throws `unavailable` when the peer cannot be reached in time. */
 export async function dial(options: DialOptions): Promise<Transport> {
-  const { session, peerId } = await openSession(options);
+  const { session, socket, peerId } = await openSession(options);
   let failure: FabricError | undefined;
   const onError = (cause: Error): void => {
     failure ??= new FabricError("unavailable", `lost ${options.address}: ${cause.message}`, {
@@ -105,6 +114,10 @@ export async function dial(options: DialOptions): Promise<Transport> {
   };
   watchSession(session, options.keepaliveMs, onError);
   session.on("error", onError);
+  const stop = options.follow?.((material) => {
+    const refused = judgePeer(socket, material);
+    if (refused !== undefined) session.destroy(refused);
+  });
   const stream = beginCall(session, LINK_PATH);
   const transport = createGrpcTransport({
     stream,
@@ -119,6 +132,7 @@ export async function dial(options: DialOptions): Promise<Transport> {
     const isReset = error?.code === "canceled";
     const lost = new FabricError("unavailable", `lost ${options.address}`, { cause: error });
     transport.end(failure ?? (isReset ? lost : error));
+    stop?.();
     // Nothing more comes, and nobody reads what would be sent.
     stream.end();
     session.close();

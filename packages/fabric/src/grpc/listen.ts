@@ -15,6 +15,7 @@ import { readSpiffeId } from "@fairlead/protocol/spiffe.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
 import { isLocalAddress } from "./address.ts";
+import { judgePeer } from "./judge-peer.ts";
 import { createGrpcTransport } from "./grpc-transport.ts";
 import { writeGrpcStatus } from "./grpc-status.ts";
 import type { GrpcMethod } from "./server-call.ts";
@@ -33,7 +34,7 @@ export interface ListenOptions {
   readonly methods?: ReadonlyMap<string, GrpcMethod>;
   /** How long a peer may be silent before it is asked, and then before it is given up; 5 s by default. */
   readonly keepaliveMs?: number;
-  /** Mutual TLS when given; new connections use what is in force then. */
+  /** Mutual TLS when given; new connections use what is in force then, and who is believed no more is cut off. */
   readonly tls?: TlsSource;
 }
 
@@ -117,11 +118,17 @@ function acceptLink(stream: ServerHttp2Stream, onTransport: (transport: Transpor
 export async function listen(options: ListenOptions): Promise<Listener> {
   const sessions = new Set<Http2Session>();
   const server = createHttp2Server(options.tls);
+  const { tls } = options;
+  const cutOff = (session: Http2Session): void => {
+    if (tls !== undefined && judgePeer(session.socket, tls.read()) !== undefined) session.destroy();
+  };
+  const stop = tls?.onChange(() => sessions.forEach(cutOff));
   server.on("session", (session: Http2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     session.on("error", () => session.destroy());
     watchSession(session, options.keepaliveMs);
+    cutOff(session);
   });
   server.on("connection", (socket: { setNoDelay?: (on: boolean) => void }) =>
     socket.setNoDelay?.(true),
@@ -148,6 +155,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return {
     address: typeof bound === "string" ? `unix:${bound}` : formatAddress(bound),
     async [Symbol.asyncDispose]() {
+      stop?.();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // What was written last, such as whom it refuses, has to leave yet; a link that nobody has ended is cut off.
       for (const session of sessions) session.close();

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { beginCall, watchEnd } from "./client-call.ts";
+import { splitDer } from "./der.ts";
 import { Deframer } from "./deframer.ts";
 import { openSession } from "./dial.ts";
 import { frameMessage } from "./gzip.ts";
@@ -18,7 +19,6 @@ import {
   encodeSvidResponse,
   readPem,
   renderPem,
-  splitDer,
   type WorkloadMaterial,
 } from "./workload-codec.ts";
 

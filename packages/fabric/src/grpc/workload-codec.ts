@@ -3,6 +3,7 @@
 // (https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE_Workload_API.md), and DER as they carry it.
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { sizeVarint, WireReader, WireWriter } from "@fairlead/fabric/wire.ts";
+import { splitDer } from "./der.ts";
 
 /** Who a workload is, and whom it may believe. All DER. */
 export interface WorkloadMaterial {
@@ -73,23 +74,6 @@ function malformed(): FabricError {
   return new FabricError("invalid_argument", "the node's answer is no identity", {
     reason: "malformed",
   });
-}
-
-/** Certificates that stand one after the other. Throws `invalid_argument` for bytes that are none. */
-export function splitDer(bytes: Buffer): readonly Buffer[] {
-  const parts: Buffer[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const first = bytes[at + 1] ?? 0;
-    const countBytes = first < 0x80 ? 0 : first & 0x7f;
-    if (bytes[at] !== 0x30 || countBytes > 4 || at + 2 + countBytes > bytes.length)
-      throw malformed();
-    const length = countBytes === 0 ? first : bytes.readUIntBE(at + 2, countBytes);
-    const end = at + 2 + countBytes + length;
-    if (end > bytes.length) throw malformed();
-    parts.push(bytes.subarray(at, end));
-    at = end;
-  }
-  return parts;
 }
 
 function readFields(bytes: Buffer): ReadonlyMap<number, readonly Buffer[]> {
