@@ -44,7 +44,14 @@ before(async () => {
   const subnets = ["--subnet", "10.92.0.0/24", "--ipv6", "--subnet", "fd00:92::/64"];
   docker("network", "create", ...subnets, NETWORK);
   runInNamespace(netns, "ip", ["address", "add", `${OUTSIDE.addresses[4]}/32`, "dev", "lo"]);
-  runInNamespace(netns, "ip", ["address", "add", `${OUTSIDE.addresses[6]}/128`, "dev", "lo"]);
+  runInNamespace(netns, "ip", [
+    "address",
+    "add",
+    `${OUTSIDE.addresses[6]}/128`,
+    "dev",
+    "lo",
+    "nodad",
+  ]);
   await packets.open(OUTSIDE.name, `/run/netns/${netns}`);
   await packets.serve(OUTSIDE.name, SERVED, Object.values(OUTSIDE.addresses));
   pods = await makePods([{ endpoint }], { network: NETWORK, image: IMAGE, packets });

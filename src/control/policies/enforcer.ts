@@ -98,6 +98,8 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   const { guard, decisions, clock, onMade, onGate, onTrouble } = options;
   const wards = new Map<string, Ward>();
   const problems = new Map<string, string>();
+  /** By id, who is ready and let through by nobody. Said until the next gate stands. */
+  let refused: ReadonlyMap<string, string> = new Map();
   let lasting: ReadonlyMap<string, string> = new Map();
   /** Instances whose rules, if any, were made by this life, or looked at. */
   const seen = new Set<string>();
@@ -175,7 +177,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       const bridges = [...gated.values()].toSorted();
       const ways = [...shortcuts.values()].toSorted((a, b) => (a.bridge < b.bridge ? -1 : 1));
       const result = await guard.gate({ bridges, ready, shortcuts: ways, look });
-      for (const [id, why] of result.refused) problems.set(id, why);
+      refused = result.refused;
       onGate?.(result);
       problems.delete(GATE);
     } catch (thrown) {
@@ -185,12 +187,15 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     }
   }
 
+  const listProblems = (): ReadonlyMap<string, string> => new Map([...refused, ...problems]);
+
   /** Notes what was wrong before, too; what is wrong with the gate concerns whoever is behind it. */
   function note(before: ReadonlySet<string>, { instances, gated }: Wanted): void {
-    const gate = before.has(GATE) ? problems.get(GATE) : undefined;
+    const now = listProblems();
+    const gate = before.has(GATE) ? now.get(GATE) : undefined;
     const next = new Map<string, string>();
     for (const { id, endpoints = {} } of instances) {
-      const own = before.has(id) ? problems.get(id) : undefined;
+      const own = before.has(id) ? now.get(id) : undefined;
       const isBehind = Object.keys(endpoints).some((network) => gated.has(network));
       const why = own ?? (isBehind ? gate : undefined);
       if (why !== undefined) next.set(id, why);
@@ -223,13 +228,15 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   }
 
   return {
-    problems,
+    get problems() {
+      return listProblems();
+    },
     get lasting() {
       return lasting;
     },
     guarded: wards,
     async enforce(wanted, { look }) {
-      const before = new Set(problems.keys());
+      const before = new Set(listProblems().keys());
       const ids = new Set(wanted.instances.map(({ id }) => id));
       for (const known of [wards, problems, seen])
         for (const id of known.keys()) if (!ids.has(id) && id !== GATE) known.delete(id);
