@@ -227,10 +227,10 @@ export function createHolder(options: HolderOptions): Holder {
     renewSoon() {
       if (life === 0) return;
       const signing = issuer.read();
-      if (signing === undefined || credential === undefined) return;
+      if (signing === undefined) return;
       const isWanted = word.by === "files" || waiting.size > 0;
       if (isWanted) ensure().catch(report);
-      else if (isDue(signing)) credential = undefined;
+      else if (credential !== undefined && isDue(signing)) credential = undefined;
     },
     replace: () => ensure({ isForced: true }),
     close,

@@ -36,6 +36,7 @@ import { systemClock } from "#store/testing/system-clock.ts";
 import { CREDENTIAL_FILES } from "./credential-files.ts";
 import { openOwnAuthority, type OwnAuthority } from "./own-authority.ts";
 import { openIssuedBook } from "./issued-book.ts";
+import type { Issuer } from "./issuer.ts";
 import { createPlaces, type Access, type Places } from "./places.ts";
 import { openRevocations, type Revocations } from "./revocations.ts";
 
@@ -122,10 +123,9 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-async function open(): Promise<Places> {
+async function open(issuer: Issuer = own.issuer): Promise<Places> {
   const at = joinPath(directory, "places");
   mkdirSync(at, { recursive: true });
-  const { issuer } = own;
   const logger = silentLogger;
   const issued = await openIssuedBook({ store, revocations, clock, logger });
   const parts = { fabric, board: picture, issuer, issued, revocations };
@@ -378,6 +378,29 @@ test("a container that went while no node ran: what it had is believed no more a
   places = stack.use(await open());
   picture.draw(container("db", db, { startedAtMs: 2 }));
   assert.deepEqual(listRevoked(), [serialOf(stolen), serialOf(older)].toSorted());
+});
+
+test("files are renewed once the authority is known, by a node that began before it was", async () => {
+  const db = await grant("db", FILES);
+  await places[Symbol.asyncDispose]();
+  let isKnown = false;
+  const asked = Promise.withResolvers<void>();
+  const late: Issuer = {
+    ...own.issuer,
+    read: () => (isKnown ? own.issuer.read() : undefined),
+    async need() {
+      asked.resolve();
+      if (!isKnown) throw new Error("not known yet");
+      return own.issuer.need();
+    },
+  };
+  places = stack.use(await open(late));
+  picture.draw(container("db", db, { labels: filesOf(db) }));
+  await asked.promise;
+  assert.deepEqual(places.list(), []);
+  isKnown = true;
+  await own.turn("a test");
+  await until(() => places.list().length === 1);
 });
 
 test("a container that is restarted finds the certificate of its next life, which stays", async () => {

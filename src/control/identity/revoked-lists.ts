@@ -38,7 +38,10 @@ export function createRevokedLists(
       ].join("\n");
       if (next !== mark) {
         mark = next;
-        current = write(next, signing);
+        current = write(next, signing).catch((thrown: unknown) => {
+          mark = "";
+          throw thrown;
+        });
       }
       return current;
     },
