@@ -33,4 +33,8 @@ test("steps on other nodes are named as the nodes will name them, and have the s
   assert.deepEqual(plan(before, one, ["a"]), [
     "instance.remove: removed shop-web-2 on node-b, 1 are wanted",
   ]);
+  const none = buildScope(buildIntent([]));
+  const draft = { generation: 8, services: {}, missing: [] };
+  const [gone] = planElsewhere({ before, next: none, draft, self: "a", nodes });
+  assert.equal(gone?.because, "down was asked for");
 });

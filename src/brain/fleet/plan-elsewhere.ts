@@ -43,10 +43,12 @@ export function planElsewhere(parts: ElsewhereParts): readonly PlannedStep[] {
     // What is there is called by its own name, what will be by what it is.
     const what = act === "instance.remove" ? object : shortName(service.name, at.slot);
     const title = `${verb} ${what} on ${nameOf(at.node)}`;
-    steps.push({ act, service: service.name, object, title, because, at: service.at });
+    const where = service.origins["replicas"] ?? service.at;
+    steps.push({ act, service: service.name, object, title, because, at: where });
   }
 
   function tellSurplus(name: string): string {
+    if (services.length === 0) return "down was asked for";
     const wanted = services.find((one) => one.name === name);
     return wanted === undefined ? "it is not wanted any more" : `${wanted.replicas} are wanted`;
   }

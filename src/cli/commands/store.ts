@@ -4,6 +4,7 @@ import { FairleadError } from "#base/errors.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
+import { formatCount } from "#cli/format.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import type { Settings } from "#config/settings.ts";
 import { readStorePlace } from "#config/store-endpoints.ts";
@@ -44,9 +45,10 @@ export async function run(context: Context): Promise<number> {
   const from = to === "sqlite" ? readSource(settings.store) : "sqlite";
   await refuseRunningNode(context);
   const { entries, left } = await context.migrateStore({ from, to, settings });
+  const again = left === 0 ? "" : `${left} of discovery left out, which come again by themselves; `;
   out.note(
-    `copied ${entries} entries from ${from} to ${to} and compared them; ` +
-      `${left} of discovery were left out and come again by themselves; the ${from} store stays as it was`,
+    `copied ${formatCount(entries, "entry")} from ${from} to ${to} and compared them; ` +
+      `${again}the ${from} store stays as it was`,
   );
   if (settings.store.kind !== to)
     out.note(`now say store.kind: ${to} in the settings, and start the node`);
