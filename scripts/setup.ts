@@ -46,6 +46,7 @@ export const FLEET_NEEDS: readonly Need[] = [
 export const TEST_NEEDS: readonly Need[] = [
   ...ENGINE_NEEDS,
   { program: "nft", package: "nftables" },
+  { program: "ebtables-restore", package: "iptables" },
   { program: "tc", package: "iproute2" },
   { program: "ps", package: "procps" },
   { program: "docker-compose", package: "docker-compose" },
