@@ -10,12 +10,12 @@ export type Found =
   | { readonly kind: "service"; readonly service: ServiceView }
   | { readonly kind: "instance"; readonly instance: InstanceView; readonly service: ServiceView };
 
-/** Throws `no-such-object`, naming the nearest. */
-export function failLookup(name: string, candidates: Iterable<string>): never {
+/** Throws `no-such-object`, naming the nearest, and the scope if only one was looked at. */
+export function failLookup(name: string, candidates: Iterable<string>, scope?: string): never {
   const nearest = findNearest(name, candidates);
   throw new FairleadError(
     controlErrors["no-such-object"],
-    `there is nothing called "${name}"`,
+    `there is nothing called "${name}"${scope === undefined ? "" : ` in ${scope}`}`,
     nearest === undefined ? {} : { remedy: `did you mean "${nearest}"?` },
   );
 }
@@ -33,7 +33,7 @@ function isInstance(instance: InstanceView, name: string): boolean {
 }
 
 /** `service/web`, `instance/shop-web-1`, `scope/shop`, or a bare name: services first, then instances, then scopes. */
-export function findObject(scopes: readonly ScopeView[], object: string): Found {
+export function findObject(scopes: readonly ScopeView[], object: string, within?: string): Found {
   const [, prefix, rest] = /^(service|instance|scope)\/(.+)$/.exec(object) ?? [];
   const name = rest ?? object;
   const services = scopes.flatMap((scope) => scope.services);
@@ -54,7 +54,7 @@ export function findObject(scopes: readonly ScopeView[], object: string): Found 
     for (const scope of scopes) if (scope.scope === name) found.push({ kind: "scope", scope });
   }
   const [only, second] = found;
-  if (only === undefined) return failLookup(object, allNames(scopes));
+  if (only === undefined) return failLookup(object, allNames(scopes), within);
   if (second !== undefined) {
     throw new FairleadError(
       controlErrors["ambiguous-name"],

@@ -98,7 +98,7 @@ function createReads(options: OperationsOptions): Reads {
         services.find((service) => service.name === decision.service),
       );
     }
-    const found = findObject(await listScopes(filter.scope), object);
+    const found = findObject(await listScopes(filter.scope), object, filter.scope);
     const nowMs = clock.nowMs();
     if (found.kind === "scope") {
       const { scope } = found.scope;
@@ -142,7 +142,7 @@ function createReads(options: OperationsOptions): Reads {
     object: string,
     filter: { scope?: string },
   ): Promise<Record<string, unknown>> {
-    const found = findObject(await listScopes(filter.scope), object);
+    const found = findObject(await listScopes(filter.scope), object, filter.scope);
     if (found.kind === "scope") return { kind: "scope", fairlead: found.scope };
     const intent = supervisor.loop(found.service.scope)?.desired.intent;
     const isMeant = ({ name }: { readonly name: string }) => name === found.service.name;

@@ -116,3 +116,9 @@ test("where a fleet wants something its whole picture counts, with what stands o
   );
   assert.deepEqual(view.notes, ["this may be old: the store does not answer"]);
 });
+
+test("a service that is not there is said with the scope that was looked at", async () => {
+  const desk = createDesk(buildFacts([]));
+  await assert.rejects(desk.explain("worker", "shop"), /nothing called "worker" in shop$/);
+  await assert.rejects(desk.explain("worker", undefined), /nothing called "worker"$/);
+});

@@ -94,7 +94,7 @@ function findService(names: readonly string[], service: string, scope: string | 
     return service === name || (service === bare && (scope === undefined || scope === of));
   });
   const [only, second] = found;
-  if (only === undefined) return failLookup(service, names);
+  if (only === undefined) return failLookup(service, names, scope);
   if (second === undefined) return only;
   throw new FairleadError(
     controlErrors["ambiguous-name"],
