@@ -70,6 +70,8 @@ export interface Fabric extends AsyncDisposable {
   setSick(sick: ReadonlySet<string>, leaving: ReadonlySet<string>): void;
   /** Certificates that nobody is believed by, where TLS is spoken, by serial: who has dialled with one is cut off. Replaces those before. */
   setRevoked(serials: ReadonlySet<string>): void;
+  /** Lets what other nodes have begun here end, and takes nothing more of them: to be called while they still reach this one. */
+  partFromNodes(): Promise<void>;
   /** What of the messages that are kept has not been acknowledged. */
   queues(): LogStats;
   /** What proves which scope and service a container is; good for that name only, and set when it is created. */

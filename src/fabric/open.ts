@@ -67,6 +67,8 @@ export interface FabricParts {
   readonly logger: Logger;
 }
 
+/** So long may take what is open when the node ends. */
+const LEAVE_MS = 1_000;
 const HOST_MODE = 0o600;
 /** Containers run under many users; their ticket says who they are. */
 const CONTAINER_MODE = 0o666;
@@ -307,7 +309,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   stack.defer(stop);
   stack.defer(async () => {
     health.leave();
-    await Promise.all([host.drain(1_000), guarded.drain(1_000)]);
+    await Promise.all([host.drain(LEAVE_MS), guarded.drain(LEAVE_MS)]);
     nodes?.close();
   });
   const owned = stack.move();
@@ -333,6 +335,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     addresses,
     list: (filter) => registry.list(filter),
     queues: () => log.stats(),
+    partFromNodes: async () => nodes?.drain(LEAVE_MS),
     setSick: (sick, leaving) => sickList.set(sick, leaving),
     setRevoked: (serials) => tls?.setRevoked(serials),
     grantTicket: (scope, service) => derive(secret, "join", scope, service),

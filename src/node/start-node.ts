@@ -358,6 +358,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       ...watchers,
       ...together,
     ]);
+    stack.defer(() => fabric.partFromNodes());
     await api.listenUnix(settings.socket);
     const shown = { api, readTls: createTlsReader(parts), clock, logger };
     page = await listenForPage(settings.listen, shown, stack);

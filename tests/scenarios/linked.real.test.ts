@@ -216,6 +216,50 @@ test("nodes that cannot reach each other are linked through a third, and directl
   assert.equal(far.name, "far");
 });
 
+test("calls cost nothing while instances are drained, and while a node leaves and comes back", async (t) => {
+  await using caller = await joinAt(0, "leave", "caller");
+  const joinWorker = (index: number): Promise<Agent> => joinAt(index, "leave", "worker");
+  await using near = await joinWorker(1);
+  let far = await joinWorker(2);
+  const awaitWorkers = (count: number): Promise<void> =>
+    until(`${count} workers are known`, PATIENCE_MS, async () => {
+      const found = await caller.find({ name: "worker", contract: "echo" });
+      return found.filter(({ draining, healthy }) => healthy && !draining).length === count;
+    });
+  await awaitWorkers(2);
+  const client = caller.client(echo);
+  const failed: string[] = [];
+  let answered = 0;
+  let isOver = false;
+  const callOn = async (): Promise<void> => {
+    while (!isOver) {
+      const outcome = await client.say.try("hi", { timeout: "10s" });
+      if (outcome.ok) answered++;
+      else failed.push(String(outcome.error));
+    }
+  };
+  const calling = Promise.all(Array.from({ length: 10 }, callOn));
+  try {
+    for (let times = 0; times < 2; times++) {
+      const next = await joinWorker(2);
+      await awaitWorkers(3);
+      await far.drain("10s");
+      far = next;
+      await awaitWorkers(2);
+    }
+    await nodeAt(2).signal("SIGTERM");
+    await nodeAt(2).start();
+    await awaitWorkers(2);
+  } finally {
+    isOver = true;
+    await calling;
+    await far.drain("1s");
+  }
+  assert.deepEqual(failed, []);
+  assert.equal(near.name, "worker");
+  t.diagnostic(`0 of ${answered} failed`);
+});
+
 const TEXT_BYTES = 4_096;
 const CALLS = 100;
 

@@ -34,7 +34,10 @@ export type LinkListener = (node: NodeIdentity, link: Link | undefined) => void;
 export type ToldListener = (node: NodeIdentity, key: string, value: unknown) => void;
 
 export interface NodeLinks {
-  /** Takes a connection; resolves once the other end has said who it is. Throws `unauthenticated` for another than was meant. */
+  /**
+   * Takes a connection; resolves once the other end has said who it is. Throws `unauthenticated` for another than was meant,
+   * `unavailable` once this node leaves.
+   */
   take(
     transport: Transport,
     peer: NodeIdentity,
@@ -54,6 +57,8 @@ export interface NodeLinks {
   onTurn(listener: LinkListener): () => void;
   /** Returns the function that ends it. */
   onTold(listener: ToldListener): () => void;
+  /** Tells every node that this one leaves, so that nothing new is on its way when the links end; closes them and takes no more. */
+  drain(timeoutMs: number): Promise<void>;
   close(): void;
 }
 
@@ -116,6 +121,7 @@ export function createNodeLinks(options: NodeLinksOptions): NodeLinks {
   const toldListeners = new Set<ToldListener>();
   let reach: Reach = () => false;
   let suspects: ReadonlySet<string> = new Set();
+  let isLeaving = false;
 
   const tellState: NodeMethod = (conversation) => {
     const feed = feedState(conversation, said);
@@ -189,6 +195,11 @@ export function createNodeLinks(options: NodeLinksOptions): NodeLinks {
 
   return {
     async take(transport, peer, { dialled }) {
+      if (isLeaving) {
+        const error = new FabricError("unavailable", `${self.name} is leaving`);
+        transport.destroy(error);
+        throw error;
+      }
       const link = new Link({
         transport,
         dialled,
@@ -228,6 +239,10 @@ export function createNodeLinks(options: NodeLinksOptions): NodeLinks {
     onTold(listener) {
       toldListeners.add(listener);
       return () => void toldListeners.delete(listener);
+    },
+    async drain(timeoutMs) {
+      isLeaving = true;
+      await Promise.all([...all].map((link) => link.drain(timeoutMs)));
     },
     close() {
       for (const link of all) link.close();
