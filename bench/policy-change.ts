@@ -3,6 +3,7 @@
 // that the request is sent; on each host an instance of its own sends to another each millisecond.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { PolicyRequest } from "@fairlead/protocol/policy.ts";
 import { startFleet } from "#lab/fleet.ts";
@@ -17,6 +18,8 @@ import type { ProbeLine } from "./policy-probe.ts";
 const ROUNDS = Number(process.env["FAIRLEAD_BENCH_ROUNDS"] ?? 10);
 const HOSTS = 3;
 const PATIENCE_MS = 30_000;
+/** A change comes when what the last one led to is done: what is opened is seen at once, what is closed only after a while. */
+const REST_MS = 250;
 const PROBE = fileURLToPath(new URL("./policy-probe.ts", import.meta.url));
 const SCOPE = "wide";
 const one = `
@@ -97,6 +100,7 @@ async function change(
   const passes = team.wanted === team.given;
   const [first] = places;
   if (first === undefined) return Number.NaN;
+  await sleep(REST_MS);
   const beganMs = performance.timeOrigin + performance.now();
   const body = makeRequest(team);
   const asked = askSocket(first.node.socket, "policies", { method: "PUT", body });
