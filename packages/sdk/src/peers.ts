@@ -40,6 +40,8 @@ export class Peers {
   readonly #dialling = new Map<string, Dialling>();
   #isLeaving = false;
   readonly #avoidUntilMs = new Map<string, number>();
+  /** Links that this agent dialled. */
+  readonly #dialled = new WeakSet<Link>();
   /** Ends the link to a peer that is not known any more. */
   readonly #parting = new Map<string, ReturnType<typeof setTimeout>>();
 
@@ -96,7 +98,7 @@ export class Peers {
     this.#avoidUntilMs.delete(id);
     const link = this.#links.get(id);
     if (link === undefined) return;
-    this.meet(id);
+    this.#stay(id);
     const timer = setTimeout(() => {
       this.#parting.delete(id);
       link.close();
@@ -104,8 +106,15 @@ export class Peers {
     this.#parting.set(id, timer.unref());
   }
 
-  /** The peer is known. */
-  meet(id: string): void {
+  /** The peer is known. Where agents are to go through their nodes now nobody is told addresses: the link ends at once. */
+  meet({ id, addresses }: AgentRecord): void {
+    const link = this.#links.get(id);
+    const isOver = this.#parting.has(id) || (link !== undefined && this.#dialled.has(link));
+    this.#stay(id);
+    if (addresses.length === 0 && isOver) link?.close();
+  }
+
+  #stay(id: string): void {
     clearTimeout(this.#parting.get(id));
     this.#parting.delete(id);
   }
@@ -117,7 +126,7 @@ export class Peers {
   }
 
   close(): void {
-    for (const id of this.#parting.keys()) this.meet(id);
+    for (const id of this.#parting.keys()) this.#stay(id);
     for (const link of this.#all) link.close();
   }
 
@@ -154,6 +163,7 @@ export class Peers {
       ...this.#options.link,
     });
     if (!link.closed) this.#all.add(link);
+    if (dialled !== undefined) this.#dialled.add(link);
     return link;
   }
 

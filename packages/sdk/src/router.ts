@@ -137,7 +137,7 @@ export class Router {
     this.#stop = options.directory.watch((change) => {
       this.#fresh.clear();
       if (change.type === "gone") options.peers.part(change.agent.id);
-      else options.peers.meet(change.agent.id);
+      else options.peers.meet(change.agent);
     });
   }
 
