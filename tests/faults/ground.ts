@@ -15,6 +15,8 @@ export const SCOPE = "shop";
 export const WANTED = { web: 5, eager: 2, one: 1 } as const;
 export type ServiceName = keyof typeof WANTED;
 export const SERVICES = Object.keys(WANTED) as readonly ServiceName[];
+/** Those that suspicion alone does not move; of an eager one whichever copy runs well is kept. */
+export const STEADY: readonly ServiceName[] = ["web", "one"];
 
 const PATIENCE_MS = 90_000;
 /** One instance after the other, half a minute after the last node came. */

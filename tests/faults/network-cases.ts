@@ -5,7 +5,16 @@ import type { HostNode } from "#lab/host-node.ts";
 import type { LabHost } from "#lab/hosts.ts";
 import { until } from "#lab/rig.ts";
 import { summarize } from "./call.ts";
-import { awaitSight, nowMs, readSights, SCOPE, SERVICES, WANTED, type Ground } from "./ground.ts";
+import {
+  awaitSight,
+  nowMs,
+  readSights,
+  SCOPE,
+  SERVICES,
+  WANTED,
+  type Ground,
+  STEADY,
+} from "./ground.ts";
 import { atMost, tell, within, type FaultCase, type Figure } from "./run-case.ts";
 import { startClient } from "./start-client.ts";
 
@@ -133,7 +142,7 @@ const oneWay: FaultCase = {
   async run(ground) {
     const { nodes, fleet } = ground;
     const [from, to] = [ground.node(nodes.length), ground.node(nodes.length - 1)];
-    const before = ground.copies.ids();
+    const before = ground.copies.ids(STEADY);
     const fromMs = nowMs();
     fleet.lab.block([[from.host, to.host]]);
     await sleep(ONE_WAY_MS);
@@ -142,7 +151,7 @@ const oneWay: FaultCase = {
       from.host.name,
     );
     fleet.lab.block([]);
-    const kept = [...ground.copies.ids()].filter((id) => before.has(id)).length;
+    const kept = [...ground.copies.ids(STEADY)].filter((id) => before.has(id)).length;
     return [
       {
         ...tell("it is seen by all as", seen.join(", ")),

@@ -10,7 +10,7 @@ import type { NodeView } from "@fairlead/protocol/node.ts";
 import { awaitAlive } from "#lab/fleet.ts";
 import { until } from "#lab/rig.ts";
 import { runProgram } from "#lab/run-program.ts";
-import { awaitSight, nowMs, type Ground } from "./ground.ts";
+import { awaitSight, nowMs, STEADY, type Ground } from "./ground.ts";
 import { judgeUnnoticed } from "./host-cases.ts";
 import { atMost, tell, within, type FaultCase } from "./run-case.ts";
 
@@ -76,7 +76,7 @@ const paused: FaultCase = {
   hosts: 3,
   async run(ground) {
     const { nodes } = ground;
-    const before = ground.copies.ids();
+    const before = ground.copies.ids(STEADY);
     const fromMs = nowMs();
     const back: number[] = [];
     for (let at = 0; at < PAUSES; at++) {
@@ -90,7 +90,7 @@ const paused: FaultCase = {
       await sleep(1_000);
     }
     ground.client.setSide(nodes);
-    const kept = [...ground.copies.ids()].filter((id) => before.has(id)).length;
+    const kept = [...ground.copies.ids(STEADY)].filter((id) => before.has(id)).length;
     return [
       atMost("times that somebody was noted as gone", await countActs(ground, isGone, fromMs), 0),
       within("longest until it is alive again for all", Math.max(...back), 1_000),
@@ -105,7 +105,7 @@ const starved: FaultCase = {
   about: `four programs for each core take all time for ${STARVED_MS / 1_000} s`,
   hosts: 3,
   async run(ground) {
-    const before = ground.copies.ids();
+    const before = ground.copies.ids(STEADY);
     const fromMs = nowMs();
     const loops = Array.from({ length: 4 * cpus().length }, () =>
       spawn(process.execPath, ["-e", "for(;;);"], { stdio: "ignore" }),
@@ -119,7 +119,7 @@ const starved: FaultCase = {
         await ended;
       }
     }
-    const kept = [...ground.copies.ids()].filter((id) => before.has(id)).length;
+    const kept = [...ground.copies.ids(STEADY)].filter((id) => before.has(id)).length;
     return [
       atMost("times that somebody was noted as gone", await countActs(ground, isGone, fromMs), 0),
       atMost("containers that are not the same", before.size - kept, 0),
@@ -187,7 +187,7 @@ const clockJumps: FaultCase = {
     await node.signal("SIGTERM");
     await node.start(env);
     await awaitAlive(nodes);
-    const before = ground.copies.ids();
+    const before = ground.copies.ids(STEADY);
     const fromMs = nowMs();
     const skews: string[] = [];
     for (const [hours, signMs] of [
@@ -207,7 +207,7 @@ const clockJumps: FaultCase = {
       await sleep(6_000);
     }
     const gone = await countActs(ground, isGone, fromMs);
-    const kept = [...ground.copies.ids()].filter((id) => before.has(id)).length;
+    const kept = [...ground.copies.ids(STEADY)].filter((id) => before.has(id)).length;
     await node.signal("SIGTERM");
     await node.start();
     await awaitAlive(nodes);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { until } from "#lab/rig.ts";
 import { awaitAlive } from "#lab/fleet.ts";
-import { nowMs, type Ground } from "./ground.ts";
+import { nowMs, STEADY, type Ground } from "./ground.ts";
 import { judgeUnnoticed } from "./host-cases.ts";
 import { atMost, within, type FaultCase } from "./run-case.ts";
 
@@ -27,7 +27,7 @@ async function awaitWrite({ nodes }: Ground, at: number): Promise<number> {
 }
 
 function countKept(ground: Ground, before: ReadonlySet<string>): number {
-  return [...ground.copies.ids()].filter((id) => before.has(id)).length;
+  return [...ground.copies.ids(STEADY)].filter((id) => before.has(id)).length;
 }
 
 const members: FaultCase = {
@@ -37,7 +37,7 @@ const members: FaultCase = {
     "each of the members of etcd, its leader too, is killed with -9 and started again 4 s later",
   hosts: 3,
   async run(ground) {
-    const before = ground.copies.ids();
+    const before = ground.copies.ids(STEADY);
     const fromMs = nowMs();
     const writes: number[] = [];
     for (const [at, member] of ground.fleet.etcd.members.entries()) {
@@ -62,7 +62,7 @@ const lost: FaultCase = {
   hosts: 3,
   async run(ground) {
     const { nodes, fleet } = ground;
-    const before = ground.copies.ids();
+    const before = ground.copies.ids(STEADY);
     const fromMs = nowMs();
     await Promise.all(fleet.etcd.members.map((member) => member.signal("SIGKILL")));
     await sleep(AWAY_MS);

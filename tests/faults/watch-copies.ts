@@ -24,8 +24,8 @@ export interface Copies extends AsyncDisposable {
   most(service: string, fromMs: number): number;
   /** The longest time for which more than `wanted` ran since then, milliseconds. */
   excessMs(service: string, wanted: number, fromMs: number): number;
-  /** Ids of the containers of now. */
-  ids(): ReadonlySet<string>;
+  /** Ids of the containers of now that are of these services. */
+  ids(services: readonly string[]): ReadonlySet<string>;
 }
 
 /** Watches one scope until disposed of. */
@@ -75,7 +75,11 @@ export function watchCopies(hosts: readonly LabHost[], scope: string): Copies {
       }
       return longest;
     },
-    ids: () => new Set(looks.at(-1)?.running.map(({ id }) => id)),
+    ids(services) {
+      const running = looks.at(-1)?.running ?? [];
+      const own = running.filter(({ service }) => services.includes(service));
+      return new Set(own.map(({ id }) => id));
+    },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await watching;
