@@ -23,7 +23,8 @@ CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 0x0003
 PACKET_OUTGOING = 4
 AGAIN_S = 0.15
-GONE = (errno.EPERM, errno.EACCES, errno.ENETUNREACH, errno.EHOSTUNREACH)
+# Nothing goes out now: it is refused here, or there is no way yet. Of an IPv6 way that is just being made the kernel says EINVAL.
+GONE = (errno.EPERM, errno.EACCES, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL)
 
 libc = ctypes.CDLL(None, use_errno=True)
 namespaces = {}
