@@ -2,6 +2,7 @@
 // The entry point, and the only place that sees both the command line and the node.
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { awaitAbort } from "#base/await-abort.ts";
 import type { FleetEntered, FleetOrder, StoreCopied, StoreMigration } from "#cli/context.ts";
 import { runCli } from "#cli/run-cli.ts";
 import { growHeapSlowly } from "#config/process-flags.ts";
@@ -15,13 +16,6 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 function readVersion(): string {
   const manifest: { version?: string } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
   return manifest.version ?? "unknown";
-}
-
-function awaitAbort(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) =>
-    signal.addEventListener("abort", () => resolve(), { once: true }),
-  );
 }
 
 /** Tells whoever started this process that it answers now. */

@@ -19,6 +19,7 @@ import type {
   OpenDockerSocket,
 } from "#warden/warden.ts";
 import type { DecisionLog } from "./decision-log.ts";
+import { gatherCalls } from "./gather-calls.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export interface AgentSocketsOptions {
@@ -108,7 +109,6 @@ export function createAgentSockets(options: AgentSocketsOptions): AgentSockets {
   const { directory, enginePath, logger } = options;
   const recorder = createRecorder(options);
   const opened = new Map<string, Opened>();
-  let isDue = false;
   let isClosed = false;
 
   function locate({ scope, service }: DockerOwner): string {
@@ -169,20 +169,17 @@ export function createAgentSockets(options: AgentSocketsOptions): AgentSockets {
     }
   }
 
+  const settleSoon = gatherCalls(() => {
+    if (!isClosed) settle();
+  });
+
   return {
     async grant(scope, { name: service, container }) {
       const limits = readDockerLimits(container.Labels?.[LABEL] ?? "");
       if (limits === undefined || isClosed) return undefined;
       return dirname((await ensure({ scope, service }, limits)).path);
     },
-    settleSoon() {
-      if (isDue) return;
-      isDue = true;
-      setImmediate(() => {
-        isDue = false;
-        if (!isClosed) settle();
-      });
-    },
+    settleSoon: () => void settleSoon(),
     async [Symbol.asyncDispose]() {
       isClosed = true;
       await Promise.all([...opened.keys()].map((key) => close(key)));

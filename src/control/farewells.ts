@@ -3,8 +3,10 @@
 // are told and say when they have done so. From hub to hub and not through the store: a stop waits for it.
 import type { NodeIdentity, NodeLinks } from "@fairlead/fabric/node-links.ts";
 import { z } from "zod";
+import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock } from "#base/clock.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
+import { gatherCalls } from "#control/gather-calls.ts";
 import type { Roll } from "#control/roll.ts";
 import type { InstanceFact } from "#model/facts.ts";
 
@@ -67,7 +69,6 @@ export function createFarewells(options: FarewellsOptions): Farewells {
   const listeners = new Set<(scope: string | undefined) => void>();
   const waiting = new Set<() => void>();
   const ending = new AbortController();
-  let isDue = false;
 
   const settleAll = async (): Promise<void> => {
     await Promise.all(followers.map((settle) => settle()));
@@ -78,15 +79,10 @@ export function createFarewells(options: FarewellsOptions): Farewells {
   }
 
   /** After what listeners say themselves, so that who hears of it has heard that before. */
-  function tellSoon(): void {
-    if (fleet === undefined || isDue) return;
-    isDue = true;
-    setImmediate(() => {
-      isDue = false;
-      const ids = [...new Set([...own.keys(), ...stopped])].slice(0, IDS_MAX);
-      fleet.nodes.tell(LEAVING, { life, ids });
-    });
-  }
+  const tellSoon = gatherCalls(() => {
+    const ids = [...new Set([...own.keys(), ...stopped])].slice(0, IDS_MAX);
+    fleet?.nodes.tell(LEAVING, { life, ids });
+  });
 
   /** Another host's: it is told once nothing new goes there from here. */
   async function attend(node: NodeIdentity, told: ToldLeaving): Promise<void> {
@@ -145,7 +141,7 @@ export function createFarewells(options: FarewellsOptions): Farewells {
     own.delete(id);
     if (fleet !== undefined && !isRunning(id)) linger(id);
     changed(scope);
-    tellSoon();
+    void tellSoon();
   }
 
   const isRunning = (id: string): boolean =>
@@ -157,13 +153,13 @@ export function createFarewells(options: FarewellsOptions): Farewells {
       .sleep(LINGER_MS, ending.signal)
       .catch(() => undefined)
       .then(() => {
-        if (stopped.delete(id)) tellSoon();
+        if (stopped.delete(id)) void tellSoon();
       });
   }
 
   /** One that was started again takes what comes. */
   function lookAtStopped(): void {
-    for (const id of stopped) if (isRunning(id) && stopped.delete(id)) tellSoon();
+    for (const id of stopped) if (isRunning(id) && stopped.delete(id)) void tellSoon();
   }
 
   return {
@@ -177,7 +173,7 @@ export function createFarewells(options: FarewellsOptions): Farewells {
       own.set(id, (own.get(id) ?? 0) + 1);
       stopped.delete(id);
       changed(scope);
-      tellSoon();
+      void tellSoon();
       const enough = new AbortController();
       const late = clock.sleep(PART_MS_MAX, enough.signal).catch(() => undefined);
       await Promise.race([Promise.all([settleAll(), awaitOthers(id, late)]), late]);
@@ -197,10 +193,9 @@ export function createFarewells(options: FarewellsOptions): Farewells {
             if (!/alive|suspect/.test(states.get(id) ?? "")) forget(id);
         };
         stops.push(nodes.onTold(take), roll.onLook(lookAll), roll.onLook(lost));
-        tellSoon();
+        void tellSoon();
       }
-      if (!signal.aborted)
-        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      await awaitAbort(signal);
       ending.abort();
       lookAll();
       for (const stop of stops) stop();

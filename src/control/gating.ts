@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps calls away from agents whose container is ill by the engine's health check, or about to be stopped: an agent is known
 // by its address.
+import { awaitAbort } from "#base/await-abort.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { Farewells } from "./farewells.ts";
+import { gatherCalls } from "./gather-calls.ts";
 
 export interface GatingOptions {
   readonly board: FactsBoard;
@@ -43,8 +45,6 @@ export function findAgents(
 
 /** Makes the loop. */
 export function createGating({ board, fabric, farewells }: GatingOptions): Gating {
-  let due: Promise<void> | undefined;
-
   function settle(): void {
     if (!board.ready) return;
     const { instances } = board.read();
@@ -54,16 +54,7 @@ export function createGating({ board, fabric, farewells }: GatingOptions): Gatin
     fabric.setSick(sick, findAgents(leaving, agents));
   }
 
-  function settleSoon(): Promise<void> {
-    due ??= new Promise((resolve) =>
-      setImmediate(() => {
-        due = undefined;
-        settle();
-        resolve();
-      }),
-    );
-    return due;
-  }
+  const settleSoon = gatherCalls(settle);
 
   return {
     async run(signal) {
@@ -77,10 +68,7 @@ export function createGating({ board, fabric, farewells }: GatingOptions): Gatin
         }),
       ];
       look();
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await awaitAbort(signal);
       for (const stop of stops) stop();
     },
   };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps what DNS answers in line with what is there: services with their healthy instances, agents with their addresses.
+import { awaitAbort } from "#base/await-abort.ts";
 import type { Logger } from "#base/logger.ts";
 import { FairleadError } from "#base/errors.ts";
 import { listZoneServices } from "#discovery/dns/list-zone-services.ts";
@@ -9,6 +10,7 @@ import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceAddresses } from "./addresses/service-addresses.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { Farewells } from "./farewells.ts";
+import { gatherCalls } from "./gather-calls.ts";
 
 export interface NamingOptions {
   readonly zone: Pick<Zone, "put" | "remove">;
@@ -142,7 +144,6 @@ export function createNaming(options: NamingOptions): Naming {
   /** What the zone has, by scope and name, as text to compare. */
   const known = new Map<string, string>();
   const refused = new Set<string>();
-  let due: Promise<void> | undefined;
 
   function put(key: string, service: ZoneService): void {
     try {
@@ -186,16 +187,7 @@ export function createNaming(options: NamingOptions): Naming {
     }
   }
 
-  function settleSoon(): Promise<void> {
-    due ??= new Promise((resolve) =>
-      setImmediate(() => {
-        due = undefined;
-        settle();
-        resolve();
-      }),
-    );
-    return due;
-  }
+  const settleSoon = gatherCalls(settle);
 
   return {
     async run(signal) {
@@ -209,10 +201,7 @@ export function createNaming(options: NamingOptions): Naming {
         farewells.onChange(look),
       ];
       settle();
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await awaitAbort(signal);
       for (const stop of stops) stop?.();
     },
   };

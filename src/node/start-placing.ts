@@ -2,6 +2,7 @@
 // All by which the nodes of a fleet run services together: one of them leads and places, each follows and reports.
 import type { NodeRecord } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
+import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { FleetPicture } from "#brain/fleet/picture.ts";
@@ -129,7 +130,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
       for (const loop of supervisor.loops.values())
         if (loop.desired.intent.services.some(({ singleton }) => singleton === true)) loop.wake();
     });
-    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    await awaitAbort(signal);
     leave();
   }
 

@@ -3,10 +3,12 @@
 // and keeps what it is told. A node that may be lost is named in no answer; its names stay, without an address.
 import type { NodeIdentity, NodeLinks } from "@fairlead/fabric/node-links.ts";
 import { z } from "zod";
+import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { Farewells } from "#control/farewells.ts";
+import { gatherCalls } from "#control/gather-calls.ts";
 import { listTellable, type TellableService } from "#control/naming.ts";
 import type { Overlays } from "#control/overlays.ts";
 import type { Roll } from "#control/roll.ts";
@@ -70,7 +72,6 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
   const leftSinceMs = new Map<string, number>();
   let said = "";
   let states = "";
-  let due = false;
 
   function tellListeners(): void {
     for (const listener of listeners) listener();
@@ -86,14 +87,7 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
     nodes.tell(KEY, own);
   }
 
-  function saySoon(): void {
-    if (due) return;
-    due = true;
-    setImmediate(() => {
-      due = false;
-      sayOwn();
-    });
-  }
+  const saySoon = gatherCalls(sayOwn);
 
   function take(node: NodeIdentity, key: string, value: unknown): void {
     if (key !== KEY) return;
@@ -159,8 +153,8 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
     async run(signal) {
       const stops = [
         nodes.onTold(take),
-        board.onChange(saySoon),
-        farewells.onChange(saySoon),
+        board.onChange(() => void saySoon()),
+        farewells.onChange(() => void saySoon()),
         roll.onLook(look),
         overlays.onReach(() => {
           nodes.setReach(leads);
@@ -169,8 +163,7 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
       ];
       nodes.setReach(leads);
       sayOwn();
-      if (!signal.aborted)
-        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      await awaitAbort(signal);
       for (const stop of stops) stop();
     },
   };

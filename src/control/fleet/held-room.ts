@@ -2,6 +2,7 @@
 // A room of the fleet's store that is large and that few nodes need: what all nodes say of themselves is of use to the
 // leader, and to a node that somebody asks how the fleet stands. It is taken in, by a list and a watch from there, only
 // while somebody holds it, and for a while after.
+import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Snapshot, Store, StoreChange } from "#store/store.ts";
 
@@ -55,11 +56,8 @@ export function createHeldRoom(options: HeldRoomOptions): HeldRoom {
   }
 
   async function untilHeld(signal: AbortSignal): Promise<void> {
-    const ended = new Promise<void>((resolve) =>
-      signal.addEventListener("abort", () => resolve(), { once: true }),
-    );
     const held = new Promise<void>((resolve) => (wake = resolve));
-    if (!isHeld()) await Promise.race([held, ended]);
+    if (!isHeld()) await Promise.race([held, awaitAbort(signal)]);
     signal.throwIfAborted();
   }
 

@@ -5,6 +5,7 @@
 // fencing token: each write of a leader holds only while the key has that revision, so one that was paused over its
 // lease, or that another has followed, writes nothing.
 import { Leadership as LeadershipSchema } from "@fairlead/protocol/assignment.ts";
+import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
@@ -144,8 +145,7 @@ export function createLeadership(options: LeadershipOptions): Leadership {
         if (unheard || waiting) campaign(signal);
       });
       campaign(signal);
-      if (!signal.aborted)
-        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      await awaitAbort(signal);
       leave();
     },
   };

@@ -7,6 +7,7 @@ import { pingNode, type NodeIdentity, type NodeLinks } from "@fairlead/fabric/no
 import { createStreamTransport } from "@fairlead/fabric/stream-transport.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { z } from "zod";
+import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { baseErrors, FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
@@ -274,8 +275,7 @@ export function createLinking(options: LinkingOptions): {
     async run(signal) {
       peers.answer(PATH, answer);
       const stop = roll.onLook(() => look(peers.peering));
-      if (!signal.aborted)
-        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      await awaitAbort(signal);
       stop();
       stopping.abort();
       ways[Symbol.dispose]();

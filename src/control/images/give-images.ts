@@ -2,6 +2,7 @@
 // The side that has an image: says so, and gives it as the engine saves it. An engine saves the same image in the same bytes
 // each time, so who was cut off goes on where it was: it says what it has, and that is compared.
 import { createHash } from "node:crypto";
+import { awaitAbort } from "#base/await-abort.ts";
 import { baseErrors, FairleadError } from "#base/errors.ts";
 import { createLimiter, type Limiter } from "#base/limiter.ts";
 import type { EngineReader } from "#engine/engine.ts";
@@ -22,12 +23,10 @@ async function takePlace(limiter: Limiter, signal: AbortSignal): Promise<void> {
   if (limiter.waiting >= WAITING_MAX)
     throw new FairleadError(baseErrors.overloaded, "many nodes ask for images at once");
   await new Promise<void>((resolve) => {
-    const task = (): Promise<void> =>
-      new Promise((free) => {
-        resolve();
-        if (signal.aborted) free();
-        else signal.addEventListener("abort", () => free(), { once: true });
-      });
+    const task = (): Promise<void> => {
+      resolve();
+      return awaitAbort(signal);
+    };
     void limiter.run(task);
   });
   signal.throwIfAborted();

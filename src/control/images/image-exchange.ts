@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes of a fleet give each other images: no registry is needed. While the fleet's store is away, those that have found each
 // other go on.
+import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createLimiter } from "#base/limiter.ts";
@@ -64,8 +65,7 @@ export function createImageExchange(options: ImageExchangeOptions): ImageExchang
       });
     },
     async run(signal) {
-      if (!signal.aborted)
-        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      await awaitAbort(signal);
       ending.abort(new FairleadError(controlErrors["image-not-fetched"], "the node is ending"));
     },
   };
