@@ -19,6 +19,7 @@ import {
 } from "@fairlead/protocol/routes.ts";
 import { NodeStatus, Problem, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { z } from "zod";
+import { awaitAbort } from "#base/await-abort.ts";
 import { createApi } from "./create-api.ts";
 import { createIntent, createPlan } from "./testing/fake-data.ts";
 import { startApi, type TestApi } from "./testing/start-api.ts";
@@ -197,11 +198,11 @@ describe("routes", () => {
     away.fake.obstacle = "hang";
     const socket = connect(away.socketPath);
     socket.write("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n");
-    while (away.fake.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (away.fake.calls.length === 0) await new Promise(setImmediate);
     const signal = away.fake.calls[0]?.signal;
+    assert.ok(signal !== undefined);
     socket.destroy();
-    while (signal?.aborted === false) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.equal(signal?.aborted, true);
+    await awaitAbort(signal);
     assert.ok(!away.logged.some((line) => line.includes("not foreseen")));
   });
 

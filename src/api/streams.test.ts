@@ -79,7 +79,7 @@ function publish(running: TestApi, count: number, padding = ""): void {
 }
 
 async function awaitUntil(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!holds()) await new Promise(setImmediate);
 }
 
 describe("events", () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { readFileSync, renameSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createFileSink } from "./file-sink.ts";
@@ -68,14 +68,12 @@ test("a syslog by TCP that was away gets what waited; the node says meanwhile th
     log.problem,
     /the syslog at tcp:\/\/127\.0\.0\.1:\d+ takes no lines: .*ECONNREFUSED/,
   );
-  let text = "";
-  const server = createServer(
-    (socket) => void socket.on("data", (chunk) => (text += String(chunk))),
-  );
-  server.listen(port, "127.0.0.1");
+  const server = createServer().listen(port, "127.0.0.1");
   await once(server, "listening");
   await log.append(makeEntry("two"));
-  while (!text.includes('"what":"two"')) await new Promise((resolve) => setTimeout(resolve, 10));
+  const [socket] = (await once(server, "connection")) as [Socket];
+  let text = "";
+  for await (const chunk of socket) if ((text += String(chunk)).includes('"what":"two"')) break;
   server.close();
   const frames: string[] = [];
   for (let rest = text; rest !== "";) {

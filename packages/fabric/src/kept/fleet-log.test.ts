@@ -115,7 +115,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS;
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`not in time: ${what}`);
-    await sleep(5);
+    await new Promise(setImmediate);
   }
 }
 
