@@ -8,6 +8,7 @@ import type {
   ScopeView,
   ServiceView,
 } from "@fairlead/protocol/views.ts";
+import { awaitAbort } from "#base/await-abort.ts";
 import { defineErrors, FairleadError } from "#base/errors.ts";
 import { createAsyncQueue, type AsyncQueue } from "#base/queue.ts";
 import type { Answer, Caller, LogEntry } from "#control/operations.ts";
@@ -61,7 +62,7 @@ export interface FakeWorld {
   /** Event streams that are being read. */
   readonly readers: number;
   status: NodeStatus;
-  /** What every following call does instead of its work: throw this, or never answer. */
+  /** What every following call does instead of its work: throw this, or not answer while the caller waits. */
   obstacle: Error | "hang" | undefined;
   /** Names of what did not answer, for every list. */
   missing: string[];
@@ -161,7 +162,8 @@ export function createFakeWorld(nowMs: () => number): FakeWorld {
     },
     async enter(name, args, caller) {
       world.calls.push({ name, args, actor: caller.actor, signal: caller.signal });
-      if (world.obstacle === "hang") await new Promise(() => undefined);
+      if (world.obstacle === "hang") await awaitAbort(caller.signal);
+      caller.signal.throwIfAborted();
       if (world.obstacle instanceof Error) throw world.obstacle;
     },
     answer: (items) => ({ asOfMs: nowMs(), missing: world.missing, items }),
