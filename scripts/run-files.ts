@@ -11,6 +11,13 @@ export interface Tally {
   failed: number;
 }
 
+/** The same of one file, with what its process took. */
+export interface FileTally extends Tally {
+  readonly tookMs: number;
+  /** So much of it after the last test had ended: hooks, and what the tests left behind that kept it alive. */
+  readonly afterMs: number;
+}
+
 interface RunOptions {
   /** Where the files are, with a slash at its end. */
   readonly root: string;
@@ -25,24 +32,31 @@ interface Heard {
   counts?: Tally;
   /** Why it is not good although none of its tests failed. */
   faults: string[];
+  tookMs: number;
+  testedAtMs: number;
+  endedAtMs: number;
 }
 
-function judge(file: string, { counts, faults }: Heard): Tally {
+function judge(file: string, heard: Heard): FileTally {
+  const { counts, faults, tookMs, testedAtMs, endedAtMs } = heard;
+  const times = { tookMs, afterMs: testedAtMs === 0 ? 0 : endedAtMs - testedAtMs };
   if (counts === undefined) {
     process.stdout.write(`✖ ${file}: it ended before its tests had\n`);
-    return { passed: 0, failed: 1 };
+    return { passed: 0, failed: 1, ...times };
   }
   if (counts.failed === 0)
     for (const fault of faults) process.stdout.write(`✖ ${file}: ${fault}\n`);
-  return { passed: counts.passed, failed: Math.max(counts.failed, Math.min(faults.length, 1)) };
+  const failed = Math.max(counts.failed, Math.min(faults.length, 1));
+  return { passed: counts.passed, failed, ...times };
 }
 
 /** Runs the files, paths from the root; returns what each gave. */
 export async function runFiles(
   files: readonly string[],
   { root, concurrency, timeoutMs, signal }: RunOptions,
-): Promise<ReadonlyMap<string, Tally>> {
-  const heard = new Map<string, Heard>(files.map((file) => [file, { faults: [] }]));
+): Promise<ReadonlyMap<string, FileTally>> {
+  const unheard = { tookMs: 0, testedAtMs: 0, endedAtMs: 0 };
+  const heard = new Map<string, Heard>(files.map((file) => [file, { faults: [], ...unheard }]));
   const of = (file: string | undefined): Heard | undefined =>
     file === undefined ? undefined : heard.get(file.slice(root.length));
   if (files.length === 0) return new Map();
@@ -59,6 +73,13 @@ export async function runFiles(
     one.counts = { passed: counts.passed, failed };
     if (!success)
       one.faults.push("something failed that is no test: a hook, or what ran after the tests");
+  });
+  stream.on("test:complete", ({ file, name, nesting, details }) => {
+    const one = nesting === 0 ? of(file) : undefined;
+    if (one === undefined) return;
+    const nowMs = performance.now();
+    if (name === file) Object.assign(one, { endedAtMs: nowMs, tookMs: details.duration_ms });
+    else one.testedAtMs = nowMs;
   });
   stream.on("test:fail", ({ file, name }) => {
     if (name === file) of(file)?.faults.push("its process failed");

@@ -74,6 +74,18 @@ describe("npm test", () => {
     assert.deepEqual([code, last], [0, "3 passed, 0 failed"], said);
   });
 
+  test("says whose process lives on after its tests", async () => {
+    const { code, said } = await runOn({
+      good: GOOD,
+      lives: `${GOOD}setTimeout(() => {}, 3_500);`,
+    });
+    assert.equal(code, 0, said);
+    assert.deepEqual(
+      said.match(/^slow: .* after its tests$/gm)?.map((line) => line.split(" ")[1]),
+      ["lives.test.ts"],
+    );
+  });
+
   test("does not pass without a single test", async () => {
     const { code, last } = await runOn({});
     assert.deepEqual([code, last], [1, "0 passed, 0 failed"]);

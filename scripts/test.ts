@@ -8,7 +8,8 @@ import { CHECKS } from "./check.ts";
 import { withCompileCache } from "#config/process-flags.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import { sweepDemos } from "./demo/leftovers.ts";
-import { runFiles, type Tally } from "./run-files.ts";
+import { describeTimes } from "./describe-times.ts";
+import { runFiles, type FileTally, type Tally } from "./run-files.ts";
 import { ensurePackages, ensureWeb, ROOT, TEST_NEEDS } from "./setup.ts";
 
 /** Whatever happens, a run ends: a hung test must not hang who waits for it. */
@@ -21,7 +22,7 @@ const REPEATED_MAX = 4;
 const CONCURRENCY = 2;
 
 interface Outcome {
-  readonly results: ReadonlyMap<string, Tally>;
+  readonly results: ReadonlyMap<string, FileTally>;
   /** Files that failed and then passed. */
   readonly flaky: readonly string[];
 }
@@ -53,8 +54,8 @@ function isHeavy(file: string): boolean {
  * mended, without hiding the change that is tested. More than a few are no accident and stay failed.
  */
 async function repeatFailed(
-  first: ReadonlyMap<string, Tally>,
-  repeat: (files: readonly string[]) => Promise<ReadonlyMap<string, Tally>>,
+  first: ReadonlyMap<string, FileTally>,
+  repeat: (files: readonly string[]) => Promise<ReadonlyMap<string, FileTally>>,
 ): Promise<Outcome> {
   const failed = [...first].filter(([, tally]) => tally.failed > 0).map(([file]) => file);
   if (failed.length === 0 || failed.length > REPEATED_MAX) return { results: first, flaky: [] };
@@ -64,8 +65,9 @@ async function repeatFailed(
   return { results: new Map([...first, ...second]), flaky };
 }
 
-/** Names the files that failed and those that were flaky, where nobody overlooks it; then comes the line that counts. */
+/** Says where the time went, names the files that failed and those that were flaky, where nobody overlooks it; then comes the line that counts. */
 function finish(tally: Tally, { results, flaky }: Outcome): never {
+  process.stdout.write(describeTimes(results));
   for (const [file, { failed }] of results)
     if (failed > 0) process.stdout.write(`✖ failed: ${file} (${failed})\n`);
   for (const file of flaky)
@@ -109,10 +111,10 @@ async function main(): Promise<void> {
   const { signal } = ending;
   const start = (some: readonly string[], concurrency: number) =>
     signal.aborted
-      ? Promise.resolve(new Map<string, Tally>())
+      ? Promise.resolve(new Map<string, FileTally>())
       : runFiles(some, { root, concurrency, timeoutMs: TEST_TIMEOUT_MS, signal });
   const shared = files.filter((file) => !(file in ALONE));
-  const first = new Map<string, Tally>();
+  const first = new Map<string, FileTally>();
   for (const [some, concurrency] of [
     [shared.filter((file) => !isHeavy(file)), CONCURRENCY],
     [shared.filter(isHeavy), CONCURRENCY],
