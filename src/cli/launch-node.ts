@@ -56,9 +56,14 @@ async function ask(context: Context): Promise<NodeStatus | undefined> {
 const OTHER_MS = 10_000;
 const OTHER_LOOK_MS = 100;
 
-/** The node was refused its directory: another process has it. */
+/** FL0405 `store-locked`. */
+const LOCKED = /^error FL0405 /m;
+
+/** The node was refused its directory: another process has it. By its last words, since a port in use exits alike. */
 function isRefused(thrown: unknown): boolean {
-  return thrown instanceof FairleadError && thrown.facts["exit status"] === EXIT.refused;
+  if (!(thrown instanceof FairleadError)) return false;
+  const { "exit status": status, said } = thrown.facts;
+  return status === EXIT.refused && LOCKED.test(String(said));
 }
 
 async function findOther(context: Context, patienceMs: number): Promise<boolean> {
