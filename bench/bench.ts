@@ -61,3 +61,17 @@ export function summarize(bench: string, samples: readonly Sample[]): readonly R
     ];
   });
 }
+
+const DIGITS = 3;
+
+/** As people read it: whole from a hundred on, and three digits that say something below, however small it is. */
+export function formatFigure(value: number): string {
+  if (!Number.isFinite(value)) return "-";
+  const size = Math.abs(value);
+  if (size >= 100) return value.toFixed(0);
+  if (size >= 10) return value.toFixed(1);
+  if (size >= 1 || size === 0) return value.toFixed(2);
+  return Number(value.toPrecision(DIGITS)).toFixed(
+    Math.min(20, DIGITS - 1 - Math.floor(Math.log10(size))),
+  );
+}

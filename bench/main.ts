@@ -2,7 +2,14 @@
 // `npm run bench -- NAME [--json]`
 import { parseArgs } from "node:util";
 import { ensurePackages, TEST_NEEDS } from "../scripts/setup.ts";
-import { summarize, type Bench, type Row, type Sample } from "./bench.ts";
+import {
+  asksForHelp,
+  describeUnknown,
+  readComplaint,
+  refuseWords,
+  tellUsage,
+} from "../scripts/tell-usage.ts";
+import { formatFigure, summarize, type Bench, type Row, type Sample } from "./bench.ts";
 
 /** Benchmarks by name; each is loaded when it is run. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
@@ -48,23 +55,18 @@ const WITHOUT_ENGINE: ReadonlySet<string> = new Set([
   "sim",
 ]);
 
-function format(value: number): string {
-  if (Math.abs(value) >= 100) return value.toFixed(0);
-  return Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2);
-}
-
 function renderTable(rows: readonly Row[]): string {
   const cells = rows.map((row) => {
     const own = rows.find((other) => other.metric === row.metric && other.subject === "fairlead");
     const ratio =
       own === undefined || row.subject === "fairlead"
         ? ""
-        : `fairlead is ${(own.p50 / row.p50).toFixed(2)} ×`;
+        : `fairlead is ${formatFigure(own.p50 / row.p50)} ×`;
     return [
       row.metric,
       row.subject,
-      format(row.p50),
-      format(row.p99),
+      formatFigure(row.p50),
+      formatFigure(row.p99),
       row.unit,
       String(row.n),
       ratio,
@@ -83,22 +85,45 @@ function renderTable(rows: readonly Row[]): string {
     .join("\n");
 }
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { json: { type: "boolean", default: false } },
-  });
-  const [name] = positionals;
-  const load = name === undefined ? undefined : BENCHES[name];
-  if (load === undefined) {
-    process.stderr.write(`usage: npm run bench -- NAME [--json]\n\n`);
-    for (const open of Object.values(BENCHES)) {
-      const bench = await open();
-      process.stderr.write(`  ${bench.name.padEnd(10)} ${bench.about}\n`);
-    }
-    return name === undefined ? 0 : 2;
+async function describeUsage(): Promise<string> {
+  const benches = await Promise.all(Object.values(BENCHES).map((open) => open()));
+  const width = Math.max(...benches.map(({ name }) => name.length));
+  return [
+    "usage: npm run bench -- NAME [--json]",
+    "",
+    ...benches.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`),
+    "",
+    "--json prints one object a line; bench/README.md names the metrics, and the variables that make a run shorter",
+  ].join("\n");
+}
+
+/** Which is to be run, and how; a text is what is wrong with the words. */
+function readWords(words: readonly string[]): { name: string; json: boolean } | string {
+  try {
+    const options = { json: { type: "boolean", default: false } } as const;
+    const { values, positionals } = parseArgs({
+      args: [...words],
+      allowPositionals: true,
+      options,
+    });
+    const [name = "", more] = positionals;
+    if (more !== undefined) return `one at a time: ${more} is one name too many`;
+    return { name, json: values.json };
+  } catch (thrown) {
+    return readComplaint(thrown);
   }
-  if (!WITHOUT_ENGINE.has(name ?? "")) ensurePackages(TEST_NEEDS);
+}
+
+async function main(): Promise<number> {
+  const words = process.argv.slice(2);
+  if (words.length === 0 || asksForHelp(words)) return tellUsage(await describeUsage());
+  const read = readWords(words);
+  if (typeof read === "string") return refuseWords(read, await describeUsage());
+  const { name, json } = read;
+  const load = BENCHES[name];
+  if (load === undefined)
+    return refuseWords(describeUnknown("bench", name, Object.keys(BENCHES)), await describeUsage());
+  if (!WITHOUT_ENGINE.has(name)) ensurePackages(TEST_NEEDS);
   const bench = await load();
   const samples: Sample[] = [];
   await bench.run({
@@ -106,7 +131,7 @@ async function main(): Promise<number> {
     sample: (sample) => void samples.push(sample),
   });
   const rows = summarize(bench.name, samples);
-  if (values.json) for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`);
+  if (json) for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`);
   else process.stdout.write(`${renderTable(rows)}\n`);
   return 0;
 }

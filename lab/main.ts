@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ENGINE_NEEDS, ensurePackages, FLEET_NEEDS } from "../scripts/setup.ts";
+import { asksForHelp, describeUnknown, refuseWords, tellUsage } from "../scripts/tell-usage.ts";
 import { startFleet } from "./fleet.ts";
 import type { HostNode } from "./host-node.ts";
 import { startHosts, type LabHost } from "./hosts.ts";
@@ -15,13 +16,16 @@ import { findTold, readHosts, tellHosts } from "./told-hosts.ts";
 
 const USAGE = `usage: npm run lab -- COMMAND
 
-  up [N]      start N hosts (3) as a fleet, with busybox:lab in each; they stay until \`down\`
+  up [N]         start N hosts (3) as a fleet, with busybox:lab in each; they stay until \`down\`
   up --bare [N]  start N hosts (1) that have an engine and no node
-  ls          the labs that are there, their hosts and sockets
-  down [TAG]  end that lab, or every one started by \`up\`
-  clean       remove what labs left whose owner was killed
+  ls             the labs that are there, their hosts and sockets
+  down [TAG]     end that lab, or every one started by \`up\`
+  clean          remove what labs left whose owner was killed
 `;
 
+const COMMANDS = ["up", "ls", "down", "clean"];
+/** Each has an engine. */
+const HOSTS_MAX = 9;
 const START_MAX_MS = 300_000;
 const POLL_MS = 50;
 
@@ -151,30 +155,44 @@ async function down(tag: string | undefined): Promise<number> {
     while (signalOwner(lab.tag, "SIGTERM")) await sleep(POLL_MS);
     say(`removed ${lab.tag}`);
   }
+  if (labs.length === 0) say("no lab that `up` started is there");
   sweepLab();
   return 0;
 }
 
+/** How many hosts are asked for; a text is what is wrong with the words. */
+function readUp(words: readonly string[]): { kind: Kind; count: number } | string {
+  const unknown = words.find((word) => word.startsWith("-") && word !== "--bare");
+  if (unknown !== undefined) return `up does not know ${unknown}`;
+  const kind: Kind = words.includes("--bare") ? "bare" : "fleet";
+  const [text = String(DEFAULT_COUNT[kind]), more] = words.filter((word) => word !== "--bare");
+  const count = Number(text);
+  if (more !== undefined) return `${more} is one word too many`;
+  if (Number.isInteger(count) && count >= 1 && count <= HOSTS_MAX) return { kind, count };
+  return `up takes a number of hosts, 1 to ${HOSTS_MAX}, not ${text}`;
+}
+
 async function main(): Promise<number> {
-  const [command, ...words] = process.argv.slice(2);
+  const [command = "", ...words] = process.argv.slice(2);
   const [argument] = words;
+  if (command === "" || asksForHelp([command, ...words])) return tellUsage(USAGE);
   if (command === "up") {
-    const kind: Kind = argument === "--bare" ? "bare" : "fleet";
-    const count = Number((kind === "bare" ? words[1] : argument) ?? DEFAULT_COUNT[kind]);
-    if (Number.isInteger(count) && count > 0) return up(kind, count);
+    const asked = readUp(words);
+    return typeof asked === "string" ? refuseWords(asked, USAGE) : up(asked.kind, asked.count);
   }
   if (command === "ls") return list();
   if (command === "down") return down(argument);
   if (command === "clean") {
-    for (const tag of sweepLab()) say(`removed ${tag}`);
+    const swept = sweepLab();
+    for (const tag of swept) say(`removed ${tag}`);
+    if (swept.length === 0) say("nothing was left over");
     return 0;
   }
   if (command === "keep") {
     await keep(Number(words[1]), argument === "bare" ? openBare : openFleet);
     return 0;
   }
-  process.stderr.write(USAGE);
-  return 2;
+  return refuseWords(describeUnknown("command", command, COMMANDS), USAGE);
 }
 
 process.exitCode = await main();

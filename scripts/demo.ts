@@ -27,6 +27,7 @@ import { BASE_IMAGE, packNodeRoot } from "./demo/node-root.ts";
 import { playFleet } from "./demo/play-fleet.ts";
 import { runCommand, say, tellDecision } from "./demo/run-command.ts";
 import { ENGINE_NEEDS, ensurePackages, ensureWeb, ROOT } from "./setup.ts";
+import { asksForHelp, readComplaint, refuseWords, tellUsage } from "./tell-usage.ts";
 
 const AGENT_IMAGE = "fairlead-example/agent:1";
 const EVERY_MS = 40_000;
@@ -240,19 +241,39 @@ async function playHost(once: boolean, signal: AbortSignal): Promise<number> {
   return problem === undefined && clean && all && score.healed === score.played ? 0 : 1;
 }
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { once: { type: "boolean", default: false }, hosts: { type: "string", default: "1" } },
-  });
-  const hosts = Number(values.hosts);
-  if (!Number.isInteger(hosts) || hosts < 1 || hosts === 2 || hosts > HOSTS_MAX) {
-    process.stderr.write(`error: --hosts takes 1, or 3 to ${HOSTS_MAX}\n`);
-    return 2;
+const USAGE = `usage: npm run demo [-- [--once] [--hosts N]]
+
+  --once     each fault once, in about a minute; ends with 0 when all were healed and nothing is left
+  --hosts N  a fleet of that many hosts (3 to ${HOSTS_MAX}), of which one dies`;
+
+/** A text is what is wrong with the words. */
+function readWords(words: readonly string[]): { once: boolean; hosts: number } | string {
+  try {
+    const { values } = parseArgs({
+      args: [...words],
+      options: {
+        once: { type: "boolean", default: false },
+        hosts: { type: "string", default: "1" },
+      },
+    });
+    const hosts = Number(values.hosts);
+    if (Number.isInteger(hosts) && hosts >= 1 && hosts !== 2 && hosts <= HOSTS_MAX)
+      return { once: values.once, hosts };
+    return `--hosts takes 1, or 3 to ${HOSTS_MAX}`;
+  } catch (thrown) {
+    return readComplaint(thrown);
   }
+}
+
+async function main(): Promise<number> {
+  const words = process.argv.slice(2);
+  if (asksForHelp(words)) return tellUsage(USAGE);
+  const read = readWords(words);
+  if (typeof read === "string") return refuseWords(read, USAGE);
   const stopping = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stopping.abort());
-  if (hosts === 1) return playHost(values.once, stopping.signal);
-  return playFleet({ hosts, once: values.once, signal: stopping.signal, everyMs: EVERY_MS });
+  if (read.hosts === 1) return playHost(read.once, stopping.signal);
+  return playFleet({ ...read, signal: stopping.signal, everyMs: EVERY_MS });
 }
 
 process.exit(await main());

@@ -90,6 +90,13 @@ export const storeErrors = defineErrors({
     cause: "A node announces itself in this store, and would go on writing to it",
     remedy: "end that node; what one that was killed announced is gone within a minute",
   },
+  "store-other-kind": {
+    id: "FL0416",
+    code: "failed_precondition",
+    cause: "Another kind of store than the one that is meant answers at that address",
+    remedy:
+      "say consul://HOST:PORT where the store is Consul, and HOST:PORT alone where it is etcd",
+  },
   "store-limit": {
     id: "FL0409",
     code: "resource_exhausted",

@@ -3,6 +3,13 @@
 // the time. Ends with 1 when something did not hold.
 import { parseArgs } from "node:util";
 import { ensurePackages, TEST_NEEDS } from "../../scripts/setup.ts";
+import {
+  asksForHelp,
+  describeUnknown,
+  readComplaint,
+  refuseWords,
+  tellUsage,
+} from "../../scripts/tell-usage.ts";
 import { renderTable } from "./render-table.ts";
 import { renderOutcome, runCase, type FaultCase, type Outcome } from "./run-case.ts";
 import { CASES } from "./cases.ts";
@@ -10,27 +17,70 @@ import { openGround } from "./ground.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-function readCases(names: readonly string[]): readonly FaultCase[] | undefined {
-  if (names.length === 0) return CASES;
-  const known = new Map(CASES.map((one) => [one.name, one]));
-  const cases = names.flatMap((name) => known.get(name) ?? []);
-  return cases.length === names.length ? cases : undefined;
+/** Each has an engine. */
+const HOSTS_MAX = 9;
+const RATE_MAX = 10_000;
+
+interface Words {
+  readonly cases: readonly FaultCase[];
+  readonly hosts: number;
+  readonly rate: number;
+}
+
+function describeUsage(): string {
+  const width = Math.max(...CASES.map(({ name }) => name.length));
+  const rows = Math.max(...CASES.map((one) => one.rows.length));
+  return [
+    "usage: npm run faults -- [NAME…] [--hosts N] [--rate CALLS_A_SECOND]",
+    "",
+    "  --hosts  how many hosts (5); what needs more is left out",
+    "  --rate   calls a second to each service, all the time (100)",
+    "",
+    "all of them, or those that are named:",
+    ...CASES.map((one) => `  ${one.name.padEnd(width)}  ${one.rows.padEnd(rows)}  ${one.about}`),
+    "",
+    "ends with 1 when something did not hold",
+  ].join("\n");
+}
+
+function readCount(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
+  throw new TypeError(`--${name} takes 1 to ${max}, not ${text}`);
+}
+
+/** A text is what is wrong with the words. */
+function readWords(words: readonly string[]): Words | string {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...words],
+      allowPositionals: true,
+      options: {
+        hosts: { type: "string", default: "5" },
+        rate: { type: "string", default: "100" },
+      },
+    });
+    const known = new Map(CASES.map((one) => [one.name, one]));
+    const unknown = positionals.find((name) => !known.has(name));
+    if (unknown !== undefined) return describeUnknown("fault", unknown, known.keys());
+    const named = positionals.flatMap((name) => known.get(name) ?? []);
+    return {
+      cases: named.length === 0 ? CASES : named,
+      hosts: readCount("hosts", values.hosts, HOSTS_MAX),
+      rate: readCount("rate", values.rate, RATE_MAX),
+    };
+  } catch (thrown) {
+    return readComplaint(thrown);
+  }
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { hosts: { type: "string", default: "5" }, rate: { type: "string", default: "100" } },
-  });
-  const cases = readCases(positionals);
-  if (cases === undefined) {
-    say("usage: npm run faults -- [NAME…] [--hosts N] [--rate CALLS_A_SECOND]\n");
-    for (const { name, rows, about } of CASES)
-      say(`  ${name.padEnd(22)} ${rows.padEnd(12)} ${about}`);
-    return 2;
-  }
+  const words = process.argv.slice(2);
+  if (asksForHelp(words)) return tellUsage(describeUsage());
+  const read = readWords(words);
+  if (typeof read === "string") return refuseWords(read, describeUsage());
+  const { cases, hosts, rate } = read;
   ensurePackages([...TEST_NEEDS, { program: "faketime", package: "faketime" }]);
-  const [hosts, rate] = [Number(values.hosts), Number(values.rate)];
   await using ground = await openGround({ hosts, rate });
   const outcomes: Outcome[] = [];
   let isWhole = true;

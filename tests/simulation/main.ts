@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { asksForHelp, readComplaint, refuseWords, tellUsage } from "../../scripts/tell-usage.ts";
 import { runHistory, type History, type HistoryOptions } from "./run-history.ts";
 import { describeRun, runMany, shapeHistory } from "./run-many.ts";
 
@@ -139,10 +140,13 @@ async function run(): Promise<number> {
   });
 }
 
-try {
-  process.exitCode = await run();
-} catch (thrown) {
-  if (!(thrown instanceof TypeError)) throw thrown;
-  process.stderr.write(`${thrown.message}\n${USAGE}\n`);
-  process.exitCode = 2;
+async function main(): Promise<number> {
+  if (asksForHelp(process.argv.slice(2))) return tellUsage(USAGE);
+  try {
+    return await run();
+  } catch (thrown) {
+    return refuseWords(readComplaint(thrown), USAGE);
+  }
 }
+
+process.exitCode = await main();

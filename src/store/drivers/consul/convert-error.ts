@@ -15,6 +15,11 @@ const LIMIT_REMEDY =
   "say limits { kv_max_value_size = 16777216 txn_max_req_len = 67108864 } in the configuration of Consul's servers and agents; it takes at most 64 operations in a transaction";
 const TOKEN_REMEDY =
   'check store.passwordFile: its token needs key_prefix "PREFIX" { policy = "write" } and session_prefix "" { policy = "write" }';
+const TLS_REMEDY =
+  "it speaks TLS: say store.caFile, and where it asks for them store.certFile and store.keyFile";
+const STRANGER_REMEDY =
+  "name the HTTP port of an agent of Consul, 8500 most often; a proxy before it has to let /v1/ through";
+const WANTS_TLS = /HTTP request to an HTTPS server/i;
 const TEXT_MAX = 300;
 
 /** Codes of errors that say that the two sides do not trust each other. */
@@ -51,6 +56,17 @@ export function convertAnswer(answer: Answer, address: string): FairleadError {
   if (status === 401 || status === 403 || isForbidden(text)) return createRefused(text, address);
   if (status === 413)
     return new FairleadError(storeErrors["store-limit"], message, { facts, remedy: LIMIT_REMEDY });
+  if (WANTS_TLS.test(text))
+    return new FairleadError(storeErrors["store-untrusted"], message, {
+      facts,
+      remedy: TLS_REMEDY,
+    });
+  if (status === 404)
+    return new FairleadError(
+      storeErrors["store-unavailable"],
+      `what answers at ${address} is not Consul: it says ${shorten(text) || `status ${status}`}`,
+      { facts, remedy: STRANGER_REMEDY },
+    );
   const kind = isAgentAway(answer)
     ? storeErrors["store-unavailable"]
     : baseErrors["invalid-argument"];

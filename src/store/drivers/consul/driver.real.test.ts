@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The conformance suite on a real agent of Consul, the one that CONSUL_BIN names: `consul` is in no distribution that tests
 // run on, so without it this says that it was not done. Time passes as it does: the rules of leases really wait.
-import { spawn, type ChildProcess } from "node:child_process";
+import assert from "node:assert/strict";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -15,6 +16,7 @@ import { openConsulStore } from "./driver.ts";
 import { SKIPPED_RULES } from "./skipped-rules.ts";
 
 const START_MS = 30_000;
+const VERSION_MS = 10_000;
 const program = process.env["CONSUL_BIN"] ?? "";
 
 /** What Fairlead asks an operator to set, besides a place of its own. */
@@ -23,6 +25,19 @@ const CONFIGURATION = {
   limits: { kv_max_value_size: 16_777_216, txn_max_req_len: 67_108_864 },
   ports: { dns: -1, grpc: -1, grpc_tls: -1, serf_wan: -1 },
 };
+
+/** Why the program is none of Consul; undefined when it is. */
+function findProblem(): string | undefined {
+  const { error, stdout, stderr, status } = spawnSync(program, ["version"], {
+    encoding: "utf8",
+    timeout: VERSION_MS,
+  });
+  if (error !== undefined)
+    return `CONSUL_BIN names ${program}, which does not run: ${error.message}`;
+  if (/^Consul v\d/.test(stdout)) return undefined;
+  const [said = ""] = `${stdout}${stderr}`.trim().split("\n");
+  return `CONSUL_BIN names ${program}, which is not Consul: \`${program} version\` ends with ${status} and says "${said}"`;
+}
 
 async function findPorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
@@ -71,10 +86,14 @@ let agent: Promise<RunningAgent> | undefined;
 let count = 0;
 after(async () => (await agent)?.[Symbol.asyncDispose]());
 
+const problem = program === "" ? undefined : findProblem();
+
 if (program === "")
   test("the conformance suite on a real agent", {
     skip: "CONSUL_BIN names no agent of Consul; the suite ran on a stand-in only (driver.test.ts)",
   });
+else if (problem !== undefined)
+  test("the conformance suite on a real agent", () => assert.fail(problem));
 else
   storeConformance("consul", {
     capabilities: { reopen: true },

@@ -12,6 +12,7 @@ import {
   prepareTransaction,
   type PreparedTransaction,
 } from "#store/prepare-transaction.ts";
+import { explainOther } from "#store/recognize-backend.ts";
 import type { Entry, ListOptions, Revision, Store } from "#store/store.ts";
 import { ConsulConnection, type ConsulOptions } from "./connection.ts";
 import { convertAnswer, createRefused, isForbidden, type Answer } from "./convert-error.ts";
@@ -54,7 +55,7 @@ function readTransacted(answer: Answer & { readonly address: string }): Transact
 
 /**
  * A store on a running Consul, 1.7 or later. Throws FL0401 `store-unavailable` when no agent answers, FL0413
- * `store-untrusted` for wrong certificates, FL0408 `store-refused` for a token that may not. A write whose answer was lost
+ * `store-untrusted` for wrong certificates, FL0416 `store-other-kind` for an etcd, FL0408 `store-refused` for a token that may not. A write whose answer was lost
  * rejects with `store-unavailable`, and may have been made. Leases last whole seconds, and at least twice Consul's
  * `session_ttl_min`, which is 10 s. Watches see the last of several changes of a key that came quickly.
  */
@@ -172,7 +173,7 @@ export async function openConsulStore(
       return await openFeed(connection, { prefix, clock });
     } catch (thrown) {
       connection.close();
-      throw thrown;
+      throw await explainOther("consul", options, thrown);
     }
   }
 

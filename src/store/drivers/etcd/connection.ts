@@ -12,7 +12,13 @@ import { loadSync } from "@grpc/proto-loader";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { storeErrors } from "#store/errors.ts";
-import { convertError, isMemberAway, isServiceError, isTokenRefused } from "./convert-error.ts";
+import {
+  convertError,
+  isMemberAway,
+  isServiceError,
+  isTokenRefused,
+  suggestHealth,
+} from "./convert-error.ts";
 import type { StreamMethods, UnaryMethods } from "./messages.ts";
 
 /** Which etcd, and who we are to it. */
@@ -40,6 +46,9 @@ interface Member {
 }
 
 const ATTEMPT_TIMEOUT_MS = 2_000;
+/** What gRPC says before and after the reason why there is no connection. */
+const AROUND_REASON =
+  /^No connection established\. Last error: (Error: )?|(\s*\(\d{4}-\d\d-\d\dT[^)]*\))?\.? Resolution note:.*$/gs;
 /** Finds a member that hangs, or a cable that was pulled, without waiting for TCP. */
 const CHANNEL_OPTIONS = {
   // etcd ends a connection with more than one in 5 s.
@@ -51,6 +60,8 @@ const CHANNEL_OPTIONS = {
   "grpc.max_receive_message_length": -1,
   "grpc.max_send_message_length": -1,
   "grpc.use_local_subchannel_pool": 1,
+  // A proxy that the environment names is the way to the internet; etcd stands beside the hosts.
+  "grpc.enable_http_proxy": 0,
 };
 
 const DEFINITIONS = loadSync(fileURLToPath(new URL("etcd.proto", import.meta.url)), {
@@ -206,11 +217,7 @@ export class EtcdConnection {
       `no member of etcd answers${said === undefined ? "" : `: ${said}`}`,
       {
         facts: { endpoints },
-        ...(isTls
-          ? {}
-          : {
-              remedy: `check that etcd runs and is reached: etcdctl --endpoints=${endpoints} endpoint health`,
-            }),
+        ...(isTls ? {} : { remedy: suggestHealth(endpoints) }),
       },
     );
   }
@@ -221,7 +228,7 @@ export class EtcdConnection {
       return undefined;
     } catch (thrown) {
       if (!isServiceError(thrown)) return undefined;
-      return thrown.details.replace(/^No connection established\. Last error: (Error: )?/, "");
+      return thrown.details.replace(AROUND_REASON, "");
     }
   }
 

@@ -33,6 +33,11 @@ export function isMemberAway(thrown: unknown): boolean {
   );
 }
 
+/** What to try when etcd does not do what it should. */
+export function suggestHealth(endpoints: string): string {
+  return `check that etcd runs and is reached: etcdctl --endpoints=${endpoints} endpoint health`;
+}
+
 /** The store's error for what a call of etcd was rejected with. */
 export function convertError(thrown: unknown, address: string): FairleadError {
   if (!isServiceError(thrown)) return FairleadError.from(thrown);
@@ -41,5 +46,6 @@ export function convertError(thrown: unknown, address: string): FairleadError {
   return new FairleadError(kind, `etcd at ${address} says: ${thrown.details}`, {
     cause: thrown,
     facts: { endpoint: address, status: status[thrown.code] ?? thrown.code },
+    ...(known === undefined ? { remedy: suggestHealth(address) } : {}),
   });
 }

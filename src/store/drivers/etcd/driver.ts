@@ -14,6 +14,7 @@ import {
   prepareTransaction,
 } from "#store/prepare-transaction.ts";
 import type { PreparedOperation } from "#store/prepare-transaction.ts";
+import { explainOther } from "#store/recognize-backend.ts";
 import type { Entry, ListOptions, Revision, Snapshot, Store, WatchOptions } from "#store/store.ts";
 import { EtcdConnection, type EtcdOptions } from "./connection.ts";
 import type { KeyValue, RequestOp } from "./messages.ts";
@@ -33,8 +34,8 @@ const LEASE_PREFIX = "lease_";
 
 /**
  * A store on a running etcd, 3.4 or later. Throws FL0401 `store-unavailable` when no member answers, FL0413
- * `store-untrusted` for wrong certificates, FL0408 `store-refused` for wrong credentials. A write whose answer was lost rejects with `store-unavailable`, and may have
- * been made. Leases last whole seconds, and at least as long as etcd's elections take.
+ * `store-untrusted` for wrong certificates, FL0408 `store-refused` for wrong credentials, FL0416 `store-other-kind` for a
+ * Consul. A write whose answer was lost rejects with `store-unavailable`, and may have been made. Leases last whole seconds, and at least as long as etcd's elections take.
  */
 export async function openEtcdStore(
   { prefix = PREFIX, ...options }: EtcdStoreOptions,
@@ -46,7 +47,7 @@ export async function openEtcdStore(
     await connection.call("KV/Range", { key: encode(""), count_only: true }, { repeatable: true });
   } catch (thrown) {
     connection.close();
-    throw thrown;
+    throw await explainOther("etcd", options, thrown);
   }
 
   function encode(key: string): Buffer {

@@ -178,6 +178,8 @@ export function createConsulStandIn(options: StandInOptions): ConsulStandIn {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://consul");
     const path = decodeURIComponent(pathname);
     const after = (start: string): string => path.slice(start.length);
+    // Whoever asks is told this, with or without a token.
+    if (path === "/v1/status/leader") return { status: 200, body: '"127.0.0.1:8300"' };
     if (
       token !== undefined &&
       ![undefined, token].includes(String(request.headers["x-consul-token"] ?? token))
