@@ -68,8 +68,8 @@ export const Offer = z.strictObject({
   devices: z.record(z.string(), z.number().nonnegative()).default({}),
   /** Host ports that others than instances of the fleet hold: `tcp/80`. */
   heldPorts: z.array(z.string()),
-  /** Volumes of Fairlead's that have their data there. */
-  volumes: z.array(z.string()),
+  /** Scope to its volumes of Fairlead's that have their data there. */
+  volumes: z.record(z.string(), z.array(z.string())),
 });
 export type Offer = z.infer<typeof Offer>;
 

@@ -81,7 +81,11 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     flags: [
       ...WRITE_FLAGS,
       { name: "force", text: "of a fleet: do not wait until others have what runs here" },
-      { name: "volumes", short: "v", text: "remove volumes with data too" },
+      {
+        name: "volumes",
+        short: "v",
+        text: "remove all volumes that Fairlead made here, with their data",
+      },
       { name: "yes", short: "y", text: "do not ask" },
       { name: "timeout", value: "duration", text: "how long each scope may take (120s)" },
     ],

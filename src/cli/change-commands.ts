@@ -37,7 +37,11 @@ export const CHANGE_COMMANDS: readonly Command[] = [
     arguments: [],
     flags: [
       ...PROJECT_FLAGS.slice(0, 5),
-      { name: "volumes", short: "v", text: "remove its volumes too" },
+      {
+        name: "volumes",
+        short: "v",
+        text: "remove its volumes too, on all hosts; also when it is down already",
+      },
       ...SCOPE_FLAGS.slice(0, 1),
       ...WRITE_FLAGS,
       ...WAIT_FLAGS,

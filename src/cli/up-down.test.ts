@@ -233,6 +233,17 @@ describe("a project", () => {
     assert.match(JSON.stringify(down?.args), /"volumes":true/);
   });
 
+  test("down without -v says which volumes it keeps, and how they go too", async () => {
+    api.fake.volumes.push("shop_data");
+    const rehearsed = await run("down --dry-run");
+    const kept = "1 volume with its data: shop_data (fairlead down -v --scope shop)";
+    assert.equal(rehearsed.stderr, `keeps ${kept}\n`);
+    api.fake.services.length = 0;
+    const { code, stderr } = await run("down");
+    assert.equal(code, 0, stderr);
+    assert.ok(stderr.endsWith(`removed shop; kept ${kept}\n`), stderr);
+  });
+
   test("down that cannot end says what is still there, and what the engine said of it", async () => {
     api.fake.removing = true;
     const result = "the engine says that the network is in use";

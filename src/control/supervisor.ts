@@ -10,6 +10,7 @@ import { planReap } from "#brain/reap.ts";
 import { computeBackoff } from "#brain/backoff.ts";
 import type { EngineEvent } from "#engine/engine.ts";
 import type { PlannedAction } from "#model/action.ts";
+import { makeEmptyIntent } from "#model/empty-intent.ts";
 import type { Intent } from "#model/intent.ts";
 import type { Store } from "#store/store.ts";
 import { createAlarm } from "./alarm.ts";
@@ -45,15 +46,6 @@ export interface SupervisorOptions extends Omit<ScopeLoopOptions, "onRemoved"> {
   /** Node start, wall clock: failures from before it are old news in observe mode. */
   readonly startedAtMs: number;
 }
-
-const EMPTY_INTENT: Omit<Intent, "scope"> = {
-  services: [],
-  networks: [],
-  volumes: [],
-  files: [],
-  projectDirectory: "",
-  diagnostics: [],
-};
 
 /** By intent, which never changes: each event of an engine asks for those of all scopes. */
 const serviceNames = new WeakMap<Intent, ReadonlySet<string>>();
@@ -144,11 +136,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const scope = board.find(action.target ?? "")?.scope ?? "";
     const decision = await decisions.begin(action, { scope, actor: "automatic" });
     try {
-      const { result } = await options.actor.perform(
-        action,
-        { scope, ...EMPTY_INTENT },
-        decision.id,
-      );
+      const { result } = await options.actor.perform(action, makeEmptyIntent(scope), decision.id);
       held.delete(action.key);
       await decisions.finish(decision, { outcome: "done", result });
     } catch (thrown) {

@@ -8,9 +8,11 @@ import { hashIntent, makePlan, makePlanOf, makeRemovalPlan } from "#brain/plan.t
 import type { ReconcileInput } from "#brain/pass.ts";
 import { makeRequest } from "#brain/request.ts";
 import type { Plan } from "#model/decision.ts";
+import { makeEmptyIntent } from "#model/empty-intent.ts";
 import type { Intent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
 import type { FleetIntent } from "@fairlead/protocol/assignment.ts";
+import type { PlannedStep } from "@fairlead/protocol/decision.ts";
 import type {
   ActionRequest,
   ApplyRequest,
@@ -24,6 +26,7 @@ import { failLookup } from "./lookup.ts";
 import type { OperationsOptions } from "./operations-options.ts";
 import type { Caller, Operations } from "./operations.ts";
 import { askAnew, type Asked, type ScopeLoop } from "./scope-loop.ts";
+import { hasVolumes } from "./scope-volumes.ts";
 
 type Writes = Pick<Operations, "plan" | "apply" | "scale" | "down" | "act">;
 
@@ -168,15 +171,20 @@ export function createWrites(options: OperationsOptions): Writes {
       return want({ ...request, intent: scaled }, caller, known?.origin);
     },
     async down(scope, request, caller) {
-      const wanted = fleet?.wanted(scope);
+      const volumes = request.volumes === true;
+      const wanted = fleet?.wanted(scope) ?? (volumes ? findLeftInFleet(scope) : undefined);
       if (fleet !== undefined && wanted !== undefined)
         return downFleet(fleet, wanted, request, caller);
       await needEngine();
-      const loop = supervisor.loop(scope) ?? failLookup(scope, supervisor.loops.keys());
-      const removal = { volumes: request.volumes === true };
-      const plan = makeRemovalPlan(inputFor(loop.desired.intent), removal, planId());
+      const intent =
+        supervisor.loop(scope)?.desired.intent ??
+        (volumes ? findLeft(scope) : undefined) ??
+        failLookup(scope, supervisor.loops.keys());
+      const removal = { volumes };
+      const plan = makeRemovalPlan(inputFor(intent), removal, planId());
       if (request.dryRun === true) return plan;
-      await intake.put({ intent: loop.desired.intent, removal, ...toAsked(request, caller, plan) });
+      await intake.put({ intent, removal, ...toAsked(request, caller, plan) });
+      await waitForLoop(scope, plan.intentHash);
       return plan;
     },
     async act(scope, request, caller) {
@@ -220,6 +228,18 @@ export function createWrites(options: OperationsOptions): Writes {
     return plan;
   }
 
+  /** A scope that is down and has volumes here all the same. */
+  function findLeft(scope: string): Intent | undefined {
+    return hasVolumes(board, scope) === true ? makeEmptyIntent(scope) : undefined;
+  }
+
+  /** The same on any node of the fleet. One that this node has by itself is none of the fleet's. */
+  function findLeftInFleet(scope: string): FleetIntent | undefined {
+    if (fleet === undefined || supervisor.loop(scope) !== undefined) return undefined;
+    if (fleet.volumesOf(scope).length === 0) return undefined;
+    return { intent: makeEmptyIntent(scope), origin: fleet.self, actor: "down" };
+  }
+
   /** Nothing is wanted on any node; each removes what it has. */
   async function downFleet(
     desk: FleetDesk,
@@ -234,7 +254,8 @@ export function createWrites(options: OperationsOptions): Writes {
     const { elsewhere } = desk.rehearse({ ...wanted, intent: none });
     const here = makeRemovalPlan(inputFor(intent), removal, planId());
     const warnings = desk.away().map((node) => `${node} is away: ${tellLater(removal.volumes)}`);
-    const plan = widenPlan(here, intent, { elsewhere, warnings });
+    const data = removal.volumes ? planVolumesElsewhere(desk, intent.scope) : [];
+    const plan = widenPlan(here, intent, { elsewhere: [...elsewhere, ...data], warnings });
     if (request.dryRun === true) return plan;
     const { origin } = wanted;
     await desk.ask({ intent, origin, removal, ...toAsked(request, caller, plan) });
@@ -290,6 +311,15 @@ export function createWrites(options: OperationsOptions): Writes {
 
 function tellLater(volumes: boolean): string {
   return `what it has of it${volumes ? ", volumes too," : ""} is removed when it is back`;
+}
+
+/** What goes on other nodes with a scope that is to go with its volumes. */
+function planVolumesElsewhere(desk: FleetDesk, scope: string): readonly PlannedStep[] {
+  return desk.volumesOf(scope).flatMap(({ node, nodeName, volume }): PlannedStep[] => {
+    if (node === desk.self) return [];
+    const title = `removed volume ${volume} on ${nodeName}`;
+    return [{ act: "volume.remove", object: volume, title, because: "down was asked for" }];
+  });
 }
 
 /** A plan of this node with what other nodes will do. */

@@ -22,6 +22,7 @@ import { createReporting } from "#control/fleet/reporting.ts";
 import type { IdentityKeeper } from "#control/identity/keep-identity.ts";
 import type { Intake } from "#control/intake.ts";
 import type { Roll } from "#control/roll.ts";
+import { hasVolumes } from "#control/scope-volumes.ts";
 import type { Supervisor } from "#control/supervisor.ts";
 
 export interface PlacingParts {
@@ -163,10 +164,17 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
         self: self.id,
         name: fleet.name,
         intake,
+        hasVolumes: (scope) => hasVolumes(parts.board, scope),
         presentUnder: () => reporting.lease,
         onLook: () => reporting.wake(),
       });
       settledUnder = () => following.settledUnder;
+      let { ready } = parts.board;
+      parts.board.onChange(() => {
+        if (ready === parts.board.ready) return;
+        ready = parts.board.ready;
+        following.wake();
+      });
       wakers.push(
         (scope) => following.wake(scope),
         (scope) => reporting.wake(scope),

@@ -192,7 +192,14 @@ function createWrites(world: FakeWorld): Pick<Operations, Writes> {
     },
     async down(scope, request, caller) {
       await world.enter("down", [scope, request], caller);
-      return emptyPlan(scope);
+      const because = "down was asked for";
+      const steps = world.volumes.map((object) => ({
+        act: "volume.remove" as const,
+        object,
+        title: `removed volume ${object}`,
+        because,
+      }));
+      return { ...emptyPlan(scope), steps: request.volumes === true ? steps : [] };
     },
     async scale(scope, request, caller) {
       await world.enter("scale", [scope, request], caller);

@@ -70,6 +70,8 @@ export interface FakeWorld {
   builtBytes: number;
   /** Whether `down` was asked for and has not ended. */
   removing: boolean;
+  /** Names of the volumes of every scope. */
+  volumes: string[];
   /** Puts an event on the feed and, as a node would, into the lists. */
   publish(event: NodeEvent): void;
   /** Counts a call, and meets the obstacle. */
@@ -156,6 +158,7 @@ export function createFakeWorld(nowMs: () => number): FakeWorld {
     },
     builtBytes: 0,
     removing: false,
+    volumes: [],
     publish(event) {
       record(world, event);
       world.feed.publish(event);

@@ -295,6 +295,20 @@ describe("assignScopes()", () => {
     assert.deepEqual(down({ a: done, b: done, c: done }), forgotten);
     assert.deepEqual(down({ a: done, b: done }, without("c")), forgotten);
   });
+
+  test("one that is to go with its volumes is not down while a node that may live has any, with or without instances", () => {
+    const down = (volumes: boolean, nodes: readonly NodeParts[]) => {
+      const wanted = { ...buildScope(buildIntent([])).wanted, removal: { volumes } };
+      return assignScopes(picture({ nodes, intent: buildIntent([]), scope: { wanted } }));
+    };
+    const forgotten = [{ scope: SCOPE, draft: undefined }];
+    const data = { [SCOPE]: ["shop_data"] };
+    assert.deepEqual(down(true, [{ id: "a" }, { id: "b", volumes: data }]), []);
+    assert.deepEqual(down(true, [{ id: "a", standing: "suspect", volumes: data }]), []);
+    assert.deepEqual(down(true, [{ id: "a", standing: "gone", volumes: data }]), forgotten);
+    assert.deepEqual(down(true, [{ id: "a", volumes: { other: ["other_data"] } }]), forgotten);
+    assert.deepEqual(down(false, [{ id: "a", volumes: data }]), forgotten);
+  });
 });
 
 const standings = fc.constantFrom("up", "up", "up", "suspect", "gone") as fc.Arbitrary<

@@ -152,7 +152,7 @@ function findData(
     else known.add(node);
   };
   for (const { id, offer } of nodes.values())
-    for (const name of offer?.volumes ?? []) note(name, id);
+    for (const name of Object.values(offer?.volumes ?? {}).flat()) note(name, id);
   for (const { service, current } of stands)
     for (const data of listLocalData(service, intent.volumes))
       if (data.startsWith("/")) {
@@ -254,8 +254,22 @@ function assignScope(
   return { generation: scope.generation, services, missing };
 }
 
+/** Whether a node has volumes that are to go with their scope. */
+function hasVolumesLeft(
+  { nodes }: FleetPicture,
+  { wanted: { intent, removal } }: FleetScope,
+): boolean {
+  if (removal?.volumes !== true) return false;
+  return [...nodes.values()].some(
+    ({ standing, offer }) => standing !== "gone" && (offer?.volumes[intent.scope] ?? []).length > 0,
+  );
+}
+
 /** Whether nothing of a scope that nobody wants is left, but on nodes that are gone. */
-function isDown({ nodes }: FleetPicture, { assignment, generation, reports }: FleetScope): boolean {
+function isDown(picture: FleetPicture, scope: FleetScope): boolean {
+  const { nodes } = picture;
+  const { assignment, generation, reports } = scope;
+  if (hasVolumesLeft(picture, scope)) return false;
   const slots = Object.values(assignment?.services ?? {}).flat();
   const holders = new Set(slots.flatMap(({ node, from = [] }) => [node, ...from]));
   return [...holders].every((id) => {

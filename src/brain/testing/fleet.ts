@@ -11,6 +11,8 @@ export interface NodeParts extends Partial<Omit<FleetNode, "offer">> {
   /** It has not said what it has. */
   readonly silent?: boolean;
   readonly devices?: Readonly<Record<string, number>>;
+  /** Scope to its volumes there. */
+  readonly volumes?: Record<string, string[]>;
 }
 
 /** A node that is up and takes what comes. */
@@ -25,7 +27,7 @@ export function buildNode({ silent = false, devices = {}, ...parts }: NodeParts)
     cpuMillis: 4_000,
     memoryBytes: 8_000,
     heldPorts: [],
-    volumes: [],
+    volumes: parts.volumes ?? {},
   };
   return {
     name: `node-${parts.id}`,

@@ -14,6 +14,7 @@ import { ensureNode } from "#cli/launch-node.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { wrapItems } from "#cli/output.ts";
 import { listOwnFiles, removeOwnFiles } from "#cli/own-files.ts";
+import { listOwnVolumes, tellKept, type OwnVolume } from "#cli/own-volumes.ts";
 import { readReason } from "#cli/send-action.ts";
 import { stopNode } from "#cli/stop-node.ts";
 import { findSeat, listHere, vacateHost, type FleetSeat } from "#cli/vacate-host.ts";
@@ -55,10 +56,16 @@ function findNodePlaces(context: Context, status: NodeStatus): NodePlaces {
   );
 }
 
+/** Scopes to be removed: with `--volumes` also those that are down and have some still. */
+async function listScopes(context: Context, volumes: readonly OwnVolume[]): Promise<string[]> {
+  const left = context.parsed.has("volumes") ? volumes.map(({ scope }) => scope) : [];
+  return [...new Set([...(await listManaged(context)), ...left])];
+}
+
 /** What goes with the scopes that this host has alone. */
-async function listSteps(context: Context): Promise<Leftover[]> {
+async function listSteps(context: Context, volumes: readonly OwnVolume[]): Promise<Leftover[]> {
   const steps: Leftover[] = [];
-  for (const scope of await listManaged(context)) {
+  for (const scope of await listScopes(context, volumes)) {
     const plan = await requestDown(context, scope, true);
     for (const step of plan.steps)
       steps.push({ kind: "step", scope, what: `${step.act} ${step.object}` });
@@ -67,22 +74,31 @@ async function listSteps(context: Context): Promise<Leftover[]> {
 }
 
 /** Of a fleet's host nothing is removed that others have too. */
-async function listMoves(context: Context, seat: FleetSeat): Promise<Leftover[]> {
+async function listMoves(
+  context: Context,
+  seat: FleetSeat,
+  volumes: readonly OwnVolume[],
+): Promise<Leftover[]> {
   const { leaving, others } = seat;
   const to = others.join(", ");
   const act = context.parsed.has("force") ? "end" : `move to ${to}:`;
+  const data = context.parsed.has("volumes") ? volumes : [];
   return [
     ...(await listHere(context, seat)).map((name) => `${act} ${name}`),
-    `leave the fleet ${leaving.fleet}${to === "" ? "" : `; ${to} go on`}`,
+    `leave the fleet ${leaving.fleet}${to === "" ? "" : `; ${to} ${others.length === 1 ? "goes" : "go"} on`}`,
+    ...data.map(({ name }) => `volume.remove ${name}`),
   ].map((what): Leftover => ({ kind: "step", scope: "", what }));
 }
 
 async function listLeftovers(
   context: Context,
   seat: FleetSeat | undefined,
-  status: NodeStatus,
+  { status, volumes }: { readonly status: NodeStatus; readonly volumes: readonly OwnVolume[] },
 ): Promise<Leftover[]> {
-  const leftovers = seat === undefined ? await listSteps(context) : await listMoves(context, seat);
+  const leftovers =
+    seat === undefined
+      ? await listSteps(context, volumes)
+      : await listMoves(context, seat, volumes);
   leftovers.push({ kind: "process", scope: "", what: `node with pid ${status.pid}` });
   const { files, directories } = listOwnFiles(context, findNodePlaces(context, status));
   for (const path of files) leftovers.push({ kind: "file", scope: "", what: path });
@@ -135,7 +151,8 @@ export async function run(context: Context): Promise<number> {
   await ensureNode(context);
   const seat = await findSeat(context);
   const status = await context.api.call<NodeStatus>("GET", "status");
-  await out.list(wrapItems("Leftovers", await listLeftovers(context, seat, status)), {
+  const volumes = await listOwnVolumes(context, status);
+  await out.list(wrapItems("Leftovers", await listLeftovers(context, seat, { status, volumes })), {
     name: (item) => item.what,
     empty: "nothing of Fairlead is here",
     columns: [
@@ -144,17 +161,24 @@ export async function run(context: Context): Promise<number> {
       { key: "what", title: "WHAT", value: (item) => item.what },
     ],
   });
+  if (volumes.length > 0 && !parsed.has("volumes"))
+    out.note(
+      `stays: ${volumes.map(({ name }) => `volume ${name}`).join(", ")}; -v removes data too`,
+    );
   if (parsed.has("dry-run")) return EXIT.ok;
   if (!(await confirm(context))) return EXIT.no;
   if (seat !== undefined) await vacateHost(context, seat, timeoutMs);
   // What this node alone has: of its fleet's scopes what was here still when it left.
-  const managed = await listManaged(context);
-  for (const scope of managed) await removeScope(context, scope, timeoutMs);
+  const scopes = await listScopes(context, await listOwnVolumes(context, status));
+  for (const scope of scopes) await removeScope(context, scope, timeoutMs);
+  const kept = await listOwnVolumes(context, status);
   const rest = await listManaged(context);
   if (rest.length === 0) await clearHost(context);
   await stopNode(context);
   // Listed anew: a node writes until it has ended.
-  const { left, kept } = removeOwnFiles(listOwnFiles(context, findNodePlaces(context, status)));
+  const { left, kept: others } = removeOwnFiles(
+    listOwnFiles(context, findNodePlaces(context, status)),
+  );
   if (rest.length + left.length > 0) {
     throw new FairleadError(cliErrors["not-removed"], "something is left", {
       facts: {
@@ -163,9 +187,10 @@ export async function run(context: Context): Promise<number> {
       },
     });
   }
-  for (const path of kept) out.note(`kept ${path}: Fairlead did not make it`);
+  for (const path of others) out.note(`kept ${path}: Fairlead did not make it`);
+  for (const line of tellKept(kept, status)) out.note(line);
   out.note(
-    `proved: 0 scopes, 0 processes, 0 files left; ${formatCount(managed.length, "scope")} removed`,
+    `proved: 0 scopes, 0 processes, 0 files left; ${formatCount(scopes.length, "scope")} removed`,
   );
   return EXIT.ok;
 }

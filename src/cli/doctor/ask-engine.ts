@@ -39,7 +39,11 @@ async function interview(engine: EngineReader): Promise<EngineFacts> {
 }
 
 /** Opens what is set here, unless the node says that it talks to another. Throws FL0304. */
-function openOf(configured: string, ofNode: string | undefined, env: Env): EngineReader {
+export function openEngineFor(
+  configured: string,
+  ofNode: string | undefined,
+  env: Env,
+): EngineReader {
   const parts = { clock: CLOCK, random: Math.random };
   try {
     const engine = openEngineReader({ endpoint: configured, env }, parts);
@@ -61,7 +65,7 @@ export async function askEngine(
 ): Promise<EngineAnswer> {
   let endpoint = ofNode ?? configured;
   try {
-    await using engine = openOf(configured, ofNode, env);
+    await using engine = openEngineFor(configured, ofNode, env);
     endpoint = engine.endpoint;
     return { kind: "answered", endpoint, facts: await interview(engine) };
   } catch (thrown) {

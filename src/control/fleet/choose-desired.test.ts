@@ -20,6 +20,7 @@ const assignment: Assignment = {
   missing: [],
 };
 const word: FleetWord = {
+  scope: intent.scope,
   self: "a",
   name: "harbour",
   identity: "fleet_1",
@@ -100,7 +101,28 @@ describe("chooseDesired()", () => {
     assert.deepEqual(down.desired.removal, removal);
     const told = { ...word, wanted: { ...wanted, removal }, generation: 7 };
     assert.equal(chooseDesired(down.desired, told).kind, "keep");
-    assert.equal(chooseDesired(undefined, told).kind, "keep");
+    assert.equal(chooseDesired(undefined, { ...told, hasVolumes: false }).kind, "keep");
+  });
+
+  test("volumes that are left of a scope go by the same word, also where the scope is long down", () => {
+    const removal = { volumes: true };
+    const told = { wanted: { ...wanted, removal }, generation: 7, hasVolumes: true };
+    const left = put(undefined, told).desired;
+    assert.deepEqual([left.removal, left.intent.scope], [removal, intent.scope]);
+    assert.deepEqual(left.intent.services, []);
+    assert.equal(chooseDesired(left, { ...word, ...told }).kind, "keep");
+    const keep = { ...told, wanted: { ...wanted, removal: { volumes: false } } };
+    assert.equal(chooseDesired(undefined, { ...word, ...keep }).kind, "keep");
+    const owing = { wanted: undefined, generation: 0, owesVolumes: true, hasVolumes: true };
+    assert.equal(put(undefined, owing).desired.removal?.volumes, true);
+    // Until the engine has answered it is not known that there is nothing.
+    for (const one of [told, owing])
+      assert.equal(
+        chooseDesired(undefined, { ...word, ...one, hasVolumes: undefined }).kind,
+        "wait",
+      );
+    const own: Desired = { intent, removal: undefined, actor: "somebody" };
+    assert.equal(chooseDesired(own, { ...word, ...told }).kind, "keep");
   });
 
   test("what was taken back while it was away is removed; a store that was lost is told what this node has", () => {

@@ -4,9 +4,11 @@ import type { Assignment, FleetIntent } from "@fairlead/protocol/assignment.ts";
 import { hashValue } from "#base/canonical-json.ts";
 import { narrowIntent } from "#brain/fleet/narrow-intent.ts";
 import type { Asked, Desired } from "#control/scope-loop.ts";
+import { makeEmptyIntent } from "#model/empty-intent.ts";
 
 /** What the fleet's store says of a scope, and which content of that store it is. */
 export interface FleetWord {
+  readonly scope: string;
   readonly self: string;
   /** Of the fleet. */
   readonly name: string;
@@ -17,6 +19,8 @@ export interface FleetWord {
   readonly assignment: Assignment | undefined;
   /** Whether its volumes were to go too, while this node was away. */
   readonly owesVolumes?: boolean;
+  /** Whether this node has volumes of the scope; undefined until its engine has said it. */
+  readonly hasVolumes?: boolean | undefined;
 }
 
 /**
@@ -29,6 +33,7 @@ export type Choice =
   | { readonly kind: "restore" }
   | { readonly kind: "put"; readonly desired: Desired; readonly isNews: boolean };
 
+const UNWANTED = "the fleet does not want it any more";
 const KEEP: Choice = { kind: "keep" };
 
 function readAsked({ actor, plan, reason }: FleetIntent): Asked {
@@ -47,21 +52,38 @@ function remove(local: Desired, because: string, volumes = false): Choice {
   return { kind: "put", desired, isNews: false };
 }
 
+/** What is left of a scope that this node has no more, and that is to go with its volumes: these. */
+function removeLeft(
+  local: Desired | undefined,
+  { scope, hasVolumes }: FleetWord,
+  desired: Omit<Desired, "intent">,
+): Choice {
+  if (local !== undefined || hasVolumes === false) return KEEP;
+  if (hasVolumes === undefined) return { kind: "wait" };
+  return { kind: "put", desired: { intent: makeEmptyIntent(scope), ...desired }, isNews: false };
+}
+
 /** Chooses. A scope that this node has by itself is left alone, unless the fleet places something of it here. */
 export function chooseDesired(local: Desired | undefined, word: FleetWord): Choice {
   const { wanted, generation, assignment, self, name, identity } = word;
   // What another fleet wanted, to which this node belonged, is its own now.
   const own = local?.fleet?.name === name ? local : undefined;
+  const fleet = { name, identity, generation };
   if (wanted === undefined) {
-    if (own === undefined) return KEEP;
-    if (own.fleet?.identity === identity)
-      return remove(own, "the fleet does not want it any more", word.owesVolumes);
+    if (own === undefined) {
+      if (word.owesVolumes !== true) return KEEP;
+      const removal = { volumes: true, because: UNWANTED };
+      return removeLeft(local, word, { removal, fleet, actor: "automatic" });
+    }
+    if (own.fleet?.identity === identity) return remove(own, UNWANTED, word.owesVolumes);
     return own.removal === undefined ? { kind: "restore" } : KEEP;
   }
-  const fleet = { name, identity, generation };
   if (wanted.removal !== undefined) {
     const { removal } = wanted;
-    if (own === undefined) return KEEP;
+    if (own === undefined)
+      return removal.volumes
+        ? removeLeft(local, word, { removal, fleet, ...readAsked(wanted) })
+        : KEEP;
     if (own.removal?.volumes === removal.volumes && own.fleet?.generation === generation)
       return KEEP;
     const desired = { intent: own.intent, removal, fleet, ...readAsked(wanted) };

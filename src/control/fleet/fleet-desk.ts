@@ -31,6 +31,14 @@ export interface Rehearsal {
   readonly warnings: readonly string[];
 }
 
+/** A volume of Fairlead's on a node of the fleet. */
+export interface FleetVolume {
+  /** Id and name of the node. */
+  readonly node: string;
+  readonly nodeName: string;
+  readonly volume: string;
+}
+
 export interface FleetDesk {
   /** Id of this node. */
   readonly self: string;
@@ -57,6 +65,8 @@ export interface FleetDesk {
   /** Names of the instances that a scope has on any node by what is assigned, as containers and as `web-1`. */
   listNames(scope: string): readonly string[];
   rehearse(wanted: FleetIntent): Rehearsal;
+  /** Volumes that nodes have of a scope, this one too. */
+  volumesOf(scope: string): readonly FleetVolume[];
   /** Names of the nodes that are not there now. */
   away(): readonly string[];
   /** Writes what is wanted; the leader places it. Throws FL0714 `fleet-store-away`. */
@@ -197,6 +207,10 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
         warnings: draft.missing.map(({ service, why }) => `${service}: ${why}`),
       };
     },
+    volumesOf: (scope) =>
+      [...pictures.nodes().values()].flatMap(({ id, name, offer }) =>
+        (offer?.volumes[scope] ?? []).map((volume) => ({ node: id, nodeName: name, volume })),
+      ),
     away: () =>
       [...pictures.nodes().values()].flatMap(({ name, standing }) =>
         standing === "up" ? [] : [name],

@@ -27,6 +27,8 @@ export interface FollowingOptions {
   readonly pictures: Pick<PictureReader, "scope" | "names">;
   readonly supervisor: Pick<Supervisor, "loops" | "loop">;
   readonly intake: Pick<Intake, "take" | "put">;
+  /** Whether this node has volumes of a scope; undefined until its engine has said it. */
+  readonly hasVolumes: (scope: string) => boolean | undefined;
   /** The lease under which others know that this node is there. */
   readonly presentUnder: () => string | undefined;
   /** Called after each look. */
@@ -81,11 +83,13 @@ export function createFollowing(options: FollowingOptions): Following {
     const assigned = board.get(`assignments/${scope}`);
     const owedKey = `owed/${self}/${scope}`;
     const owed = board.get(owedKey);
-    const look = [identity, local, owed, board.get(`intent/${scope}`), assigned];
+    const hasVolumes = options.hasVolumes(scope);
+    const look = [identity, local, owed, hasVolumes, board.get(`intent/${scope}`), assigned];
     const before = seen.get(scope);
     if (before?.look.every((one, index) => one === look[index]) === true) return before.settled;
     const known = pictures.scope(scope);
     const choice = chooseDesired(local, {
+      scope,
       self,
       name,
       identity,
@@ -93,9 +97,11 @@ export function createFollowing(options: FollowingOptions): Following {
       generation: known?.generation ?? 0,
       assignment: known?.assignment,
       owesVolumes: owed !== undefined,
+      hasVolumes,
     });
     // Done, or nothing to do here, or wanted again.
-    if (owed !== undefined && (local === undefined || known !== undefined))
+    const isDone = local === undefined && hasVolumes === false;
+    if (owed !== undefined && (isDone || known !== undefined))
       await board.write([{ kind: "delete", key: owedKey }]);
     if (choice.kind === "restore" && local !== undefined) await restore(local);
     if (choice.kind === "put") {

@@ -109,6 +109,7 @@ async function startHost(
     self: id,
     name: "harbour",
     onLook: () => undefined,
+    hasVolumes: () => false,
     presentUnder: () => present,
     board,
     pictures,

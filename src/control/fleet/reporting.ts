@@ -10,8 +10,8 @@ import type { Logger } from "#base/logger.ts";
 import { answerDoorbell, createDoorbell } from "#control/doorbell.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { ScopeLoop } from "#control/scope-loop.ts";
+import { groupVolumes } from "#control/scope-volumes.ts";
 import type { Supervisor } from "#control/supervisor.ts";
-import { OWN_LABELS } from "#model/facts.ts";
 import type { StoreOperation } from "#store/store.ts";
 import { touches, type FleetBoard } from "./fleet-board.ts";
 import type { PictureReader } from "./read-picture.ts";
@@ -89,6 +89,9 @@ export function createReporting(options: ReportingOptions): Reporting {
     const { id: _id, ...traits } = node;
     const isPlaced = (scope: string): boolean =>
       supervisor.loop(scope)?.desired.fleet !== undefined;
+    // What this node has by itself is none of the fleet's.
+    const isOwn = (scope: string): boolean =>
+      supervisor.loop(scope) !== undefined && !isPlaced(scope);
     const held = instances
       .filter(({ scope, state }) => state === "running" && !isPlaced(scope))
       .flatMap(({ ports }) => ports.map(({ protocol, hostPort }) => `${protocol}/${hostPort}`));
@@ -98,10 +101,11 @@ export function createReporting(options: ReportingOptions): Reporting {
       memoryBytes: self.memoryBytes,
       devices: self.devices,
       heldPorts: [...new Set(held)].sort(),
-      volumes: volumes
-        .filter(({ labels }) => labels[OWN_LABELS.scope] !== undefined)
-        .map(({ name }) => name)
-        .sort(),
+      volumes: Object.fromEntries(
+        [...groupVolumes(volumes)]
+          .filter(([scope]) => !isOwn(scope))
+          .map(([scope, names]) => [scope, [...names]]),
+      ),
     };
   }
 
