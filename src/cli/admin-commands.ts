@@ -7,8 +7,8 @@ export const ADMIN_COMMANDS: readonly Command[] = [
   {
     name: "doctor",
     group: "Dig",
-    summary: "test the engine, the host and the node",
-    arguments: [],
+    summary: "test the engine, the host, the node, and networks that span hosts",
+    arguments: [{ name: "group", required: false, many: false }],
     flags: [
       { name: "short", text: "only what is wrong, and versions" },
       { name: "only", value: "text", many: true, text: "only this group or check" },
@@ -25,6 +25,11 @@ export const ADMIN_COMMANDS: readonly Command[] = [
       },
     ],
     writes: false,
+    examples: [
+      ["doctor", "all of it"],
+      ["doctor net", "this host's way to others, and networks that span hosts"],
+      ["doctor --skip FL0857=vxlan --until 2d", "be silent of that for two days"],
+    ],
     load: () => import("./commands/doctor.ts"),
   },
   {
@@ -42,6 +47,7 @@ export const ADMIN_COMMANDS: readonly Command[] = [
       { name: "decisions", value: "count", text: "how many decisions (500)" },
     ],
     writes: false,
+    examples: [["support -o bundle.tar.gz", "what is left out is said"]],
     load: () => import("./commands/support.ts"),
   },
   {
@@ -90,6 +96,10 @@ export const ADMIN_COMMANDS: readonly Command[] = [
       { name: "timeout", value: "duration", text: "how long each scope may take (120s)" },
     ],
     writes: true,
+    examples: [
+      ["uninstall --dry-run", "what would go"],
+      ["uninstall -v", "with the data of all volumes that Fairlead made here"],
+    ],
     load: () => import("./commands/uninstall.ts"),
   },
   {
@@ -121,6 +131,10 @@ export const ADMIN_COMMANDS: readonly Command[] = [
       { name: "config", value: "file", text: "settings file" },
     ],
     writes: true,
+    examples: [
+      ["store migrate --to etcd", "what is in files, to etcd; the files stay"],
+      ["store migrate --to sqlite", "back"],
+    ],
     load: () => import("./commands/store.ts"),
   },
   {

@@ -26,6 +26,8 @@ export interface Command {
   /** Whether it can change anything. */
   readonly writes: boolean;
   readonly hidden?: boolean;
+  /** What people type most, without `fairlead`, and what that does. */
+  readonly examples?: readonly (readonly [words: string, does: string])[];
   readonly load: () => Promise<CommandModule>;
 }
 

@@ -44,6 +44,12 @@ export const FLEET_COMMANDS: readonly Command[] = [
     ],
     flags: reason,
     writes: false,
+    examples: [
+      ["net ls", "networks, and addresses of services"],
+      ["net inspect shop_default", "who is where on it, and with which key"],
+      ["net inspect web", "who is behind the address of web"],
+      ["net doctor", "exits with 1 when something is broken, or large packets vanish"],
+    ],
     load: () => import("./commands/net.ts"),
   },
   {
@@ -84,6 +90,10 @@ export const FLEET_COMMANDS: readonly Command[] = [
       address,
     ],
     writes: true,
+    examples: [
+      ["fleet create harbour --store store:2379", "on an etcd"],
+      ["fleet create harbour --store consul://store:8500", "on a Consul"],
+    ],
     load: () => import("./commands/fleet.ts"),
   },
   {
@@ -94,6 +104,10 @@ export const FLEET_COMMANDS: readonly Command[] = [
     arguments: [{ name: "token", required: true, many: false }],
     flags: [name, address, ...STORE_FLAGS],
     writes: true,
+    examples: [
+      ["join flj1_…", "the line that `fairlead token create` printed"],
+      ["join flj1_… --name node-b --address 10.0.0.6", "under this name, reached there"],
+    ],
     load: () => import("./commands/join.ts"),
   },
   {
@@ -103,6 +117,7 @@ export const FLEET_COMMANDS: readonly Command[] = [
     arguments: [],
     flags: [{ name: "force", text: "also when the fleet cannot be told" }, ...reason],
     writes: true,
+    examples: [["drain node-b && fairlead leave", "once its instances are elsewhere"]],
     load: () => import("./commands/leave.ts"),
   },
   {
@@ -112,6 +127,7 @@ export const FLEET_COMMANDS: readonly Command[] = [
     arguments: [NODE],
     flags: reason,
     writes: true,
+    examples: [['cordon node-b --reason "new disks"', "what is there stays"]],
     load: () => import("./commands/cordon.ts"),
   },
   {
@@ -121,15 +137,19 @@ export const FLEET_COMMANDS: readonly Command[] = [
     arguments: [NODE],
     flags: reason,
     writes: true,
+    examples: [["uncordon node-b", "ends `cordon` and `drain`"]],
     load: () => import("./commands/uncordon.ts"),
   },
   {
     name: "drain",
     group: "Change",
-    summary: "mark a node as one that everything shall leave",
+    summary: "let everything that runs on a node go elsewhere, and place nothing new there",
     arguments: [NODE],
     flags: reason,
     writes: true,
+    examples: [
+      ['drain node-b --reason "new disks"', "each instance runs there until it is well elsewhere"],
+    ],
     load: () => import("./commands/drain.ts"),
   },
   {
@@ -207,6 +227,11 @@ export const FLEET_COMMANDS: readonly Command[] = [
       ...reason,
     ],
     writes: true,
+    examples: [
+      ["token create", "one host may join within an hour"],
+      ["token create --ttl 1d --uses 3", "three hosts within a day"],
+      ["token revoke tok_1M8FQ8N059H2EV", "nobody joins with it any more"],
+    ],
     load: () => import("./commands/token.ts"),
   },
 ];

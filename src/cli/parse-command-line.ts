@@ -44,6 +44,20 @@ function writeArgument(argument: Command["arguments"][number]): string {
   return argument.required ? `<${name}>` : `[${name}]`;
 }
 
+/** As the usage shows it: a word that is typed as it stands is no name for another. */
+function showArgument(argument: Command["arguments"][number]): string {
+  return typeof argument.value === "object" && argument.required
+    ? argument.value.join("|")
+    : writeArgument(argument);
+}
+
+function renderExamples({ examples = [] }: Command): string {
+  if (examples.length === 0) return "";
+  const width = Math.max(...examples.map(([words]) => words.length));
+  const lines = examples.map(([words, does]) => `  fairlead ${words.padEnd(width)}  ${does}`);
+  return ["\nExamples:", ...lines].join("\n");
+}
+
 /** Collects what was given. Switches are counted as they come: `--build --no-build` must not look like one of them. */
 function collectValues(
   program: Commander,
@@ -159,9 +173,10 @@ function refuseExtra({ name, arguments: takes }: Command, words: readonly string
 function parseWords(command: Command, words: readonly string[]): Request {
   let help = "";
   const program = new Commander(command.name)
-    .usage(["[flags]", ...command.arguments.map(writeArgument)].join(" "))
+    .usage([...command.arguments.map(showArgument), "[flags]"].join(" "))
     .description(command.summary)
     .helpOption("-h, --help", "this text")
+    .addHelpText("after", renderExamples(command))
     .exitOverride()
     // A line for each flag; who shows the page knows how wide it may be.
     .configureOutput({

@@ -47,8 +47,13 @@ export const SEE_COMMANDS: readonly Command[] = [
       { name: "rm", required: false, many: false, value: ["rm"] },
       { name: "node", required: false, many: false },
     ],
-    flags: [...LIST_FLAGS, ...WRITE_FLAGS.slice(1)],
+    flags: [...LIST_FLAGS.slice(0, 2), ...WRITE_FLAGS.slice(1)],
     writes: true,
+    examples: [
+      ["nodes -o wide", "with labels, versions and certificates"],
+      ["nodes --filter state=suspect", "those that are not heard"],
+      ["nodes rm node-c", "node-c is gone for good; it has to join anew"],
+    ],
     load: () => import("./commands/nodes.ts"),
   },
   {
@@ -61,6 +66,7 @@ export const SEE_COMMANDS: readonly Command[] = [
     ],
     flags: SCOPE_FLAGS.slice(0, 1),
     writes: false,
+    examples: [["placement explain web", "exits with 1 when an instance of it has no node"]],
     load: () => import("./commands/placement.ts"),
   },
   {

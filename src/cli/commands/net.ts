@@ -3,13 +3,12 @@ import type {
   NetworkHost,
   NetworkShortcut,
   NetworkView,
-  PathView,
   RotationAnswer,
 } from "@fairlead/protocol/network.ts";
 import { FairleadError } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
 import type { Context } from "#cli/context.ts";
-import { checkOverlays } from "#cli/doctor/overlay-checks.ts";
+import { askOverlays } from "#cli/doctor/overlay-checks.ts";
 import { showReports } from "#cli/doctor/show-reports.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
@@ -124,14 +123,10 @@ async function inspect(context: Context, name: string | undefined): Promise<void
 
 /** Exits 0 unless something fails, then 1. */
 async function diagnose(context: Context): Promise<number> {
-  const { api, out } = context;
+  const { out } = context;
   const startedMs = performance.now();
-  const [networks, paths] = await Promise.all([
-    api.list<NetworkView>("networks"),
-    api.list<PathView>("paths"),
-  ]);
-  for (const missing of networks.missing) out.warn(`! partial: ${missing}`);
-  const reports = checkOverlays(networks.items, paths.items);
+  const { reports, missing } = await askOverlays(context);
+  for (const one of missing) out.warn(`! partial: ${one}`);
   if (reports.length === 0 && out.forPeople) {
     out.note(LIST.empty);
     return EXIT.ok;

@@ -2,6 +2,7 @@
 // What is wrong with networks that span hosts, and with the ways between the hosts.
 import type { NetworkView, PathView } from "@fairlead/protocol/network.ts";
 import type { ErrorKind } from "#base/errors.ts";
+import type { Context } from "#cli/context.ts";
 import { doctorErrors } from "#cli/errors.ts";
 import { complain, pass, type Finding } from "./check.ts";
 import type { Report } from "./render-doctor.ts";
@@ -48,6 +49,21 @@ function report(group: Report["group"], name: string, finding: Finding): Report 
   const { kind, factObjects: _, ...rest } = finding;
   const advise = ({ id, slug, cause, remedy }: ErrorKind) => ({ id, slug, so: cause, try: remedy });
   return { group, name, ...rest, ...(kind === undefined ? {} : advise(kind)) };
+}
+
+/** Groups of reports of `checkOverlays`. */
+export const OVERLAY_GROUPS: readonly string[] = ["network", "path"] satisfies Report["group"][];
+
+/** What the node says of its networks that span hosts. Throws what it says. */
+export async function askOverlays({ api }: Pick<Context, "api">): Promise<{
+  readonly reports: readonly Report[];
+  readonly missing: readonly string[];
+}> {
+  const [networks, paths] = await Promise.all([
+    api.list<NetworkView>("networks"),
+    api.list<PathView>("paths"),
+  ]);
+  return { reports: checkOverlays(networks.items, paths.items), missing: networks.missing };
 }
 
 /** One report for each network and each path. */
