@@ -22,6 +22,12 @@ import { acceptJson, describeJson, given, PROBLEM, wrapList } from "./route-part
 
 const query = z.strictObject({ reason: Reason.optional() });
 const nodeParams = z.strictObject({ node: z.string().min(1).max(63) });
+const holderParams = z.strictObject({ holder: z.string().min(1).max(300) });
+const holderQuery = z.strictObject({
+  scope: z.string().max(300).optional(),
+  reason: Reason.optional(),
+});
+const listQuery = z.strictObject({ revoked: z.stringbool().optional() });
 const tokenParams = z.strictObject({ id: z.string().min(1).max(63) });
 
 function askedBy(c: ApiContext, parts: ApiParts, reason: string | undefined): AskedBy {
@@ -141,12 +147,18 @@ function addNetworkRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
 function addIdentityRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   const { fleet, operations, clock } = parts;
   const answer = describeJson("Authorities, then nodes by name", IdentityList);
+  const revoked = describeJson(
+    "For a node what there is now; for containers what is believed no more",
+    IdentityList,
+  );
   const all = describeJson("Authorities, then nodes by name, then containers", IdentityList);
   const listRoute = defineRoute({
     method: "get",
     path: "/v1/identities",
     "x-fairlead-role": "viewer",
-    summary: "Who signs for nodes and containers, and which certificates they have",
+    summary:
+      "Who signs for nodes and containers, and which certificates they have; with revoked=true those of containers that are believed no more",
+    request: { query: listQuery },
     responses: { 200: all, default: PROBLEM },
   });
   const rotateRoute = defineRoute({
@@ -159,16 +171,20 @@ function addIdentityRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
   });
   const revokeRoute = defineRoute({
     method: "delete",
-    path: "/v1/identities/{node}",
+    path: "/v1/identities/{holder}",
     "x-fairlead-role": "admin",
-    summary: "Believe the certificate of a node no more",
-    request: { params: nodeParams, query },
-    responses: { 200: answer, default: PROBLEM },
+    summary:
+      "Believe the certificates no more of a node, of a container or of a service's containers, whichever has that name first; who lives takes another",
+    request: { params: holderParams, query: holderQuery },
+    responses: { 200: revoked, default: PROBLEM },
   });
   const wrap = (items: readonly IdentityView[]) =>
     wrapList("IdentityList", { items, asOfMs: clock.nowMs(), missing: [] });
   app.openapi(listRoute, async (c) => {
-    const held = await operations.identities(createCaller(c, parts));
+    const caller = createCaller(c, parts);
+    if (c.req.valid("query").revoked === true)
+      return c.json(wrapList("IdentityList", await operations.revokedIdentities(caller)), 200);
+    const held = await operations.identities(caller);
     const items = [...(await fleet.listIdentities()), ...held.items];
     return c.json(wrapList("IdentityList", { ...held, items }), 200);
   });
@@ -177,8 +193,12 @@ function addIdentityRoutes(app: OpenAPIHono<ApiEnv>, parts: ApiParts): void {
     return c.json(wrap(await fleet.rotateIdentities(by)), 200);
   });
   app.openapi(revokeRoute, async (c) => {
-    const by = askedBy(c, parts, c.req.valid("query").reason);
-    return c.json(wrap(await fleet.revokeIdentity(c.req.valid("param").node, by)), 200);
+    const { scope, reason } = c.req.valid("query");
+    const { holder } = c.req.valid("param");
+    if (scope === undefined && fleet.hasNode(holder))
+      return c.json(wrap(await fleet.revokeIdentity(holder, askedBy(c, parts, reason))), 200);
+    const how = given({ scope, reason });
+    return c.json(wrap(await operations.revokeIdentity(holder, how, createCaller(c, parts))), 200);
   });
 }
 

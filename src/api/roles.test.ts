@@ -32,7 +32,7 @@ const TABLE: Readonly<Record<string, string>> = {
     POST /v1/rights/grants  POST /v1/can  POST /v1/policies/effect  POST /v1/builds  POST /v1/pulls`,
   admin: `
     GET /v1/tokens  POST /v1/tokens  DELETE /v1/tokens/{id}  DELETE /v1/nodes/{node}  POST /v1/fleet/leave  POST /v1/host/clear
-    POST /v1/identities/rotate  DELETE /v1/identities/{node}
+    POST /v1/identities/rotate  DELETE /v1/identities/{holder}
     POST /v1/networks/rotate  PUT /v1/policies  DELETE /v1/policies/{scope}/{name}
     GET /v1/audit  GET /v1/audit/verification  PUT /v1/rights  DELETE /v1/rights/{scope}/{name}  GET /v1/users  PUT /v1/users/{name}  DELETE /v1/users/{name}
     POST /v1/users/{name}/tokens  DELETE /v1/users/{name}/tokens/{id}`,

@@ -55,7 +55,8 @@ export const FLEET_COMMANDS: readonly Command[] = [
   {
     name: "identity",
     group: "Admin",
-    summary: "who proves to be which node: ls, revoke NODE, or rotate the authority",
+    summary:
+      "who proves to be which node and service: ls, revoke NAME (a node, container or service), or rotate the authority",
     arguments: [
       {
         name: "ls|revoke|rotate",
@@ -63,9 +64,13 @@ export const FLEET_COMMANDS: readonly Command[] = [
         many: false,
         value: ["ls", "revoke", "rotate"],
       },
-      { name: "node", required: false, many: false, after: ["revoke"] },
+      { name: "name", required: false, many: false, after: ["revoke"] },
     ],
-    flags: reason,
+    flags: [
+      { name: "revoked", text: "with ls: those of containers that are believed no more" },
+      ...SCOPE_FLAGS.filter((flag) => flag.name === "scope"),
+      ...reason,
+    ],
     writes: true,
     load: () => import("./commands/identity.ts"),
   },

@@ -26,6 +26,8 @@ export interface FleetOperations {
   listIdentities(): Promise<readonly IdentityView[]>;
   /** Lets another authority sign; those before it are believed until what they signed has run out. */
   rotateIdentities(by: AskedBy): Promise<readonly IdentityView[]>;
+  /** Whether the fleet has a node of that name or id; false on a node without one. */
+  hasNode(node: string): boolean;
   /** Believes a node's certificate no more, named by name or id. Throws FL0701 `no-such-object`. */
   revokeIdentity(node: string, by: AskedBy): Promise<readonly IdentityView[]>;
 }

@@ -14,6 +14,7 @@ import type { DecisionLog } from "./decision-log.ts";
 import { controlErrors } from "./errors.ts";
 import type { FleetOperations } from "./fleet-operations.ts";
 import type { Fleet } from "./fleet.ts";
+import { revokeGiven } from "./identity/given-notes.ts";
 import {
   listIdentities,
   listOwnAuthorities,
@@ -111,6 +112,13 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
     }
   }
 
+  /** Says what it has ended of what the node gave to its containers. */
+  async function endGiven(store: Store, node: Pick<NodeView, "id" | "name">): Promise<string> {
+    const count = await revokeGiven(store, node, clock.nowMs());
+    const what = count === 1 ? "a certificate" : `${count} certificates`;
+    return count === 0 ? "" : `; ${what} of its containers will not be believed any more`;
+  }
+
   function sayFarewell(
     { id, name, incarnation }: NodeView,
     how: NodeFarewell["how"],
@@ -201,7 +209,8 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
           throw new FairleadError(controlErrors["node-alive"], `${name} may live`, {
             facts: { state, ...(view.reason && { because: view.reason }) },
           });
-        return { answer: farewell, result: "it has to join anew with a token" };
+        const ended = await endGiven(store, view);
+        return { answer: farewell, result: `it has to join anew with a token${ended}` };
       });
     },
     async leave(by) {
@@ -217,7 +226,8 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
         const farewell = sayFarewell(self(), "left", by);
         await roll.leave();
         await leaveRoll(store, farewell);
-        return { answer: farewell, result: "the others were told" };
+        const ended = await endGiven(store, { id, name });
+        return { answer: farewell, result: `the others were told${ended}` };
       });
     },
     async listIdentities() {
@@ -249,6 +259,8 @@ export function openFleetOperations(options: FleetOperationsOptions): FleetOpera
         return { answer, result: "nodes take certificates of it" };
       });
     },
+    hasNode: (node) =>
+      options.fleet !== undefined && roll.list().some(({ id, name }) => [id, name].includes(node)),
     revokeIdentity(node, by) {
       const fleet = need();
       const { id, name, state } = findNode(node);

@@ -8,6 +8,7 @@ import { controlErrors } from "./errors.ts";
 import { answerDecision, listNext, summarizeService } from "./explain-why.ts";
 import { hideDocument, hideIntent } from "./hide.ts";
 import { listHeld } from "./identity/identity-acts.ts";
+import { listRevoked, revokeHeld } from "./identity/revoke-held.ts";
 import { createImageWork } from "./image-work.ts";
 import { listQueues } from "./list-queues.ts";
 import { failLookup, findObject } from "./lookup.ts";
@@ -182,6 +183,18 @@ function createReads(options: OperationsOptions): Reads {
     },
     inspect,
     identities: async () => answer(listHeld(options.places?.list() ?? [], clock.nowMs())),
+    revokedIdentities: async () => answer(listRevoked(options.revocations.list())),
+    async revokeIdentity(object, { scope, reason }, { actor }) {
+      const found = findObject(await listScopes(scope), object, scope);
+      if (found.kind === "scope")
+        throw new FairleadError(controlErrors["no-such-object"], `${object} is a scope`, {
+          remedy: "name a container or a service of it",
+        });
+      const meant = found.kind === "instance" ? [found.instance] : found.service.instances;
+      const here = meant.flatMap(({ id }) => board.find(id) ?? []);
+      const asked = reason === undefined ? { actor } : { actor, reason };
+      return revokeHeld(options, here, asked);
+    },
     queues: async () => answer(listQueues(options.fabric.queues())),
     decisions: async (filter) => answer(await decisions.list(filter)),
     async decision(id) {

@@ -10,6 +10,7 @@ import type { EventFeed } from "./event-feed.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { FleetDesk } from "./fleet/fleet-desk.ts";
 import type { Places } from "./identity/places.ts";
+import type { Revocations } from "./identity/revocations.ts";
 import type { Intake } from "./intake.ts";
 import type { MemoryBoard } from "./memory-board.ts";
 import type { Policies } from "./policies/policies.ts";
@@ -33,7 +34,9 @@ export interface OperationsOptions {
   /** Undefined for a node by itself. */
   readonly fleet: FleetDesk | undefined;
   /** Certificates of the containers of this node; undefined where it gives none. */
-  readonly places: Pick<Places, "list"> | undefined;
+  readonly places: Pick<Places, "list" | "revoke"> | undefined;
+  /** What is believed no more, of all nodes. */
+  readonly revocations: Pick<Revocations, "list">;
   /** What is kept for agents. */
   readonly fabric: Pick<Fabric, "queues">;
   readonly clock: Clock;

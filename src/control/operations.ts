@@ -115,6 +115,17 @@ export interface Operations {
   ): Promise<Record<string, unknown>>;
   /** Certificates of containers that run. */
   identities(caller: Caller): Promise<Answer<IdentityView>>;
+  /** Certificates of containers of all nodes that are believed no more though their time is not over, the newest first. */
+  revokedIdentities(caller: Caller): Promise<Answer<IdentityView>>;
+  /**
+   * Believes no more what a container that runs was given, or those of a service, named as for `why`; each goes on with another
+   * certificate. Returns what is revoked. Throws FL0701 `no-such-object` also for who was given none.
+   */
+  revokeIdentity(
+    object: string,
+    how: { scope?: string; reason?: string },
+    caller: Caller,
+  ): Promise<readonly IdentityView[]>;
   /** Messages that are kept and not acknowledged, and dead letters. */
   queues(caller: Caller): Promise<Answer<QueueView>>;
   decisions(filter: DecisionFilter, caller: Caller): Promise<Answer<Decision>>;

@@ -179,7 +179,7 @@ async function openTalk(
   const placed = { settings, self, store, placing, board, decisions, farewells, clock, logger };
   const addresses = await openAddresses(placed);
   const peers = openPeers({ fleet: belongs, settings, self, audit, clock, logger });
-  const around = { settings, store, common, engine, board, fabric, peers, clock, logger };
+  const around = { settings, self, store, common, engine, board, fabric, peers, clock, logger };
   const identities = await openPlaces(around, stack);
   const links = openLinks({ settings, peers, self, roll, board, farewells, ...nets, ...hands });
   const images = openImages({ settings, peers, roll, engine, board, clock });
@@ -332,7 +332,7 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
       policies,
       fleet: placing?.desk,
       fabric,
-      places: talk.identities.places,
+      ...talk.identities,
       clock,
       random,
       identity: { ...identify(parts), startedAtMs },

@@ -8,6 +8,7 @@ import type { Settings } from "#config/settings.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import { openGivenAuthority, toOwnAuthority } from "#control/identity/given-authority.ts";
 import type { GivenAuthority } from "#control/identity/given-authority.ts";
+import { createGivenNotes } from "#control/identity/given-notes.ts";
 import { openOwnAuthority, type OwnAuthority } from "#control/identity/own-authority.ts";
 import { openIssuedBook } from "#control/identity/issued-book.ts";
 import { createPlaces, type Places } from "#control/identity/places.ts";
@@ -28,6 +29,8 @@ interface PlaceParts {
   readonly board: FactsBoard;
   readonly fabric: Fabric;
   readonly peers: Peers | undefined;
+  /** This node. */
+  readonly self: { readonly id: string };
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -79,11 +82,16 @@ export async function openPlaces(
     parts.fabric.setRevoked(new Set(revocations.list().map(({ serial }) => serial)));
   revocations.onChange(tellFabric);
   tellFabric();
-  const issued = await openIssuedBook({ ...parts, revocations });
+  const { openStore } = parts.common;
+  const given =
+    peers === undefined
+      ? undefined
+      : createGivenNotes({ ...parts, openStore, node: parts.self.id });
+  const issued = await openIssuedBook({ ...parts, revocations, given });
   const places =
     issuer === undefined || !isLocal
       ? undefined
       : stack.use(createPlaces({ ...parts, issuer, issued, revocations, directory }));
-  const loops = [own, places, revocations].filter((loop) => loop !== undefined);
+  const loops = [own, places, revocations, given].filter((loop) => loop !== undefined);
   return { own, places, revocations, loops };
 }

@@ -9,6 +9,7 @@ import { dirname, join as joinPath } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
+import type { NodeView } from "@fairlead/protocol/node.ts";
 import { readRevokedSerials } from "@fairlead/fabric/grpc/der.ts";
 import { readPem } from "@fairlead/fabric/grpc/workload-codec.ts";
 import { openIdentity, type IdentityMaterial } from "@fairlead/sdk";
@@ -20,6 +21,8 @@ import { until } from "#lab/rig.ts";
 
 const PROGRAM = fileURLToPath(new URL("programs/identity-agent.ts", import.meta.url));
 const PATIENCE_MS = 60_000;
+/** By the handshake. */
+const REFUSED = /^refused: (cannot reach|lost|the stream was reset) ?/;
 
 const stack = new AsyncDisposableStack();
 let fleet: LabFleet;
@@ -76,8 +79,8 @@ async function readTally(): Promise<{
 }
 
 /** Where an agent listens among the hosts. */
-async function findAddress(name: string, ip: string): Promise<string> {
-  const { body } = await there.ask<{
+async function findAddress(name: string, ip: string, by = there): Promise<string> {
+  const { body } = await by.ask<{
     readonly items: readonly { readonly name: string; readonly addresses: readonly string[] }[];
   }>("agents?scope=vault");
   const found = body.items.find((one) => one.name === name)?.addresses ?? [];
@@ -150,6 +153,13 @@ test("agents of two hosts talk by their certificates; a ticket and a certificate
   assert.match(act(there, "thief", "show", "web", address, "/stolen"), /no ticket/);
 });
 
+/** Serials on the list that db has in a file. */
+function readList(): readonly string[] {
+  const program = "fs.readFileSync('/run/fairlead/tls/crl.pem', 'utf8')";
+  const text = exec(there, "db", ["/usr/local/bin/node", "-p", program]);
+  return readPem(text).flatMap(readRevokedSerials);
+}
+
 test("who is killed on one host is believed no more on the other", async (t) => {
   const stolen = await steal(here, "web");
   give("stolen", { "ca.pem": stolen.ca, "cert.pem": stolen.cert, "key.pem": stolen.key });
@@ -157,24 +167,42 @@ test("who is killed on one host is believed no more on the other", async (t) => 
   const beganMs = performance.now();
   const ways = ["-H", here.host.endpoint, "kill", "-s", "KILL", "vault-web-1"];
   assert.equal(spawnSync("docker", ways).status, 0);
-  const readList = (): readonly string[] => {
-    const text = exec(there, "db", [
-      "/usr/local/bin/node",
-      "-p",
-      "fs.readFileSync('/run/fairlead/tls/crl.pem', 'utf8')",
-    ]);
-    return readPem(text).flatMap(readRevokedSerials);
-  };
   await until("db's node has heard", PATIENCE_MS, () => readList().includes(serialOf(stolen)));
   t.diagnostic(`heard on the other host within ${(performance.now() - beganMs).toFixed(0)} ms`);
   const shown = act(there, "thief", "show", "web", address, "/stolen");
   // Before it says who it is: nobody asks for its ticket any more.
-  assert.match(shown, /^refused: (cannot reach|lost|the stream was reset) ?/);
+  assert.match(shown, REFUSED);
   await until("web is back", PATIENCE_MS, async () => {
     const found = (await listIdentities(there)).find(({ instance }) => instance === "vault-web-1");
     return found !== undefined && found.serial !== serialOf(stolen);
   });
   await until("web asks again", PATIENCE_MS, async () => (await readTally()).count > 10);
+});
+
+test("what a person takes back on one host is believed no more on the other, and who had it runs on", async () => {
+  const stolen = await steal(here, "web");
+  give("stolen", { "ca.pem": stolen.ca, "cert.pem": stolen.cert, "key.pem": stolen.key });
+  const address = await findAddress("db", there.host.ip);
+  const startedAt = inspect(here, "web", "{{.State.StartedAt}}");
+  const revoked = await there.cli("identity", "revoke", "vault-web-1", "--reason", "key was seen");
+  assert.equal(revoked.code, 0, revoked.stderr);
+  assert.ok(revoked.stderr.includes(`${serialOf(stolen)} of vault-web-1`), revoked.stderr);
+  await until("db has heard", PATIENCE_MS, () => readList().includes(serialOf(stolen)));
+  assert.match(act(there, "thief", "show", "web", address, "/stolen"), REFUSED);
+  const another = await steal(here, "web");
+  assert.notEqual(serialOf(another), serialOf(stolen));
+  assert.equal(inspect(here, "web", "{{.State.StartedAt}}"), startedAt);
+  const { count } = await readTally();
+  await until("web asks on", PATIENCE_MS, async () => (await readTally()).count > count + 5);
+  const listed = await there.cli("identity", "ls", "--revoked", "-o", "wide");
+  assert.match(listed.stdout, new RegExp(`vault/web .*revoked .*given by h1.*${serialOf(stolen)}`));
+  const why = await here.cli("why", "web", "--scope", "vault");
+  assert.match(why.stdout, /revoked the certificates of vault-web-1[^]*key was seen/);
+  const audit = await there.cli("audit", "ls");
+  assert.match(audit.stdout, /DELETE \/v1\/identities\/vault-web-1/);
+  const nobody = await there.cli("identity", "revoke", "vault-nobody-1");
+  assert.equal(nobody.code, 2);
+  assert.match(nobody.stderr, /FL0701/);
 });
 
 test("rights for publishing and hearing hold on both hosts, whichever node they were given to", async () => {
@@ -217,5 +245,28 @@ test("a node that starts while the store is away gives no certificates, and says
     async () =>
       (await steal(there, "thief", 1_500).catch(() => undefined))?.uri ===
       "spiffe://harbour/vault/thief",
+  );
+});
+
+test("what a host has given that is lost and removed is believed no more", async () => {
+  const stolen = await steal(there, "db");
+  const { body } = await here.ask<{ readonly items: readonly NodeView[] }>("nodes");
+  const id = body.items.find(({ name }) => name === there.host.name)?.id ?? "";
+  const note = `/fairlead/fleets/harbour/given/${id}/${serialOf(stolen)}`;
+  await until("the store knows of it", PATIENCE_MS, async () => {
+    return (await fleet.etcd.count(note)) === 1;
+  });
+  give("stolen", { "ca.pem": stolen.ca, "cert.pem": stolen.cert, "key.pem": stolen.key });
+  await there.signal("SIGKILL");
+  await until("it may be removed", PATIENCE_MS, async () => {
+    const { code } = await here.cli("nodes", "rm", there.host.name, "--reason", "burnt down");
+    return code === 0;
+  });
+  const listed = await here.cli("identity", "ls", "--revoked", "-o", "wide");
+  assert.match(listed.stdout, new RegExp(`vault/db .*given by h2.*${serialOf(stolen)}`));
+  const address = await findAddress("web", here.host.ip, here);
+  // Its container runs on, as the engine does.
+  await until("web has heard", PATIENCE_MS, () =>
+    REFUSED.test(act(there, "thief", "show", "db", address, "/stolen")),
   );
 });

@@ -56,6 +56,7 @@ export function createFakeFleet(
     leave: (by) => answer(FAREWELL, "leave", by),
     listIdentities: () => answer([IDENTITY], "listIdentities"),
     rotateIdentities: (by) => answer([IDENTITY], "rotateIdentities", by),
+    hasNode: (node) => TWO_NODES.some(({ name }) => name === node),
     revokeIdentity: (node, by) => answer([IDENTITY], "revokeIdentity", node, by),
   };
 }

@@ -41,6 +41,14 @@ function createReads(world: FakeWorld): Omit<Operations, Streams | Writes> {
       await world.enter("identities", [], caller);
       return world.answer([]);
     },
+    async revokedIdentities(caller) {
+      await world.enter("revokedIdentities", [], caller);
+      return world.answer([]);
+    },
+    async revokeIdentity(object, how, caller) {
+      await world.enter("revokeIdentity", [object, how], caller);
+      return [];
+    },
     async scopes(caller) {
       await world.enter("scopes", [], caller);
       return world.answer(

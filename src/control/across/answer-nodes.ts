@@ -56,6 +56,11 @@ async function open(
       return operations.followFlows(dropAbsent(question.query), caller);
     case "identities":
       return once((await operations.identities(caller)).items);
+    case "revokeIdentity": {
+      const { object, reason } = question;
+      const how = reason === undefined ? scope : { ...scope, reason };
+      return once(await operations.revokeIdentity(object, how, caller));
+    }
     case "queues":
       return once((await operations.queues(caller)).items);
     case "act":

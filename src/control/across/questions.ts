@@ -37,6 +37,12 @@ export const Question = z.discriminatedUnion("ask", [
   }),
   z.object({ ask: z.literal("alerts") }),
   z.object({ ask: z.literal("identities") }),
+  z.object({
+    ask: z.literal("revokeIdentity"),
+    object,
+    scope: scope.optional(),
+    reason: z.string().max(500).optional(),
+  }),
   z.object({ ask: z.literal("queues") }),
   z.object({ ask: z.literal("act"), scope, request: ActionRequest }),
   z.object({

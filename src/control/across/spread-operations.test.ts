@@ -5,6 +5,7 @@ import { test } from "node:test";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { FlowView } from "@fairlead/protocol/flows.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
+import type { ScopeView } from "@fairlead/protocol/views.ts";
 import { FairleadError, isKind } from "#base/errors.ts";
 import { controlErrors } from "#control/errors.ts";
 import type { LogEntry, LogRequest, Operations } from "#control/operations.ts";
@@ -313,4 +314,46 @@ test("flows of all nodes come with their node, the last first; of one node only 
   for await (const flow of fleet.operations.followFlows({}, caller(ended.signal)))
     if (followed.push(draw(flow)) === 3) break;
   assert.deepEqual(followed.toSorted(), ["a node-a", "b node-a", "c node-b"]);
+});
+
+test("certificates of a service are taken back by each node that gave some, and of a container by its own", async () => {
+  const asked: string[] = [];
+  const instances = ["node-a", "node-b"].map((node, index) => ({
+    id: `id${index}`,
+    name: `shop-web-${index + 1}`,
+    service: "web",
+    slot: index + 1,
+    node,
+  }));
+  // Only what is looked at.
+  const scope = { scope: "shop", services: [{ scope: "shop", name: "web", instances }] };
+  const items = [scope as unknown as ScopeView];
+  const revokes = (node: string): Some => ({
+    scopes: async () => ({ asOfMs: 1, missing: [], items }),
+    async revokeIdentity(object, { scope = "", reason = "" }, { actor }) {
+      asked.push([node, object, scope, reason, actor].join(" "));
+      return [
+        {
+          kind: "instance",
+          uri: "spiffe://f/shop/web",
+          state: "revoked",
+          serial: node,
+          notAfterMs: 1,
+        },
+      ];
+    },
+  });
+  await using fleet = await openFleet(revokes("a"), revokes("b"), revokes("c"));
+  const serials = async (object: string): Promise<readonly string[]> => {
+    const how = { reason: "lost" };
+    const all = await fleet.operations.revokeIdentity(object, how, caller());
+    return all.map(({ serial, node }) => `${serial} ${node}`);
+  };
+  assert.deepEqual(await serials("web"), ["a node-a", "b node-b"]);
+  assert.deepEqual(await serials("shop-web-2"), ["b node-b"]);
+  assert.deepEqual(asked, [
+    "b service/web shop lost a test on node-a",
+    "a web  lost a test",
+    "b instance/shop-web-2 shop lost a test on node-a",
+  ]);
 });

@@ -14,6 +14,7 @@ import type { Answer, Caller, DecisionFilter, Operations } from "#control/operat
 import type { Parts } from "./ask-nodes.ts";
 import type { Question } from "./questions.ts";
 import { spreadAct } from "./spread-act.ts";
+import { spreadRevoke } from "./spread-revoke.ts";
 import { spreadFlows } from "./spread-flows.ts";
 import { stamp, type SpreadOptions } from "./spread-options.ts";
 import { spreadStreams } from "./spread-streams.ts";
@@ -138,6 +139,7 @@ export function spreadOperations(options: SpreadOptions): Operations {
     ...spreadStreams(options),
     ...spreadFlows(options),
     act: (scope, request, caller) => spreadAct(options, scope, request, caller),
+    revokeIdentity: (object, how, caller) => spreadRevoke(options, object, how, caller),
     async inspect(object, filter, caller) {
       const holder = await findHolder(options, object, filter, caller).catch(() => undefined);
       if (holder === undefined) return local.inspect(object, filter, caller);

@@ -11,7 +11,7 @@ import { issueCredential, makeKey, type Credential } from "#identity/authority.t
 import { serviceUri } from "#identity/verify.ts";
 import type { IdentityWord } from "#model/identity-word.ts";
 import { writeCredentialFiles, writeRevokedFile } from "./credential-files.ts";
-import type { IssuedBook } from "./issued-book.ts";
+import type { EndedCertificates, IssuedBook } from "./issued-book.ts";
 import type { Issuer, Signing } from "./issuer.ts";
 import type { RevokedLists } from "./revoked-lists.ts";
 
@@ -44,8 +44,8 @@ export interface Holder {
   prepare(): Promise<void>;
   /** Renews what is due. */
   renewSoon(): void;
-  /** Takes another certificate at once. */
-  replace(): Promise<void>;
+  /** Believes no more what was given in this life; the container takes another on a new key where it has one now. */
+  revoke(): Promise<EndedCertificates>;
   /** Ends all that wait; what was given stays as it is. */
   close(): void;
   /** The same when the container is gone: what was given is believed no more. */
@@ -165,6 +165,23 @@ export function createHolder(options: HolderOptions): Holder {
     return next;
   }
 
+  /** In its turn, so that what is made meanwhile is not taken for what was there before. */
+  function revoke(): Promise<EndedCertificates> {
+    const next = running.then(async () => {
+      if (credential !== undefined && life !== 0)
+        await work({ isForced: true }).catch((thrown: unknown) => {
+          credential = undefined;
+          report(thrown);
+        });
+      return issued.endOthers(place, credential?.serial);
+    });
+    running = next.then(
+      () => undefined,
+      () => undefined,
+    );
+    return next;
+  }
+
   function report(thrown: unknown): void {
     logger.warn("a container was given no certificate", {
       service: `${owner.scope}/${owner.service}`,
@@ -232,7 +249,7 @@ export function createHolder(options: HolderOptions): Holder {
       if (isWanted) ensure().catch(report);
       else if (credential !== undefined && isDue(signing)) credential = undefined;
     },
-    replace: () => ensure({ isForced: true }),
+    revoke,
     close,
     end() {
       close();

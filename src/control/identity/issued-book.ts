@@ -6,6 +6,7 @@ import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
+import type { GivenNotes } from "./given-notes.ts";
 import type { IssuedCertificate, Revocations } from "./revocations.ts";
 
 const ISSUED = "issued/";
@@ -28,19 +29,32 @@ export interface IssuedBook {
   end(place: string): void;
   /** Does the same for all places but these. */
   retain(isThere: (place: string) => boolean): void;
+  /**
+   * Believes none of a place any more but the one that it has now, by serial. `told` resolves when the store knows, from where
+   * other nodes hear of it.
+   */
+  endOthers(place: string, serial: string | undefined): EndedCertificates;
+}
+
+/** What is believed no more. */
+export interface EndedCertificates {
+  readonly certificates: readonly IssuedCertificate[];
+  readonly told: Promise<void>;
 }
 
 export interface IssuedBookOptions {
   /** The node's own. */
   readonly store: Store;
   readonly revocations: Pick<Revocations, "revoke">;
+  /** Undefined for a node by itself. */
+  readonly given: Pick<GivenNotes, "add" | "drop"> | undefined;
   readonly clock: Pick<Clock, "nowMs">;
   readonly logger: Logger;
 }
 
 /** Opens it with what an earlier process of the node has noted. */
 export async function openIssuedBook(options: IssuedBookOptions): Promise<IssuedBook> {
-  const { store, revocations, clock, logger } = options;
+  const { store, revocations, given, clock, logger } = options;
   const notes = new Map<string, Note>();
   /** Not told to other nodes yet: their notes are kept for a process that may come after this one. */
   const ending = new Set<string>();
@@ -59,16 +73,26 @@ export async function openIssuedBook(options: IssuedBookOptions): Promise<Issued
     for (const serial of serials) {
       notes.delete(serial);
       ending.delete(serial);
+      given?.drop(serial);
     }
     await write(serials.map((serial) => ({ kind: "delete", key: ISSUED + serial })));
   };
 
-  function revokeWhere(isMeant: (note: Note) => boolean): void {
-    const meant = [...notes].filter(([serial, note]) => !ending.has(serial) && isMeant(note));
-    if (meant.length === 0) return;
+  function revokeWhere(isMeant: (note: Note, serial: string) => boolean): EndedCertificates {
+    const meant = [...notes].filter(
+      ([serial, note]) => !ending.has(serial) && isMeant(note, serial),
+    );
+    if (meant.length === 0) return { certificates: [], told: Promise.resolve() };
     for (const [serial] of meant) ending.add(serial);
-    const all = meant.map(([serial, { uri, notAfterMs }]) => ({ serial, uri, notAfterMs }));
-    void revocations.revoke(all).then(() => drop(all.map(({ serial }) => serial)));
+    const certificates = meant.map(([serial, { uri, notAfterMs }]) => ({
+      serial,
+      uri,
+      notAfterMs,
+    }));
+    const told = revocations
+      .revoke(certificates)
+      .then(() => drop(certificates.map(({ serial }) => serial)));
+    return { certificates, told };
   }
 
   function listOver(): readonly string[] {
@@ -79,7 +103,10 @@ export async function openIssuedBook(options: IssuedBookOptions): Promise<Issued
 
   for (const { key, value } of (await store.list(ISSUED)).entries) {
     const read = Note.safeParse(value).data;
-    if (read !== undefined) notes.set(key.slice(ISSUED.length), read);
+    if (read === undefined) continue;
+    const serial = key.slice(ISSUED.length);
+    notes.set(serial, read);
+    void given?.add({ serial, ...read });
   }
   await drop(listOver());
 
@@ -88,7 +115,9 @@ export async function openIssuedBook(options: IssuedBookOptions): Promise<Issued
       const value: Note = { place, life, uri, notAfterMs };
       const over = listOver();
       notes.set(serial, value);
+      const told = given?.add({ serial, uri, notAfterMs });
       await write([{ kind: "put", key: ISSUED + serial, value }]);
+      await told;
       await drop(over);
     },
     setLife(place, startedAtMs) {
@@ -101,7 +130,9 @@ export async function openIssuedBook(options: IssuedBookOptions): Promise<Issued
         void write([{ kind: "put", key: ISSUED + serial, value }]);
       }
     },
-    end: (place) => revokeWhere((one) => one.place === place),
-    retain: (isThere) => revokeWhere((one) => !isThere(one.place)),
+    end: (place) => void revokeWhere((one) => one.place === place),
+    retain: (isThere) => void revokeWhere((one) => !isThere(one.place)),
+    endOthers: (place, serial) =>
+      revokeWhere((one, other) => one.place === place && other !== serial),
   };
 }

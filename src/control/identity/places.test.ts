@@ -127,7 +127,7 @@ async function open(issuer: Issuer = own.issuer): Promise<Places> {
   const at = joinPath(directory, "places");
   mkdirSync(at, { recursive: true });
   const logger = silentLogger;
-  const issued = await openIssuedBook({ store, revocations, clock, logger });
+  const issued = await openIssuedBook({ store, revocations, given: undefined, clock, logger });
   const parts = { fabric, board: picture, issuer, issued, revocations };
   return createPlaces({ ...parts, directory: at, clock, logger });
 }
@@ -369,6 +369,39 @@ test("what is stolen of a killed container opens no agent, and what it had open 
   );
 });
 
+test("what a person takes back opens no agent, and its container goes on with another", async () => {
+  const [web, db] = [await grant("web", AGENT), await grant("db", AGENT)];
+  const instance = container("web", web);
+  picture.draw(instance, container("db", db));
+  const tls = "node" as const;
+  const server = stack.use(
+    await join({ name: "db", scope: "shop", node: dialOf(db), ticket: db.ticket ?? "", tls }),
+  );
+  const address = (await server.find({ name: "db" }))[0]?.addresses[0] ?? "";
+  const own = await ask(web);
+  const stolen = own.read();
+  const open = await openSession({ address, tls: stolen });
+  const cut = once(open.session, "close");
+  const next = nextOf(own);
+  const { certificates, told } = await places.revoke(instance);
+  assert.deepEqual(
+    certificates.map(({ serial }) => serial),
+    [serialOf(stolen)],
+  );
+  await Promise.all([cut, told]);
+  await assert.rejects(async () => {
+    const { session } = await openSession({ address, tls: stolen });
+    await once(session, "close");
+    throw new FabricError("unavailable", "was cut off");
+  }, FabricError);
+  assert.notEqual((await next).serialNumber.toLowerCase(), serialOf(stolen));
+  const { session: again } = await openSession({ address, tls: own.read() });
+  assert.ok(!again.destroyed);
+  again.destroy();
+  const none = await grant("idle", AGENT);
+  assert.deepEqual((await places.revoke(container("idle", none))).certificates, []);
+});
+
 test("a container that went while no node ran: what it had is believed no more all the same", async () => {
   const [web, db] = [await grant("web", AGENT), await grant("db", AGENT)];
   picture.draw(container("web", web), container("db", db));
@@ -417,8 +450,9 @@ test("a container that is restarted finds the certificate of its next life, whic
   assert.notEqual(next, first);
   draw({ startedAtMs: 2 });
   assert.deepEqual(listRevoked(), [first]);
-  await places.replace(container("web", access, { labels: filesOf(access), startedAtMs: 2 }));
+  await places.revoke(container("web", access, { labels: filesOf(access), startedAtMs: 2 }));
   assert.notEqual(read(), next);
+  assert.deepEqual(listRevoked(), [first, next].toSorted());
   draw({ startedAtMs: 2, state: "exited" });
   assert.equal(listRevoked().length, 3, "all of a life end with it");
 });

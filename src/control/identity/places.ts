@@ -16,7 +16,7 @@ import { OWN_LABELS, type InstanceFact } from "#model/facts.ts";
 import { IDENTITY_DEFAULT, IDENTITY_LABEL, readIdentityWord } from "#model/identity-word.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import { createHolder, type Holder } from "./holder.ts";
-import type { IssuedBook } from "./issued-book.ts";
+import type { EndedCertificates, IssuedBook } from "./issued-book.ts";
 import type { Issuer } from "./issuer.ts";
 import type { Revocations } from "./revocations.ts";
 import { createRevokedLists } from "./revoked-lists.ts";
@@ -58,8 +58,8 @@ export interface Places extends AsyncDisposable {
   prepare(id: string): Promise<void>;
   /** Certificates of containers that run. */
   list(): readonly HeldIdentity[];
-  /** Gives a container that runs another certificate at once; false when it has none. */
-  replace(instance: InstanceFact): Promise<boolean>;
+  /** Believes no more what a container that runs was given, which takes another; none when it was given none. */
+  revoke(instance: InstanceFact): Promise<EndedCertificates>;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -80,6 +80,7 @@ const SOCKET = "fabric.sock";
 /** For so long a place waits for its container to be created. */
 const PENDING_MS = 300_000;
 const LOOK_MS = 5_000;
+const NOTHING_ENDED: EndedCertificates = { certificates: [], told: Promise.resolve() };
 
 /** Makes the keeper; what containers there are, it learns while it runs. */
 export function createPlaces(options: PlacesOptions): Places {
@@ -193,12 +194,7 @@ export function createPlaces(options: PlacesOptions): Places {
         return credential === undefined || !runs ? [] : [{ instance, credential }];
       });
     },
-    async replace(instance) {
-      const place = placeOf(instance);
-      if (place?.holder.credential === undefined) return false;
-      await place.holder.replace();
-      return true;
-    },
+    revoke: async (instance) => (await placeOf(instance)?.holder.revoke()) ?? NOTHING_ENDED,
     async run(signal) {
       settle();
       while (!signal.aborted) {

@@ -14,7 +14,7 @@ import { BACKDATE_MS } from "#identity/authority.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
 
 /** Before the serial of a certificate that is believed no more. */
-export const REVOKED = "revoked/";
+const REVOKED = "revoked/";
 
 const Kept = z.strictObject({
   /** Whose it was: `spiffe://harbour/shop/web`. */
@@ -36,6 +36,11 @@ export interface IssuedCertificate {
 export interface RevokedCertificate extends IssuedCertificate {
   readonly revokedAtMs: number;
   readonly node: string;
+}
+
+/** What tells all nodes of it. */
+export function revocationOf({ serial, ...value }: RevokedCertificate): StoreOperation {
+  return { kind: "put", key: REVOKED + serial, value };
 }
 
 export interface Revocations {
@@ -113,10 +118,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   async function write(): Promise<void> {
     const waiting = [...pending];
     if (waiting.length === 0) return;
-    const puts = waiting.map(([serial, { one }]): StoreOperation => {
-      const { serial: _, ...value } = one;
-      return { kind: "put", key: REVOKED + serial, value };
-    });
+    const puts = waiting.map(([, { one }]) => revocationOf(one));
     const old = [...kept].filter(([serial, one]) => isOver(one) && !pending.has(serial));
     const deletes = old.map(([serial]): StoreOperation => ({
       kind: "delete",
