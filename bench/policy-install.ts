@@ -2,6 +2,7 @@
 // Runs in a host's network namespace: makes the guard let an instance be called under so many rules, as a node would. Its one
 // argument is an order as JSON.
 import { createNetfilter } from "#netfilter/netfilter.ts";
+import { createXtables } from "#netfilter/xtables.ts";
 import type { NetworkPolicy } from "#model/policy.ts";
 import { openGuard } from "#guard/open.ts";
 import type { Guest } from "#guard/guard.ts";
@@ -13,6 +14,8 @@ import { listRules } from "./policy-rules.ts";
 export interface InstallOrder {
   /** 0 takes everything away. */
   readonly rules: number;
+  /** By what. */
+  readonly driver: "nftables" | "iptables";
   readonly bridge: string;
   readonly asker: Guest;
   readonly called: Guest;
@@ -48,8 +51,11 @@ function makePolicy(rules: number): NetworkPolicy {
 }
 
 const order = JSON.parse(process.argv[2] ?? "") as InstallOrder;
-const { rules, bridge, asker, called } = order;
-const guard = openGuard({ kind: "nftables", netfilter: createNetfilter() });
+const { rules, driver, bridge, asker, called } = order;
+const guard =
+  driver === "nftables"
+    ? openGuard({ kind: driver, netfilter: createNetfilter() })
+    : openGuard({ kind: driver, xtables: createXtables() });
 if (rules === 0) {
   await guard.gate({ bridges: [], ready: [], look: true, shortcuts: [] });
   await guard.release(called);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TCP between two containers on one bridge, of which the called one has no rules, or so many, of Fairlead or of iptables. Rules
-// let the asker in by the last of them.
+// TCP between two containers on one bridge, of which the called one has no rules, or so many: of Fairlead by nftables and by
+// iptables, or of iptables one after the other. Rules let the asker in by the last of them.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Guest } from "#guard/guard.ts";
@@ -62,11 +62,16 @@ async function prepare(lab: LabEngine): Promise<Ground> {
   return { lab, bridge, path, asker: from.guest, called: to.guest };
 }
 
-/** Rules of Fairlead, with all that a node puts around them; with 0 there are none. */
-function guardWith({ lab, bridge, asker, called }: Ground, rules: number): void {
-  const order: InstallOrder = { rules, bridge, asker, called };
-  runInNamespace(lab.netns, process.execPath, [INSTALL, JSON.stringify(order)]);
-}
+type Subject = (ground: Ground, rules: number) => void;
+
+/** Rules of Fairlead by a driver, with all that a node puts around them; with 0 there are none. */
+const guardBy =
+  (driver: InstallOrder["driver"]): Subject =>
+  ({ lab, bridge, asker, called }, rules) => {
+    const order: InstallOrder = { rules, driver, bridge, asker, called };
+    runInNamespace(lab.netns, process.execPath, [INSTALL, JSON.stringify(order)]);
+  };
+const guardWith = guardBy("nftables");
 
 /** The same in a chain of iptables, where the called is; with 0 there are none. */
 function chainWith({ path: { from, to } }: Ground, rules: number): void {
@@ -84,9 +89,11 @@ function chainWith({ path: { from, to } }: Ground, rules: number): void {
 }
 
 /** A way to have rules. */
-const SUBJECTS: Readonly<Record<string, (ground: Ground, rules: number) => void>> = {
+const SUBJECTS: Readonly<Record<string, Subject>> = {
   none: () => undefined,
   fairlead: guardWith,
+  // Where nftables is missing.
+  "fairlead-iptables": guardBy("iptables"),
   iptables: chainWith,
 };
 
