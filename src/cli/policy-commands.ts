@@ -11,10 +11,10 @@ export const POLICY_COMMANDS: readonly Command[] = [
     name: "policy",
     group: "Change",
     summary:
-      "network policy: ls, show NAME, apply FILE, rm NAME, mode off|watch|enforce of a scope, enforce; test FILE runs its tests, suggest SCOPE writes what was seen, try FILE says what it would change",
+      "network policy: ls, show NAME, apply FILE, rm NAME, mode off|watch|enforce SCOPE, enforce SCOPE; test FILE runs its tests, suggest SCOPE writes what was seen, try FILE says what it would change",
     arguments: [
       { name: VERBS.join("|"), required: true, many: false, value: VERBS },
-      { name: "file|name|mode", required: false, many: true },
+      { name: "file|name|mode|scope", required: false, many: true },
     ],
     flags: [
       {
@@ -28,6 +28,7 @@ export const POLICY_COMMANDS: readonly Command[] = [
         text: "with try: go on for so long, also with what is seen then",
       },
       { ...SINCE, text: "with suggest and try: only what was seen since (10m)" },
+      { name: "denied", text: "with suggest: also what policy drops now" },
       ...SCOPE_FLAGS,
       ...WRITE_FLAGS,
     ],

@@ -34,7 +34,7 @@ function nameRule({ policy, at }: FlowView): string {
 export const FLOW_LIST: ListView<FlowView> = {
   name: (flow) => `${nameEnd(flow.from)} ${nameTarget(flow)}`,
   empty:
-    "nothing was seen; a scope with policies is looked at, and one in mode watch: fairlead policy mode watch --scope NAME",
+    "nothing was seen; a scope with policies is looked at, and one in mode watch: fairlead policy mode watch SCOPE",
   columns: [
     { key: "last", title: "LAST", value: ({ lastAtMs }) => formatTime(lastAtMs, Date.now()) },
     { key: "from", title: "FROM", value: ({ from }) => nameEnd(from) },

@@ -64,7 +64,7 @@ function renderRule(rule: PolicyRule, scope: string, word: "from" | "to"): strin
 
 /** The policy in words, each rule with its line. */
 export function renderPolicy(
-  { policy, mode, selects, unenforced }: PolicyView,
+  { policy, mode, selects, unenforced, idle }: PolicyView,
   style: Style,
 ): string[] {
   const { scope, name, at } = policy;
@@ -91,5 +91,6 @@ export function renderPolicy(
       if (rules.length === 0) return [style.paint(`  nothing ${verb}`, "warn")];
       return [`  what ${verb}`, ...rules.map((rule) => renderRule(rule, scope, word))];
     }),
+    ...(idle ?? []).map((text) => style.paint(`  about nobody now: ${text}`, "warn")),
   ].map(makePrintable);
 }

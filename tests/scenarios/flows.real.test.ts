@@ -115,6 +115,8 @@ test("a suggestion allows what was seen and nothing else, on packets too", async
   assert.equal(denied?.verdict, "dropped");
   assert.equal(denied.policy, "shop/seen-nothing-else");
   assert.match(denied.at?.file ?? "", /suggested\.yaml$/);
+  assert.doesNotMatch(await cli(["policy", "suggest", "shop"]), /io.fairlead.service: other/);
+  assert.match(await cli(["policy", "suggest", "shop", "--denied"]), /io.fairlead.service: other/);
   for (const name of ["seen-nothing-else", "seen-web", "seen-db"])
     await cli(["policy", "rm", `shop/${name}`]);
 });

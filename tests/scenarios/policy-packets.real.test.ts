@@ -329,6 +329,31 @@ async function addWeb(name: string, ...words: readonly string[]): Promise<string
   return address;
 }
 
+test("who gets an address that was another's may do nothing of what the other might, from its first instruction on", async () => {
+  const rounds = Number(process.env["FAIRLEAD_ADDRESS_REUSE"] ?? 1);
+  await declare(ONLY_FOO, "heirs");
+  const { addresses } = findEnd("default", "web");
+  const [v4, v6] = ["10.92.0.200", "fd00:92::200"];
+  const ask = `for a in ${addresses[4]} ${addresses[6]}; do nc -w 1 $a 80 </dev/null | grep -q . && echo open || echo shut; done`;
+  const listAnswers = (): readonly string[] => docker("logs", "heir").split("\n");
+  const start = (app: string): void => {
+    const labels = [`app=${app}`, "com.docker.compose.project=default"];
+    const marks = [...labels, "com.docker.compose.service=heir"].flatMap((one) => ["--label", one]);
+    const place = ["--network", NETWORK, "--ip", v4, "--ip6", v6];
+    const loop = `while true; do ${ask}; done`;
+    docker("run", "-d", "--name", "heir", ...marks, ...place, IMAGE, "sh", "-c", loop);
+  };
+  for (let round = 0; round < rounds; round++) {
+    start("foo");
+    await until("who may call is answered", 20_000, () => listAnswers().includes("open"));
+    docker("rm", "-f", "heir");
+    start("other");
+    await until("the heir has asked both twice", 20_000, () => listAnswers().length > 4);
+    assert.ok(!listAnswers().includes("open"), `round ${round}: ${listAnswers().join(" ")}`);
+    docker("rm", "-f", "heir");
+  }
+});
+
 test("no other way leads around a policy: published ports, hairpin, the host itself, bridges without netfilter", async () => {
   await declare({ namespaces: {}, policies: [] }, "open");
   await addWeb("published", "--network", NETWORK, "-p", "8081:80", "-p", "127.0.0.1:8082:80");

@@ -24,16 +24,16 @@ const CODES: Readonly<Record<CanAnswer["answer"], number>> = {
   unknown: EXIT.unknown,
 };
 
-/** `db:5432`, `[fd00::1]:53` or a name alone. Throws FL0603 `bad-value`. */
+/** `db:5432`, `[fd00::1]:53` or a name alone. Throws FL0605 `bad-value`. */
 export function readTarget(text: string): { readonly name: string; readonly port?: number } {
-  const [, bracketed, tail] = /^\[([^\]]+)\](?::(\d+))?$/.exec(text) ?? [];
-  const [, plain, end] = /^([^:]+)(?::(\d+))?$/.exec(text) ?? [];
+  const [, bracketed, tail] = /^\[([^\]]+)\](?::(.*))?$/.exec(text) ?? [];
+  const [, plain, end] = /^([^:]+)(?::([^:]*))?$/.exec(text) ?? [];
   const name = bracketed ?? plain ?? text;
   const digits = tail ?? end;
   if (digits === undefined) return { name };
-  const port = Number(digits);
+  const port = /^\d+$/.test(digits) ? Number(digits) : 0;
   if (port >= 1 && port <= 65_535) return { name, port };
-  throw new FairleadError(cliErrors["bad-value"], `${digits} is no port`, {
+  throw new FairleadError(cliErrors["bad-value"], `"${digits}" is no port`, {
     remedy: "write a port from 1 to 65535 behind the name: db:5432",
   });
 }

@@ -77,6 +77,10 @@ async function apply(context: Context, paths: readonly string[]): Promise<number
   }
   const answer = await api.call<Envelope<PolicyView>>("PUT", "policies", { body });
   await out.list(answer, LIST);
+  const written = new Set(policies.map((policy) => `${policy.scope}/${policy.name}`));
+  for (const view of answer.items)
+    if (written.has(LIST.name(view)))
+      for (const text of view.idle ?? []) out.warn(makePrintable(`! ${LIST.name(view)}: ${text}`));
   return answer.partial ? EXIT.unknown : EXIT.ok;
 }
 
@@ -128,11 +132,25 @@ async function remove(context: Context, name: string | undefined): Promise<numbe
   return EXIT.ok;
 }
 
-async function setMode(context: Context, word: string | undefined): Promise<number> {
+async function setMode(
+  context: Context,
+  word: string | undefined,
+  named: string | undefined,
+): Promise<number> {
   const mode = readMode(word);
-  const scope = findScope(context);
+  const scope = named ?? findScope(context);
+  const example = `fairlead policy mode ${mode ?? "watch"} ${scope ?? "SCOPE"}`;
+  if (mode === undefined && word !== undefined)
+    throw new FairleadError(cliErrors["bad-value"], `there is no mode ${word}`, {
+      facts: { modes: MODES.join(", ") },
+      remedy: example,
+    });
   if (mode === undefined || scope === undefined)
-    throw missing("say which mode of which scope", "fairlead policy mode watch --scope shop");
+    throw missing(mode === undefined ? "say which mode" : "say of which scope", example);
+  if (context.parsed.has("dry-run")) {
+    context.out.note(`policy of ${scope} would be: ${mode}`);
+    return EXIT.ok;
+  }
   const body: PolicyRequest = {
     policies: [],
     scopes: {},
@@ -145,18 +163,33 @@ async function setMode(context: Context, word: string | undefined): Promise<numb
   return answer.partial ? EXIT.unknown : EXIT.ok;
 }
 
+/** How many words a verb takes behind it, where it does not take as many files as there are. */
+const WORDS_MAX: Readonly<Record<string, number>> = {
+  ls: 0,
+  show: 1,
+  rm: 1,
+  mode: 2,
+  enforce: 1,
+  suggest: 1,
+};
+
 /** `fairlead policy ls|show|apply|rm|mode|enforce|test|suggest|try` */
 export async function run(context: Context): Promise<number> {
-  const [verb, ...rest] = context.parsed.arguments;
+  const [verb = "", ...rest] = context.parsed.arguments;
+  const extra = rest[WORDS_MAX[verb] ?? rest.length];
+  if (extra !== undefined)
+    throw new FairleadError(cliErrors["extra-argument"], `policy ${verb} takes no "${extra}"`, {
+      remedy: "see `fairlead policy --help`",
+    });
   switch (verb) {
     case "apply":
       return apply(context, rest);
     case "rm":
       return remove(context, rest[0]);
     case "mode":
-      return setMode(context, rest[0]);
+      return setMode(context, rest[0], rest[1]);
     case "enforce":
-      return setMode(context, "enforce");
+      return setMode(context, "enforce", rest[0]);
     case "test":
       return test(context, rest);
     case "suggest":

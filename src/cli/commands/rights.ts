@@ -61,7 +61,11 @@ function readFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new FairleadError(cliErrors["bad-value"], `cannot read ${path}`, { cause });
+    const because = cause instanceof Error ? cause.message : String(cause);
+    throw new FairleadError(cliErrors["unreadable-file"], `cannot read ${path}`, {
+      cause,
+      facts: { because },
+    });
   }
 }
 

@@ -35,11 +35,17 @@ export async function suggest(context: Context, named: string | undefined): Prom
   if (answer.partial) out.warn(`! partial: ${answer.missing.join(", ")}`);
   if (answer.items.length === 0) {
     out.note(
-      `nothing was seen in ${scope}; look at it for a while: fairlead policy mode watch --scope ${scope}`,
+      `nothing was seen in ${scope}; look at it for a while: fairlead policy mode watch ${scope}`,
     );
     return EXIT.no;
   }
-  const { manifests, leftOut } = suggestPolicies(scope, answer.items.map(toSeen));
+  const isMeant = ({ verdict }: FlowView): boolean => verdict !== "dropped" || parsed.has("denied");
+  const { manifests, leftOut } = suggestPolicies(scope, answer.items.filter(isMeant).map(toSeen));
+  const dropped = answer.items.filter((flow) => !isMeant(flow)).length;
+  if (dropped > 0)
+    out.warn(
+      `! left out: ${formatCount(dropped, "flow")} that policy drops; see \`fairlead flows --denied\`, and --denied here allows them too`,
+    );
   for (const { seen, why } of leftOut)
     out.warn(
       makePrintable(
@@ -49,7 +55,7 @@ export async function suggest(context: Context, named: string | undefined): Prom
   const { stringify } = await import("yaml");
   const documents = manifests.map((one) => stringify(one, { lineWidth: 0, compat: "yaml-1.1" }));
   out.line(
-    `# What was seen in ${scope} until ${answer.asOf}: ${formatCount(answer.items.length, "flow")}.`,
+    `# What was seen in ${scope} until ${answer.asOf}: ${formatCount(answer.items.length - dropped, "flow")}.`,
   );
   for (const line of documents.join("---\n").trimEnd().split("\n")) out.line(line);
   return answer.partial ? EXIT.unknown : EXIT.ok;

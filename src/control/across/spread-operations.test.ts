@@ -326,8 +326,8 @@ test("certificates of a service are taken back by each node that gave some, and 
     node,
   }));
   // Only what is looked at.
-  const scope = { scope: "shop", services: [{ scope: "shop", name: "web", instances }] };
-  const items = [scope as unknown as ScopeView];
+  const scope: object = { scope: "shop", services: [{ scope: "shop", name: "web", instances }] };
+  const items = [scope as ScopeView];
   const revokes = (node: string): Some => ({
     scopes: async () => ({ asOfMs: 1, missing: [], items }),
     async revokeIdentity(object, { scope = "", reason = "" }, { actor }) {

@@ -21,8 +21,7 @@ import {
   type CompiledPolicies,
 } from "#policy/compile-policies.ts";
 import { makeLabelPolicy } from "#policy/label-policies.ts";
-import { matchLabels } from "#policy/select.ts";
-import type { PolicyInstance, PolicyWorld } from "#policy/world.ts";
+import type { PolicyWorld } from "#policy/world.ts";
 import type { Store } from "#store/store.ts";
 import {
   createWorldBuilder,
@@ -40,6 +39,7 @@ import type { Policies } from "./policies.ts";
 import { HEARD_MS } from "./owner-watch.ts";
 import { namesOf, removePolicy, writeRequest } from "./policy-book.ts";
 import type { PolicyShelf } from "./policy-shelf.ts";
+import { viewPolicies } from "./view-policies.ts";
 
 export interface PoliciesOptions {
   readonly guard: Guard;
@@ -290,28 +290,14 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     await settle();
   }
 
-  function list(): readonly PolicyView[] {
-    const { instances } = readWorld();
-    const onHost = board.read().instances.filter(isOnHost).map(toInstance);
-    const namesIn = (
-      among: readonly PolicyInstance[],
-      { scope, instances: selector }: NetworkPolicy,
-    ): string[] =>
-      among
-        .filter((one) => one.scope === scope && matchLabels(selector, one.labels))
-        .map(({ name }) => name);
-    const view = (policy: NetworkPolicy, origin: PolicyView["origin"]): PolicyView => ({
-      policy,
-      origin,
-      mode: modeOf(policy.scope),
-      selects: namesIn(instances, policy),
-      unenforced: namesIn(onHost, policy),
+  const list = (): readonly PolicyView[] =>
+    viewPolicies({
+      declared: listDeclared(),
+      labels: readLabels(options.intents()),
+      world: readWorld(),
+      onHost: board.read().instances.filter(isOnHost).map(toInstance),
+      modeOf,
     });
-    return [
-      ...listDeclared().map((policy) => view(policy, "declared")),
-      ...readLabels(options.intents()).map((policy) => view(policy, "label")),
-    ].toSorted((a, b) => compare(a.policy, b.policy));
-  }
 
   return {
     list,
@@ -389,9 +375,4 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
 function findBridge({ id, labels }: NetworkFact): string {
   const vni = labels[OWN_LABELS.overlay];
   return vni === undefined ? `br-${id.slice(0, 12)}` : nameBridge(Number(vni));
-}
-
-function compare(a: NetworkPolicy, b: NetworkPolicy): number {
-  const [first, second] = [`${a.scope}/${a.name}`, `${b.scope}/${b.name}`];
-  return first < second ? -1 : first > second ? 1 : 0;
 }

@@ -38,6 +38,9 @@ async function callFrom(
   });
 }
 
+const countPackets = (count: number): string =>
+  count === 1 ? "1 packet was" : `${count} packets were`;
+
 /** What that says about policy; `counted` is how many packets were denied meanwhile on either side. */
 function judgeProbe(said: string, counted: number): ProbeOutcome {
   switch (said) {
@@ -47,11 +50,11 @@ function judgeProbe(said: string, counted: number): ProbeOutcome {
       return { verdict: "allow", detail: "arrived; nothing listens on that port" };
     case "silence":
       return counted > 0
-        ? { verdict: "deny", detail: `no reply, and ${counted} packets were counted as denied` }
+        ? { verdict: "deny", detail: `no reply, and ${countPackets(counted)} counted as denied` }
         : { verdict: "deny", detail: "no reply" };
     case "sent":
       return counted > 0
-        ? { verdict: "deny", detail: `${counted} packets were counted as denied` }
+        ? { verdict: "deny", detail: `${countPackets(counted)} counted as denied` }
         : { verdict: "allow", detail: "sent, and not denied on this host" };
     default:
       return { verdict: "unknown", detail: said === "" ? "nothing could be sent" : said };
