@@ -212,6 +212,23 @@ describe("what a detector believes", () => {
     assert.equal(state(), "alive");
   });
 
+  test("one whose node was ended for longer than a lost one is silent is not gone when it begins anew", () => {
+    const { detector, from, state, runTo } = watch();
+    detector.take(from(7), { kind: "ack", nonce: 100, news: [] }, 10, 0);
+    detector.take(from(7), { kind: "leave" }, 20, 0);
+    runTo(20_000);
+    assert.equal(state(), "left");
+    const { changes } = detector.setPeers([{ id: "peer", incarnation: 8 }], 20_000);
+    assert.deepEqual(
+      changes.map(({ was, member }) => [was, member.state]),
+      [["left", "suspect"]],
+    );
+    for (let nowMs = 20_100; nowMs <= 24_400; nowMs += 100) detector.tick(nowMs);
+    assert.equal(state(), "suspect");
+    detector.tick(24_600);
+    assert.equal(state(), "gone", "nobody heard it in its new life");
+  });
+
   test("strangers are not answered", () => {
     const { detector } = watch();
     const step = detector.take(

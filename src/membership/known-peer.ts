@@ -46,10 +46,14 @@ export function createKnownPeer(
   };
 }
 
-/** It lives anew: what its last life said and showed counts no more. */
-export function beginLife(peer: KnownPeer, incarnation: number): void {
+/**
+ * It lives anew: what its last life said and showed counts no more. How long that was silent neither, or a host whose node was ended
+ * for longer than one that is lost would be gone for the moment until it is heard: it was there at `heardAt` at least.
+ */
+export function beginLife(peer: KnownPeer, incarnation: number, heardAt: number): void {
   Object.assign(peer, {
     incarnation,
+    heardAt: Math.max(peer.heardAt, heardAt),
     sequence: -1,
     proven: false,
     left: false,
