@@ -13,12 +13,17 @@ import type { Farewells } from "./farewells.ts";
 import { gatherCalls } from "./gather-calls.ts";
 
 export interface NamingOptions {
-  readonly zone: Pick<Zone, "put" | "remove">;
+  readonly zone: Pick<Zone, "put" | "remove" | "complete">;
   readonly board: FactsBoard;
   readonly fabric: Pick<Fabric, "everyone">;
   /** Services of other hosts, where there is a fleet. */
   readonly elsewhere?:
-    | { list(): readonly ZoneService[]; onChange(listener: () => void): () => void }
+    | {
+        list(): readonly ZoneService[];
+        /** Whether all hosts that live have told theirs. */
+        readonly isWhole: boolean;
+        onChange(listener: () => void): () => void;
+      }
     | undefined;
   /** Instances that are about to be stopped: they are named no more. */
   readonly farewells: Pick<Farewells, "has" | "onChange" | "heed">;
@@ -185,6 +190,7 @@ export function createNaming(options: NamingOptions): Naming {
       const cut = key.indexOf("/");
       zone.remove(key.slice(0, cut), key.slice(cut + 1));
     }
+    if (board.ready && elsewhere?.isWhole !== false) zone.complete();
   }
 
   const settleSoon = gatherCalls(settle);

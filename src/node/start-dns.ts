@@ -69,7 +69,7 @@ export async function startDns(
   const { listen, upstreams } = settings.dns;
   if (listen === "off") return undefined;
   const own = parsePlace(listen);
-  const zone = createZone({ serverAddresses: [own.address] });
+  const zone = createZone({ serverAddresses: [own.address], isFilling: true });
   const others =
     upstreams === ""
       ? readResolvConf(own)

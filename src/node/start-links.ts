@@ -22,7 +22,7 @@ export interface LinkParts {
   readonly settings: Settings;
   readonly peers: Peers | undefined;
   readonly self: { readonly id: string; readonly name: string };
-  readonly roll: Pick<Roll, "list" | "onLook" | "probe">;
+  readonly roll: Pick<Roll, "list" | "onLook" | "probe" | "problem">;
   readonly board: FactsBoard;
   readonly farewells: Farewells;
   readonly fabric: Fabric;

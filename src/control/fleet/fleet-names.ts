@@ -19,7 +19,7 @@ export interface FleetNamesOptions {
   /** Instances that are about to be stopped: others are not told of them. */
   readonly farewells: Pick<Farewells, "has" | "onChange">;
   readonly nodes: NodeLinks;
-  readonly roll: Pick<Roll, "list" | "onLook">;
+  readonly roll: Pick<Roll, "list" | "onLook" | "problem">;
   readonly overlays: Pick<Overlays, "reaches" | "onReach">;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -28,6 +28,8 @@ export interface FleetNamesOptions {
 export interface FleetNames {
   /** Services of other hosts, with what leads to their instances from here. */
   list(): readonly ZoneService[];
+  /** Whether each node that lives has told its own; so long as one may after this node's start that does not, it is not. */
+  readonly isWhole: boolean;
   onChange(listener: () => void): () => void;
   run(signal: AbortSignal): Promise<void>;
 }
@@ -35,6 +37,8 @@ export interface FleetNames {
 const KEY = "names";
 /** So long a node that said that it leaves is taken to be on its way back, as from an upgrade. */
 const LEFT_MS = 30_000;
+/** So long after its start a node waits for what others tell it. */
+const FILLING_MS = 10_000;
 const SERVICES_MAX = 10_000;
 
 const Port = z.object({
@@ -70,6 +74,8 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
   const told = new Map<string, Told>();
   const listeners = new Set<() => void>();
   const leftSinceMs = new Map<string, number>();
+  const untilMs = clock.monotonicMs() + FILLING_MS;
+  let isWhole = false;
   let said = "";
   let states = "";
 
@@ -108,6 +114,13 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
     return state === "alive";
   }
 
+  /** Once it is whole it stays so: a node that comes later tells of itself what nobody knew. */
+  function lookWhole(): boolean {
+    if (isWhole || clock.monotonicMs() >= untilMs) return true;
+    if (roll.problem !== undefined) return false;
+    return roll.list().every(({ id, self, state }) => self || state !== "alive" || told.has(id));
+  }
+
   /** What is known of a node goes with it when it is taken off the roll; its names are looked at again when its state changes. */
   function look(): void {
     const known = roll.list();
@@ -117,8 +130,10 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
       else if (!leftSinceMs.has(id)) leftSinceMs.set(id, clock.monotonicMs());
     }
     for (const id of told.keys()) if (!ids.has(id)) told.delete(id);
+    const wasWhole = isWhole;
+    isWhole = lookWhole();
     const now = [...told.keys()].map((id) => `${id} ${isNamed(id)}`).join();
-    if (now === states) return;
+    if (now === states && wasWhole === isWhole) return;
     states = now;
     tellListeners();
   }
@@ -145,6 +160,9 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
           members: host === undefined ? [] : members.flatMap((one) => toMember(one, host)),
         }));
       });
+    },
+    get isWhole() {
+      return isWhole;
     },
     onChange(listener) {
       listeners.add(listener);

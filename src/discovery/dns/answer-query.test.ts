@@ -137,6 +137,16 @@ describe("negative answers", () => {
     });
   }
 
+  test("while a zone is being filled no name of it is denied", () => {
+    const zone = createZone({ isFilling: true });
+    zone.put({ scope: "s", name: "a", members: [] });
+    assert.equal(ask("a.s.fairlead.internal", {}, { zone }).rcode, "NOERROR");
+    assert.equal(ask("b.s.fairlead.internal", {}, { zone }).rcode, "SERVFAIL");
+    assert.equal(ask("b.s.fairlead.internal", { type: "SRV" }, { zone }).rcode, "SERVFAIL");
+    zone.complete();
+    assert.equal(ask("b.s.fairlead.internal", {}, { zone }).rcode, "NXDOMAIN");
+  });
+
   test("a removed service is gone with all its names, and its scope with the last one", () => {
     const zone = createZone();
     const members = [{ label: "1", addresses: ["10.9.0.1"], ports: [] }];

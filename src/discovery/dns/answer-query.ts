@@ -117,6 +117,8 @@ export function answerReadQuery(query: Query, context: AnswerContext): Outcome {
     const wanted = context.recursion && (query.flags & FLAG.RD) !== 0;
     return wanted ? { kind: "forward", query } : answerWithCode(query, RCODE.REFUSED, context);
   }
+  // Who is told that it failed asks another server, or again; that there is no such name would be believed.
+  if (node === undefined && !zone.isWhole) return answerWithCode(query, RCODE.SERVFAIL, context);
   const parts = collect(query, node, context);
   const bytes = writeAnswer(query, parts, sizeOf(query, context.transport));
   return { kind: "answer", bytes, rcode: parts.rcode };

@@ -48,6 +48,8 @@ export interface ZoneView {
   /** Start of authority, sent with every negative answer. */
   readonly soa: Buffer;
   find(name: NameKey): ZoneNode | undefined;
+  /** Whether a name that is not here does not exist. Until then it may be one that was not told yet. */
+  readonly isWhole: boolean;
 }
 
 export interface ZoneOptions {
@@ -59,6 +61,8 @@ export interface ZoneOptions {
   readonly serial?: number;
   /** Seconds for which nothing may be remembered as missing. */
   readonly negativeTtlSeconds?: number;
+  /** Whether it says of no name that it does not exist before `complete()`. Default false. */
+  readonly isFilling?: boolean;
 }
 
 export interface Zone extends ZoneView {
@@ -66,6 +70,8 @@ export interface Zone extends ZoneView {
   put(service: ZoneService): void;
   /** Forgets a service; its names are not there any more. */
   remove(scope: string, name: string): void;
+  /** All that is known has been put. */
+  complete(): void;
 }
 
 interface Contribution {
@@ -141,6 +147,7 @@ export function createZone(options: ZoneOptions = {}): Zone {
   const soa = encodeSoa(serverKey, apexKey, negativeTtlSeconds);
   const serialAt = soa.length - 20;
   let serial = options.serial ?? 1;
+  let isWhole = options.isFilling !== true;
   const nodes = new Map<NameKey, Node>();
   const services = new Map<string, readonly Contribution[]>();
 
@@ -212,6 +219,10 @@ export function createZone(options: ZoneOptions = {}): Zone {
     apex: apexKey,
     soa,
     find: (name) => nodes.get(name),
+    get isWhole() {
+      return isWhole;
+    },
+    complete: () => void (isWhole = true),
     put: (service) => replace(`${service.scope}/${service.name}`, listContributions(service, apex)),
     remove: (scope, name) => {
       if (services.has(`${scope}/${name}`)) replace(`${scope}/${name}`, undefined);
