@@ -102,7 +102,7 @@ export const Alert = z.strictObject({
   id: z.string(),
   scope: z.string(),
   service: z.string().optional(),
-  /** `HealGaveUp`, `RolloutFailed`, `EngineUnreachable`, `StoreFull`, `StoreUnavailable`, `DecisionsLost`, `Failing`. */
+  /** `HealGaveUp`, `RolloutFailed`, `EngineUnreachable`, `StoreFull`, `StoreUnavailable`, `DecisionsLost`, `Failing`, `IntentUnread`. */
   name: z.string(),
   message: z.string(),
   decision: z.string().optional(),

@@ -135,6 +135,14 @@ export const controlErrors = defineErrors({
     cause: "What is wanted of a fleet stands in its store, and that does not answer",
     remedy: "bring the store back; until then each node keeps what it was last assigned",
   },
+  "intent-unread": {
+    id: "FL0762",
+    code: "failed_precondition",
+    cause:
+      "What the fleet wants of a scope was written by a newer version of Fairlead, and has parts that this node does not know",
+    remedy:
+      "run the newer version on this node too; until then it keeps what it has of the scope, and takes over nothing",
+  },
   "image-nowhere": {
     id: "FL0741",
     code: "not_found",

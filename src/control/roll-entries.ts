@@ -5,6 +5,7 @@ import type { NodeMarks } from "@fairlead/protocol/node.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Entry, Store, StoreOperation } from "#store/store.ts";
 import { controlErrors } from "./errors.ts";
+import { readShared } from "./read-shared.ts";
 
 /** Before all that a roll watches; other things of the fleet stand beside it. */
 export const ROLL = "roll/";
@@ -33,7 +34,7 @@ export async function readFleetKey(store: Store, makeKey: () => string): Promise
 
 /** The record in an entry; undefined when it is absent or not readable. */
 export function readRecord(entry: Pick<Entry, "value"> | undefined): NodeRecord | undefined {
-  return NodeRecord.safeParse(entry?.value).data;
+  return readShared(NodeRecord, entry?.value);
 }
 
 /** Another node that goes by our name, or by our id in a later life, as a copy of this host's state would. */
@@ -88,7 +89,7 @@ export async function enterRoll(
       `another node of the fleet ${fleet} is called ${own.name}`,
       { facts: { id: rival.id, address: rival.address } },
     );
-  const farewell = NodeFarewell.safeParse((await store.get(FAREWELLS + own.id))?.value).data;
+  const farewell = readShared(NodeFarewell, (await store.get(FAREWELLS + own.id))?.value);
   if (farewell?.how === "removed" && !welcome)
     throw new FairleadError(
       controlErrors["node-removed"],

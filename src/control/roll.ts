@@ -25,6 +25,7 @@ import {
   UNMARKED,
   type OwnRecord,
 } from "./roll-entries.ts";
+import { readShared } from "./read-shared.ts";
 
 export interface RollOptions {
   readonly self: OwnRecord;
@@ -168,7 +169,7 @@ export function createRoll(options: RollOptions): Roll {
   }
 
   function takeFarewell(value: unknown): void {
-    const farewell = NodeFarewell.safeParse(value).data;
+    const farewell = readShared(NodeFarewell, value);
     if (farewell !== undefined && farewell.at !== own.id) turns.take(farewell);
   }
 
@@ -179,8 +180,8 @@ export function createRoll(options: RollOptions): Roll {
       else live.add(id);
     }
     if (!key.startsWith(NODES)) return;
-    const parsed = NodeRecordSchema.safeParse(value);
-    if (parsed.success) takeRecord(parsed.data);
+    const record = readShared(NodeRecordSchema, value);
+    if (record !== undefined) takeRecord(record);
     else if (value === undefined) dropRecord(id);
     else logger.warn("an entry of the roll cannot be read", { key });
   }

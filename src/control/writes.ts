@@ -122,6 +122,15 @@ export function createWrites(options: OperationsOptions): Writes {
     throw new FairleadError(controlErrors["scope-conflict"], `scope ${scope} is being removed`);
   }
 
+  /** What is not known cannot be changed a little. */
+  function refuseUnread(scope: string): void {
+    if (fleet?.unread().includes(scope) === true)
+      throw new FairleadError(
+        controlErrors["intent-unread"],
+        `what the fleet wants of ${scope} cannot be read here`,
+      );
+  }
+
   function checkPlan(given: Plan, now: Plan): void {
     if (
       given.scope === now.scope &&
@@ -162,6 +171,7 @@ export function createWrites(options: OperationsOptions): Writes {
     },
     async scale(scope, request, caller) {
       await needEngine();
+      refuseUnread(scope);
       const known = fleet?.wanted(scope);
       const intent =
         known?.intent ??
@@ -171,6 +181,7 @@ export function createWrites(options: OperationsOptions): Writes {
       return want({ ...request, intent: scaled }, caller, known?.origin);
     },
     async down(scope, request, caller) {
+      refuseUnread(scope);
       const volumes = request.volumes === true;
       const wanted = fleet?.wanted(scope) ?? (volumes ? findLeftInFleet(scope) : undefined);
       if (fleet !== undefined && wanted !== undefined)

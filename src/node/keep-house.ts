@@ -9,7 +9,9 @@ import { createId } from "#base/ids.ts";
 import type { Settings } from "#config/settings.ts";
 import type { AlertBoard } from "#control/alert-board.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
+import { controlErrors } from "#control/errors.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
+import type { FleetDesk } from "#control/fleet/fleet-desk.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
 import { storeErrors } from "#store/errors.ts";
 import { pruneStore } from "#store/prune.ts";
@@ -25,6 +27,8 @@ export interface HouseParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: Settings;
+  /** Of a node in a fleet. */
+  readonly fleet: Pick<FleetDesk, "unread"> | undefined;
 }
 
 const PRUNE_INTERVAL_MS = 600_000;
@@ -110,6 +114,14 @@ export function keepHouse(parts: HouseParts): House {
       away === undefined ? undefined : `the engine does not answer: ${away}`,
     );
     alerts.set("AuditProblem", audit.problem);
+    const unread = parts.fleet?.unread() ?? [];
+    const { id, remedy } = controlErrors["intent-unread"];
+    alerts.set(
+      "IntentUnread",
+      unread.length === 0
+        ? undefined
+        : `${id}: a newer version wrote what is wanted of ${unread.join(", ")}: ${remedy}`,
+    );
     const [unreadable] = board.unreadable;
     alerts.set(
       "ContainerUnreadable",

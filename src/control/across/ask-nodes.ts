@@ -8,6 +8,7 @@ import type { Caller } from "#control/operations.ts";
 import type { Peers } from "#control/peers.ts";
 import type { Roll } from "#control/roll.ts";
 import { QUESTION_PATH, type Question } from "./questions.ts";
+import { readShared } from "#control/read-shared.ts";
 
 /** One node's part of an answer. */
 export interface Part<T> {
@@ -85,9 +86,9 @@ export function createOtherNodes(
     const query = { question: JSON.stringify(question), actor };
     const chunks = await peering.stream({ id, address, port }, QUESTION_PATH, { query, signal });
     for await (const line of readLines(chunks)) {
-      const parsed = schema.safeParse(line);
-      if (!parsed.success) throw refuse(node, "it answers in another version", parsed.error);
-      yield parsed.data;
+      const read = readShared(schema, line);
+      if (read === undefined) throw refuse(node, "it answers in another version");
+      yield read;
     }
   }
 

@@ -50,6 +50,16 @@ describe("chooseDesired()", () => {
     assert.equal(chooseDesired(desired, word).kind, "keep");
   });
 
+  test("what a newer version wants, which it cannot read, is neither taken over nor removed", () => {
+    const unread = { wanted: undefined, generation: 0, isUnread: true };
+    assert.equal(chooseDesired(desired, { ...word, ...unread }).kind, "unread");
+    assert.equal(chooseDesired(undefined, { ...word, ...unread }).kind, "unread");
+    assert.equal(
+      put(desired, { ...word, ...unread, isUnread: false }).desired.removal?.volumes,
+      false,
+    );
+  });
+
   test("volumes that were to go while it was away go with the scope, also when that is going already", () => {
     const none = { wanted: undefined, generation: 0, assignment: undefined };
     const kept = put(desired, none);

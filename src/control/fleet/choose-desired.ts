@@ -14,6 +14,8 @@ export interface FleetWord {
   readonly name: string;
   readonly identity: string;
   readonly wanted: FleetIntent | undefined;
+  /** Whether something is wanted that this version cannot read. */
+  readonly isUnread?: boolean;
   /** 0 when nothing is wanted. */
   readonly generation: number;
   readonly assignment: Assignment | undefined;
@@ -24,11 +26,12 @@ export interface FleetWord {
 }
 
 /**
- * `keep`: nothing is to be written. `wait`: nothing yet, as it was not said yet what is wanted here. `restore`: the fleet's store has lost what it wanted, and this node knows it. `put`: a
+ * `keep`: nothing is to be written. `unread`: likewise, as it is not known what is wanted. `wait`: nothing yet, as it was not said yet what is wanted here. `restore`: the fleet's store has lost what it wanted, and this node knows it. `put`: a
  * new state; `isNews` when somebody has asked for something since.
  */
 export type Choice =
   | { readonly kind: "keep" }
+  | { readonly kind: "unread" }
   | { readonly kind: "wait" }
   | { readonly kind: "restore" }
   | { readonly kind: "put"; readonly desired: Desired; readonly isNews: boolean };
@@ -69,6 +72,8 @@ export function chooseDesired(local: Desired | undefined, word: FleetWord): Choi
   // What another fleet wanted, to which this node belonged, is its own now.
   const own = local?.fleet?.name === name ? local : undefined;
   const fleet = { name, identity, generation };
+  // Nobody said that it is not wanted any more.
+  if (word.isUnread === true) return { kind: "unread" };
   if (wanted === undefined) {
     if (own === undefined) {
       if (word.owesVolumes !== true) return KEEP;

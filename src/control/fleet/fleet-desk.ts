@@ -69,6 +69,8 @@ export interface FleetDesk {
   volumesOf(scope: string): readonly FleetVolume[];
   /** Names of the nodes that are not there now. */
   away(): readonly string[];
+  /** Names of the scopes of which something is wanted that this version cannot read. */
+  unread(): readonly string[];
   /** Writes what is wanted; the leader places it. Throws FL0714 `fleet-store-away`. */
   ask(wanted: FleetIntent): Promise<void>;
 }
@@ -215,6 +217,7 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
       [...pictures.nodes().values()].flatMap(({ name, standing }) =>
         standing === "up" ? [] : [name],
       ),
+    unread: () => pictures.names().filter((name) => pictures.isUnread(name)),
     async ask(wanted) {
       await settle();
       const key = `intent/${wanted.intent.scope}`;

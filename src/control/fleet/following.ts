@@ -13,6 +13,7 @@ import type { Supervisor } from "#control/supervisor.ts";
 import { chooseDesired } from "./choose-desired.ts";
 import { touches, type FleetBoard } from "./fleet-board.ts";
 import type { PictureReader } from "./read-picture.ts";
+import { controlErrors } from "#control/errors.ts";
 
 /** Rooms of the fleet's store that say what a node has to take over. */
 const ROOMS: ReadonlySet<string> = new Set(["identity", "intent", "assignments", "owed"]);
@@ -24,7 +25,7 @@ export interface FollowingOptions {
   /** Name of the fleet. */
   readonly name: string;
   readonly board: FleetBoard;
-  readonly pictures: Pick<PictureReader, "scope" | "names">;
+  readonly pictures: Pick<PictureReader, "scope" | "names" | "isUnread">;
   readonly supervisor: Pick<Supervisor, "loops" | "loop">;
   readonly intake: Pick<Intake, "take" | "put">;
   /** Whether this node has volumes of a scope; undefined until its engine has said it. */
@@ -51,7 +52,7 @@ interface Seen {
   readonly look: readonly unknown[];
   /** Whether there was nothing to take over. */
   readonly settled: boolean;
-  /** Of the assignment. */
+  /** Of the assignment that was taken over. */
   readonly revision: number | undefined;
 }
 
@@ -94,6 +95,7 @@ export function createFollowing(options: FollowingOptions): Following {
       name,
       identity,
       wanted: known?.wanted,
+      isUnread: pictures.isUnread(scope),
       generation: known?.generation ?? 0,
       assignment: known?.assignment,
       owesVolumes: owed !== undefined,
@@ -109,8 +111,18 @@ export function createFollowing(options: FollowingOptions): Following {
       if (isNews) await intake.take(desired, known?.wanted.recreateAtMs);
       else await intake.put(desired);
     }
-    const settled = choice.kind === "keep";
-    seen.set(scope, { look, settled, revision: assigned?.revision });
+    if (choice.kind === "unread")
+      logger.error("what the fleet wants of a scope cannot be read; it stays as it is here", {
+        scope,
+        id: controlErrors["intent-unread"].id,
+        remedy: controlErrors["intent-unread"].remedy,
+      });
+    const settled = choice.kind === "keep" || choice.kind === "unread";
+    seen.set(scope, {
+      look,
+      settled,
+      revision: choice.kind === "keep" ? assigned?.revision : undefined,
+    });
     return settled;
   }
 

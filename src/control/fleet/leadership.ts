@@ -12,6 +12,7 @@ import type { Logger } from "#base/logger.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Entry, StoreCondition, StoreOperation } from "#store/store.ts";
 import type { FleetBoard } from "./fleet-board.ts";
+import { readShared } from "#control/read-shared.ts";
 
 const LEADER = "leader";
 /** So long one that took the lead from another keeps it before it is taken from it. */
@@ -63,7 +64,7 @@ export function createLeadership(options: LeadershipOptions): Leadership {
   function readLeader(): string | undefined {
     const entry = board.get(LEADER);
     if (entry !== read.entry) {
-      const leader = LeadershipSchema.safeParse(entry?.value).data?.node;
+      const leader = readShared(LeadershipSchema, entry?.value)?.node;
       const before = read.entry?.revision;
       const hasTaken = before !== undefined && entry !== undefined && before !== entry.revision;
       read = { entry, leader, tookMs: hasTaken ? clock.monotonicMs() : read.tookMs };

@@ -245,6 +245,20 @@ test("another leads when the leader is lost, and what was placed stays", async (
   await ground.until("it runs elsewhere", () => ground.draw().split(" ").length === 4);
 });
 
+test("what a newer version wants stays as it is on nodes that cannot read it, until somebody says it as they know it", async () => {
+  await using ground = await openGround();
+  await ask(ground);
+  const [any] = ground.hosts;
+  const key = `intent/${SCOPE}`;
+  const known = any?.board.get(key)?.value as object;
+  await any?.board.write([{ kind: "put", key, value: { ...known, mood: "calm" } }]);
+  await ground.clock.advance(20_000);
+  assert.equal(ground.draw(), "1@a 2@b 3@c");
+  const value = { ...known, removal: { volumes: false } };
+  await any?.board.write([{ kind: "put", key, value }]);
+  await ground.until("all is removed", () => ground.draw() === "");
+});
+
 test("down -v while a host is away removes its volumes when it is back", async () => {
   await using ground = await openGround();
   await ask(ground);

@@ -16,6 +16,7 @@ import type { Roll } from "#control/roll.ts";
 import type { Entry } from "#store/store.ts";
 import { createBoardIndex, splitAtSlash } from "./board-index.ts";
 import { touches, type FleetBoard } from "./fleet-board.ts";
+import { readShared } from "#control/read-shared.ts";
 
 /** So long a node may be away that said that it leaves, as for an upgrade, before it counts as gone. */
 const LEFT_MS = 30_000;
@@ -31,6 +32,8 @@ export interface PictureReader {
   scope(name: string): FleetScope | undefined;
   /** Why the engine of a node does not answer, by what it says; undefined while it does. */
   ailment(node: string): string | undefined;
+  /** Whether something is wanted of that scope which this version cannot read, as a newer one wrote it. */
+  isUnread(scope: string): boolean;
   /** Names of the scopes that the fleet wants, or of which it has not got rid yet. */
   names(): readonly string[];
 }
@@ -44,12 +47,17 @@ export interface PictureParts {
 /** By schema and value: an entry's value never changes, and several readers of a process may have the same. */
 const parsed = new WeakMap<z.ZodType, WeakMap<object, unknown>>();
 
-function parse<T extends z.ZodType>(schema: T, entry: Entry | undefined) {
+type Read = <T extends z.ZodType>(schema: T, value: unknown) => z.infer<T> | undefined;
+
+/** What people want is read whole or not at all. */
+const readWhole: Read = (schema, value) => schema.safeParse(value).data;
+
+function parse<T extends z.ZodType>(schema: T, entry: Entry | undefined, read: Read = readShared) {
   const value = entry?.value;
   if (typeof value !== "object" || value === null) return undefined;
   let known = parsed.get(schema);
   if (known === undefined) parsed.set(schema, (known = new WeakMap()));
-  if (!known.has(value)) known.set(value, schema.safeParse(value).data);
+  if (!known.has(value)) known.set(value, read(schema, value));
   return known.get(value) as z.infer<T> | undefined;
 }
 
@@ -159,7 +167,7 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
 
   function readScope(name: string): FleetScope | undefined {
     const entry = board.get(`intent/${name}`);
-    const wanted = parse(FleetIntent, entry);
+    const wanted = parse(FleetIntent, entry, readWhole);
     if (entry === undefined || wanted === undefined) return undefined;
     const placed = board.get(`assignments/${name}`);
     const assignment = parse(Assignment, placed);
@@ -192,6 +200,10 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     ailment: readAilment,
     names,
     scope: readScope,
+    isUnread: (scope) => {
+      const entry = board.get(`intent/${scope}`);
+      return entry !== undefined && parse(FleetIntent, entry, readWhole) === undefined;
+    },
     read(known = nodes()) {
       const scopes = names().flatMap((name) => {
         const scope = readScope(name);

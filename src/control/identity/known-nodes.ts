@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Clock } from "#base/clock.ts";
 import { NODE_CERTIFICATES } from "#control/roll-entries.ts";
 import type { StoreChange } from "#store/store.ts";
+import { readShared } from "#control/read-shared.ts";
 
 /** A node's certificate as all nodes know it. */
 export const NodeCertificate = z.strictObject({
@@ -49,7 +50,7 @@ export function createKnownNodes(clock: Pick<Clock, "monotonicMs">): KnownNodes 
     take({ key, value }) {
       if (!key.startsWith(NODE_CERTIFICATES)) return;
       const id = key.slice(NODE_CERTIFICATES.length);
-      const read = NodeCertificate.safeParse(value).data;
+      const read = readShared(NodeCertificate, value);
       missing.delete(id);
       if (read === undefined) nodes.delete(id);
       else nodes.set(id, read);
