@@ -7,7 +7,7 @@ import type { ScopeView } from "@fairlead/protocol/views.ts";
 import { startEtcd, type EtcdCluster } from "./etcd.ts";
 import { startHostNode, type HostNode } from "./host-node.ts";
 import { findLabDirectory } from "./ledger.ts";
-import { startHosts, type LabHosts } from "./hosts.ts";
+import { startHosts, type LabHost, type LabHosts } from "./hosts.ts";
 import { importBusybox } from "./images.ts";
 import { IMAGE, until } from "./rig.ts";
 
@@ -25,11 +25,13 @@ export interface LabFleet extends AsyncDisposable {
 export interface LabFleetOptions {
   readonly hosts: number;
   /** Further settings of a host's node, as FAIRLEAD_…; `h1` is 0. */
-  readonly settings?: (index: number) => Readonly<Record<string, string>>;
+  readonly settings?: (index: number, host: LabHost) => Readonly<Record<string, string>>;
   /** Whether settings stand in files, as after `fairlead join`: then nodes can leave, join and be uninstalled. */
   readonly haveFiles?: boolean;
   /** Where a node keeps its state; default a directory of its own. */
   readonly stateDir?: (index: number) => string | undefined;
+  /** Directory whose sources all hosts run; default these. */
+  readonly root?: string;
 }
 
 /** How one node sees another. Throws when the node does not answer. */
@@ -78,12 +80,17 @@ export async function startFleet(options: LabFleetOptions): Promise<LabFleet> {
     const settings = {
       FAIRLEAD_STORE_ENDPOINTS: etcd.endpoints.join(","),
       FAIRLEAD_FLEET_NAME: "harbour",
-      ...options.settings?.(index),
+      ...options.settings?.(index, host),
     };
     // In the lab's directory, so that it goes with a lab whose owner was killed.
     const directory = join(findLabDirectory(lab.tag), host.name, "node");
     const hasFile = options.haveFiles === true;
-    const place = { directory, hasFile, ...(stateDir === undefined ? {} : { stateDir }) };
+    const place = {
+      directory,
+      hasFile,
+      ...(stateDir === undefined ? {} : { stateDir }),
+      ...(options.root === undefined ? {} : { root: options.root }),
+    };
     nodes.push(stack.use(await startHostNode(host, settings, place)));
   }
   await awaitAlive(nodes);

@@ -14,7 +14,6 @@ import type { LabHost, PlainHost } from "./hosts.ts";
 import { askSocket, type CliResult } from "./rig.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const MAIN = join(ROOT, "src/main.ts");
 
 export interface HostNode<Host extends PlainHost = LabHost> extends AsyncDisposable {
   readonly host: Host;
@@ -33,6 +32,10 @@ export interface HostNode<Host extends PlainHost = LabHost> extends AsyncDisposa
   file(text: string): string;
   /** The last that the node has logged. */
   readLog(): string;
+  /** Its process, the last that was started. */
+  pid(): number;
+  /** Has the host run the sources of another directory from now on: commands at once, the node when it is started. */
+  install(root: string): void;
   /** Sends a signal; returns once the process has ended, if that ends it. */
   signal(signal: "SIGSTOP" | "SIGCONT" | "SIGKILL" | "SIGTERM"): Promise<void>;
   /** Starts it again on its state, with settings besides those it had, and with programs that run it; resolves when it answers. */
@@ -46,6 +49,8 @@ export interface HostNodeOptions {
   readonly stateDir?: string;
   /** Whether its settings stand in a file, as after `fairlead join`, so that it can leave. */
   readonly hasFile?: boolean;
+  /** Directory whose sources the host runs; default these. */
+  readonly root?: string;
 }
 
 /** A settings file of these variables; those of the fleet and its store are marked as `fairlead join` marks them. */
@@ -61,6 +66,8 @@ function writeSettings(path: string, settings: Readonly<Record<string, string>>)
   const joined = Object.fromEntries(all.filter(isJoined));
   writeFileSync(path, editSettings(document.toString(), joined));
 }
+
+const findMain = (root = ROOT): string => join(root, "src/main.ts");
 
 /** Starts the node of a host; it answers once this resolves. */
 export async function startHostNode<Host extends PlainHost>(
@@ -91,13 +98,14 @@ export async function startHostNode<Host extends PlainHost>(
   };
   let log = "";
   let child: ChildProcess | undefined;
+  let main = findMain(options.root);
 
   async function start(
     more: Readonly<Record<string, string>> = {},
     prefix: readonly string[] = [],
   ): Promise<void> {
     const inside = [`--net=/run/netns/${host.netns}`, ...prefix, process.execPath];
-    const args = [...inside, ...NODE_PROCESS_FLAGS, MAIN, "node"];
+    const args = [...inside, ...NODE_PROCESS_FLAGS, main, "node"];
     const started = spawn("nsenter", args, {
       env: { ...env, ...more },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -128,12 +136,17 @@ export async function startHostNode<Host extends PlainHost>(
     fabric: `unix:${join(directory, "fabric", "fabric.sock")}`,
     socket,
     ask: (path) => askSocket(socket, path),
-    cli: (...words) => runCli(words, env, project),
+    cli: (...words) => runCli(main, words, { env, cwd: project }),
     file(text) {
       writeFileSync(join(project, "compose.yaml"), text);
       return join(project, "compose.yaml");
     },
     readLog: () => log,
+    pid() {
+      if (child?.pid === undefined) throw new Error(`no node was started on ${host.name}`);
+      return child.pid;
+    },
+    install: (root) => void (main = findMain(root)),
     signal,
     start,
     async [Symbol.asyncDispose]() {
@@ -144,13 +157,12 @@ export async function startHostNode<Host extends PlainHost>(
 }
 
 async function runCli(
+  main: string,
   words: readonly string[],
-  env: NodeJS.ProcessEnv,
-  cwd: string,
+  of: { readonly env: NodeJS.ProcessEnv; readonly cwd: string },
 ): Promise<CliResult> {
-  const child: ChildProcess = spawn(process.execPath, [MAIN, ...words], {
-    env,
-    cwd,
+  const child: ChildProcess = spawn(process.execPath, [main, ...words], {
+    ...of,
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];

@@ -47,8 +47,10 @@ export function summarize(
     (call) => call.service === service && call.sentMs >= fromMs && call.sentMs < toMs,
   );
   const good = own.filter(({ outcome }) => outcome === "ok");
-  const times = [fromMs, ...good.map(({ endMs }) => endMs).sort((a, b) => a - b), toMs];
-  const silenceMs = Math.max(...times.slice(1).map((at, index) => at - (times[index] ?? at)));
+  // One after the other: hours of calls are too many for the arguments of a function.
+  const times = [...good.map(({ endMs }) => endMs).sort((a, b) => a - b), toMs];
+  let [silenceMs, lastMs] = [0, fromMs];
+  for (const at of times) [silenceMs, lastMs] = [Math.max(silenceMs, at - lastMs), at];
   return {
     service,
     count: own.length,

@@ -1,19 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// `client-program.ts RATE SERVICE…`, started with an IPC channel: calls each service RATE times a second, at the places that it
-// is told, and tells what it saw. A call that is not answered in time is tried at another place.
+// `client-program.ts RATE SCOPE SERVICE…`, started with an IPC channel: calls each service RATE times a second, at the places that
+// it is told, asks name servers for one of them as often, and tells what it saw. A call that is not answered in time is tried at
+// another place.
 import { get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createNameAsker, type NameAnswer, type NameServer } from "./ask-names.ts";
 import type { Call, Place, Places } from "./call.ts";
+
+/** What the program is told. */
+export interface Told {
+  readonly places?: Places;
+  readonly servers?: readonly NameServer[];
+}
+
+/** What it saw since the last time. */
+export interface Seen {
+  readonly calls: readonly Call[];
+  readonly answers: readonly NameAnswer[];
+}
 
 const TRIES_MAX = 3;
 const ANSWER_MS = 400;
 const TELL_MS = 100;
 const BYTES_MAX = 200;
 const BEHIND_MAX_MS = 500;
-const [rate = "100", ...services] = process.argv.slice(2);
+const [rate = "100", scope = "", ...services] = process.argv.slice(2);
 
 let places: Places = {};
+let servers: readonly NameServer[] = [];
 let calls: Call[] = [];
+let answers: NameAnswer[] = [];
+const names = createNameAsker();
 const turns = new Map<string, number>();
 const nowMs = (): number => performance.timeOrigin + performance.now();
 
@@ -56,11 +73,20 @@ async function call(service: string): Promise<void> {
   calls.push({ service, sentMs, endMs: nowMs(), tried, ...answer });
 }
 
-process.on("message", (message: Places) => (places = message));
+async function askName(): Promise<void> {
+  const answer = await names.ask(servers, scope, services);
+  if (answer !== undefined) answers.push(answer);
+}
+
+process.on("message", (told: Told) => {
+  places = told.places ?? places;
+  servers = told.servers ?? servers;
+});
 process.on("disconnect", () => process.exit(0));
 setInterval(() => {
-  if (calls.length > 0) process.send?.(calls);
-  calls = [];
+  const seen: Seen = { calls, answers };
+  if (calls.length > 0) process.send?.(seen);
+  [calls, answers] = [[], []];
 }, TELL_MS);
 // By the clock, so that a client which had no turn calls as much as another; but never so much that it reads no answers.
 for (let due = performance.now(); ; due += 1_000 / Number(rate)) {
@@ -68,4 +94,5 @@ for (let due = performance.now(); ; due += 1_000 / Number(rate)) {
   if (waitMs < -BEHIND_MAX_MS) due = performance.now();
   await sleep(Math.max(0, waitMs));
   for (const service of services) void call(service);
+  void askName();
 }

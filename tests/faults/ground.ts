@@ -7,7 +7,8 @@ import type { HostNode } from "#lab/host-node.ts";
 import type { LabHost } from "#lab/hosts.ts";
 import { createSmallDisk, type SmallDisk } from "#lab/disk.ts";
 import { IMAGE, until } from "#lab/rig.ts";
-import { startClient, type Client } from "./start-client.ts";
+import type { OtherBuild } from "./other-build.ts";
+import { DNS_PORT, startClient, type Client } from "./start-client.ts";
 import { watchCopies, type Copies } from "./watch-copies.ts";
 
 /** The scope, and how many there are to be of each service. */
@@ -23,13 +24,14 @@ const PATIENCE_MS = 90_000;
 const SPREAD_MS = 180_000;
 const DISK_BYTES = 64 * 2 ** 20;
 
+/** HTTP at 8080, and an echo at 8081 for connections that stay. */
 const describe = (name: ServiceName, label: string): string => `
   ${name}:
     image: ${IMAGE}
-    command: ["sh", "-c", "mkdir -p /tmp/w && echo ${name} $$(hostname) > /tmp/w/index.html && exec httpd -f -p 8080 -h /tmp/w"]
+    command: ["sh", "-c", "nc -ll -p 8081 -e cat & mkdir -p /tmp/w && echo ${name} $$(hostname) > /tmp/w/index.html && exec httpd -f -p 8080 -h /tmp/w"]
     init: true
     stop_grace_period: 1s
-    ports: ["8080"]
+    ports: ["8080", "8081"]
     labels: { ${label} }
     deploy: { replicas: ${WANTED[name]} }`;
 const FILE = `
@@ -45,6 +47,8 @@ export interface Ground extends AsyncDisposable {
   readonly copies: Copies;
   /** Where the last node keeps its state. */
   readonly disk: SmallDisk;
+  /** A second build, which all hosts run in the beginning. */
+  readonly other: OtherBuild | undefined;
   /** A node by its host's number, from 1. */
   node(number: number): HostNode;
   /** Resolves once all nodes are alive, and all runs as it is wanted, once; returns how long that took. */
@@ -57,6 +61,8 @@ export interface GroundOptions {
   readonly hosts: number;
   /** Calls a second of each service. */
   readonly rate: number;
+  /** What all hosts run in the beginning; default this build. */
+  readonly other?: OtherBuild | undefined;
 }
 
 /** Wall clock, milliseconds. */
@@ -89,11 +95,13 @@ export async function awaitSight(
 }
 
 /** Starts it; all runs and is called once this resolves. */
-export async function openGround({ hosts, rate }: GroundOptions): Promise<Ground> {
+export async function openGround({ hosts, rate, other }: GroundOptions): Promise<Ground> {
   await using stack = new AsyncDisposableStack();
   const disk = stack.use(createSmallDisk({ sizeBytes: DISK_BYTES, name: "state" }));
   const stateDir = (index: number) => (index === hosts - 1 ? disk.path : undefined);
-  const fleet = stack.use(await startFleet({ hosts, stateDir }));
+  const build = other === undefined ? {} : { root: other.root };
+  const settings = (_: number, { ip }: LabHost) => ({ FAIRLEAD_DNS_LISTEN: `${ip}:${DNS_PORT}` });
+  const fleet = stack.use(await startFleet({ hosts, stateDir, settings, ...build }));
   const { nodes, lab } = fleet;
   const [first] = nodes;
   if (first === undefined) throw new Error("there is no host");
@@ -144,6 +152,7 @@ export async function openGround({ hosts, rate }: GroundOptions): Promise<Ground
     client,
     copies,
     disk,
+    other,
     node(number) {
       const found = nodes[number - 1];
       if (found === undefined) throw new Error(`there is no host ${number}`);

@@ -4,8 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "#lab/rig.ts";
 import type { HostNode } from "#lab/host-node.ts";
 import { summarize } from "./call.ts";
+import { atMost, tell, within, type Figure } from "./figure.ts";
 import { awaitSight, nowMs, WANTED, type Ground } from "./ground.ts";
-import { atMost, tell, within, type FaultCase, type Figure } from "./run-case.ts";
+import { judgeStale } from "./judge-names.ts";
+import type { FaultCase } from "./run-case.ts";
 
 const PATIENCE_MS = 60_000;
 /** How often a host goes and comes back, and how long each lasts. */
@@ -54,9 +56,11 @@ async function loseHost(
     withSingleton ? awaitElsewhere(ground, "one", name, cutMs) : undefined,
   ]);
   const lastMs = readLastCall(ground, name, cutMs);
+  const stale = judgeStale(ground.client.answers, name, [cutMs, nowMs()]);
   return [
     within("suspected by all", away, 1_500),
     within("last call that went there", lastMs, 1_500),
+    ...stale,
     within("gone for all", gone, 6_000),
     within("eager runs elsewhere", eager, 9_000),
     within("web runs elsewhere", web, 9_000),

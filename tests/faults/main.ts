@@ -14,6 +14,7 @@ import { renderTable } from "./render-table.ts";
 import { renderOutcome, runCase, type FaultCase, type Outcome } from "./run-case.ts";
 import { CASES } from "./cases.ts";
 import { openGround } from "./ground.ts";
+import { openOtherBuild } from "./other-build.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -74,6 +75,34 @@ function readWords(words: readonly string[]): Words | string {
   }
 }
 
+interface PartOptions {
+  readonly hosts: number;
+  readonly rate: number;
+}
+
+/** Those that share a fleet; what cannot be tried is said. */
+async function runPart(
+  cases: readonly FaultCase[],
+  { hosts, rate }: PartOptions,
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  try {
+    using other = cases.some((one) => one.isOfTwoBuilds) ? openOtherBuild() : undefined;
+    await using ground = await openGround({ hosts, rate, other });
+    for (const one of cases.filter((each) => each.hosts <= hosts)) {
+      const outcome = await runCase(one, ground);
+      say(renderOutcome(outcome));
+      outcomes.push(outcome);
+    }
+  } catch (error) {
+    const missing = cases.slice(outcomes.length).map(({ name }) => name);
+    say(
+      `not tried: ${missing.join(", ")}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  return outcomes;
+}
+
 async function main(): Promise<number> {
   const words = process.argv.slice(2);
   if (asksForHelp(words)) return tellUsage(describeUsage());
@@ -81,23 +110,15 @@ async function main(): Promise<number> {
   if (typeof read === "string") return refuseWords(read, describeUsage());
   const { cases, hosts, rate } = read;
   ensurePackages([...TEST_NEEDS, { program: "faketime", package: "faketime" }]);
-  await using ground = await openGround({ hosts, rate });
   const outcomes: Outcome[] = [];
-  let isWhole = true;
-  for (const one of cases) {
-    if (one.hosts > hosts) continue;
-    const outcome = await runCase(one, ground).catch((thrown: unknown) => {
-      say(`no more is tried, as the fleet does not come to rest: ${String(thrown)}`);
-      return undefined;
-    });
-    isWhole = outcome !== undefined;
-    if (outcome === undefined) break;
-    say(renderOutcome(outcome));
-    outcomes.push(outcome);
+  for (const isOfTwoBuilds of [false, true]) {
+    const part = cases.filter((one) => (one.isOfTwoBuilds === true) === isOfTwoBuilds);
+    if (part.length > 0) outcomes.push(...(await runPart(part, { hosts, rate })));
   }
   const held = outcomes.filter(({ figures }) => figures.every(({ holds }) => holds)).length;
+  const possible = cases.filter((one) => one.hosts <= hosts).length;
   say(`\n${renderTable(outcomes)}\n\n${held} of ${cases.length} hold`);
-  return isWhole && held === outcomes.length ? 0 : 1;
+  return held === possible ? 0 : 1;
 }
 
 process.exit(await main());

@@ -10,9 +10,10 @@ import type { NodeView } from "@fairlead/protocol/node.ts";
 import { awaitAlive } from "#lab/fleet.ts";
 import { until } from "#lab/rig.ts";
 import { runProgram } from "#lab/run-program.ts";
+import { atMost, tell, within } from "./figure.ts";
 import { awaitSight, nowMs, STEADY, type Ground } from "./ground.ts";
 import { judgeUnnoticed } from "./host-cases.ts";
-import { atMost, tell, within, type FaultCase } from "./run-case.ts";
+import type { FaultCase } from "./run-case.ts";
 
 const PAUSES = Number(process.env["FAIRLEAD_FAULT_PAUSES"] ?? 20);
 const STARVED_MS = Number(process.env["FAIRLEAD_FAULT_STARVED_MS"] ?? 60_000);

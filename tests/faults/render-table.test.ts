@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { renderTable } from "./render-table.ts";
-import { atMost, tell, within, type Outcome } from "./run-case.ts";
+import { atMost, tell, within } from "./figure.ts";
+import type { Outcome } from "./run-case.ts";
 
 const outcome: Outcome = {
   name: "split",

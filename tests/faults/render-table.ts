@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All cases of a run in one table: what the client saw, what was measured against which goal, and whether it held.
-import type { Figure, Outcome } from "./run-case.ts";
+import type { Figure } from "./figure.ts";
+import type { Outcome } from "./run-case.ts";
 
 const HEAD = ["case", "rows", "answered", "wrong", "measured", "goal", "held"] as const;
 
@@ -14,10 +15,15 @@ function renderShare({ availability }: Outcome): string {
     : `${(least * 100).toFixed(2)} % ${least === 1 ? "" : name}`.trim();
 }
 
+/** What is judged of every case: told where it does not hold; wrong answers have a column. */
+const COMMON = new Set(["singletons at once", "names that live and are denied"]);
+
 /** Those that have a goal; of a case that failed, why. */
 function listJudged({ figures }: Outcome): readonly Figure[] {
-  const common = new Set(["wrong answers", "singletons at once"]);
-  return figures.filter(({ what, goal, holds }) => (goal !== "" || !holds) && !common.has(what));
+  return figures.filter(
+    ({ what, goal, holds }) =>
+      what !== "wrong answers" && (COMMON.has(what) ? !holds : goal !== "" || !holds),
+  );
 }
 
 /** A line for each figure that has a goal, under the names of its case. */
@@ -27,9 +33,6 @@ function listLines(outcome: Outcome): readonly (readonly string[])[] {
     goal,
     holds ? "yes" : "NO",
   ]);
-  const singles = outcome.figures.find(({ what }) => what === "singletons at once");
-  if (singles?.holds === false)
-    judged.push([`${singles.what}: ${singles.value}`, singles.goal, "NO"]);
   const first = [outcome.name, outcome.rows, renderShare(outcome), String(outcome.wrong)];
   return judged.map((line, at) => [...(at === 0 ? first : ["", "", "", ""]), ...line]);
 }

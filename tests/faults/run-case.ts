@@ -3,16 +3,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatDuration } from "#base/duration.ts";
 import { summarize } from "./call.ts";
+import { atMost, tell, type Figure } from "./figure.ts";
 import { nowMs, SCOPE, SERVICES, WANTED, type Ground } from "./ground.ts";
-
-/** One thing that a case measured. */
-export interface Figure {
-  readonly what: string;
-  readonly value: string;
-  /** What it has to be; empty where it is only told. */
-  readonly goal: string;
-  readonly holds: boolean;
-}
+import { judgeDenied } from "./judge-names.ts";
 
 export interface FaultCase {
   readonly name: string;
@@ -22,6 +15,8 @@ export interface FaultCase {
   readonly about: string;
   /** How many hosts it takes at least. */
   readonly hosts: number;
+  /** Whether its fleet is one of its own, which begins with a second build. */
+  readonly isOfTwoBuilds?: boolean;
   run(ground: Ground): Promise<readonly Figure[]>;
 }
 
@@ -43,22 +38,6 @@ const LOG_SHOWN = 3_000;
 /** So long calls go on after all is well. */
 const AFTER_MS = 1_000;
 
-/** A figure that is only told. */
-export function tell(what: string, value: string): Figure {
-  return { what, value, goal: "", holds: true };
-}
-
-/** A time that has a limit. */
-export function within(what: string, ms: number, limitMs: number): Figure {
-  const value = formatDuration(Math.round(ms / 10) * 10);
-  return { what, value, goal: `≤ ${formatDuration(limitMs)}`, holds: ms <= limitMs };
-}
-
-/** A count that has a limit. */
-export function atMost(what: string, count: number, limit: number): Figure {
-  return { what, value: String(count), goal: `≤ ${limit}`, holds: count <= limit };
-}
-
 /** What the client saw, by service, and how often it was told something wrong. */
 function judgeCalls({ client, copies }: Ground, fromMs: number, toMs: number) {
   const shares: Record<string, number> = {};
@@ -76,6 +55,7 @@ function judgeCalls({ client, copies }: Ground, fromMs: number, toMs: number) {
   const detail = wrong[0] === undefined ? "" : ` (${wrong[0].detail})`;
   const held: readonly Figure[] = [
     ...figures,
+    judgeDenied(client.answers, fromMs, toMs),
     { ...atMost("wrong answers", wrong.length, 0), value: `${wrong.length}${detail}` },
     atMost("singletons at once", copies.most("one", fromMs), WANTED.one),
   ];

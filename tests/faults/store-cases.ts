@@ -4,9 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { until } from "#lab/rig.ts";
 import { awaitAlive } from "#lab/fleet.ts";
+import { atMost, within } from "./figure.ts";
 import { nowMs, STEADY, type Ground } from "./ground.ts";
 import { judgeUnnoticed } from "./host-cases.ts";
-import { atMost, within, type FaultCase } from "./run-case.ts";
+import type { FaultCase } from "./run-case.ts";
 
 const AWAY_MS = Number(process.env["FAIRLEAD_FAULT_AWAY_MS"] ?? 30_000);
 const MEMBER_AWAY_MS = 4_000;

@@ -65,7 +65,10 @@ export function watchCopies(hosts: readonly LabHost[], scope: string): Copies {
   return {
     looks,
     most: (service, fromMs) =>
-      Math.max(...looks.filter(({ atMs }) => atMs >= fromMs).map((one) => count(one, service))),
+      looks.reduce(
+        (most, one) => (one.atMs < fromMs ? most : Math.max(most, count(one, service))),
+        0,
+      ),
     excessMs(service, wanted, fromMs) {
       let [longest, since] = [0, Number.NaN];
       for (const look of looks) {

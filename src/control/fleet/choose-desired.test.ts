@@ -69,7 +69,8 @@ describe("chooseDesired()", () => {
     assert.equal(gone.desired.removal?.volumes, true);
     assert.equal(put(kept.desired, owing).desired.removal?.volumes, true);
     assert.equal(chooseDesired(gone.desired, { ...word, ...owing }).kind, "keep");
-    assert.equal(chooseDesired(undefined, { ...word, ...owing }).kind, "keep");
+    assert.equal(chooseDesired(undefined, { ...word, ...owing }).kind, "wait");
+    assert.equal(chooseDesired(undefined, { ...word, ...owing, hasVolumes: false }).kind, "keep");
   });
 
   test("slots that come or go are no news; asking again is", () => {
