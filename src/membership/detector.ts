@@ -208,10 +208,6 @@ export function createDetector(options: DetectorOptions): Detector {
     }
   }
 
-  /** Somebody knows of a new life, so that it began a moment ago; alive it is once it is heard. */
-  const beginLifeOf = (peer: KnownPeer, incarnation: number): void =>
-    beginLife(peer, incarnation, time - timing.suspectMs);
-
   function hear(peer: KnownPeer, sequence: number, at: number): void {
     if (sequence <= peer.sequence) return;
     peer.sequence = sequence;
@@ -223,7 +219,7 @@ export function createDetector(options: DetectorOptions): Detector {
     for (const { id, incarnation, sequence, ageMs } of news) {
       const peer = peers.get(id);
       if (peer === undefined || incarnation < peer.incarnation) continue;
-      if (incarnation > peer.incarnation) beginLifeOf(peer, incarnation);
+      if (incarnation > peer.incarnation) beginLife(peer, incarnation, time - timing.suspectMs);
       if (!peer.left) hear(peer, sequence, time - ageMs);
       settle(peer);
     }
@@ -312,7 +308,7 @@ export function createDetector(options: DetectorOptions): Detector {
           peers.set(id, peer);
           fresh.push(peer);
         } else if (incarnation > known.incarnation) {
-          beginLifeOf(known, incarnation);
+          beginLife(known, incarnation, time - timing.suspectMs);
           settle(known);
         }
       }
@@ -329,7 +325,8 @@ export function createDetector(options: DetectorOptions): Detector {
       const isOld = tickedMs !== undefined && nowMs - tickedMs > LATE_MS;
       if (peer === undefined || from.incarnation < peer.incarnation || deaf || isOld)
         return finish();
-      if (from.incarnation > peer.incarnation) beginLifeOf(peer, from.incarnation);
+      if (from.incarnation > peer.incarnation)
+        beginLife(peer, from.incarnation, time - timing.suspectMs);
       if (message.kind === "leave") {
         peer.left = true;
         settle(peer);
