@@ -123,6 +123,17 @@ describe("a service with a volume", () => {
     );
   });
 
+  test("has none made on a node of a fleet on which no instance of it stands", () => {
+    const acts = (slots: number[]) => {
+      const elsewhere = { ...service, slots };
+      const intent = buildIntent([elsewhere], { volumes: [data] });
+      const { actions } = planReconcile(buildInput([], [], { intent, facts: buildFacts([]) }));
+      return actions.map(({ act }) => act);
+    };
+    assert.deepEqual(acts([]), []);
+    assert.deepEqual(acts([1]), ["volume.create"]);
+  });
+
   test("fails when the volume is not declared", () => {
     const { actions, waiting } = plan({ ...data, key: "other" }, []);
     assert.deepEqual(

@@ -3,7 +3,7 @@
 import type { Rule, Trigger } from "#model/decision.ts";
 import type { InstanceFact, NetworkFact } from "#model/facts.ts";
 import { OWN_LABELS } from "#model/facts.ts";
-import type { NetworkIntent, ServiceIntent } from "#model/intent.ts";
+import type { NetworkIntent, ServiceIntent, VolumeIntent } from "#model/intent.ts";
 import { findHostGap } from "./host.ts";
 import { normalizeReference } from "./naming.ts";
 import { findPauseEnd, isManaged, listObserved, type Gap, type Pass } from "./pass.ts";
@@ -130,10 +130,19 @@ function planLeaving(pass: Pass, network: NetworkIntent, trigger: Trigger): numb
   return attached;
 }
 
-/** Decides on every volume of the intent. Data is never removed because a definition changed. */
+/** Whether a volume is used only by services whose instances all stand on other nodes. */
+function isElsewhere({ intent }: Pass, { key }: VolumeIntent): boolean {
+  const users = intent.services.filter(({ volumes }) => volumes.includes(key));
+  return users.length > 0 && users.every(({ slots }) => slots?.length === 0);
+}
+
+/**
+ * Decides on every volume of the intent that is used here: an empty one on another node would pass for one with the data.
+ * Data is never removed because a definition changed.
+ */
 export function planVolumes(pass: Pass): void {
   for (const volume of pass.intent.volumes) {
-    if (volume.external || pass.volumes.has(volume.name)) continue;
+    if (volume.external || pass.volumes.has(volume.name) || isElsewhere(pass, volume)) continue;
     pass.act({
       key: `volume/${volume.key}`,
       act: "volume.create",

@@ -94,7 +94,11 @@ function findService(names: readonly string[], service: string, scope: string | 
     return service === name || (service === bare && (scope === undefined || scope === of));
   });
   const [only, second] = found;
-  if (only === undefined) return failLookup(service, names, scope);
+  const bare = names.flatMap((name) => {
+    const [of = "", last = ""] = name.split("/");
+    return scope === undefined || scope === of ? [last] : [];
+  });
+  if (only === undefined) return failLookup(service, service.includes("/") ? names : bare, scope);
   if (second === undefined) return only;
   throw new FairleadError(
     controlErrors["ambiguous-name"],

@@ -9,7 +9,8 @@ import { placeOnGround } from "./place-services.ts";
 import { describeFailure, describeMissing } from "./refusals.ts";
 
 /** What a service asks of nodes, each in a few words. */
-function listAsks({ request, foes }: Demand): string[] {
+function listAsks({ nodes: all }: Ground, { request, foes }: Demand): string[] {
+  const nameOf = (id: string): string => all.find((node) => node.id === id)?.name ?? id;
   const { cpuMillis, memoryBytes, devices, everywhere, perNodeMax, priority } = request;
   const keys = listSpreadKeys(request);
   return [
@@ -19,7 +20,7 @@ function listAsks({ request, foes }: Demand): string[] {
     ...Object.entries(devices).map(([kind, amount]) => `${amount} ${kind}`),
     ...request.ports.map((port) => `port ${port}`),
     ...request.pins.map(
-      ({ volume, nodes }) => `volume ${volume} of ${nodes.join(", ") || "no node"}`,
+      ({ volume, nodes }) => `volume ${volume} of ${nodes.map(nameOf).join(", ") || "no node"}`,
     ),
     ...(everywhere ? ["one on each node"] : []),
     ...(!everywhere && Number.isFinite(perNodeMax) ? [`${perNodeMax} a node at most`] : []),
@@ -77,7 +78,7 @@ export function explainPlacement(
     wanted: length + placement.missing,
     missing: placement.missing,
     summary: describeMissing(placement) || all,
-    asks: listAsks(demand),
+    asks: listAsks(ground, demand),
     nodes: nodes.map(({ fit }) => fit),
   };
 }

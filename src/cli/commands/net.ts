@@ -104,7 +104,7 @@ async function inspect(context: Context, name: string | undefined): Promise<void
     const addressed = await listAddressed(context);
     const nearest = findNearest(name ?? "", [
       ...items.map((item) => item.name),
-      ...addressed.map((one) => `${one.scope}/${one.name}`),
+      ...addressed.flatMap((one) => [one.name, `${one.scope}/${one.name}`]),
     ]);
     throw new FairleadError(
       name === undefined ? cliErrors["missing-argument"] : cliErrors["no-such-name"],

@@ -206,8 +206,11 @@ export function createReporting(options: ReportingOptions): Reporting {
         if (touches(keys, ROOMS)) bell.ring();
       });
       let ready = facts.ready;
-      const leave = facts.onChange(() => {
-        if (ready === facts.ready) return;
+      const leave = facts.onChange(({ scopes: of }) => {
+        // Of its own scopes their loops tell. Of the rest it matters which volumes are there, and who holds a port.
+        const isOthers =
+          of === undefined || [...of].some((one) => supervisor.loop(one) === undefined);
+        if (ready === facts.ready && !isOthers) return;
         ready = facts.ready;
         bell.ring();
       });
