@@ -4,7 +4,8 @@ import { planReconcile } from "#brain/reconcile.ts";
 import type { ReconcileInput } from "#brain/pass.ts";
 import type { Facts, InstanceFact } from "#model/facts.ts";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
-import { HEAL_DEFAULT, PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
+import { HEAL_DEFAULT } from "@fairlead/protocol/heal-default.ts";
+import { PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
 import type { Bench } from "./bench.ts";
 
 const REPLICAS = 100;

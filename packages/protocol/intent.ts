@@ -118,9 +118,6 @@ export const HealIntent = z.strictObject({
 });
 export type HealIntent = z.infer<typeof HealIntent>;
 
-/** The budget when the owner wrote none: 5 acts in 10 minutes, then quarantine with an alert. */
-export const HEAL_DEFAULT: HealIntent = { ladder: "restart", actsMax: 5, windowMs: 600_000 };
-
 /** How a change is rolled out. */
 export const UpdateIntent = z.strictObject({
   /** auto: start-first where nothing fixed (host port, name, address, shared namespace) forbids it. */

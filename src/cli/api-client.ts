@@ -2,6 +2,7 @@
 // Speaks to the node over its unix socket. What the schemas promise is taken on the word of `apiVersion`:
 // checking it again would double the start-up time of every command.
 import type { IncomingMessage } from "node:http";
+import { connect } from "node:net";
 import type { Readable } from "node:stream";
 import type { Problem } from "@fairlead/protocol/views.ts";
 import { baseErrors, FairleadError } from "#base/errors.ts";
@@ -176,15 +177,16 @@ export function createApiClient(
     const ending = call.signal === undefined ? signal : AbortSignal.any([signal, call.signal]);
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
     const type = call.upload?.type ?? (body === undefined ? undefined : "application/json");
-    // Loaded here: commands that ask no node start in a fifth less time.
-    const { request: httpRequest } = await import("node:http");
+    // Loaded here, since some commands ask no node; and not by `import`, which reads all that the module exports and so loads
+    // a client for WebSockets too: that would take as long as all else that a command does.
+    const { request: httpRequest } = process.getBuiltinModule("node:http");
     return new Promise((resolve, reject) => {
       const request = httpRequest({
-        socketPath: socket,
         path: `/v1/${path}${writeQuery(call.query ?? {})}`,
         method,
         signal: ending,
-        agent: false,
+        // Without an agent: it has nothing to keep, and costs as much as the request.
+        createConnection: () => connect(socket),
         headers: {
           accept,
           host: "localhost",

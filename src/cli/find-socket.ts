@@ -3,8 +3,8 @@
 import { FairleadError } from "#base/errors.ts";
 import { defaultRuntimeDir, defaultSettingsFile } from "#config/default-paths.ts";
 import type { World } from "./context.ts";
-import { readIfThere } from "./load-node-settings.ts";
 import type { Parsed } from "./parsed.ts";
+import { readIfThere } from "./read-if-there.ts";
 
 /** The path of a socket, and why it may be another, when the settings file cannot be read. */
 export interface FoundSocket {

@@ -10,7 +10,6 @@ import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
 import type { Context } from "./context.ts";
 import { cliErrors } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
-import { loadNodeSettings } from "./load-node-settings.ts";
 
 const LOG_LINES = 12;
 
@@ -76,6 +75,8 @@ async function findOther(context: Context, patienceMs: number): Promise<boolean>
 }
 
 async function launch(context: Context): Promise<void> {
+  // Loaded here: mostly a node runs, and who has a Compose file applied needs no settings.
+  const { loadNodeSettings } = await import("./load-node-settings.ts");
   const { settings } = loadNodeSettings(context, { socket: context.socket });
   const files = locateNodeFiles(findPlaces(settings));
   makeNodeDirectories(files);

@@ -9,7 +9,7 @@ import type {
   SourceRef,
   UpdateIntent,
 } from "#model/intent.ts";
-import { HEAL_DEFAULT } from "@fairlead/protocol/intent.ts";
+import { HEAL_DEFAULT } from "@fairlead/protocol/heal-default.ts";
 import { compileContainer } from "./compile-container.ts";
 import { toTexts } from "./compile-host-config.ts";
 import { compileMounts } from "./compile-mounts.ts";
