@@ -205,6 +205,7 @@ describe("changes", () => {
         scenario.rig.lab.endpoint,
         "run",
         "-d",
+        "--stop-timeout=0",
         "--name",
         name,
         ...labels.flatMap((label) => ["--label", label]),
