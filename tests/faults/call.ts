@@ -34,6 +34,22 @@ export interface Summary {
   readonly again: number;
   /** The longest time in which no call was answered. */
   readonly silenceMs: number;
+  /** What failed calls ended with most often, and when the first and the last of them were sent; undefined when none failed. */
+  readonly failed: { detail: string; firstMs: number; lastMs: number } | undefined;
+}
+
+/** Of several texts the one that comes most often. */
+function findCommonest(texts: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return [...counts].reduce((a, b) => (b[1] > a[1] ? b : a), ["", 0] as const)[0];
+}
+
+function describeFailures(failed: readonly Call[]): Summary["failed"] {
+  if (failed.length === 0) return undefined;
+  const sent = failed.map(({ sentMs }) => sentMs);
+  const detail = findCommonest(failed.map((call) => call.detail));
+  return { detail, firstMs: Math.min(...sent), lastMs: Math.max(...sent) };
 }
 
 /** Puts together the calls of one service that were sent in that time. */
@@ -58,5 +74,6 @@ export function summarize(
     wrong: own.filter(({ outcome }) => outcome === "wrong").length,
     again: own.filter(({ tried }) => tried.length > 1).length,
     silenceMs,
+    failed: describeFailures(own.filter(({ outcome }) => outcome === "failed")),
   };
 }

@@ -42,13 +42,17 @@ const AFTER_MS = 1_000;
 function judgeCalls({ client, copies }: Ground, fromMs: number, toMs: number) {
   const shares: Record<string, number> = {};
   const figures = SERVICES.map((service) => {
-    const { count, availability, silenceMs } = summarize(client.calls, service, fromMs, toMs);
+    const seen = summarize(client.calls, service, fromMs, toMs);
+    const { count, availability, silenceMs, failed } = seen;
     shares[service] = availability;
     const share = `${(availability * 100).toFixed(2)} % of ${count} calls`;
-    return tell(
-      service,
-      `${share}, longest without an answer ${formatDuration(Math.round(silenceMs / 10) * 10)}`,
-    );
+    const after = (ms: number) => formatDuration(Math.round((ms - fromMs) / 100) * 100);
+    const because =
+      failed === undefined
+        ? ""
+        : `; not answered from ${after(failed.firstMs)} to ${after(failed.lastMs)}, mostly: ${failed.detail}`;
+    const silence = formatDuration(Math.round(silenceMs / 10) * 10);
+    return tell(service, `${share}, longest without an answer ${silence}${because}`);
   });
   const own = client.calls.filter(({ sentMs }) => sentMs >= fromMs && sentMs < toMs);
   const wrong = own.filter(({ outcome }) => outcome === "wrong");
