@@ -15,6 +15,7 @@ import { judgeNode, type Judgement } from "./judge-node.ts";
 import { answerKnock } from "./knocks.ts";
 import { keepLife, readLastLife, type LifeStore } from "./lives.ts";
 import { createNodeTurns } from "./node-turns.ts";
+import { createReturning } from "./returning.ts";
 import {
   enterRoll,
   FAREWELLS,
@@ -68,6 +69,11 @@ function sortByName(records: Iterable<NodeRecord>): readonly NodeRecord[] {
   return [...records].sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
 }
 
+function describeSelf({ address, port, ...rest }: NodeRecord): NodeView {
+  const place = address === "" ? {} : { address, port };
+  return { ...rest, ...place, state: "alive", reason: "", self: true };
+}
+
 /** What calls `act` once when all that runs now is done, however often it is called until then. */
 function callOnce(act: () => void): () => void {
   let isDue = false;
@@ -88,6 +94,7 @@ export function createRoll(options: RollOptions): Roll {
   /** The records as they are listed; undefined after a change. */
   let order: readonly NodeRecord[] | undefined;
   const live = new Set<string>();
+  const returning = createReturning(clock);
   const turns = createNodeTurns({ decisions, clock, logger });
   let own: NodeRecord = { ...self, ...UNMARKED, incarnation: 0 };
   let membership: Membership | undefined;
@@ -98,12 +105,6 @@ export function createRoll(options: RollOptions): Roll {
   const listeners: (() => void)[] = [];
   let kept: Promise<void> = Promise.resolve();
   let problem: string | undefined = fleet === undefined ? undefined : "the store was not asked yet";
-
-  function describeSelf(): NodeView {
-    const { address, port, ...rest } = own;
-    const place = address === "" ? {} : { address, port };
-    return { ...rest, ...place, state: "alive", reason: "", self: true };
-  }
 
   function judge(record: NodeRecord, member: Member | undefined, isolated: boolean): NodeView {
     const lease = problem === undefined ? live.has(record.id) : undefined;
@@ -126,7 +127,10 @@ export function createRoll(options: RollOptions): Roll {
     const isolated = membership?.isolated === true;
     order ??= sortByName(records.values());
     const others = order.filter(({ id }) => id !== own.id);
-    return [describeSelf(), ...others.map((one) => judge(one, membership?.find(one.id), isolated))];
+    return [
+      describeSelf(own),
+      ...others.map((one) => judge(one, membership?.find(one.id), isolated)),
+    ];
   }
 
   function greetNewcomers(): void {
@@ -156,6 +160,7 @@ export function createRoll(options: RollOptions): Roll {
 
   function takeRecord(taken: NodeRecord): void {
     records.set(taken.id, taken);
+    returning.forget(taken.id);
     order = undefined;
     // Others mark a node on its entry.
     const { schedulable, draining } = taken;
@@ -164,6 +169,7 @@ export function createRoll(options: RollOptions): Roll {
 
   function dropRecord(id: string): void {
     records.delete(id);
+    returning.forget(id);
     order = undefined;
     turns.forget(id);
   }
@@ -194,13 +200,19 @@ export function createRoll(options: RollOptions): Roll {
     take({ key, value });
   }
 
-  /** Who came and went while the store was away. */
-  function catchUp(before: ReadonlySet<string>, { entries }: Snapshot): void {
+  /** Who came and went while the store was away. Who left said farewell; the others the store has lost, and they enter again. */
+  function catchUp(before: ReadonlyMap<string, NodeRecord>, { entries }: Snapshot): void {
     for (const id of records.keys()) if (!before.has(id) && id !== own.id) turns.expect(id);
-    for (const id of before) {
+    for (const [id, record] of before) {
       if (records.has(id)) continue;
+      const farewell = entries.find(({ key }) => key === FAREWELLS + id);
+      if (farewell === undefined && id !== own.id) {
+        takeRecord(record);
+        returning.expect(id);
+        continue;
+      }
       turns.forget(id);
-      takeFarewell(entries.find(({ key }) => key === FAREWELLS + id)?.value);
+      takeFarewell(farewell?.value);
     }
   }
 
@@ -232,7 +244,7 @@ export function createRoll(options: RollOptions): Roll {
 
   async function follow(store: Store, one: Fleet, signal: AbortSignal): Promise<void> {
     const snapshot = await store.list(ROLL, { signal });
-    const before = new Set(records.keys());
+    const before = new Map(records);
     records.clear();
     order = undefined;
     live.clear();
@@ -292,6 +304,8 @@ export function createRoll(options: RollOptions): Roll {
   async function look(signal: AbortSignal): Promise<void> {
     for (let times = 0; !signal.aborted; times++) {
       greetNewcomers();
+      for (const id of returning.takeLate()) dropRecord(id);
+      if (order === undefined) tellPeers();
       settle(times % LOOKS_PER_SETTLE === 0);
       await clock.sleep(WATCH_MS, signal).catch(() => undefined);
     }

@@ -20,6 +20,8 @@ import type { PictureReader } from "./read-picture.ts";
 /** How long a store is waited for that a node has not reached since it started. */
 const PATIENCE_MS = 3_000;
 const LOOK_MS = 20;
+/** How long what nodes said before the store lost it is shown of those that have not said it again. */
+const RECALL_MS = 15_000;
 
 /** What asking for an intent would do. */
 export interface Rehearsal {
@@ -125,6 +127,29 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
     );
   }
 
+  /** How scopes stood when somebody looked. */
+  const stood = new Map<
+    string,
+    { readonly scope: FleetScope; readonly identity: string | undefined; readonly atMs: number }
+  >();
+
+  /** A scope as it is known: of a store that has lost what nodes said, as it stood before until they say it again. */
+  function recall(name: string): FleetScope | undefined {
+    const known = pictures.scope(name);
+    const before = stood.get(name);
+    const nowMs = clock.monotonicMs();
+    const isLost =
+      known === undefined ? before?.identity !== board.identity : known.lostMs !== undefined;
+    if (isLost && before !== undefined && nowMs - before.atMs < RECALL_MS)
+      return known === undefined
+        ? before.scope
+        : { ...known, reports: new Map([...before.scope.reports, ...known.reports]) };
+    if (known === undefined) stood.delete(name);
+    else if (board.hasReports)
+      stood.set(name, { scope: known, identity: board.identity, atMs: nowMs });
+    return known;
+  }
+
   function withLocal(scope: FleetScope, local: ScopeView | undefined): FleetScope {
     const own = scope.reports.get(self);
     const generation = own?.generation ?? 0;
@@ -162,7 +187,7 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
     names: () => pictures.names(),
     wanted: (scope) => pictures.scope(scope)?.wanted,
     view(scope, local) {
-      const known = pictures.scope(scope);
+      const known = recall(scope);
       if (known === undefined) return undefined;
       const isPlain = local?.mode === "observe" && known.assignment === undefined;
       return mergeViews(isPlain ? known : withLocal(known, local), pictures.nodes());
