@@ -27,6 +27,14 @@ export function chooseCircle(self: string, ids: readonly string[]): ReadonlySet<
   return new Set([...next, ...last].map(({ id }) => id));
 }
 
+/** All of them, in an order that nobody knows. */
+export function shuffle(ids: Iterable<string>, random: Random): string[] {
+  return [...ids]
+    .map((id) => ({ id, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ id }) => id);
+}
+
 /** Gives everybody once in each round, in an order that nobody knows; undefined while there is nobody. */
 export function createTurns(
   peers: ReadonlySet<string>,
@@ -36,11 +44,7 @@ export function createTurns(
   return {
     take() {
       while (round.length > 0 || peers.size > 0) {
-        if (round.length === 0)
-          round = [...peers]
-            .map((id) => ({ id, at: random() }))
-            .sort((a, b) => a.at - b.at)
-            .map(({ id }) => id);
+        if (round.length === 0) round = shuffle(peers, random);
         const id = round.pop();
         if (id !== undefined && peers.has(id)) return id;
       }

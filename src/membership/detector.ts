@@ -13,12 +13,13 @@
 // of them is quiet, or one does not answer when it is its turn. Then it looks itself, as at one of its circle, and judges by
 // what it hears: so there is no accusation in that either, and everybody knows soon.
 import type { Random } from "#base/clock.ts";
+import { chooseDue, isAway } from "./choose-due.ts";
 import { chooseNews } from "./choose-news.ts";
 import { createCircle } from "./circle.ts";
-import { keepLargest } from "./keep-largest.ts";
 import { beginLife, createKnownPeer, measurePeer, type KnownPeer } from "./known-peer.ts";
 import type { Member, MemberChange, MemberState } from "./membership.ts";
 import type { Age, Message } from "./messages.ts";
+import { countCircle, createSurvey, hearsNobody } from "./survey.ts";
 import type { Timing } from "./timing.ts";
 
 export interface DetectorOptions {
@@ -74,10 +75,8 @@ const ANSWER_MS = 3_000;
 const HELPERS = 3;
 /** In a large fleet it asks a quiet one alone for so long: mostly it answers, and nobody else has to be troubled. */
 const ALONE_MS = 2 * TICK_MS;
-/** Quiet peers that one tick probes. */
-const PROBES_MAX = 16;
-/** Those that are gone are asked every so many ticks whether they are back. */
-const GONE_TICKS = 10;
+/** Of so many of them a tick asks others as well. */
+const ASKED_ABOUT_MAX = 16;
 const WAITING_MAX = 4_096;
 /** New peers outside of the circle that are asked at once. */
 const GREETED_MAX = 16;
@@ -89,19 +88,13 @@ interface Waiting {
   readonly asker?: { readonly id: string; readonly nonce: number };
 }
 
-const isAway = ({ state }: KnownPeer): boolean => state === "gone" || state === "left";
-
-function hearsNobody(circle: readonly KnownPeer[]): boolean {
-  const staying = circle.filter(({ left }) => !left);
-  return staying.length > 0 && staying.every(({ state }) => state !== "alive");
-}
-
 /** Makes a detector that watches nobody yet. */
 export function createDetector(options: DetectorOptions): Detector {
   const { timing, random, makeNonce } = options;
   const peers = new Map<string, KnownPeer>();
   const circle = createCircle(options.id, random);
   const { near, far } = circle;
+  const survey = createSurvey(random);
   /** Those of the circle, and others at which it looks. */
   const watched = new Set<KnownPeer>();
   let wasIsolated = false;
@@ -181,11 +174,16 @@ export function createDetector(options: DetectorOptions): Detector {
     peer.heardAt = time - Math.min(ageMs, timing.probeMs);
   }
 
-  const isCutOff = (): boolean => hearsNobody([...near].flatMap((id) => peers.get(id) ?? []));
-
-  function lookAround(): void {
+  function lookAround(nowMs: number): void {
+    for (const id of survey.take(countCircle(near, peers), far)) {
+      const peer = peers.get(id);
+      if (peer === undefined || watched.has(peer)) continue;
+      attend(peer, timing.probeMs);
+      peer.probedTick = ticks;
+      ping(id, nowMs);
+    }
     // Who hears nobody of its circle is told nothing of the others, and looks at all of them until it hears somebody again.
-    const isolated = isCutOff();
+    const isolated = hearsNobody(near, peers);
     if (isolated) for (const id of far) attend(peers.get(id), timing.probeMs);
     else if (wasIsolated)
       for (const peer of watched) {
@@ -259,15 +257,14 @@ export function createDetector(options: DetectorOptions): Detector {
   }
 
   function probeQuiet(nowMs: number): void {
-    const due = [...watched].filter((peer) =>
-      isAway(peer)
-        ? (ticks + peer.phase) % GONE_TICKS === 0
-        : time - peer.heardAt >= timing.probeMs || !peer.proven,
-    );
-    for (const peer of keepLargest(due, PROBES_MAX, random)) {
+    let askedAbout = 0;
+    for (const peer of chooseDue({ watched, ticks, time, timing, random })) {
+      peer.probedTick = ticks;
       ping(peer.id, nowMs);
-      if (isAway(peer)) continue;
-      if (far.size === 0 || time - peer.heardAt >= timing.probeMs + ALONE_MS) askOthers(peer.id);
+      if (isAway(peer) || askedAbout >= ASKED_ABOUT_MAX) continue;
+      if (far.size > 0 && time - peer.heardAt < timing.probeMs + ALONE_MS) continue;
+      askedAbout++;
+      askOthers(peer.id);
     }
   }
 
@@ -347,13 +344,14 @@ export function createDetector(options: DetectorOptions): Detector {
       passTime(nowMs);
       if (deaf) return finish();
       ticks++;
+      // In the order in which they were sent.
       for (const [nonce, { to, sentMs, asker }] of waiting) {
-        if (nowMs - sentMs <= ANSWER_MS) continue;
+        if (nowMs - sentMs <= ANSWER_MS) break;
         waiting.delete(nonce);
         if (asker === undefined) attend(peers.get(to), ANSWER_MS);
       }
       for (const peer of watched) settle(peer);
-      if (far.size > 0) lookAround();
+      if (far.size > 0) lookAround(nowMs);
       if (time >= pingAt) {
         pingAt = time + timing.periodMs;
         const next = circle.takeTurn();
@@ -368,7 +366,7 @@ export function createDetector(options: DetectorOptions): Detector {
       return peer && describe(peer);
     },
     get isolated() {
-      return isCutOff();
+      return hearsNobody(near, peers);
     },
   };
 }

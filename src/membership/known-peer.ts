@@ -12,6 +12,8 @@ export interface KnownPeer {
   /** When, in the observer's time. */
   heardAt: number;
   directAt: number;
+  /** In which tick it was last asked since it is quiet, or away. */
+  probedTick: number;
   /** It has answered us in this life: only then its other datagrams count, which could be old ones sent again. */
   proven: boolean;
   left: boolean;
@@ -36,6 +38,7 @@ export function createKnownPeer(
     sequence: -1,
     heardAt: time,
     directAt: Number.NEGATIVE_INFINITY,
+    probedTick: 0,
     proven: false,
     left: false,
     state: "alive",

@@ -93,6 +93,36 @@ test("peace costs a node no more than in a small fleet; who dies is gone for all
   assert.equal(cutOff?.isolated, false);
 });
 
+test("R07: half of a large fleet is lost at once: all of it is gone as soon as one node would be, and none of the own half", () => {
+  const [left, right] = [25, 35];
+  const fleet = startSimFleet(left + right, 1);
+  fleet.runFor(6_000);
+  const isLeft = (id: string): boolean => Number(id.slice(1)) < left;
+  fleet.lossOf = (from, to) => (isLeft(from) === isLeft(to) ? 0 : 1);
+  fleet.runFor(8_000);
+  assert.equal(countUnseen(fleet), 2 * left * right);
+  for (const { id, detector, seen } of fleet.nodes) {
+    const lost = detector.list().filter(({ state }) => state === "gone");
+    assert.equal(lost.length, isLeft(id) ? right : left);
+    const own = seen.filter(
+      ({ member, was }) => was !== undefined && isLeft(member.id) === isLeft(id),
+    );
+    assert.deepEqual(own, [], `${id} doubts none that it hears`);
+  }
+  fleet.lossOf = () => 0;
+  fleet.runFor(2_000);
+  assert.equal(countUnseen(fleet), 0);
+});
+
+test("R05: nodes of a large fleet that run late by up to a second take nobody for gone", () => {
+  const fleet = startSimFleet(50, 1, 1_000);
+  fleet.runFor(30_000);
+  const gone = fleet.nodes
+    .flatMap(({ seen }) => seen)
+    .filter(({ member }) => member.state === "gone");
+  assert.deepEqual(gone, []);
+});
+
 /** A detector with more peers than a circle has, all of which have answered, and one that is not in its circle. */
 function watchMany() {
   const ids = Array.from({ length: CIRCLE_MAX + 6 }, (_, at) => `p${at}`);
