@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { canonicalJson, hashValue } from "./canonical-json.ts";
+import { canonicalJson, hashValue, isSameJson } from "./canonical-json.ts";
 
 /** The same value with the keys of every object in the opposite order. */
 function turn(value: unknown): unknown {
@@ -39,6 +39,23 @@ describe("canonicalJson()", () => {
     assert.equal(canonicalJson({ b: undefined, a: [undefined, 1] }), '{"a":[null,1]}');
     assert.equal(canonicalJson(undefined), "null");
   });
+});
+
+test("isSameJson() is whether canonical texts are equal", () => {
+  const value = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom(undefined, null, 0, 1, "", "a", true),
+      fc.array(tie("value"), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom("a", "b", "constructor"), tie("value"), { maxKeys: 3 }),
+    ),
+  })).value;
+  fc.assert(
+    fc.property(value, value, (a, b) => {
+      assert.equal(isSameJson(a, b), canonicalJson(a) === canonicalJson(b));
+      assert.equal(isSameJson(a, turn(structuredClone(a))), true);
+    }),
+  );
 });
 
 test("hashValue() is SHA-256 of the canonical text", () => {

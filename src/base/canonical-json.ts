@@ -15,6 +15,35 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value ?? null);
 }
 
+/** Whether two values have the same canonical JSON, without making it. */
+export function isSameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null)
+    return canonicalJson(a) === canonicalJson(b);
+  if (Array.isArray(a) || Array.isArray(b))
+    return (
+      Array.isArray(a) &&
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((value, at) => isSameJson(value ?? null, b[at] ?? null))
+    );
+  return hasSameFields(a as Fields, b as Fields);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function hasSameFields(a: Fields, b: Fields): boolean {
+  let count = 0;
+  for (const name of Object.keys(a)) {
+    if (a[name] === undefined) continue;
+    if (!Object.hasOwn(b, name) || b[name] === undefined || !isSameJson(a[name], b[name]))
+      return false;
+    count++;
+  }
+  for (const name of Object.keys(b)) if (b[name] !== undefined) count--;
+  return count === 0;
+}
+
 /** SHA-256 of the canonical JSON, 64 hexadecimal digits. */
 export function hashValue(value: unknown): string {
   return bytesToHex(sha256(utf8ToBytes(canonicalJson(value))));

@@ -10,8 +10,8 @@ export function planObserved(
   managed: { has(scope: string): boolean },
   nowMs: number,
 ): readonly PlannedAction[] {
-  return instances.flatMap((instance): PlannedAction[] => {
-    if (managed.has(instance.scope) || instance.oneoff) return [];
+  const others = instances.filter(({ scope, oneoff }) => !oneoff && !managed.has(scope));
+  return others.flatMap((instance): PlannedAction[] => {
     const unhealthy = instance.state === "running" && instance.health === "unhealthy";
     const failed =
       instance.state === "exited" && instance.startedAtMs > 0 && instance.exitCode !== 0;

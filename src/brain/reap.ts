@@ -23,7 +23,7 @@ export interface ReapInput {
    * Scopes that Fairlead manages, with the names of the services that they want. In other scopes a container has to ask
    * for it with `fairlead.manage: "true"`.
    */
-  readonly managed: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly managed: Pick<ReadonlyMap<string, ReadonlySet<string>>, "get" | "has">;
   readonly nowMs: number;
   readonly busy: ReadonlySet<string>;
   readonly held: ReadonlyMap<string, Hold>;

@@ -73,9 +73,10 @@ function findInstance(
 ): InstanceFact | undefined {
   const direct = instances.get(idOrName);
   if (direct !== undefined) return direct;
+  const mayBeId = /^[0-9a-f]{12,}$/.test(idOrName);
   for (const instance of instances.values()) {
     if (instance.name === idOrName) return instance;
-    if (idOrName.length >= 12 && instance.id.startsWith(idOrName)) return instance;
+    if (mayBeId && instance.id.startsWith(idOrName)) return instance;
   }
   return undefined;
 }

@@ -24,10 +24,10 @@ export function judgeNode(member: Member | undefined, { lease, isolated }: Witne
     return lease === true
       ? { state: "suspect", reason: "has not been asked yet" }
       : { state: "gone", reason: "was not here since this node started" };
+  if (member.state === "alive")
+    return { state: "alive", reason: member.direct ? "" : "heard by others, not by this node" };
   const silent = `silent for ${formatDuration(Math.round(member.silentMs / 100) * 100)}`;
   switch (member.state) {
-    case "alive":
-      return { state: "alive", reason: member.direct ? "" : "heard by others, not by this node" };
     case "left":
       return { state: "left", reason: "said that it leaves" };
     case "suspect":

@@ -6,6 +6,7 @@ import { FairleadError } from "#base/errors.ts";
 import type { Entry, Store, StoreOperation } from "#store/store.ts";
 import { controlErrors } from "./errors.ts";
 import { readShared } from "./read-shared.ts";
+import { parseOnce } from "./parse-once.ts";
 
 /** Before all that a roll watches; other things of the fleet stand beside it. */
 export const ROLL = "roll/";
@@ -34,7 +35,7 @@ export async function readFleetKey(store: Store, makeKey: () => string): Promise
 
 /** The record in an entry; undefined when it is absent or not readable. */
 export function readRecord(entry: Pick<Entry, "value"> | undefined): NodeRecord | undefined {
-  return readShared(NodeRecord, entry?.value);
+  return parseOnce(NodeRecord, entry?.value);
 }
 
 /** Another node that goes by our name, or by our id in a later life, as a copy of this host's state would. */

@@ -2,7 +2,7 @@
 // The roll of a fleet: who belongs to it stands in the store, who of them lives is seen by membership. A node without a
 // fleet is alone on its roll. While the store does not answer, the last roll that was read holds.
 import type { NodeRecord, NodeView } from "@fairlead/protocol/node.ts";
-import { NodeFarewell, NodeRecord as NodeRecordSchema } from "@fairlead/protocol/node.ts";
+import { NodeFarewell } from "@fairlead/protocol/node.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
@@ -22,6 +22,7 @@ import {
   LIVE,
   NODES,
   readFleetKey,
+  readRecord,
   ROLL,
   UNMARKED,
   type OwnRecord,
@@ -64,14 +65,24 @@ const RENEWALS_PER_LEASE = 4;
 const RETRY_MS = 1_000;
 const WATCH_MS = 200;
 const LOOKS_PER_SETTLE = 10;
+/** Why the other loops of an attempt end: told to nobody, and cheaper than a reason with a stack. */
+const ENDED = "the store is attended no more";
 
 function sortByName(records: Iterable<NodeRecord>): readonly NodeRecord[] {
   return [...records].sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
 }
 
-function describeSelf({ address, port, ...rest }: NodeRecord): NodeView {
+/** By a node's own record, which is replaced when something of it changes: as it is listed. */
+const ownViews = new WeakMap<NodeRecord, NodeView>();
+
+function describeSelf(own: NodeRecord): NodeView {
+  const known = ownViews.get(own);
+  if (known !== undefined) return known;
+  const { address, port, ...rest } = own;
   const place = address === "" ? {} : { address, port };
-  return { ...rest, ...place, state: "alive", reason: "", self: true };
+  const view: NodeView = { ...rest, ...place, state: "alive", reason: "", self: true };
+  ownViews.set(own, view);
+  return view;
 }
 
 /** What calls `act` once when all that runs now is done, however often it is called until then. */
@@ -126,14 +137,14 @@ export function createRoll(options: RollOptions): Roll {
   function list(): readonly NodeView[] {
     const isolated = membership?.isolated === true;
     order ??= sortByName(records.values());
-    const others = order.filter(({ id }) => id !== own.id);
-    return [
-      describeSelf(own),
-      ...others.map((one) => judge(one, membership?.find(one.id), isolated)),
-    ];
+    const views = [describeSelf(own)];
+    for (const one of order)
+      if (one.id !== own.id) views.push(judge(one, membership?.find(one.id), isolated));
+    return views;
   }
 
   function greetNewcomers(): void {
+    if (turns.newcomers.size === 0) return;
     // Of one that is heard for the first time nothing tells.
     const isolated = membership?.isolated === true;
     for (const id of turns.newcomers) {
@@ -186,7 +197,7 @@ export function createRoll(options: RollOptions): Roll {
       else live.add(id);
     }
     if (!key.startsWith(NODES)) return;
-    const record = readShared(NodeRecordSchema, value);
+    const record = readRecord({ value });
     if (record !== undefined) takeRecord(record);
     else if (value === undefined) dropRecord(id);
     else logger.warn("an entry of the roll cannot be read", { key });
@@ -296,7 +307,7 @@ export function createRoll(options: RollOptions): Roll {
     try {
       await Promise.all([keepLease(store, either), follow(store, one, either)]);
     } finally {
-      failing.abort();
+      failing.abort(ENDED);
     }
   }
 

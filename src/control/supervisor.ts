@@ -51,7 +51,9 @@ export interface SupervisorOptions extends Omit<ScopeLoopOptions, "onRemoved"> {
 const serviceNames = new WeakMap<Intent, ReadonlySet<string>>();
 
 function nameServices(intent: Intent): ReadonlySet<string> {
-  const names = serviceNames.get(intent) ?? new Set(intent.services.map(({ name }) => name));
+  const known = serviceNames.get(intent);
+  if (known !== undefined) return known;
+  const names = new Set(intent.services.map(({ name }) => name));
   serviceNames.set(intent, names);
   return names;
 }
@@ -101,13 +103,19 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     void decisions.write([operation]);
   }
 
+  /** Asked with each event of the engine: so nothing is made of all scopes. */
+  const managed = {
+    has: (scope: string) => loops.has(scope),
+    get(scope: string) {
+      const loop = loops.get(scope);
+      return loop === undefined ? undefined : nameServices(loop.desired.intent);
+    },
+  };
+
   function watchOthers(): void {
     if (!board.ready) return;
     const { instances } = board.read();
     const nowMs = clock.nowMs();
-    const managed = new Map(
-      [...loops].map(([scope, { desired }]) => [scope, nameServices(desired.intent)]),
-    );
     const reap = planReap({ instances, managed, nowMs, busy, held });
     for (const action of reap.actions) void reapOne(action);
     for (const action of [...reap.observed, ...planObserved(instances, managed, nowMs)])

@@ -117,19 +117,25 @@ export function createHistory(
     return found;
   }
 
-  /** Resolves with the revision of the next change that concerns the watcher; undefined when there will be none. */
-  function waitForChange(choice: Choice, signal: AbortSignal): Promise<Revision | undefined> {
-    const { wakers } = findWaiters(choice);
-    return new Promise((resolve) => {
-      function finish(at: Revision | undefined): void {
-        wakers.delete(finish);
-        signal.removeEventListener("abort", abort);
-        resolve(at);
-      }
-      const abort = (): void => finish(undefined);
-      wakers.add(finish);
-      signal.addEventListener("abort", abort, { once: true });
-    });
+  /** What waits, each time again, for the revision of the next change that concerns a watcher; for none when there will be none. */
+  function createWaiting(choice: Choice, signal: AbortSignal) {
+    let finish = (_at: Revision | undefined): void => undefined;
+    // One listener for all waits: adding one costs more than a wait.
+    const abort = (): void => finish(undefined);
+    signal.addEventListener("abort", abort, { once: true });
+    return {
+      wait(): Promise<Revision | undefined> {
+        const { wakers } = findWaiters(choice);
+        return new Promise((resolve) => {
+          finish = (at) => {
+            wakers.delete(finish);
+            resolve(at);
+          };
+          wakers.add(finish);
+        });
+      },
+      [Symbol.dispose]: () => signal.removeEventListener("abort", abort),
+    };
   }
 
   return {
@@ -150,13 +156,14 @@ export function createHistory(
     },
     async *watch(prefix, from, { signal, except }) {
       const choice = { name: JSON.stringify([prefix, except]), prefix, except };
+      using seat = createWaiting(choice, signal);
       for (let cursor = from; ;) {
         signal.throwIfAborted();
         if (closed !== undefined) throw closed;
         if (cursor < floor || (cursor > newest && !gaps)) throw createLagged(cursor, floor, newest);
         const next = findAfter(cursor);
         if (next === undefined) {
-          const at = await waitForChange(choice, signal);
+          const at = await seat.wait();
           // What came while it waited and is not its own is passed over, also when it has been dropped since.
           if (at !== undefined) cursor = Math.max(cursor, at - 1);
           continue;

@@ -2,6 +2,7 @@
 // Where the instances of a fleet stand. Pure and sticky: nothing that fits moves, and the same picture gives the same
 // answer, whoever leads.
 import type { Assignment, PlacedSlot, Unplaced } from "@fairlead/protocol/assignment.ts";
+import { isSameJson } from "#base/canonical-json.ts";
 import { buildPlaceRequest, listLocalData } from "#brain/placement/build-request.ts";
 import type { NodeOffer, Placement, PlaceRequest } from "#brain/placement/offer.ts";
 import { placeServices } from "#brain/placement/place-services.ts";
@@ -283,13 +284,7 @@ function isDown(picture: FleetPicture, scope: FleetScope): boolean {
 function differs(draft: Draft, assignment: Assignment | undefined): boolean {
   if (assignment === undefined) return true;
   const { fence: _fence, ...before } = assignment;
-  const order = ({ generation, services, missing }: Draft) =>
-    JSON.stringify([
-      generation,
-      Object.entries(services).sort(([a], [b]) => (a < b ? -1 : 1)),
-      missing,
-    ]);
-  return order(draft) !== order(before);
+  return !isSameJson(draft, before);
 }
 
 /** What placement is asked for a whole fleet: the nodes, and the services of all scopes that are wanted. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node has to do about one scope, out of what the fleet wants and what it does already. Pure.
 import type { Assignment, FleetIntent } from "@fairlead/protocol/assignment.ts";
-import { hashValue } from "#base/canonical-json.ts";
+import { isSameJson } from "#base/canonical-json.ts";
 import { narrowIntent } from "#brain/fleet/narrow-intent.ts";
 import type { Asked, Desired } from "#control/scope-loop.ts";
 import { makeEmptyIntent } from "#model/empty-intent.ts";
@@ -99,8 +99,7 @@ export function chooseDesired(local: Desired | undefined, word: FleetWord): Choi
   if (intent === undefined)
     return own === undefined ? KEEP : remove(own, "its instances stand on other nodes");
   const isNews = own?.fleet?.generation !== generation || own.fleet.identity !== identity;
-  const isSame =
-    !isNews && own?.removal === undefined && hashValue(own?.intent) === hashValue(intent);
+  const isSame = !isNews && own?.removal === undefined && isSameJson(own?.intent, intent);
   if (isSame) return KEEP;
   return {
     kind: "put",

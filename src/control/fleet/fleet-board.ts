@@ -12,6 +12,8 @@ import { createHeldRoom, type RoomHold } from "./held-room.ts";
 const SESSION_MS = 10_000;
 const RENEWALS_PER_LEASE = 4;
 const RETRY_MS = 1_000;
+/** Why the other loops of an attempt end: told to nobody, and cheaper than a reason with a stack. */
+const ENDED = "the store is attended no more";
 const IDENTITY = "identity";
 const REPORTS = "reports";
 const REPORTS_PREFIX = `${REPORTS}/`;
@@ -173,7 +175,7 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
     try {
       await Promise.all([keepLease(one, either), follow(one, either)]);
     } finally {
-      failing.abort();
+      failing.abort(ENDED);
     }
   }
 

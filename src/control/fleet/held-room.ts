@@ -8,6 +8,8 @@ import type { Snapshot, Store, StoreChange } from "#store/store.ts";
 
 /** Who has just asked often asks again. */
 const LINGER_MS = 60_000;
+/** Why its watch ends: told to nobody, and cheaper than a reason with a stack. */
+const LEFT = "nobody holds it";
 
 /** What is held until disposed of. */
 export interface RoomHold extends Disposable {
@@ -75,14 +77,14 @@ export function createHeldRoom(options: HeldRoomOptions): HeldRoom {
   async function watch(store: Store, from: number, signal: AbortSignal): Promise<void> {
     const leaving = new AbortController();
     const either = AbortSignal.any([signal, leaving.signal]);
-    const left = untilLeft(either).then(() => leaving.abort());
+    const left = untilLeft(either).then(() => leaving.abort(LEFT));
     left.catch(() => undefined);
     try {
       for await (const changes of store.watch(prefix, from, { signal: either })) onChanges(changes);
     } catch (thrown) {
       if (signal.aborted || !leaving.signal.aborted) throw thrown;
     } finally {
-      leaving.abort();
+      leaving.abort(LEFT);
     }
     isKnown = false;
     onLeave();

@@ -161,14 +161,12 @@ export function createPlacing(options: PlacingOptions): {
 
   /** All that placing depends on and the board does not tell. */
   function sign(fence: number, nodes: FleetPicture["nodes"]): string {
-    const marks = [...nodes.values()].map(({ id, standing, schedulable, draining, ...ages }) =>
-      [
-        [id, standing, schedulable, draining],
-        [ages.awayMs, ages.ailingMs].map(countSeconds),
-        ages.upMs >= STEADY_MS,
-      ].join(),
-    );
-    return [fence, ...marks].join(";");
+    let signature = String(fence);
+    for (const { id, standing, schedulable, draining, awayMs, ailingMs, upMs } of nodes.values()) {
+      const [away, ailing] = [countSeconds(awayMs), countSeconds(ailingMs)];
+      signature += `;${id},${standing},${schedulable},${draining},${away},${ailing},${upMs >= STEADY_MS}`;
+    }
+    return signature;
   }
 
   /** How long to rest after it, milliseconds; undefined when there was nothing to look at. */

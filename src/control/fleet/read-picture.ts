@@ -9,14 +9,13 @@ import {
   Turns,
 } from "@fairlead/protocol/assignment.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
-import type { z } from "zod";
 import type { Clock } from "#base/clock.ts";
 import type { FleetNode, FleetPicture, FleetScope } from "#brain/fleet/picture.ts";
+import { parseOnce, readWhole } from "#control/parse-once.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Entry } from "#store/store.ts";
 import { createBoardIndex, splitAtSlash } from "./board-index.ts";
 import { touches, type FleetBoard } from "./fleet-board.ts";
-import { readShared } from "#control/read-shared.ts";
 
 /** So long a node may be away that said that it leaves, as for an upgrade, before it counts as gone. */
 const LEFT_MS = 30_000;
@@ -42,23 +41,6 @@ export interface PictureParts {
   readonly board: FleetBoard;
   readonly roll: Pick<Roll, "list">;
   readonly clock: Clock;
-}
-
-/** By schema and value: an entry's value never changes, and several readers of a process may have the same. */
-const parsed = new WeakMap<z.ZodType, WeakMap<object, unknown>>();
-
-type Read = <T extends z.ZodType>(schema: T, value: unknown) => z.infer<T> | undefined;
-
-/** What people want is read whole or not at all. */
-const readWhole: Read = (schema, value) => schema.safeParse(value).data;
-
-function parse<T extends z.ZodType>(schema: T, entry: Entry | undefined, read: Read = readShared) {
-  const value = entry?.value;
-  if (typeof value !== "object" || value === null) return undefined;
-  let known = parsed.get(schema);
-  if (known === undefined) parsed.set(schema, (known = new WeakMap()));
-  if (!known.has(value)) known.set(value, read(schema, value));
-  return known.get(value) as z.infer<T> | undefined;
 }
 
 /** Makes the reader over a board and a roll. */
@@ -96,7 +78,7 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
   }
 
   const readAilment = (id: string): string | undefined =>
-    parse(Ailment, board.get(`ailing/${id}`))?.reason;
+    parseOnce(Ailment, board.list("ailing").get(id)?.value)?.reason;
 
   /** One that has just begun is a millisecond old. */
   function countAiling(id: string): number {
@@ -130,17 +112,18 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
   }
 
   function nodes(): ReadonlyMap<string, FleetNode> {
-    return new Map(
-      roll.list().map((view) => {
-        const { id, name, schedulable, draining } = view;
-        const offer = parse(Offer, board.get(`offers/${id}`));
-        const awayMs = countAway(id, offer !== undefined);
-        const standing = judge(view);
-        const upMs = countUp(id, standing === "up" && offer !== undefined);
-        const ages = { upMs, awayMs, ailingMs: countAiling(id) };
-        return [id, { id, name, schedulable, draining, standing, ...ages, offer }];
-      }),
-    );
+    const found = new Map<string, FleetNode>();
+    const offers = board.list("offers");
+    for (const view of roll.list()) {
+      const { id, name, schedulable, draining } = view;
+      const offer = parseOnce(Offer, offers.get(id)?.value);
+      const awayMs = countAway(id, offer !== undefined);
+      const standing = judge(view);
+      const upMs = countUp(id, standing === "up" && offer !== undefined);
+      const ailingMs = countAiling(id);
+      found.set(id, { id, name, schedulable, draining, standing, upMs, awayMs, ailingMs, offer });
+    }
+    return found;
   }
 
   const reports = createBoardIndex({
@@ -150,14 +133,14 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
       const [node, scope] = splitAtSlash(rest);
       return [scope, node];
     },
-    read: (entry) => parse(ScopeReport, entry),
+    read: (entry) => parseOnce(ScopeReport, entry.value),
   });
   const turns = createBoardIndex({
     board,
     room: "turns",
     placeOf: splitAtSlash,
     read(entry) {
-      const value = parse(Turns, entry);
+      const value = parseOnce(Turns, entry.value);
       if (value === undefined) return undefined;
       const sinceMs = turnsSinceMs.get(entry) ?? clock.monotonicMs();
       turnsSinceMs.set(entry, sinceMs);
@@ -167,10 +150,10 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
 
   function readScope(name: string): FleetScope | undefined {
     const entry = board.get(`intent/${name}`);
-    const wanted = parse(FleetIntent, entry, readWhole);
+    const wanted = parseOnce(FleetIntent, entry?.value, readWhole);
     if (entry === undefined || wanted === undefined) return undefined;
     const placed = board.get(`assignments/${name}`);
-    const assignment = parse(Assignment, placed);
+    const assignment = parseOnce(Assignment, placed?.value);
     return {
       wanted,
       generation: entry.revision,
@@ -202,7 +185,7 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
     scope: readScope,
     isUnread: (scope) => {
       const entry = board.get(`intent/${scope}`);
-      return entry !== undefined && parse(FleetIntent, entry, readWhole) === undefined;
+      return entry !== undefined && parseOnce(FleetIntent, entry.value, readWhole) === undefined;
     },
     read(known = nodes()) {
       const scopes = names().flatMap((name) => {

@@ -7,6 +7,7 @@ import type { ScopeView } from "@fairlead/protocol/views.ts";
 import type { Clock } from "#base/clock.ts";
 import type { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
+import { listPlacedAt } from "#brain/fleet/narrow-intent.ts";
 import { answerDoorbell, createDoorbell } from "#control/doorbell.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { ScopeLoop } from "#control/scope-loop.ts";
@@ -120,10 +121,8 @@ export function createReporting(options: ReportingOptions): Reporting {
       return { generation, ...taken, view, ...readRolling(loop) };
     }
     const known = pictures.scope(scope);
-    const placed = Object.values(known?.assignment?.services ?? {}).flat();
-    const isHolder = placed.some(
-      ({ node, from }) => node === self.id || from?.includes(self.id) === true,
-    );
+    const services = known?.assignment?.services;
+    const isHolder = services !== undefined && listPlacedAt(services, self.id) !== undefined;
     return isHolder ? { generation: known?.generation ?? 0, ...readTaken(scope) } : undefined;
   }
 
@@ -131,8 +130,11 @@ export function createReporting(options: ReportingOptions): Reporting {
   function sayScope(scope: string): Said | undefined {
     const loop = supervisor.loop(scope);
     const taken = options.takenAt(scope);
-    const entries = ["intent", "assignments"].map((room) => board.get(`${room}/${scope}`));
-    const from = [loop, loop?.desired, loop?.looked, taken, ...entries];
+    const [intent, assigned] = [
+      board.list("intent").get(scope),
+      board.list("assignments").get(scope),
+    ];
+    const from = [loop, loop?.desired, loop?.looked, taken, intent, assigned];
     const before = scopes.get(scope);
     if (before?.from.every((one, index) => one === from[index]) === true) return before.report;
     const value = describeScope(scope);
