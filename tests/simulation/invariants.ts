@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds in every simulated history.
+import type { NodeView } from "@fairlead/protocol/node.ts";
 import { placeServices } from "#brain/placement/place-services.ts";
 import { buildRequest, offerOf } from "./offers.ts";
 import { listDoubles, listMisplaced, listUndecided } from "./fleet-rules.ts";
@@ -13,8 +14,9 @@ const SETTLED_MS = 12_000;
 /** More than this share lost is no network on which anything is promised. */
 const LOSS_MAX = 0.3;
 
-const viewOf = (observer: SimHost, of: SimHost) =>
-  observer.node?.roll.list().find(({ id }) => id === of.id);
+/** How a node sees the others, by id. */
+const viewsOf = ({ node }: SimHost): ReadonlyMap<string, NodeView> =>
+  new Map(node?.roll.list().map((view) => [view.id, view]));
 
 function isCalm({ timeline }: World, host: SimHost): boolean {
   const { node } = host;
@@ -34,6 +36,8 @@ export function listFaults(world: World): readonly string[] {
   for (const { id, incarnations } of hosts)
     if (incarnations.some((one, at) => at > 0 && one <= (incarnations[at - 1] ?? 0)))
       faults.push(`${id} began a life that is not newer than the last: ${incarnations.join(", ")}`);
+  const views = new Map(hosts.map((host) => [host, viewsOf(host)]));
+  const viewOf = (observer: SimHost, { id }: SimHost) => views.get(observer)?.get(id);
   for (const observer of hosts) {
     const own = viewOf(observer, observer);
     if (own !== undefined && own.state !== "alive")
@@ -59,9 +63,10 @@ export async function listUnsettled(world: World): Promise<readonly string[]> {
   for (const observer of world.hosts) {
     const { node } = observer;
     if (node === undefined) continue;
+    const views = viewsOf(observer);
     if (node.roll.problem !== undefined) faults.push(`${observer.id}: ${node.roll.problem}`);
     for (const other of world.hosts) {
-      const state = viewOf(observer, other)?.state;
+      const state = views.get(other.id)?.state;
       const wanted = other.node === undefined ? "gone" : "alive";
       // One that never came to the roll is on nobody's, nor is one that was down when the store lost it.
       const mayLack = other.node === undefined && (other.incarnations.length === 0 || world.wiped);
@@ -70,7 +75,7 @@ export async function listUnsettled(world: World): Promise<readonly string[]> {
     }
     const pending = await node.decisions.list({ outcome: "pending", limit: 1 });
     if (pending.length > 0) faults.push(`${observer.id} has decisions without an end`);
-    const offers = node.roll.list().map(offerOf);
+    const offers = [...views.values()].map(offerOf);
     placed.set(observer.id, JSON.stringify(placeServices(offers, [buildRequest()])));
   }
   faults.push(...(await listMisplaced(world)), ...(await listUndecided(world.hosts)));

@@ -83,7 +83,7 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
   let skewMs = (random() - 0.5) * 10_000;
   let node: RunningNode | undefined;
   // Its own disk: it outlives the node, and is written without the network.
-  const disk = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock });
+  const disk = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock, shares: true });
   around.ended.addEventListener("abort", () => void disk[Symbol.asyncDispose]());
   const health: DiskHealth = { delayMsMax: DISK_MS };
   let startedMs = 0;
