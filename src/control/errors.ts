@@ -257,6 +257,14 @@ export const controlErrors = defineErrors({
     cause: "Every address that services could get is some service's",
     remedy: "name a larger block in serviceAddresses, alike on all nodes",
   },
+  "no-network-of-its-own": {
+    id: "FL0764",
+    code: "failed_precondition",
+    cause:
+      "Who lives in the host's own network is the host to others: it has no address of its own, and no policy of its own reaches it (FL1701)",
+    remedy:
+      "ask with the address by which it is seen: of the other's network the gateway's (`docker network inspect`)",
+  },
   "flows-untold": {
     id: "FL0758",
     code: "failed_precondition",

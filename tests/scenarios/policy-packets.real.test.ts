@@ -436,5 +436,7 @@ test("macvlan holds, and a container in the host's own network is said to be out
   const { stdout } = await rig.cli(["policy", "ls", "--scope", "default"]);
   assert.match(stdout, /wide-0 .* \d+, 1 not enforced/);
   const shown = await rig.cli(["policy", "show", "default/wide-0"]);
+  const asked = await rig.cli(["can", "naked", "web:80", "--scope", "default"]);
+  assert.match(asked.stderr, /FL0764 .*naked lives in the host's own network/);
   assert.match(shown.stdout, /not enforced: naked in the host's own network \(FL1701\)/);
 });

@@ -205,6 +205,10 @@ test("a watched policy denies nothing, and a removed one is gone", async () => {
   await isOpen("other", address);
   assert.equal((await rig.cli(["policy", "mode", "enforce", "--scope", "shop"])).code, 0);
   assert.ok(!(await reaches("other", address)));
+  assert.equal((await rig.cli(["policy", "mode", "off", "shop"])).code, 0);
+  const free = await rig.cli(["can", "other", "db:5432", "--no-probe", "--scope", "shop"]);
+  assert.match(free.stdout, /policies of shop are in mode off, and hold nobody/);
+  assert.equal((await rig.cli(["policy", "enforce", "shop"])).code, 0);
   assert.equal((await rig.cli(["policy", "rm", "shop/db-from-front"])).code, 0);
   await isOpen("other", address);
 });

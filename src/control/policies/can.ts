@@ -15,6 +15,8 @@ const PAIRS_MAX = 25;
 
 export interface CanContext {
   readonly world: PolicyWorld;
+  /** Who lives in the host's own network. */
+  readonly onHost: readonly PolicyInstance[];
   readonly policies: readonly NetworkPolicy[];
   modeOf(scope: string): PolicyMode;
   /** The name by which an instance found an address. */
@@ -35,7 +37,7 @@ function isInstance(party: Party | undefined): party is PolicyInstance {
 
 /** Who is meant by `web`, `shop/web`, an instance's name or an address. */
 function findParties(
-  world: PolicyWorld,
+  { world, onHost }: CanContext,
   name: string,
   scope: string | undefined,
 ): readonly Party[] {
@@ -49,9 +51,15 @@ function findParties(
   const services = (among: readonly PolicyInstance[]) =>
     among.filter((one) => one.service === name || `${one.scope}/${one.service}` === name);
   const named = world.instances.filter((one) => one.name === name);
+  const hidden = [...services(onHost), ...onHost.filter((one) => one.name === name)];
   const found = [services(inScope), services(world.instances), named].find(
     (list) => list.length > 0,
   );
+  if (found === undefined && hidden.some((one) => scope === undefined || one.scope === scope))
+    throw new FairleadError(
+      controlErrors["no-network-of-its-own"],
+      `${name} lives in the host's own network`,
+    );
   if (found === undefined)
     return failLookup(
       name,
@@ -103,7 +111,16 @@ function proveDeclared(
   const steps = [...worst.steps];
   if (denied === undefined) {
     const isFree = steps.every(({ policy }) => policy === undefined);
-    return { verdict: "allow", detail: isFree ? "no policy isolates either" : "", steps };
+    const off = pairs
+      .flatMap(({ from, to }) => [from, to])
+      .find((one) => isInstance(one) && modeOf(one.scope) === "off");
+    const detail =
+      isInstance(off) && isFree
+        ? `policies of ${off.scope} are in mode off, and hold nobody`
+        : isFree
+          ? "no policy isolates either"
+          : "";
+    return { verdict: "allow", detail, steps };
   }
   const scope = denied.policy?.split("/")[0] ?? "";
   const isEnforced = modeOf(scope) === "enforce";
@@ -197,10 +214,10 @@ function conclude(proofs: readonly CanProof[]): CanAnswer["answer"] {
   return known.has("allow") ? "yes" : "unknown";
 }
 
-/** Answers with three proofs. Throws FL0701 `no-such-object`, FL0702 `ambiguous-name`. */
+/** Answers with three proofs. Throws FL0701 `no-such-object`, FL0702 `ambiguous-name`, FL0764. */
 export async function answerCan(context: CanContext, request: CanRequest): Promise<CanAnswer> {
-  const from = findParties(context.world, request.from, request.scope);
-  const to = findParties(context.world, request.to, request.scope);
+  const from = findParties(context, request.from, request.scope);
+  const to = findParties(context, request.to, request.scope);
   const pairs = listPairs(from, to).map((pair) => addName(context, pair));
   const declared = proveDeclared(context, pairs, request);
   const installed = await proveInstalled(context, pairs, request);

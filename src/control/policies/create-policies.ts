@@ -21,7 +21,7 @@ import {
   type CompiledPolicies,
 } from "#policy/compile-policies.ts";
 import { makeLabelPolicy } from "#policy/label-policies.ts";
-import type { PolicyWorld } from "#policy/world.ts";
+import type { PolicyInstance, PolicyWorld } from "#policy/world.ts";
 import type { Store } from "#store/store.ts";
 import {
   createWorldBuilder,
@@ -295,7 +295,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       declared: listDeclared(),
       labels: readLabels(options.intents()),
       world: readWorld(),
-      onHost: board.read().instances.filter(isOnHost).map(toInstance),
+      onHost: listOnHost(board),
       modeOf,
     });
 
@@ -340,6 +340,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       answerCan(
         {
           world: readWorld(),
+          onHost: listOnHost(board),
           policies: listActive(),
           modeOf,
           findName: names.findName,
@@ -369,6 +370,11 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       await keeping;
     },
   };
+}
+
+/** Who lives in the host's own network. */
+function listOnHost(board: PoliciesOptions["board"]): readonly PolicyInstance[] {
+  return board.read().instances.filter(isOnHost).map(toInstance);
 }
 
 /** The device of a network, as the engine names it, or we do. */
