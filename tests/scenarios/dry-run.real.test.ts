@@ -9,7 +9,7 @@ import { IMAGE, until } from "#lab/rig.ts";
 import type { Plan } from "@fairlead/protocol/decision.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
-const FILE = `name: dry\nservices:\n  web:\n    image: ${IMAGE}\n    stop_grace_period: 0s\n    deploy: { replicas: 2 }\n`;
+const FILE = `name: dry\nservices:\n  web:\n    image: ${IMAGE}\n    stop_grace_period: 0s\n    deploy: { replicas: 2, update_config: { monitor: 100ms } }\n`;
 
 describe("what only looks writes nothing", () => {
   let scenario: Scenario;

@@ -124,7 +124,8 @@ describe("logs that are followed", () => {
   });
 
   it("go on over restarts and replacements with the first line and the last", async () => {
-    const file = scenario.file(write("ticking", TICKING), "ticking.yaml");
+    const quick = "    deploy: { update_config: { monitor: 100ms } }";
+    const file = scenario.file(write("ticking", TICKING, quick), "ticking.yaml");
     await scenario.up(file);
     await using followed = follow("scope=ticking&tail=10000");
     await using fresh = follow("scope=ticking&tail=0");
@@ -143,7 +144,7 @@ describe("logs that are followed", () => {
     await scenario.rig.engine.killInstance(instance.id, { decision: "test" });
     await shows(3);
     await scenario.up(
-      scenario.file(write("ticking", TICKING, "    hostname: other"), "ticking.yaml"),
+      scenario.file(write("ticking", TICKING, `${quick}\n    hostname: other`), "ticking.yaml"),
     );
     await shows(4);
     const runs = byRun(followed.lines);
