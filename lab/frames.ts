@@ -112,23 +112,30 @@ export function sctp4(link: Link, { from, to, port, payload }: Datagram): Buffer
   return ethernet(link, IPV4, ipv4(from, to, header, 0, SCTP));
 }
 
+interface Control {
+  readonly from: string;
+  readonly to: string;
+  readonly type: number;
+}
+
 /** A message of ICMP. */
-export function icmp4(
-  link: Link,
-  { from, to, type }: { readonly from: string; readonly to: string; readonly type: number },
-  body: Buffer,
-): Buffer {
+export function icmp4(link: Link, { from, to, type }: Control, body: Buffer): Buffer {
   const message = Buffer.concat([Buffer.from([type, 0, 0, 0, 0, 7, 0, 1]), body]);
   message.writeUInt16BE(checksum(message), 2);
   return ethernet(link, IPV4, ipv4(from, to, message, 0, ICMP));
+}
+
+/** The checksum of what IPv6 carries: over the addresses too. */
+function checksum6(from: string, to: string, protocol: number, body: Buffer): number {
+  const ends = [addressOf(from), addressOf(to)];
+  return checksum(...ends, word(0), word(body.length), word(0), word(protocol), body);
 }
 
 /** A datagram by IPv6. */
 export function udp6(link: Link, datagram: Datagram): Buffer {
   const { from, to } = datagram;
   const body = udp(datagram);
-  const pseudo = [addressOf(from), addressOf(to), word(0), word(body.length), word(0), word(UDP)];
-  body.writeUInt16BE(checksum(...pseudo, body), 6);
+  body.writeUInt16BE(checksum6(from, to, UDP, body), 6);
   return ethernet(link, IPV6, ipv6(from, to, UDP, body));
 }
 
@@ -161,21 +168,9 @@ export function arp(
 }
 
 /** A message of ICMPv6 with this body. */
-export function icmp6(
-  link: Link,
-  { from, to, type }: { readonly from: string; readonly to: string; readonly type: number },
-  body: Buffer,
-): Buffer {
+export function icmp6(link: Link, { from, to, type }: Control, body: Buffer): Buffer {
   const message = Buffer.concat([Buffer.from([type, 0, 0, 0, 0x60, 0, 0, 0]), body]);
-  const pseudo = [
-    addressOf(from),
-    addressOf(to),
-    word(0),
-    word(message.length),
-    word(0),
-    word(ICMP6),
-  ];
-  message.writeUInt16BE(checksum(...pseudo, message), 2);
+  message.writeUInt16BE(checksum6(from, to, ICMP6, message), 2);
   return ethernet(link, IPV6, ipv6(from, to, ICMP6, message));
 }
 
