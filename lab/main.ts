@@ -19,13 +19,14 @@ const USAGE = `usage: npm run lab -- COMMAND
   up [N]         start N hosts (3) as a fleet, with busybox:lab in each; they stay until \`down\`
   up --bare [N]  start N hosts (1) that have an engine and no node
   ls             the labs that are there, their hosts and sockets
-  down [TAG]     end that lab, or every one started by \`up\`
+  down [TAG]     end that lab, or the only one that \`up\` started
   clean          remove what labs left whose owner was killed
 `;
 
 const COMMANDS = ["up", "ls", "down", "clean"];
 /** Each has an engine. */
 const HOSTS_MAX = 9;
+const NEXT = `next      h1's \`fairlead nodes\`, then \`fairlead up -f examples/fleet/compose.yaml\`; end it with npm run lab -- down`;
 const START_MAX_MS = 300_000;
 const POLL_MS = 50;
 
@@ -113,6 +114,7 @@ async function up(kind: Kind, count: number): Promise<number> {
     const told = findTold(keeper.pid);
     if (told !== undefined) {
       say(`lab ${told.tag}\n${told.hosts}`);
+      if (kind === "fleet") say(NEXT);
       // Whoever waits for the end of this output must not wait for the lab.
       keeper.stderr.destroy();
       keeper.unref();
@@ -149,6 +151,14 @@ async function down(tag: string | undefined): Promise<number> {
   );
   if (tag !== undefined && labs.length === 0) {
     process.stderr.write(`error: no lab is called ${tag}\n  do        npm run lab -- ls\n`);
+    return 1;
+  }
+  // Who shares the machine may have another.
+  if (tag === undefined && labs.length > 1) {
+    const tags = labs.map((lab) => lab.tag).join(", ");
+    process.stderr.write(
+      `error: several labs are there: ${tags}\n  do        npm run lab -- down TAG\n`,
+    );
     return 1;
   }
   for (const lab of labs) {

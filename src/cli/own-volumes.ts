@@ -37,7 +37,7 @@ export function tellKept(
   const names = volumes.map(({ name }) => name);
   const docker = endpoint === USUAL_ENDPOINT ? "docker" : `docker -H ${endpoint}`;
   return [
-    `kept ${formatCount(names.length, "volume")} with data: ${names.join(", ")}; to remove what is in them too:`,
+    `kept ${formatCount(names.length, "volume")} with data: ${names.join(", ")}; what removes that too:`,
     `  ${docker} volume rm ${names.join(" ")}`,
   ];
 }

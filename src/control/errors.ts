@@ -56,7 +56,8 @@ export const controlErrors = defineErrors({
     id: "FL0711",
     code: "already_exists",
     cause: "Another node of the fleet has the same name and lives",
-    remedy: "give one of them another nodeName; `fairlead nodes` shows who has it",
+    remedy:
+      "give one of them another name (`join --name`, nodeName in the settings); `fairlead nodes` shows who has it",
   },
   "no-fleet": {
     id: "FL0731",

@@ -25,18 +25,28 @@ export function refuseClash(
   name: string,
   subnets: readonly string[],
   own: readonly HostNetwork[],
+  remedy?: (device: string) => string,
 ): void {
   const clash = findClash(parseBlocks(subnets), own);
   if (clash === undefined) return;
   throw new FairleadError(
     controlErrors["overlay-ranges"],
     `the network ${name} has addresses that this host has on ${clash.device}`,
-    { facts: { network: subnets.join(" "), [clash.device]: formatBlock(clash.block) } },
+    {
+      facts: { network: subnets.join(" "), [clash.device]: formatBlock(clash.block) },
+      ...(remedy === undefined ? {} : { remedy: remedy(clash.device) }),
+    },
   );
 }
 
 /** Throws FL0720 `overlay-ranges` for the first network of a fleet that this host could not take part in. */
 export function refuseClashes(picture: OverlayPicture, own: readonly HostNetwork[]): void {
   for (const name of picture.names())
-    refuseClash(name, picture.get(name)?.definition?.subnets ?? [], own);
+    refuseClash(
+      name,
+      picture.get(name)?.definition?.subnets ?? [],
+      own,
+      (device) =>
+        `give ${device} of this host other addresses (\`docker network ls\`, \`docker network rm\` for one of Docker's), or make ${name} anew with other subnets in its file`,
+    );
 }
