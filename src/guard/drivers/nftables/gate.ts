@@ -72,7 +72,7 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
   const calls = createCalls(netfilter);
   const past = createShortcuts(netfilter);
   const finder = createOwnerFinder();
-  let foreseen: Promise<Seen> | undefined;
+  let foreseen: Seen | undefined;
   /** Undefined before the first turn. */
   let wanted: "open" | { readonly table: Table; readonly text: string } | undefined;
   /** Read when nobody waits for the gate any more. */
@@ -145,7 +145,7 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
     }
   }
 
-  async function hold(order: GateOrder, early: Promise<Seen> | undefined): Promise<GateResult> {
+  async function hold(order: GateOrder, early: Seen | undefined): Promise<GateResult> {
     const { bridges, shortcuts } = order;
     const isNone = bridges.length === 0 && shortcuts.length === 0;
     const [seen, passing] = await Promise.all([
@@ -165,8 +165,7 @@ export function createGate(netfilter: Netfilter, netns?: string): Gate {
   return {
     admit: ({ id }, pins) => calls.admit(id, pins),
     async foresee(guests) {
-      foreseen = look(false);
-      await Promise.all([foreseen, finder.meet(guests)]);
+      [foreseen] = await Promise.all([look(false), finder.meet(guests)]);
     },
     async hold(order) {
       const early = foreseen;
