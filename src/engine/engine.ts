@@ -142,6 +142,11 @@ export interface EngineReader extends AsyncDisposable {
   ): Promise<readonly InstanceFact[]>;
   /** One container, or undefined when it is gone. `id` may be a name. */
   inspectInstance(id: string, options?: CallOptions): Promise<InstanceFact | undefined>;
+  /**
+   * One container as the engine's lists tell of it, which answer also while it is being started: an inspection waits until it
+   * has been. Its endpoints are those that it has already; it has no pid. Undefined when it is gone.
+   */
+  previewInstance(id: string, options?: CallOptions): Promise<InstanceFact | undefined>;
   /** The engine's whole inspect document, for `fairlead inspect`; undefined when gone. */
   inspectRaw(id: string, options?: CallOptions): Promise<Record<string, unknown> | undefined>;
   /** The last outputs of the health check, newest last. */

@@ -202,6 +202,7 @@ export function createSimEngine(options: SimEngineOptions): SimEngine {
         ),
       listInstances: () => call(() => [...instances.values()]),
       inspectInstance: (id) => call(() => find(id)),
+      previewInstance: (id) => call(() => find(id)),
       inspectRaw: () => call(() => ({})),
       healthLog: () => call(() => []),
       listNetworks: () => call(() => [...networks.values()]),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
+import type { InstanceFact } from "#model/facts.ts";
 import type { NetworkIntent, VolumeIntent } from "#model/intent.ts";
 import { BY, isSlug, toRequest, withContainer, type Rule } from "./rule.ts";
 
@@ -52,6 +53,35 @@ export const resourceRules: Readonly<Record<string, Rule>> = {
       assert.deepEqual(Object.keys(fact?.addresses ?? {}).sort(), names);
       assert.ok(Object.values(fact?.addresses ?? {}).every((address) => address !== ""));
     });
+    for (const name of names) await engine.removeNetwork(name, BY);
+  },
+  async "a container is told of with its networks while it is being started"(fixture) {
+    const { engine } = fixture;
+    const names = ["rules-a", "rules-b"];
+    for (const name of names) await engine.createNetwork({ ...PLAIN, name }, {}, BY);
+    const endpoints = names.map((network) => ({ network }));
+    const request = toRequest(fixture, "early", {}, { networkMode: "rules-a", endpoints });
+    const id = await engine.createInstance(request, BY);
+    const stop = new AbortController();
+    const previews: Promise<InstanceFact | undefined>[] = [];
+    const watching = (async () => {
+      for await (const item of engine.watch({ signal: stop.signal })) {
+        if (item.kind === "connected") void engine.startInstance(id, BY);
+        if (item.kind !== "event" || item.event.attributes["container"] !== id) continue;
+        previews.push(engine.previewInstance(id));
+        if (previews.length === names.length) return;
+      }
+    })();
+    await watching;
+    stop.abort();
+    const preview = (await Promise.all(previews)).at(-1);
+    const fact = await engine.inspectInstance(id);
+    assert.notEqual(preview?.state, "running");
+    assert.equal(fact?.state, "running");
+    for (const key of ["name", "scope", "service", "labels", "endpoints", "addresses"] as const)
+      assert.deepEqual(preview?.[key], fact[key], key);
+    await engine.removeInstance(id, { ...BY, force: true, anonymousVolumes: true });
+    assert.equal(await engine.previewInstance(id), undefined);
     for (const name of names) await engine.removeNetwork(name, BY);
   },
   async "a volume is made, keeps what is written, and is removed once nobody uses it"(fixture) {

@@ -84,7 +84,8 @@ function readEndpoints(
 /** The name that the engine gives to a volume when nobody else does. */
 const ANONYMOUS = /^[0-9a-f]{64}$/;
 
-function readShare(mode: string | undefined): string | undefined {
+/** Id of the container whose namespace a mode says is shared. */
+export function readShare(mode: string | undefined): string | undefined {
   return mode?.startsWith("container:") === true ? mode.slice("container:".length) : undefined;
 }
 
@@ -105,19 +106,28 @@ function readSlot(labels: Readonly<Record<string, string>>): number {
   return Number.isInteger(slot) && slot > 0 ? slot : 1;
 }
 
-/** A container as a fact. */
-export function toInstance(document: ContainerDocument): InstanceFact {
-  const labels = document.Config.Labels ?? {};
-  const { State: state, HostConfig: host } = document;
-  const networks = Object.entries(document.NetworkSettings.Networks ?? {});
+/** Who it is, as its labels say. */
+export function readIdentity(
+  labels: Readonly<Record<string, string>>,
+): Pick<InstanceFact, "scope" | "service" | "slot" | "hash" | "oneoff" | "labels"> {
   return {
-    id: document.Id,
-    name: document.Name.replace(/^\//, ""),
     scope: labels[OWN_LABELS.scope] ?? labels[COMPOSE_LABELS.project] ?? "",
     service: labels[OWN_LABELS.service] ?? labels[COMPOSE_LABELS.service] ?? "",
     slot: readSlot(labels),
     hash: labels[OWN_LABELS.hash],
     oneoff: labels[COMPOSE_LABELS.oneoff] === "True",
+    labels,
+  };
+}
+
+/** A container as a fact. */
+export function toInstance(document: ContainerDocument): InstanceFact {
+  const { State: state, HostConfig: host } = document;
+  const networks = Object.entries(document.NetworkSettings.Networks ?? {});
+  return {
+    id: document.Id,
+    name: document.Name.replace(/^\//, ""),
+    ...readIdentity(document.Config.Labels ?? {}),
     image: document.Config.Image,
     imageId: document.Image,
     state: state.Status as InstanceState,
@@ -141,7 +151,6 @@ export function toInstance(document: ContainerDocument): InstanceFact {
         ? [{ name: Name, target: Destination }]
         : [],
     ),
-    labels,
     addresses: Object.fromEntries(
       networks.map(([name, endpoint]) => [name, endpoint.IPAddress ?? ""]),
     ),

@@ -16,6 +16,7 @@ import { engineErrors } from "#engine/errors.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Connection } from "./connection.ts";
 import { parseTime, toInstance, type ContainerDocument } from "./documents.ts";
+import { toPreview, type ListedDocument, type NetworkDocument } from "./preview.ts";
 import { readEngineStart, watchEvents } from "./events.ts";
 import { demultiplex, splitLines } from "./frames.ts";
 import { toStats, type StatsDocument } from "./stats.ts";
@@ -146,6 +147,27 @@ export function createReader(connection: Connection, clock: Clock, random: Rando
     return document === undefined ? undefined : toInstance(document);
   }
 
+  async function previewInstance(
+    id: string,
+    options: CallOptions = {},
+  ): Promise<InstanceFact | undefined> {
+    const query = new URLSearchParams({ all: "1", filters: JSON.stringify({ id: [id] }) });
+    const [entry] = (await connection.call(
+      "GET",
+      `/containers/json?${query}`,
+      options,
+    )) as readonly ListedDocument[];
+    if (entry === undefined) return undefined;
+    const names = Object.keys(entry.NetworkSettings?.Networks ?? {});
+    const networks = await Promise.all(
+      names.map((name) => {
+        const path = `/networks/${encodeURIComponent(name)}`;
+        return orUndefined(connection.call("GET", path, options));
+      }),
+    );
+    return toPreview(entry, networks as readonly (NetworkDocument | undefined)[]);
+  }
+
   async function info(options: CallOptions = {}): Promise<EngineInfo> {
     connection.reset();
     const apiVersion = await connection.negotiate(options.signal);
@@ -252,6 +274,7 @@ export function createReader(connection: Connection, clock: Clock, random: Rando
       return found.filter((instance) => instance !== undefined);
     },
     inspectInstance,
+    previewInstance,
     async inspectRaw(id, options) {
       return (await inspectDocument(id, options)) as Record<string, unknown> | undefined;
     },
