@@ -84,6 +84,14 @@ export interface Pin {
 /** What was found when rules were made as wanted. `drifted`: they had been changed by somebody else. */
 export type Protection = "unchanged" | "installed" | "drifted";
 
+/** How far an instance is that the engine is just making. */
+export interface Arrival {
+  /** Of its first process, in whose network its program will run. */
+  readonly pid: number;
+  /** Whether it is on its networks; else rules can be made there, and it has no port yet. */
+  readonly isConnected: boolean;
+}
+
 /** One conversation as an instance sees it: the other's address, the port of the one that is called. */
 export interface Question {
   readonly direction: "ingress" | "egress";
@@ -161,6 +169,16 @@ export interface Guard {
   gate(order: GateOrder): Promise<GateResult>;
   /** Says who is there while their rules are made, so that the next `gate` need not look at the host first. */
   foresee?(guests: readonly Guest[]): void;
+  /**
+   * Waits for an instance that the engine is just making, before the engine says that it runs, and mostly before it does. Ends
+   * once its network with these addresses is there, or when it does not come. A guard that judges by what an instance is able to do
+   * once it runs has no such method.
+   */
+  awaitStart?(
+    id: string,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): AsyncIterable<Arrival>;
   /** Takes the rules away; an instance that is gone, or has none, is done. True when there were any. */
   release(place: Place, options?: GuardCallOptions): Promise<boolean>;
   /** What stands for an instance; undefined when nothing does. Throws as `protect`. */

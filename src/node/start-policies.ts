@@ -8,6 +8,7 @@ import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { Fleet } from "#control/fleet.ts";
 import { createPolicies, type PolicyLoop } from "#control/policies/create-policies.ts";
+import { foreseeStarts } from "#control/policies/foresee-starts.ts";
 import { createPolicyShelf } from "#control/policies/policy-shelf.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Shortcuts } from "#control/shortcuts.ts";
@@ -23,7 +24,7 @@ export interface PolicyParts {
   /** The node's name server, where it has one. */
   readonly dns: RunningDns | undefined;
   readonly store: Store;
-  readonly engine: Pick<Engine, "endpoint">;
+  readonly engine: Pick<Engine, "endpoint" | "previewInstance">;
   readonly loops: { readonly board: FactsBoard; readonly decisions: DecisionLog };
   /** The fleet; undefined for a node by itself. */
   readonly belongs: Fleet | undefined;
@@ -58,19 +59,22 @@ export function startPolicies(parts: PolicyParts, stack: AsyncDisposableStack): 
   const opened = stack.use(new AsyncDisposableStack());
   // Rules can be made only on the engine's own host.
   const isHere = endpoint.startsWith("unix:");
+  const guard = openGuard(
+    isHere
+      ? { kind: "host", netfilter: createNetfilter(), xtables: createXtables() }
+      : { kind: "absent", endpoint },
+  );
+  const isWanted = (): boolean => policies.isActive();
+  const board = stack.use(foreseeStarts({ board: loops.board, engine, guard, isWanted, clock }));
   const policies = createPolicies({
     resolvers: listResolvers(parts.dns),
     isOwnAddress,
-    board: loops.board,
+    board,
     decisions: loops.decisions,
     clock,
     shortcuts: parts.shortcuts,
     onTrouble: parts.onTrouble,
-    guard: openGuard(
-      isHere
-        ? { kind: "host", netfilter: createNetfilter(), xtables: createXtables() }
-        : { kind: "absent", endpoint },
-    ),
+    guard,
     shelf: createPolicyShelf({
       openStore: async () => (fleet === undefined ? store : opened.use(await fleet.openStore())),
       fleet: fleet && {

@@ -177,9 +177,17 @@ spec:
   egress: [{ to: [{ podSelector: { matchLabels: { service: web } } }] }]
 `);
   const before = seen();
+  const node = scenario.rig.nodePid();
   for (let round = 0; round < rounds; round++) {
     const heardBefore = heard();
-    docker("start", "mute");
+    // Whatever the node has foreseen, and when it has seen nothing until the program ran.
+    const isLate = round % 2 === 1;
+    if (isLate) process.kill(node, "SIGSTOP");
+    try {
+      docker("start", "mute");
+    } finally {
+      if (isLate) process.kill(node, "SIGCONT");
+    }
     // Its port is open then, also for what has waited.
     await until("whom it may call has heard it twice", 20_000, () => heard() >= heardBefore + 2);
     docker("kill", "mute");

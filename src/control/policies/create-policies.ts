@@ -7,7 +7,6 @@ import { FairleadError } from "#base/errors.ts";
 import { describePolicyChange } from "./describe-policy-turn.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import { createDoorbell } from "#control/doorbell.ts";
-import type { FactsBoard } from "#control/facts-board.ts";
 import type { Shortcuts } from "#control/shortcuts.ts";
 import type { AskedBy } from "#control/topologies.ts";
 import { createWideCheck } from "#control/wide-networks.ts";
@@ -34,6 +33,7 @@ import { answerCan } from "./can.ts";
 import { judgeEffect, readEffect } from "./effect.ts";
 import { createEnforcer } from "./enforcer.ts";
 import { createFlowWatch } from "./flow-watch.ts";
+import type { PolicyBoard } from "./foresee-starts.ts";
 import { createNameDesk, type Asker, type NameDesk } from "./name-desk.ts";
 import type { Policies } from "./policies.ts";
 import { HEARD_MS } from "./owner-watch.ts";
@@ -45,7 +45,7 @@ export interface PoliciesOptions {
   readonly guard: Guard;
   /** What is declared, and who is on other hosts. */
   readonly shelf: PolicyShelf;
-  readonly board: Pick<FactsBoard, "read" | "ready" | "onChange" | "find">;
+  readonly board: PolicyBoard;
   /** What is wanted of the scopes of this host, for the labels of their services. */
   readonly intents: () => readonly Intent[];
   readonly decisions: Pick<DecisionLog, "begin" | "finish">;
@@ -61,6 +61,8 @@ export interface PoliciesOptions {
 
 /** The loop, and what others may ask of it. */
 export interface PolicyLoop extends Policies {
+  /** Whether any policy is in force. */
+  isActive(): boolean;
   /** Resolves when new networks are held where they have to be: before anybody is on them. */
   guardNetworks(): Promise<void>;
   /** Who may ask the node's name server for what. */
@@ -116,12 +118,11 @@ function openDesk(
 /** Makes the loop. */
 export function createPolicies(options: PoliciesOptions): PolicyLoop {
   const { guard, shelf, board, decisions, shortcuts, clock, onTrouble = () => {} } = options;
-  const compiler = createPolicyCompiler();
   const names = openDesk(options, () => readWorld());
   const told = { onMade: names.forget, onGate: shortcuts.settle };
   const enforcer = createEnforcer({ guard, decisions, clock, onTrouble, ...told });
   const [buildWorld, readLabels] = [createWorldBuilder(), createLabelReader()];
-  const bell = createDoorbell(clock);
+  const [bell, compiler] = [createDoorbell(clock), createPolicyCompiler()];
   let [passes, lagGoal] = [0, 0];
   const waiting = new Set<() => void>();
   let tellingProblem: string | undefined;
@@ -187,20 +188,20 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     const policies = listActive();
     const world = readWorld();
     const facts = board.read().instances.filter(isGuardable);
-    const here = new Set(facts.map(({ id }) => id));
-    const compiled = compiler.compile(policies, world, { only: here });
-    const counts = Map.groupBy(policies, ({ scope }) => scope);
+    const only = new Set(facts.map(({ id }) => id));
+    const compiled = compiler.compile(policies, world, { only });
     names.seat(listAskers(facts, world, compiled));
     const telling = tell(world);
     await enforcer.enforce(
       {
         instances: facts,
+        coming: board.listComing(),
         compiled,
         modeOf,
         observes,
         gated: listGated(policies),
         shortcuts: shortcuts.list(),
-        countPolicies: (scope) => counts.get(scope)?.length ?? 0,
+        countPolicies: (scope) => policies.filter((one) => one.scope === scope).length,
         held: telling,
       },
       { look },
@@ -316,6 +317,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       const seen = await flows.list({ sinceMs });
       return judgeEffect(request, seen, { world: readWorld(), policies: listActive() });
     },
+    isActive: () => listActive().length > 0,
     guardNetworks: async () => (listActive().length === 0 ? undefined : settle()),
     get problem() {
       const [first] = enforcer.problems.values();

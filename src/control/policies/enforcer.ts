@@ -27,6 +27,8 @@ const GATE = "gate";
 export interface Wanted {
   /** Those that run here and have a network of their own. */
   readonly instances: readonly InstanceFact[];
+  /** Ids of those that have no port yet. */
+  readonly coming: ReadonlySet<string>;
   readonly compiled: CompiledPolicies;
   modeOf(scope: string): PolicyMode;
   /** Whether also instances that no policy selects are looked at, to see whom they talk to. */
@@ -158,8 +160,9 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   }
 
   /** All who are on bridges where not everything passes. */
-  function listGuests({ instances, gated, shortcuts }: Wanted): readonly Guest[] {
+  function listGuests({ instances, coming, gated, shortcuts }: Wanted): readonly Guest[] {
     return instances.flatMap(({ id, pid = 0, endpoints = {} }) => {
+      if (coming.has(id)) return [];
       const ports = Object.entries(endpoints).flatMap(([network, { mac, addresses }]) => {
         const bridge = gated.get(network) ?? shortcuts.get(network)?.bridge;
         return bridge === undefined ? [] : [{ bridge, mac, addresses }];
@@ -240,7 +243,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       const ids = new Set(wanted.instances.map(({ id }) => id));
       for (const known of [wards, problems, seen])
         for (const id of known.keys()) if (!ids.has(id) && id !== GATE) known.delete(id);
-      const isNews = wanted.instances.some(({ id }) => !seen.has(id));
+      const isNews = wanted.instances.some(({ id }) => !seen.has(id) && !wanted.coming.has(id));
       const guests = isNews ? listGuests(wanted) : [];
       if (guests.length > 0) guard.foresee?.(guests);
       const results = await Promise.all(

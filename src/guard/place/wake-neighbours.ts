@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // While a port carries nothing, an instance's packets wait inside it for the MAC of their next stop, which it asks for once a second.
 // When the port opens, those that are known are told to it, so that it goes on at once.
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { formatAddress, parseAddress } from "#base/addresses.ts";
 import { FairleadError } from "#base/errors.ts";
@@ -51,6 +52,20 @@ async function inside<T>(guest: Place, task: (ip: IpRunner) => Promise<T>): Prom
   }
 }
 
+/** A neighbour in `/proc/PID/net/arp` whose MAC is not known. */
+const UNKNOWN = /^\S+\s+0x\w+\s+0x0\s/m;
+
+/** Whether it has asked for somebody, or may have: of IPv6 the kernel lists nothing there. Saves the programs that would look. */
+function mayAsk({ pid, ports }: Guest): boolean {
+  const hasSix = ports.some(({ addresses }) => addresses.some((one) => one.includes(":")));
+  if (hasSix) return true;
+  try {
+    return UNKNOWN.test(readFileSync(`/proc/${pid}/net/arp`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
 /** What tells an instance the neighbours that it asks for, of those that are known. */
 async function findAnswers(guest: Guest, known: KnownMacs): Promise<readonly string[]> {
   const answers = await inside(guest, async (ip) => {
@@ -79,7 +94,10 @@ export function prepareWaking(guests: readonly Guest[], known: KnownMacs): Wakin
     inside(guest, (ip) => ip.batch("ip", answers));
   const ready = guests.map((guest) => {
     const { promise, resolve } = Promise.withResolvers<readonly string[]>();
-    const [early, told] = [findAnswers(guest, known), tell(guest, promise)];
+    // One that is made ready before its program runs waits for nobody yet.
+    const asks = mayAsk(guest);
+    const early = asks ? findAnswers(guest, known) : Promise.resolve([]);
+    const told = asks ? tell(guest, promise) : Promise.resolve();
     for (const one of [early, told]) one.catch(() => undefined);
     return { guest, early, told, answer: resolve };
   });
@@ -90,7 +108,7 @@ export function prepareWaking(guests: readonly Guest[], known: KnownMacs): Wakin
           const first = await early;
           answer(first);
           await told;
-          const late = await findAnswers(guest, known);
+          const late = mayAsk(guest) ? await findAnswers(guest, known) : [];
           await tell(
             guest,
             late.filter((one) => !first.includes(one)),

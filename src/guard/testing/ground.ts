@@ -51,6 +51,8 @@ export interface EndOptions {
   readonly isStrong?: boolean;
   /** Has no IPv6 address. */
   readonly isOld?: boolean;
+  /** Its program runs with process ids of its own, below the process that it has here, as an engine's does. */
+  readonly isApart?: boolean;
   /** Is on no bridge, but beside the host on this device. */
   readonly beside?: string;
 }
@@ -59,6 +61,8 @@ export interface Ground extends AsyncDisposable {
   readonly netns: string;
   readonly guard: Guard;
   readonly packets: Packets;
+  /** The id that an instance of this name has, or will have. */
+  idOf(name: string): string;
   /** Makes number `n`, whose addresses another may have had before. */
   start(name: string, n: number, options?: EndOptions): Promise<End>;
   /** Ends it, its device with it. */
@@ -112,8 +116,12 @@ export async function openGround(open: (netns: string) => Guard): Promise<Ground
   await packets.serve("host", SERVED);
   const children = new Map<string, Child[]>();
 
+  const namespaceOf = (name: string): string => `${ledger.tag}-${name}`;
+  const idOf = (name: string): string =>
+    createHash("sha256").update(namespaceOf(name)).digest("hex");
+
   async function start(name: string, n: number, options: EndOptions = {}): Promise<End> {
-    const netns = `${ledger.tag}-${name}`;
+    const netns = namespaceOf(name);
     createNamespace(ledger, netns);
     const inside = (program: string, ...args: string[]): string =>
       runInNamespace(netns, program, args);
@@ -130,11 +138,13 @@ export async function openGround(open: (netns: string) => Guard): Promise<Ground
     inside("ip", "address", "add", `${v4}/24`, "dev", "eth0");
     if (options.isOld !== true) inside("ip", "address", "add", `${v6}/64`, "dev", "eth0", "nodad");
     const weak = ["setpriv", "--bounding-set=-net_raw,-net_admin"];
-    const words = [...(options.isStrong === true ? [] : weak), "sleep", "1000"];
-    const sleeper = await spawnInside(netns, words);
-    const id = createHash("sha256").update(netns).digest("hex");
+    const id = idOf(name);
     const group = `${findGroups()}/${ledger.tag}-ends/${id}`;
     mkdirSync(group, { recursive: true });
+    const join = `echo $$ > ${group}/cgroup.procs && exec unshare --pid --fork --kill-child "$@"`;
+    const apart = options.isApart === true ? ["sh", "-c", join, "-"] : [];
+    const words = [...apart, ...(options.isStrong === true ? [] : weak), "sleep", "1000"];
+    const sleeper = await spawnInside(netns, words);
     writeFileSync(`${group}/cgroup.procs`, String(sleeper.pid));
     const talker = await spawnInside(netns, [process.execPath, TALK, "serve", String(TALK_PORT)]);
     await once(createInterface({ input: talker.stdout }), "line");
@@ -175,6 +185,7 @@ export async function openGround(open: (netns: string) => Guard): Promise<Ground
     netns: host,
     guard: open(`/run/netns/${host}`),
     packets,
+    idOf,
     start,
     async stop(end) {
       await stop(end);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import type { Arrival } from "#guard/guard.ts";
 import { guardConformance } from "#guard/guard-conformance.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";
 import { createNftablesGuard } from "./driver.ts";
@@ -10,4 +13,27 @@ guardConformance("nftables", {
     run("nft", "list", "tables")
       .split("\n")
       .filter((line) => line.includes("fairlead")),
+  more: {
+    async "the first process of an instance is found while it is being made"({ ground, guard }) {
+      const stop = new AbortController();
+      const wait = async (id: string, addresses: readonly string[]): Promise<Arrival[]> => {
+        const all: Arrival[] = [];
+        for await (const one of guard.awaitStart?.(id, addresses, stop.signal) ?? []) all.push(one);
+        return all;
+      };
+      const found = wait(ground.idOf("young"), ["10.66.0.5", "fd66::5"]);
+      // These have a process, and never such an address; and the other way round.
+      const others = Promise.all([
+        wait(ground.idOf("young"), ["10.66.0.55"]),
+        wait(ground.idOf("nobody"), ["10.66.0.5"]),
+      ]);
+      const young = await ground.start("young", 5, { isApart: true });
+      const last = (await found).at(-1);
+      const path = `/proc/${young.pid}/task/${young.pid}/children`;
+      assert.deepEqual(last, { pid: Number(readFileSync(path, "utf8")), isConnected: true });
+      stop.abort();
+      assert.deepEqual(await others, [[{ pid: last?.pid, isConnected: false }], []]);
+      await ground.stop(young);
+    },
+  },
 });

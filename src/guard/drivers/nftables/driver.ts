@@ -7,6 +7,7 @@ import type { Guard, Installed, Pin, Place, Protection, Ward } from "#guard/guar
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { createGate } from "./gate.ts";
 import { namesMark, TABLE } from "./names.ts";
+import { awaitStart } from "#guard/place/await-start.ts";
 import { openNamespace } from "#guard/place/open-namespace.ts";
 import { createProbe } from "#guard/place/probe.ts";
 import { createTurns } from "#guard/place/take-turns.ts";
@@ -138,6 +139,7 @@ export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guar
       // What could not be seen is looked at by the gate itself.
       inLine(() => gate.foresee(guests)).catch(() => undefined);
     },
+    awaitStart,
     gate: (order) => inLine(() => gate.hold(order)),
     probe: createProbe(inspectInTurn),
   };
