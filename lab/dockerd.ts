@@ -30,7 +30,7 @@ const NEVER = new Int32Array(new SharedArrayBuffer(4));
 const HOLD = "mount -t tmpfs tmpfs /run && echo ready && exec sleep infinity";
 
 /** True when the engine at the socket answers; false when nobody does within 2 s. */
-export function pingEngine(socketPath: string): Promise<boolean> {
+function pingEngine(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const sent = request({ socketPath, path: "/_ping", timeout: 2_000 }, (response) => {
       response.resume();

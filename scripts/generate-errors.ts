@@ -58,7 +58,7 @@ export async function listErrors(): Promise<readonly RoomError[]> {
 }
 
 /** src/cli/generated/errors.json, whole. */
-export async function renderErrorTable(): Promise<string> {
+async function renderErrorTable(): Promise<string> {
   const rows = (await listErrors()).map(({ id, slug, code, room, cause, remedy }) =>
     JSON.stringify({ id, slug, code, room, cause, remedy }),
   );
@@ -66,7 +66,7 @@ export async function renderErrorTable(): Promise<string> {
 }
 
 /** docs/reference/errors.md, whole. */
-export async function renderErrors(): Promise<string> {
+async function renderErrors(): Promise<string> {
   const sections = (await listErrors()).map(({ id, slug, code, room, cause, remedy }) =>
     [
       `### ${id} ${slug}`,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { startApi } from "#api/testing/start-api.ts";
 
 /** The document as text, asked of a real API over its socket. */
-export async function renderOpenApi(): Promise<string> {
+async function renderOpenApi(): Promise<string> {
   await using running = await startApi();
   const reply = await running.unix("/v1/openapi.json");
   const document = z.record(z.string(), z.unknown()).parse(JSON.parse(reply.text));

@@ -15,7 +15,7 @@ export function refuseSize(sizeBytesMax: number): FairleadError {
 }
 
 /** The deepest nesting of brackets outside of strings; needs no recursion, so no depth is too deep to measure. */
-export function measureDepth(text: string): number {
+function measureDepth(text: string): number {
   let depth = 0;
   let deepest = 0;
   let inString = false;

@@ -31,7 +31,7 @@ const STATUS_OF_KIND: Readonly<Record<string, number>> = {
 };
 
 /** The HTTP status of an error. */
-export function chooseStatus(error: FairleadError): number {
+function chooseStatus(error: FairleadError): number {
   return STATUS_OF_KIND[error.kind.id] ?? STATUS[error.code];
 }
 

@@ -35,7 +35,7 @@ function isRole(value: unknown): value is RouteRole {
 }
 
 /** Every documented route of an app with its role. */
-export function listRoles(app: OpenAPIHono<ApiEnv>): readonly RoutedRole[] {
+function listRoles(app: OpenAPIHono<ApiEnv>): readonly RoutedRole[] {
   return app.openAPIRegistry.definitions.flatMap((one) => {
     if (one.type !== "route") return [];
     const role: unknown = one.route["x-fairlead-role"];

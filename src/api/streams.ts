@@ -46,7 +46,7 @@ const LAGGED_GRACE_MS = 5_000;
 const CONTENT_TYPE = { events: "text/event-stream", lines: "application/x-ndjson" } as const;
 
 /** Server-sent events when asked for, else JSON lines. */
-export function chooseFraming(accept: string | undefined): Framing {
+function chooseFraming(accept: string | undefined): Framing {
   return accept?.includes(CONTENT_TYPE.events) === true ? "events" : "lines";
 }
 

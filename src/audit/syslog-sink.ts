@@ -20,7 +20,7 @@ const WARNING = 4;
 const ANSWER_MS = 5_000;
 
 /** One line as a message; `host` is the node's name. */
-export function encodeSyslog(line: Buffer, host: string): Buffer {
+function encodeSyslog(line: Buffer, host: string): Buffer {
   const text = line.subarray(0, -1);
   const entry = decodeLine(text);
   const isBad = entry === undefined || entry.kind === "refused" || entry.kind === "audit";

@@ -92,7 +92,7 @@ function countMoving(input: PaceInput): Count {
 }
 
 /** Names one run of a container: with the next start it is another. */
-export function nameRun({ id, startedAtMs }: InstanceFact): string {
+function nameRun({ id, startedAtMs }: InstanceFact): string {
   return `${id.slice(0, 12)}@${startedAtMs}`;
 }
 

@@ -71,7 +71,7 @@ function convertFailure(thrown: Error, socket: string, signal: AbortSignal): Fai
 }
 
 /** The error that a problem document tells of. */
-export function convertProblem(problem: Problem): FairleadError {
+function convertProblem(problem: Problem): FairleadError {
   const { id, slug, cause, remedy } = problem;
   const code = problem.code in CODES ? (problem.code as keyof typeof CODES) : "internal";
   return new FairleadError({ id, slug, code, cause, remedy }, problem.detail, {

@@ -25,7 +25,7 @@ export function findComposeFiles(
 }
 
 /** A directory's name as Compose makes a project's name of it. */
-export function normalizeProjectName(text: string): string {
+function normalizeProjectName(text: string): string {
   return text
     .toLowerCase()
     .replaceAll(/[^a-z0-9_-]/g, "")

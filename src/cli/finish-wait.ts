@@ -40,7 +40,7 @@ async function readHealth(context: Context, service: ServiceView): Promise<strin
 }
 
 /** Tells why a service is not as wanted, on stderr. */
-export async function tellFailure(context: Context, service: ServiceView): Promise<void> {
+async function tellFailure(context: Context, service: ServiceView): Promise<void> {
   const { out } = context;
   const sign = out.noteStyle.paint(out.noteStyle.mark("bad"), "bad");
   out.warn(`${sign} ${service.name} is ${service.state}: ${makePrintable(service.reason)}`);

@@ -14,7 +14,7 @@ const KINDS: Readonly<Partial<Record<FabricError["code"], ErrorKind>>> = {
 };
 
 /** What went wrong in the fabric, as an error of a command. */
-export function convertFabricError(thrown: unknown): unknown {
+function convertFabricError(thrown: unknown): unknown {
   if (!(thrown instanceof FabricError)) return thrown;
   const kind = KINDS[thrown.code] ?? cliErrors["call-failed"];
   return new FairleadError(kind, thrown.message, {

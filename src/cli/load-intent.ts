@@ -73,7 +73,7 @@ export function printWarnings(context: Context, diagnostics: Intent["diagnostics
 }
 
 /** The intent with the replicas that --scale asks for. Throws FL0605. */
-export function applyScale(intent: Intent, scales: readonly string[]): Intent {
+function applyScale(intent: Intent, scales: readonly string[]): Intent {
   const wanted = new Map<string, number>();
   for (const text of scales) {
     const [name, count] = readScale(text);

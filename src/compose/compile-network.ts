@@ -151,6 +151,6 @@ export function compileVolumes(loaded: LoadResult, used: ReadonlySet<string>): V
 }
 
 /** A place as the protocol has it. */
-export function toSourceRef(at: SourceRef | undefined): SourceRef | undefined {
+function toSourceRef(at: SourceRef | undefined): SourceRef | undefined {
   return at === undefined ? undefined : { ...at };
 }

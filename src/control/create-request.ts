@@ -11,11 +11,7 @@ import { CREDENTIAL_FILES } from "./identity/credential-files.ts";
 import type { Access } from "./identity/places.ts";
 
 /** Labels that say whose a container is; Compose's too, so that Compose's own tools keep seeing it. */
-export function makeLabels(
-  intent: Intent,
-  service: ServiceIntent,
-  slot: number,
-): Record<string, string> {
+function makeLabels(intent: Intent, service: ServiceIntent, slot: number): Record<string, string> {
   return {
     [OWN_LABELS.scope]: intent.scope,
     [OWN_LABELS.service]: service.name,

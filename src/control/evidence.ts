@@ -32,7 +32,7 @@ export interface Evidence {
 }
 
 /** Values that look like credentials are cut: logs of others are kept in our store. */
-export function maskSecrets(line: string): string {
+function maskSecrets(line: string): string {
   return line
     .replace(
       /((?:password|passwd|secret|token|api[_-]?key|authorization)["']?\s*[=:]\s*["']?)[^\s"',;]+/gi,

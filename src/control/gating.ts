@@ -23,7 +23,7 @@ const isIll = ({ state, health }: InstanceFact): boolean =>
   state === "running" && health === "unhealthy";
 
 /** Ids of agents of which an address is that of one of these instances. */
-export function findAgents(
+function findAgents(
   instances: readonly InstanceFact[],
   agents: readonly AgentRecord[],
 ): ReadonlySet<string> {

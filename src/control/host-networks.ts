@@ -13,10 +13,7 @@ export interface HostNetwork {
 }
 
 /** The first of a host's networks that has an address of these blocks. */
-export function findClash(
-  blocks: readonly Block[],
-  own: readonly HostNetwork[],
-): HostNetwork | undefined {
+function findClash(blocks: readonly Block[], own: readonly HostNetwork[]): HostNetwork | undefined {
   return own.find(({ block }) => blocks.some((one) => overlaps(one, block)));
 }
 

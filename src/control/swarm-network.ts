@@ -5,7 +5,7 @@ import type { Engine } from "#engine/engine.ts";
 import type { NetworkIntent } from "#model/intent.ts";
 import { controlErrors } from "./errors.ts";
 
-export const SWARM_DRIVER = "overlay";
+const SWARM_DRIVER = "overlay";
 
 /**
  * The network as the engine is to make it: containers that are no tasks of the Swarm may join it. Others pass through.

@@ -34,7 +34,7 @@ export interface Credential {
 }
 
 /** How long an authority lives. It is changed by people, or when so much is left of it as a leaf may live. */
-export const AUTHORITY_TTL_MS = 365 * 24 * 3_600_000;
+const AUTHORITY_TTL_MS = 365 * 24 * 3_600_000;
 /** How long a certificate of a node or an agent lives; it is renewed when half of it is over. */
 export const CREDENTIAL_TTL_MS = 3_600_000;
 /** A certificate counts from so long before it was issued, for hosts whose clocks are behind. */

@@ -25,7 +25,7 @@ export function serviceUri(trustDomain: string, scope: string, service: string):
  * Whose certificate it is. The chain and the time are checked by who asks. Throws FL2002 for one that is an authority's, that has no
  * SPIFFE id or a second URI, or that is of another trust domain.
  */
-export function readHolder(certificate: X509Certificate, trustDomain: string): SpiffeId {
+function readHolder(certificate: X509Certificate, trustDomain: string): SpiffeId {
   if (certificate.ca) throw refuse("the certificate is that of an authority");
   const uri = readSpiffeId(certificate.subjectAltName);
   const id = uri === undefined ? undefined : parseSpiffeId(uri);

@@ -6,7 +6,7 @@ import { contains, countAddresses, overlaps, type Block } from "#base/addresses.
 /** Network identifiers that Fairlead gives: above Swarm's, which begin at 4,096. */
 export const VNI_FIRST = 0x10_0000;
 /** A VXLAN header has 24 bits for it. */
-export const VNI_LAST = 0xff_ffff;
+const VNI_LAST = 0xff_ffff;
 
 /**
  * The first block of that prefix in the pool that overlaps nothing of `taken`; undefined when there is none. Taken blocks

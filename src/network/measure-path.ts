@@ -23,7 +23,7 @@ export interface PathMeasure {
 }
 
 /** Every path carries that much: what IPv6 demands, and what a datagram of membership needs. */
-export const PATH_MTU_MIN = 1_280;
+const PATH_MTU_MIN = 1_280;
 /** One that is lost by accident is no sign: so many more are sent, at once. */
 const SECOND_TRIES = 4;
 
@@ -79,7 +79,7 @@ export function familyOf(address: string): 4 | 6 {
 }
 
 /** What WireGuard puts around a packet: IP, UDP, its header and its proof, bytes. */
-export const TUNNEL_OVERHEAD_BYTES = { 4: 60, 6: 80 } as const;
+const TUNNEL_OVERHEAD_BYTES = { 4: 60, 6: 80 } as const;
 
 /** What stands around a packet of a network between its hosts, bytes. */
 export function countOverhead(family: 4 | 6, isEncrypted: boolean): number {

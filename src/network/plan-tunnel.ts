@@ -15,7 +15,7 @@ export function nameTunnel(node: string): string {
 }
 
 /** Whether a text can be a public key. */
-export function isPublicKey(text: string): boolean {
+function isPublicKey(text: string): boolean {
   return KEY.test(text);
 }
 

@@ -28,10 +28,7 @@ async function readOr<T>(path: string, otherwise: T): Promise<string | T> {
 }
 
 /** What this host is called, and all its addresses. */
-export function listOwnNames(
-  { nodeName }: Pick<Settings, "nodeName">,
-  host: string,
-): readonly string[] {
+function listOwnNames({ nodeName }: Pick<Settings, "nodeName">, host: string): readonly string[] {
   const addresses = Object.values(networkInterfaces())
     .flatMap((all) => all ?? [])
     // Addresses of one link alone come with its name, which no certificate has.

@@ -7,7 +7,7 @@ import type { RightsContext } from "@fairlead/protocol/rights.ts";
 export type Visible = ReadonlyMap<keyof RightsContext, readonly number[] | "raw">;
 
 /** Every field, in the order of keys. */
-export const CONTEXT_FIELDS: readonly (keyof RightsContext)[] = [
+const CONTEXT_FIELDS: readonly (keyof RightsContext)[] = [
   "method",
   "subject",
   "perMinute",

@@ -5,15 +5,15 @@ import { formatSize } from "#base/size.ts";
 import type { StoreCondition, StoreOperation } from "./store.ts";
 
 /** Longest key. Keys are printable ASCII so that every driver sorts them alike. */
-export const KEY_BYTES_MAX = 512;
+const KEY_BYTES_MAX = 512;
 /** Largest value as JSON text. A whole intent of thousands of services stays below 1 MiB. */
 export const VALUE_BYTES_MAX = 8 * 1024 * 1024;
 /** Most operations in one transaction: bounds how long a commit may hold up the rest. */
 export const OPERATIONS_MAX = 4096;
 /** Largest sum of values in one transaction. */
-export const TRANSACTION_BYTES_MAX = 32 * 1024 * 1024;
+const TRANSACTION_BYTES_MAX = 32 * 1024 * 1024;
 /** Longest lease. */
-export const LEASE_TTL_MS_MAX = 24 * 60 * 60 * 1000;
+const LEASE_TTL_MS_MAX = 24 * 60 * 60 * 1000;
 
 export type PreparedOperation =
   | {

@@ -39,7 +39,7 @@ export function finishGraph(
 }
 
 /** The declared links of members that are there; the others wait for theirs. Throws `self-link`. */
-export function linkCustom(
+function linkCustom(
   { links, directed }: DeclarationOf<"custom">,
   members: readonly Member[],
 ): LinkSet {

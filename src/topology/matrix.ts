@@ -29,7 +29,7 @@ export const AdjacencyMatrix = z.strictObject({
 export type AdjacencyMatrix = z.infer<typeof AdjacencyMatrix>;
 
 /** The matrix of a graph. */
-export function toMatrix(graph: Links): AdjacencyMatrix {
+function toMatrix(graph: Links): AdjacencyMatrix {
   const rows = indexLinks(graph).map((targets) => {
     const row: (0 | 1)[] = graph.members.map(() => 0);
     for (const target of targets) row[target] = 1;

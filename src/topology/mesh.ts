@@ -87,7 +87,7 @@ function joinParts(links: LinkSet, names: readonly string[]): void {
 }
 
 /** How many links each member of a mesh has. */
-export function settleDegree(count: number, degree: number | undefined): number {
+function settleDegree(count: number, degree: number | undefined): number {
   return Math.min(degree ?? Number.POSITIVE_INFINITY, Math.max(0, count - 1));
 }
 

@@ -208,7 +208,7 @@ export function expectOf(cluster: Cluster, { from, to, family, protocol, port }:
 }
 
 /** Policies of a cluster as the API takes them, each with a name of this world. */
-export function spellCluster(cluster: Cluster, world: string): PolicyFile {
+function spellCluster(cluster: Cluster, world: string): PolicyFile {
   const documents = cluster.policies.map((policy, index) =>
     JSON.stringify({
       apiVersion: "networking.k8s.io/v1",

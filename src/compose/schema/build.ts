@@ -15,7 +15,7 @@ import {
 const NEEDS_BUILDKIT = "it needs BuildKit; images are built through the engine's own build call";
 
 /** Whether a build context is fetched by the engine rather than read from this machine. */
-export function isRemoteContext(context: string): boolean {
+function isRemoteContext(context: string): boolean {
   return /^(?:[a-z][a-z0-9+.-]*:\/\/|git@|github\.com\/)/.test(context);
 }
 

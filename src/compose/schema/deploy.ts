@@ -19,7 +19,7 @@ const deviceKeys = {
 };
 
 /** Devices that a container asks for, as Engine device requests. */
-export const deviceRequests = listOf(object(deviceKeys, { required: ["capabilities"] }));
+const deviceRequests = listOf(object(deviceKeys, { required: ["capabilities"] }));
 
 function expandGpus(node: Tree): Tree {
   if (textOf(node) !== "all") return node;

@@ -70,7 +70,7 @@ export function openGivenAuthority({ files, clock, logger }: GivenOptions): Give
 }
 
 /** For who asks to change it. */
-export function refuseToTurn({ files }: GivenAuthority): FairleadError {
+function refuseToTurn({ files }: GivenAuthority): FairleadError {
   return new FairleadError(
     identityErrors["authority-given"],
     `the authority is that of ${files.certFile}`,

@@ -64,7 +64,7 @@ function explainSight(
 }
 
 /** Whether a conversation is asked for. */
-export function matchesFlow(query: FlowQuery, { from, to, verdict, lastAtMs }: FlowView): boolean {
+function matchesFlow(query: FlowQuery, { from, to, verdict, lastAtMs }: FlowView): boolean {
   const is = (name: string, end: FlowView["from"]): boolean =>
     [end.service, `${end.scope ?? ""}/${end.service ?? ""}`, end.instance, end.address, end.name]
       .filter((one) => one !== undefined)

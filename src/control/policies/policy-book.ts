@@ -54,7 +54,7 @@ export function namesOf({ policies, scopes, modes }: PolicyRequest): readonly st
 }
 
 /** A scope's entry with what a request says of it. */
-export function mergeRequest(before: ScopePolicies, request: PolicyRequest): ScopePolicies {
+function mergeRequest(before: ScopePolicies, request: PolicyRequest): ScopePolicies {
   const news = request.policies.filter(({ scope }) => scope === before.scope);
   const names = new Set(news.map(({ name }) => name));
   const kept = before.policies.filter(({ name }) => !names.has(name));

@@ -106,7 +106,7 @@ function collect(query: Query, node: ZoneNode | undefined, context: AnswerContex
 }
 
 /** Answers a question that could be read. */
-export function answerReadQuery(query: Query, context: AnswerContext): Outcome {
+function answerReadQuery(query: Query, context: AnswerContext): Outcome {
   if (query.edns !== undefined && query.edns.version > 0)
     return answerWithCode(query, RCODE.BADVERS, context);
   if (query.class !== CLASS_IN || query.type === TYPE.AXFR || query.type === TYPE.IXFR)
