@@ -2,6 +2,7 @@
 // Three hosts with real engines as one fleet on a real etcd: services are spread, run elsewhere when a host dies, and what
 // is there twice when it is back is folded. Nothing that fits moves.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,6 +29,16 @@ services:
     stop_grace_period: 1s
     healthcheck: { test: ["CMD", "test", "-e", "/tmp/up"], interval: 200ms, timeout: 5s, retries: 50 }
     deploy: { replicas: 3, update_config: { parallelism: 1 } }
+`;
+
+const STATEFUL = `
+name: keep
+services:
+  db:
+    image: busybox:lab
+    stop_grace_period: 0s
+    volumes: ["data:/data"]
+volumes: { data: {} }
 `;
 
 let cluster: EtcdCluster;
@@ -321,4 +332,37 @@ test("down, asked of any node, removes it from all", async () => {
   for (const rig of rigs) assert.deepEqual(await listOn(rig), []);
   for (const rig of rigs)
     await until("it is forgotten", PATIENCE_MS, async () => (await readScope(rig)) === undefined);
+});
+
+test("data is on one host; down says that it is kept, and down -v takes it from all, when it is down already too", async () => {
+  const [a, b, c] = [rigOf("node-a"), rigOf("node-b"), rigOf("node-c")];
+  const file = join(a.directory, "project/store.yaml");
+  writeFileSync(file, STATEFUL);
+  const up = await a.cli(["up", "-f", file, "--timeout", "60s"]);
+  assert.equal(up.code, 0, up.stdout + up.stderr);
+  const listVolumes = async (): Promise<readonly string[]> => {
+    const all = await Promise.all(rigs.map(({ engine }) => engine.listVolumes()));
+    return all.flatMap((volumes, index) => volumes.map(({ name }) => `${name}@${NAMES[index]}`));
+  };
+  const [at = "", ...others] = await listVolumes();
+  assert.deepEqual(others, [], "no host that has no instance of it has an empty one");
+  const holder = NAMES.find((name) => at === `keep_data@${name}`) ?? assert.fail(at);
+  const explained = await b.cli(["placement", "explain", "db", "--scope", "keep"]);
+  assert.match(explained.stdout, new RegExp(`asks  volume keep_data of ${holder};`));
+
+  const down = await b.cli(["down", "--scope", "keep"]);
+  assert.equal(down.code, 0, down.stdout + down.stderr);
+  assert.match(down.stderr, /kept 1 volume with its data: keep_data/);
+  // What an earlier life left on another host.
+  const left = holder === "node-c" ? a : c;
+  const label = "io.fairlead.scope=keep";
+  const words = ["-H", left.lab.endpoint, "volume", "create", "--label", label, "keep_old"];
+  assert.equal(spawnSync("docker", words).status, 0);
+  await until("it is told", PATIENCE_MS, async () => {
+    const { stdout } = await b.cli(["down", "--scope", "keep", "-v", "--dry-run"]);
+    return stdout.includes("keep_data") && stdout.includes("keep_old");
+  });
+  const gone = await b.cli(["down", "--scope", "keep", "-v"]);
+  assert.equal(gone.code, 0, gone.stdout + gone.stderr);
+  assert.deepEqual(await listVolumes(), []);
 });
