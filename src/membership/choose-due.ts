@@ -22,8 +22,8 @@ export interface DueParts {
 }
 
 /** Whether nobody expects an answer of it. */
-export function isAway({ state }: KnownPeer): boolean {
-  return state === "gone" || state === "left";
+export function isAway({ state, returning }: KnownPeer): boolean {
+  return state === "gone" || (state === "left" && !returning);
 }
 
 /** Some that are quiet or have never answered, and some of those that are away: who was not asked for the longest first. */

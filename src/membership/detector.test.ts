@@ -207,7 +207,11 @@ describe("what a detector believes", () => {
     assert.equal(state(), "left");
     detector.take(from(7), ping, 20, 0);
     assert.equal(state(), "left");
-    const { changes } = detector.take(from(8), ping, 20, 0);
+    detector.take(from(8), ping, 20, 0);
+    assert.equal(state(), "left", "until it has answered");
+    const asked = detector.tick(100).outgoing.find(({ message }) => message.kind === "ping");
+    const nonce = asked?.message.kind === "ping" ? asked.message.nonce : assert.fail();
+    const { changes } = detector.take(from(8), { kind: "ack", nonce, news: [] }, 110, 0);
     assert.equal(changes[0]?.was, "left");
     assert.equal(state(), "alive");
   });
@@ -218,11 +222,23 @@ describe("what a detector believes", () => {
     detector.take(from(7), { kind: "leave" }, 20, 0);
     runTo(20_000);
     assert.equal(state(), "left");
-    const { changes } = detector.setPeers([{ id: "peer", incarnation: 8 }], 20_000);
+    assert.deepEqual(detector.setPeers([{ id: "peer", incarnation: 8 }], 20_000).changes, []);
+    const asked = detector.tick(20_100).outgoing.find(({ message }) => message.kind === "ping");
+    const nonce = asked?.message.kind === "ping" ? asked.message.nonce : assert.fail();
+    const { changes } = detector.take(from(8), { kind: "ack", nonce, news: [] }, 20_110, 0);
     assert.deepEqual(
       changes.map(({ was, member }) => [was, member.state]),
-      [["left", "suspect"]],
+      [["left", "alive"]],
     );
+  });
+
+  test("one that was killed is suspect when it begins anew, and gone when nobody hears it", () => {
+    const { detector, from, state, runTo } = watch();
+    detector.take(from(7), { kind: "ack", nonce: 100, news: [] }, 10, 0);
+    runTo(20_000);
+    assert.equal(state(), "gone");
+    detector.setPeers([{ id: "peer", incarnation: 8 }], 20_000);
+    assert.equal(state(), "suspect");
     for (let nowMs = 20_100; nowMs <= 24_400; nowMs += 100) detector.tick(nowMs);
     assert.equal(state(), "suspect");
     detector.tick(24_600);

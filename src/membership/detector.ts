@@ -124,6 +124,7 @@ export function createDetector(options: DetectorOptions): Detector {
   function judge(peer: KnownPeer): MemberState {
     if (peer.left) return "left";
     if (!watched.has(peer)) return "alive";
+    if (peer.returning) return "left";
     const ageMs = time - peer.heardAt;
     if (ageMs < timing.suspectMs) return "alive";
     return ageMs < timing.goneMs ? "suspect" : "gone";
@@ -209,6 +210,7 @@ export function createDetector(options: DetectorOptions): Detector {
   function hear(peer: KnownPeer, sequence: number, at: number): void {
     if (sequence <= peer.sequence) return;
     peer.sequence = sequence;
+    peer.returning = false;
     peer.heardAt = Math.max(peer.heardAt, at);
     if (far.has(peer.id) && time - peer.heardAt < timing.probeMs) watched.delete(peer);
   }

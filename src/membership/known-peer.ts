@@ -17,6 +17,8 @@ export interface KnownPeer {
   /** It has answered us in this life: only then its other datagrams count, which could be old ones sent again. */
   proven: boolean;
   left: boolean;
+  /** It said that it goes, and begins anew: it is taken to be on its way until it is heard. */
+  returning: boolean;
   state: MemberState;
   rttMs: number | undefined;
   skewMs: number | undefined;
@@ -41,6 +43,7 @@ export function createKnownPeer(
     probedTick: 0,
     proven: false,
     left: false,
+    returning: false,
     state: "alive",
     rttMs: undefined,
     skewMs: undefined,
@@ -57,6 +60,7 @@ export function beginLife(peer: KnownPeer, incarnation: number, heardAt: number)
   Object.assign(peer, {
     incarnation,
     heardAt: Math.max(peer.heardAt, heardAt),
+    returning: peer.left || peer.returning,
     sequence: -1,
     proven: false,
     left: false,

@@ -23,7 +23,7 @@ export function countCircle(near: ReadonlySet<string>, peers: Peers): CircleCoun
   let [staying, quiet] = [0, 0];
   for (const id of near) {
     const peer = peers.get(id);
-    if (peer === undefined || peer.left) continue;
+    if (peer === undefined || peer.state === "left") continue;
     staying++;
     if (peer.state !== "alive") quiet++;
   }
@@ -36,7 +36,7 @@ export function hearsNobody(near: ReadonlySet<string>, peers: Peers): boolean {
   for (const id of near) {
     const peer = peers.get(id);
     if (peer?.state === "alive") return false;
-    isAlone ||= peer?.left === false;
+    isAlone ||= peer !== undefined && peer.state !== "left";
   }
   return isAlone;
 }

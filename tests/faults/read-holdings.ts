@@ -4,6 +4,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
 import type { Ground } from "./ground.ts";
 
+/** The word for files that nodes have open. */
+export const FILES = "files that nodes have open";
+
 /** What to how many, over all hosts. */
 export type Holdings = Readonly<Record<string, number>>;
 
@@ -47,7 +50,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) =>
 export async function readHoldings({ nodes, hosts }: Ground): Promise<Holdings> {
   const rules = hosts.map(({ netns }) => countRules(netns));
   return {
-    "files that nodes have open": sum(nodes.map((node) => countFiles(node.pid()))),
+    [FILES]: sum(nodes.map((node) => countFiles(node.pid()))),
     "packet rules": sum(rules.map((one) => one.rules)),
     "elements of sets and maps": sum(rules.map((one) => one.elements)),
     "network devices": sum(hosts.map(({ netns }) => countDevices(netns))),

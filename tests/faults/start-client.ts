@@ -63,7 +63,9 @@ async function readPlaces(
   const read = await inTime(Promise.all(both));
   if (read?.[1].status !== 200) return undefined;
   const [{ body: nodes }, { body: view }] = read;
-  const alive = new Set(nodes.items.filter(({ state }) => state === "alive").map((n) => n.name));
+  // As DNS and agents do: what runs where a node was ended is taken to run on, as while it is upgraded.
+  const named = nodes.items.filter(({ state }) => state === "alive" || state === "left");
+  const alive = new Set(named.map(({ name }) => name));
   const places: Record<string, Place[]> = {};
   for (const { name, instances } of view.services)
     places[name] = instances.flatMap(({ state, health, node = "", ports }) => {
