@@ -99,7 +99,7 @@ export function explainAway(
     `no agent of Consul answers: ${first?.text ?? ""}`,
     {
       ...options,
-      remedy: `check that Consul runs and is reached: curl ${scheme}://${failures[0]?.address}/v1/status/leader`,
+      remedy: `check that Consul runs and is reached: curl ${scheme}://${failures[0]?.address}/v1/status/leader${isTls ? "" : "; where it speaks TLS, say store.caFile"}`,
     },
   );
 }

@@ -46,6 +46,7 @@ interface Member {
 }
 
 const ATTEMPT_TIMEOUT_MS = 2_000;
+const TLS_HINT = "; where it speaks TLS, say store.caFile";
 /** What gRPC says before and after the reason why there is no connection. */
 const AROUND_REASON =
   /^No connection established\. Last error: (Error: )?|(\s*\(\d{4}-\d\d-\d\dT[^)]*\))?\.? Resolution note:.*$/gs;
@@ -84,6 +85,7 @@ export class EtcdConnection {
   readonly #clock: Clock;
   readonly #members: readonly Member[];
   readonly #user: EtcdOptions["user"];
+  readonly #isTls: boolean;
   readonly #attemptTimeoutMs: number;
   #current: Member;
   #token: Promise<string> | undefined;
@@ -107,6 +109,7 @@ export class EtcdConnection {
     if (first === undefined) throw new Error("no endpoint of etcd is given");
     this.#current = first;
     this.#user = user;
+    this.#isTls = tls !== undefined;
     this.#attemptTimeoutMs = attemptTimeoutMs;
   }
 
@@ -217,7 +220,7 @@ export class EtcdConnection {
       `no member of etcd answers${said === undefined ? "" : `: ${said}`}`,
       {
         facts: { endpoints },
-        ...(isTls ? {} : { remedy: suggestHealth(endpoints) }),
+        ...(isTls ? {} : { remedy: `${suggestHealth(endpoints)}${this.#isTls ? "" : TLS_HINT}` }),
       },
     );
   }
