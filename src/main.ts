@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The entry point, and the only place that sees both the command line and the node.
 import { existsSync, readFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 import { awaitAbort } from "#base/await-abort.ts";
 import type { FleetEntered, FleetOrder, StoreCopied, StoreMigration } from "#cli/context.ts";
@@ -47,6 +48,8 @@ async function runNode(settings: Settings, signal: AbortSignal): Promise<number>
   });
   logger.info("the node answers", { version, socket: settings.socket, page: node.page });
   announceReady(node.page);
+  // Otherwise it is written at the end, which one that is killed never sees.
+  flushCompileCache();
   await Promise.race([awaitAbort(signal), node.failed]);
   logger.info("the node ends; containers go on", { reason: String(signal.reason) });
   return 0;
