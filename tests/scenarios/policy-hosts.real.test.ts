@@ -49,11 +49,10 @@ let declare: ReturnType<typeof createDeclarer>;
 /** Somebody beside a host's networks, by the same addresses on each host. */
 async function openOutside({ host }: HostNode): Promise<string> {
   const name = `${OUTSIDE.name}-${host.name}`;
-  for (const [address, bits] of [
-    [OUTSIDE.addresses[4], 32],
-    [OUTSIDE.addresses[6], 128],
-  ] as const)
-    runInNamespace(host.netns, "ip", ["address", "add", `${address}/${bits}`, "dev", "lo"]);
+  const [v4, v6] = [`${OUTSIDE.addresses[4]}/32`, `${OUTSIDE.addresses[6]}/128`];
+  runInNamespace(host.netns, "ip", ["address", "add", v4, "dev", "lo"]);
+  // Else nobody can serve there until the kernel has looked whether it is another's.
+  runInNamespace(host.netns, "ip", ["address", "add", v6, "dev", "lo", "nodad"]);
   await packets.open(name, `/run/netns/${host.netns}`);
   await packets.serve(name, SERVED, Object.values(OUTSIDE.addresses));
   return name;
