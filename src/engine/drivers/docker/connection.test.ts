@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kept sockets that the engine closes just when they are used again.
+// Kept sockets: those that the engine closes just when they are used again, and those that nobody uses.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { startSmallEngine } from "#engine/testing/small-engine.ts";
 import { createConnection } from "./connection.ts";
+
+const BURST = 12;
+const IDLE_MS = 200;
+const PATIENCE_MS = 5_000;
 
 test("a question on a socket that was closed meanwhile is asked once more, a write is not", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "fairlead-connection-"));
@@ -48,4 +54,21 @@ test("a question on a socket that was closed meanwhile is asked once more, a wri
   // The socket of the first ping is left, and used already.
   await assert.rejects(call("POST", "/kept-write"), /cannot reach the engine/);
   assert.equal(count("/kept-write"), 1);
+});
+
+test("what a burst of questions needed is closed once nobody uses it, and a slow answer is waited for", async () => {
+  await using engine = await startSmallEngine();
+  const { socketPath, connections } = engine;
+  const endpoint = { kind: "unix", socketPath, text: `unix://${socketPath}` } as const;
+  const connection = createConnection(endpoint, { readOnly: true, idleMs: IDLE_MS });
+  using _closed = { [Symbol.dispose]: () => connection.close() };
+  engine.onQuestion = async (path) => {
+    if (path === "/info") await sleep(3 * IDLE_MS);
+  };
+  const all = Array.from({ length: BURST }, () => connection.call("GET", "/networks"));
+  await Promise.all(all);
+  assert.ok(connections.size >= BURST);
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  await Promise.all([...connections].map((socket) => once(socket, "close", { signal })));
+  assert.deepEqual(await connection.call("GET", "/info"), {});
 });

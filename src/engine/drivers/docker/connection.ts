@@ -17,6 +17,8 @@ import type { Endpoint } from "./endpoint.ts";
 
 /** More than acts and readings together ever ask at once, also while some of them hang. */
 const SOCKETS_MAX = 512;
+/** A kept socket that nobody used for so long is closed: what a burst needed is not held by node and engine ever after. */
+const IDLE_MS = 10_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 const API_OLDEST = [1, 41] as const;
 /** The newest that Fairlead was written against; a newer engine is spoken to in this one. */
@@ -105,10 +107,11 @@ function parseAnswer(text: string): unknown {
 /** Prepares a connection; nothing is sent before the first call. */
 export function createConnection(
   endpoint: Endpoint,
-  options: { readonly readOnly: boolean },
+  options: { readonly readOnly: boolean; readonly idleMs?: number },
 ): Connection {
   const secure = endpoint.kind === "tcp" && endpoint.tls !== undefined;
-  const pool = { keepAlive: true, maxSockets: SOCKETS_MAX, scheduling: "lifo" as const };
+  const { idleMs: timeout = IDLE_MS } = options;
+  const pool = { keepAlive: true, maxSockets: SOCKETS_MAX, scheduling: "lifo" as const, timeout };
   const agent = secure ? new HttpsAgent(pool) : new HttpAgent(pool);
   let version: Promise<string> | undefined;
 

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createTold, formatSince, parseEvent } from "./events.ts";
+import { startSmallEngine } from "#engine/testing/small-engine.ts";
+import { createConnection } from "./connection.ts";
+import { createTold, formatSince, parseEvent, watchEvents } from "./events.ts";
 
 function write(timeNs: bigint, action: string): string {
   const document = { Type: "container", Action: action, Actor: { ID: "c1", Attributes: {} } };
@@ -49,4 +51,29 @@ test("two events of one nanosecond that differ in an attribute are two", () => {
   assert.ok(told.isNew({ ...event, attributes: { execID: "a" } }));
   assert.ok(told.isNew({ ...event, attributes: { execID: "b" } }));
   assert.ok(!told.isNew({ ...event, attributes: { execID: "b" } }));
+});
+
+test("a stream that is given up before a word of it was read is closed", async () => {
+  await using engine = await startSmallEngine();
+  const { socketPath, followers } = engine;
+  const endpoint = { kind: "unix", socketPath, text: `unix://${socketPath}` } as const;
+  const connection = createConnection(endpoint, { readOnly: true });
+  using _closed = { [Symbol.dispose]: () => connection.close() };
+  const clock = { nowMs: Date.now, monotonicMs: () => performance.now(), sleep: async () => {} };
+  let most = 0;
+  engine.onQuestion = (path, response) => {
+    most = Math.max(most, followers.size);
+    // Of what it has told it does not say whether it still knows it.
+    if (path.includes("until")) response.writeHead(500).end("{}");
+  };
+  const ending = new AbortController();
+  using _ended = { [Symbol.dispose]: () => ending.abort() };
+  const { signal } = ending;
+  const watch = watchEvents({ connection, clock, random: Math.random, sinceNs: 1n, signal });
+  assert.equal((await watch.next()).value?.kind, "connected");
+  for (const follower of followers) follower.destroy();
+  for (let times = 0; times < 12; times++)
+    assert.equal((await watch.next()).value?.kind, "disconnected");
+  // The end of one is heard a moment after the next has begun.
+  assert.ok(most < 6, `${most} at once`);
 });

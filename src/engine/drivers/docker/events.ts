@@ -3,6 +3,7 @@
 // remembered by nanosecond and content. The engine keeps 256 events in memory and none over a restart; whenever some
 // may be missing the reader is told to list again.
 import { statSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { EngineEvent, EngineSignal } from "#engine/engine.ts";
@@ -139,9 +140,10 @@ export async function* watchEvents(parts: WatchParts): AsyncGenerator<EngineSign
   let connectedBefore = false;
   let failures = 0;
   while (!signal.aborted) {
+    let response: IncomingMessage | undefined;
     try {
       const since = told.lastNs === undefined ? "" : `?since=${formatSince(told.lastNs)}`;
-      const response = await connection.stream("GET", `/events${since}`, {
+      response = await connection.stream("GET", `/events${since}`, {
         signal,
         deadlineMs: 5_000,
       });
@@ -160,6 +162,9 @@ export async function* watchEvents(parts: WatchParts): AsyncGenerator<EngineSign
     } catch (error) {
       if (signal.aborted) return;
       yield { kind: "disconnected", error: FairleadError.from(error).message };
+    } finally {
+      // It may have failed before a word of it was read: nobody else ends it then.
+      response?.destroy();
     }
     connection.reset();
     const waitMs =
