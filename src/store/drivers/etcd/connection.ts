@@ -30,6 +30,8 @@ export interface EtcdOptions {
   readonly user?: { readonly name: string; readonly password: string };
   /** Longest that one member may take for one answer. Default 2 s. */
   readonly attemptTimeoutMs?: number;
+  /** After so long without a call the connection to a member is closed. Default 30 s, at least 1 s. */
+  readonly idleMs?: number;
 }
 
 export interface CallOptions {
@@ -46,6 +48,8 @@ interface Member {
 }
 
 const ATTEMPT_TIMEOUT_MS = 2_000;
+/** A member that was left for another would keep its connection for half an hour, by gRPC's default. */
+const IDLE_MS = 30_000;
 const TLS_HINT = "; where it speaks TLS, say store.caFile";
 /** What gRPC says before and after the reason why there is no connection. */
 const AROUND_REASON =
@@ -91,10 +95,9 @@ export class EtcdConnection {
   #token: Promise<string> | undefined;
   #closed: FairleadError | undefined;
 
-  constructor(
-    { endpoints, tls, user, attemptTimeoutMs = ATTEMPT_TIMEOUT_MS }: EtcdOptions,
-    clock: Clock,
-  ) {
+  constructor({ endpoints, tls, user, ...options }: EtcdOptions, clock: Clock) {
+    const { attemptTimeoutMs = ATTEMPT_TIMEOUT_MS, idleMs = IDLE_MS } = options;
+    const channel = { ...CHANNEL_OPTIONS, "grpc.client_idle_timeout_ms": idleMs };
     this.#clock = clock;
     const trust =
       tls === undefined
@@ -102,7 +105,7 @@ export class EtcdConnection {
         : credentials.createSsl(tls.ca, tls.key ?? null, tls.cert ?? null);
     this.#members = endpoints.map((address) => ({
       address,
-      client: new Client(address, trust, CHANNEL_OPTIONS),
+      client: new Client(address, trust, channel),
       streams: new Set(),
     }));
     const [first] = this.#members;
