@@ -41,6 +41,10 @@ function takesTraffic({ state, health, oneoff }: InstanceFact): boolean {
   return !oneoff && state === "running" && (health === "none" || health === "healthy");
 }
 
+/** Ids of instances that are about to be stopped. */
+type Leaving = Pick<Farewells, "has">;
+const NOBODY: Leaving = { has: () => false };
+
 /** Labels by which a container says how it is called and on which ports. */
 const NAME_LABEL = "fairlead.name";
 const PORT_LABEL = "fairlead.port";
@@ -115,23 +119,29 @@ function nameOf({ labels, service }: InstanceFact): string {
 }
 
 /**
- * Services of containers; one whose instances are all ill or gone keeps its name, without an instance. Services that are
- * called by one name are one.
+ * Services of containers; one whose instances are all ill, gone or about to leave keeps its name, without an instance.
+ * Services that are called by one name are one.
  */
-export function listTellable(instances: readonly InstanceFact[]): readonly TellableService[] {
+export function listTellable(
+  instances: readonly InstanceFact[],
+  leaving: Leaving = NOBODY,
+): readonly TellableService[] {
   const named = instances.filter(({ scope, service }) => scope !== "" && service !== "");
   const groups = Map.groupBy(named, (one) => `${one.scope}/${nameOf(one)}`);
   return [...groups.values()].flatMap((group): TellableService[] => {
     const [first] = group;
     if (first === undefined) return [];
-    const members = group.filter(takesTraffic).map(toMember);
+    const members = group.filter((one) => takesTraffic(one) && !leaving.has(one.id)).map(toMember);
     return [{ scope: first.scope, name: nameOf(first), members }];
   });
 }
 
 /** The same as this host's DNS says them. */
-export function listContainerServices(instances: readonly InstanceFact[]): readonly ZoneService[] {
-  return listTellable(instances).map(({ members, ...service }) => ({
+export function listContainerServices(
+  instances: readonly InstanceFact[],
+  leaving: Leaving = NOBODY,
+): readonly ZoneService[] {
+  return listTellable(instances, leaving).map(({ members, ...service }) => ({
     ...service,
     members: members.map(({ label, addresses, ports }) => ({ label, addresses, ports })),
   }));
@@ -167,8 +177,8 @@ export function createNaming(options: NamingOptions): Naming {
     const wanted = new Map<string, ZoneService>();
     for (const service of listZoneServices(fabric.everyone.list()))
       wanted.set(`${service.scope}/${service.name}`, service);
-    const instances = board.ready ? board.read().instances : [];
-    const here = listContainerServices(instances.filter(({ id }) => !farewells.has(id)));
+    // While the engine does not answer its containers run on: what was last known of them holds.
+    const here = listContainerServices(board.read().instances, farewells);
     const all = [...here, ...(elsewhere?.list() ?? [])];
     // Containers win over the agents inside of them: the engine knows of their health.
     for (const [key, services] of Map.groupBy(all, ({ scope, name }) => `${scope}/${name}`)) {

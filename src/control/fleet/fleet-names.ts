@@ -86,7 +86,7 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
   /** What this node has, once its engine was heard: until then others keep what they were told before. */
   function sayOwn(): void {
     if (!board.ready) return;
-    const own = listTellable(board.read().instances.filter(({ id }) => !farewells.has(id)));
+    const own = listTellable(board.read().instances, farewells);
     const text = JSON.stringify(own);
     if (text === said) return;
     said = text;

@@ -2,7 +2,6 @@
 // A room of the fleet's store that is large and that few nodes need: what all nodes say of themselves is of use to the
 // leader, and to a node that somebody asks how the fleet stands. It is taken in, by a list and a watch from there, only
 // while somebody holds it, and for a while after.
-import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Snapshot, Store, StoreChange } from "#store/store.ts";
 
@@ -58,8 +57,13 @@ export function createHeldRoom(options: HeldRoomOptions): HeldRoom {
   }
 
   async function untilHeld(signal: AbortSignal): Promise<void> {
-    const held = new Promise<void>((resolve) => (wake = resolve));
-    if (!isHeld()) await Promise.race([held, awaitAbort(signal)]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const goOn = (): void => resolve();
+    wake = goOn;
+    // It comes here again and again, and the signal lasts as long as the store answers.
+    signal.addEventListener("abort", goOn, { once: true });
+    if (!isHeld() && !signal.aborted) await promise;
+    signal.removeEventListener("abort", goOn);
     signal.throwIfAborted();
   }
 
