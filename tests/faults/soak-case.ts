@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { HostNode } from "#lab/host-node.ts";
 import { atMost, tell, type Figure } from "./figure.ts";
 import { nowMs, SCOPE, type Ground } from "./ground.ts";
+import { compareFileKinds, readFileKinds, type FileKinds } from "./read-files.ts";
 import { FILES, readHoldings, readResidentBytes, type Holdings } from "./read-holdings.ts";
 import type { FaultCase } from "./run-case.ts";
 
@@ -142,6 +143,23 @@ function judgeHoldings({ nodes }: Ground, before: Holdings, after: Holdings): Fi
   });
 }
 
+const readKinds = ({ nodes }: Ground): readonly FileKinds[] =>
+  nodes.map((node) => readFileKinds(node.pid(), node.host.netns));
+
+/** Which of its files a node has more or fewer of. */
+function tellKinds(
+  { nodes }: Ground,
+  before: readonly FileKinds[],
+  after: readonly FileKinds[],
+): Figure[] {
+  return nodes.map(({ host }, at) =>
+    tell(
+      `files of the node of ${host.name}`,
+      compareFileKinds(before[at] ?? {}, after[at] ?? {}) || "as before",
+    ),
+  );
+}
+
 async function endAndStart(
   ground: Ground,
   dice: Dice,
@@ -166,6 +184,7 @@ export const soak: FaultCase = {
   hosts: 3,
   async run(ground) {
     const before = await readHoldings(ground);
+    const kindsBefore = readKinds(ground);
     const fromMs = nowMs();
     const samples: Sample[] = [];
     const stop = new AbortController();
@@ -179,10 +198,12 @@ export const soak: FaultCase = {
     }
     await ground.rest();
     const after = await readHoldings(ground);
+    const kindsAfter = readKinds(ground);
     return [
       tell("ended and started again", `${done.length} times, FAIRLEAD_FAULT_SEED=${SEED}`),
       ...judgeMemory(ground, samples, fromMs),
       ...judgeHoldings(ground, before, after),
+      ...tellKinds(ground, kindsBefore, kindsAfter),
     ];
   },
 };
