@@ -136,6 +136,13 @@ export const controlErrors = defineErrors({
     cause: "What is wanted of a fleet stands in its store, and that does not answer",
     remedy: "bring the store back; until then each node keeps what it was last assigned",
   },
+  "view-unknown": {
+    id: "FL0765",
+    code: "unavailable",
+    cause:
+      "This node does not know yet how the scope stands on all nodes: it has just started, or its fleet's store or engine does not answer",
+    remedy: "ask again in a moment, or ask another node of the fleet",
+  },
   "intent-unread": {
     id: "FL0762",
     code: "failed_precondition",

@@ -4,6 +4,7 @@ import { FairleadError } from "#base/errors.ts";
 import { normalizeReference } from "#brain/naming.ts";
 import type { FlowQuery, FlowView } from "#model/flows.ts";
 import type { NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
+import { awaitViews, ENGINE_PATIENCE_MS, NOT_READ, refusePart } from "./await-views.ts";
 import { controlErrors } from "./errors.ts";
 import { answerDecision, listNext, summarizeService } from "./explain-why.ts";
 import { hideDocument, hideIntent } from "./hide.ts";
@@ -18,10 +19,6 @@ import { createStreams } from "./streams.ts";
 import { createWrites } from "./writes.ts";
 
 const WHY_DECISIONS = 10;
-/** What is said of an engine between the start of the node and its first list. */
-const NOT_READ = "not read yet";
-/** How long a request waits for an engine that does not answer. */
-const ENGINE_PATIENCE_MS = 3_000;
 
 function startOfDay(nowMs: number): number {
   return nowMs - (nowMs % 86_400_000);
@@ -44,16 +41,19 @@ function createReads(options: OperationsOptions): Reads {
   function answer<T>(items: readonly T[]): Answer<T> {
     return { asOfMs: board.ready ? clock.nowMs() : board.read().asOfMs, missing: missing(), items };
   }
+  /** Of scopes, with a word where what other nodes have of them is not known. */
+  function answerViews<T>(items: readonly T[]): Answer<T> {
+    const said = answer(items);
+    const isPart = options.fleet?.isWhole === false && options.fleet.problem === undefined;
+    return isPart ? { ...said, missing: [...said.missing, `other nodes: ${NOT_READ}`] } : said;
+  }
+  function findView(scope: string): ScopeView {
+    const names = (): readonly string[] => views.list().map((other) => other.scope);
+    return views.read(scope) ?? failLookup(scope, names());
+  }
   async function listScopes(scope?: string): Promise<readonly ScopeView[]> {
-    await options.fleet?.whole();
-    if (scope === undefined) return views.list();
-    const view = views.read(scope);
-    return view === undefined
-      ? failLookup(
-          scope,
-          views.list().map((other) => other.scope),
-        )
-      : [view];
+    await awaitViews(options);
+    return scope === undefined ? views.list() : [findView(scope)];
   }
 
   async function status(caller: Caller): Promise<NodeStatus> {
@@ -164,12 +164,16 @@ function createReads(options: OperationsOptions): Reads {
 
   return {
     status,
-    scopes: async () => answer(await listScopes()),
-    scope: async (name) => (await listScopes(name))[0] ?? failLookup(name, []),
+    scopes: async () => answerViews(await listScopes()),
+    async scope(name) {
+      await awaitViews(options);
+      refusePart(name, options);
+      return findView(name);
+    },
     services: async ({ scope }) =>
-      answer((await listScopes(scope)).flatMap((view) => view.services)),
+      answerViews((await listScopes(scope)).flatMap((view) => view.services)),
     instances: async ({ scope, service }) =>
-      answer(
+      answerViews(
         (await listScopes(scope))
           .flatMap((view) => view.services)
           .filter((view) => service === undefined || view.name === service)

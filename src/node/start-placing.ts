@@ -104,10 +104,11 @@ export function withLeader(
 /** Opens it; nothing happens before the loops run. */
 export function openPlacing(parts: PlacingParts): FleetPlacing {
   const { fleet, self, roll, decisions, clock, random, logger } = parts;
-  const board = createFleetBoard({ openStore: () => fleet.openStore(), clock, random, logger });
+  const openStore = () => fleet.openStore();
+  const board = createFleetBoard({ self: self.id, openStore, clock, random, logger });
   const pictures = createPictureReader({ board, roll, clock });
   const leadership = createLeadership({ board, self: self.id, roll, clock, logger });
-  const desk = createFleetDesk({ self: self.id, board, pictures, clock });
+  const desk = createFleetDesk({ self: self.id, board, roll, pictures, clock });
   const wakers: ((scope: string) => void)[] = [];
   const startedAtMs = clock.monotonicMs();
   let settledUnder = (): string | undefined => undefined;

@@ -66,7 +66,11 @@ async function readScope(rig: Rig): Promise<ScopeView | undefined> {
 
 /** `web-1@node-a …` as one node shows it. */
 async function drawScope(rig: Rig): Promise<string> {
-  const instances = (await readScope(rig))?.services.flatMap((service) => service.instances) ?? [];
+  return drawView(await readScope(rig));
+}
+
+function drawView(view: ScopeView | undefined): string {
+  const instances = view?.services.flatMap((service) => service.instances) ?? [];
   return instances.map(({ service, slot, node = "-" }) => `${service}-${slot}@${node}`).join(" ");
 }
 
@@ -188,6 +192,33 @@ test("what is asked of any node is answered for all of them", async () => {
     const old = before.find((one) => one.name === name);
     assert.ok(old?.id !== id || old.startedAtMs !== startedAtMs, `${name} was restarted`);
   }
+});
+
+test("what runs on a host whose node is ended, as for an upgrade, stays in sight; one that starts says all of it or nothing", async () => {
+  const [a, b, c] = [rigOf("node-a"), rigOf("node-b"), rigOf("node-c")];
+  await settled(a);
+  const all = await drawScope(a);
+  assert.match(all, /node-c/);
+  await c.endNode("SIGTERM");
+  for (const rig of [a, b]) assert.equal(await drawScope(rig), all);
+  assert.equal(await stateOf(a, "node-c"), "left");
+  let isUp = false;
+  const starting = c.startNode().then(() => (isUp = true));
+  const said = new Set<string>();
+  await until("it says all", PATIENCE_MS, async () => {
+    const wasUp = isUp;
+    // Before it answers at all it says nothing either.
+    const vain = { status: 0, body: undefined };
+    const { status, body } = await c.ask<ScopeView>("scopes/shop").catch(() => vain);
+    const drawn = status === 200 ? drawView(body) : `status ${status}`;
+    said.add(drawn);
+    return wasUp && drawn === all;
+  });
+  await starting;
+  for (const word of ["status 0", "status 503", all]) said.delete(word);
+  assert.deepEqual([...said], [], "never a part");
+  await settled(a);
+  assert.equal(await drawScope(a), all);
 });
 
 test("a service moves from a host that dies, and is folded when that is back", async () => {

@@ -128,6 +128,21 @@ describe("assignScopes()", () => {
     assert.equal(draw(assign({ nodes, intent: eager, before: spread })), "1@a 2@a<b 3@c");
   });
 
+  test("a node that said that it leaves for a while loses nothing, also not what is eager", () => {
+    const eager = buildIntent([web({ failover: "eager" })]);
+    for (const silent of [false, true]) {
+      const nodes = abc.map((node) =>
+        node.id === "b" ? { ...node, standing: "away" as const, silent } : node,
+      );
+      assert.deepEqual(assignScopes(picture({ nodes, intent: eager, before: spread })), []);
+      const fresh = assign({ nodes, intent: eager });
+      assert.ok(
+        fresh.services["web"]?.every(({ node }) => node !== "b"),
+        "nothing new goes there",
+      );
+    }
+  });
+
   test("what is to stay stays, also on a node that is gone", () => {
     const stay = buildIntent([web({ failover: "stay" })]);
     assert.deepEqual(
@@ -311,8 +326,8 @@ describe("assignScopes()", () => {
   });
 });
 
-const standings = fc.constantFrom("up", "up", "up", "suspect", "gone") as fc.Arbitrary<
-  "up" | "suspect" | "gone"
+const standings = fc.constantFrom("up", "up", "up", "away", "suspect", "gone") as fc.Arbitrary<
+  "up" | "away" | "suspect" | "gone"
 >;
 
 test("whatever happens to nodes and replicas: each slot stands once, nothing that fits moves, and it comes to rest", () => {

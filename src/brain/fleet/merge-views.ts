@@ -132,7 +132,13 @@ export function mergeViews(scope: FleetScope, nodes: Nodes): ScopeView {
   const { intent, removal } = scope.wanted;
   const shares = Map.groupBy(
     [...scope.reports].flatMap(([id, { view }]) =>
-      (view?.services ?? []).map((service): Share => ({ node: nameOf(nodes, id), view: service })),
+      // What one has left behind that is none of the fleet's any more is not shown.
+      nodes.has(id)
+        ? (view?.services ?? []).map((service): Share => ({
+            node: nameOf(nodes, id),
+            view: service,
+          }))
+        : [],
     ),
     ({ view }) => view.name,
   );

@@ -10,11 +10,14 @@ import type {
 import type { NodeOffer } from "#brain/placement/offer.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 
-/** A node of the fleet. `gone` is surely known; `suspect` may be, or ends on purpose. */
+/**
+ * A node of the fleet. `gone` is surely known; `suspect` may be. `away` is not there for a moment: it said that it leaves, as for an
+ * upgrade, or was not heard yet since this node started; nothing is wrong with what runs on its host.
+ */
 export interface FleetNode {
   readonly id: string;
   readonly name: string;
-  readonly standing: "up" | "suspect" | "gone";
+  readonly standing: "up" | "away" | "suspect" | "gone";
   readonly schedulable: boolean;
   readonly draining: boolean;
   /** For how long it has been up without a break, milliseconds. */
@@ -58,7 +61,7 @@ function findClosed({ standing, schedulable, draining, ailingMs }: FleetNode): s
   if (draining) return "draining";
   if (!schedulable) return "cordoned";
   if (ailingMs > 0) return "its engine does not answer";
-  return standing === "up" ? "" : "suspect";
+  return standing === "up" ? "" : standing;
 }
 
 /** What a node offers to placement; undefined for one that is gone or has not said what it has. */

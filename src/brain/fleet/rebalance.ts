@@ -57,8 +57,8 @@ export function rebalance(
 ): Reassignment | undefined {
   const nodes = [...picture.nodes.values()];
   const scopes = [...picture.scopes.values()];
-  if (nodes.some(({ standing }) => standing === "suspect") || !scopes.every(isCalm))
-    return undefined;
+  const isUnsure = nodes.some(({ standing }) => standing === "away" || standing === "suspect");
+  if (isUnsure || !scopes.every(isCalm)) return undefined;
   const { offers, requests } = question ?? askPlacement(picture);
   const isNew = new Set(nodes.filter(({ upMs }) => upMs < STEADY_MS).map(({ id }) => id));
   const steady = offers.map((offer) =>

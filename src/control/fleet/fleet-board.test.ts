@@ -26,6 +26,7 @@ async function openBoard(store: Store) {
   const ending = new AbortController();
   const board = createFleetBoard({
     openStore: () => Promise.resolve(store),
+    self: "a",
     clock,
     random: Math.random,
     logger: silentLogger,
@@ -93,6 +94,28 @@ test("reports of nodes are in the picture while somebody holds them, all of them
   using again = board.holdReports();
   await again.ready;
   assert.equal(listed().length, 4);
+});
+
+test("what a node said of its containers outlives it for a while, and nothing else does", async () => {
+  const clock = createManualClock();
+  await using memory = createMemoryStore({ clock });
+  const kept = (): Store => ({ ...memory, [Symbol.asyncDispose]: () => Promise.resolve() });
+  {
+    await using opened = await openBoard(kept());
+    const { lease = "" } = opened.board;
+    const put = (key: string) => ({ kind: "put", key, value: 1, lease }) as const;
+    const keys = Array.from({ length: 120 }, (_, index) => `reports/a/shop-${index}`);
+    await opened.board.write([...keys, "offers/a", "leader"].map(put));
+  }
+  const count = async (prefix: string) => (await memory.list(prefix)).entries.length;
+  assert.deepEqual(
+    [await count("reports/a/"), await count("offers/"), await count("leader")],
+    [120, 0, 0],
+  );
+  await clock.advance(29_000);
+  assert.equal(await count("reports/a/"), 120);
+  await clock.advance(2_000);
+  assert.equal(await count("reports/a/"), 0);
 });
 
 test("who waits for reports is not kept waiting by a store that does not answer", async () => {

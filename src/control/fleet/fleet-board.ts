@@ -8,6 +8,7 @@ import type { Logger } from "#base/logger.ts";
 import { controlErrors } from "#control/errors.ts";
 import type { Entry, Store, StoreChange, StoreCondition, StoreOperation } from "#store/store.ts";
 import { createHeldRoom, type RoomHold } from "./held-room.ts";
+import { leaveBehind } from "./leave-behind.ts";
 
 const SESSION_MS = 10_000;
 const RENEWALS_PER_LEASE = 4;
@@ -20,6 +21,8 @@ const REPORTS_PREFIX = `${REPORTS}/`;
 
 export interface FleetBoardOptions {
   openStore(): Promise<Store>;
+  /** Id of this node; what it reports outlives it for a while then. */
+  readonly self?: string;
   /** How long what hangs on this node's lease outlives it. Default 10 s. */
   readonly sessionMs?: number;
   readonly clock: Clock;
@@ -254,9 +257,12 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
           await clock.sleep(RETRY_MS, signal).catch(() => undefined);
         }
       }
+      const isThere = problem === undefined && lease !== "";
       problem = "this node ends";
       reports.giveUp();
       tell();
+      if (isThere && store !== undefined && options.self !== undefined)
+        await leaveBehind(store, `${REPORTS_PREFIX}${options.self}/`).catch(() => undefined);
       if (lease !== "") await store?.revokeLease(lease).catch(() => undefined);
       await store?.[Symbol.asyncDispose]();
     },

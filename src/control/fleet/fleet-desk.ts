@@ -13,6 +13,7 @@ import { planElsewhere } from "#brain/fleet/plan-elsewhere.ts";
 import { nameInstance } from "#brain/naming.ts";
 import type { ElsewhereBook, ReconcileInput } from "#brain/pass.ts";
 import { controlErrors } from "#control/errors.ts";
+import type { Roll } from "#control/roll.ts";
 import type { Intent } from "#model/intent.ts";
 import type { FleetBoard } from "./fleet-board.ts";
 import type { PictureReader } from "./read-picture.ts";
@@ -20,7 +21,12 @@ import type { PictureReader } from "./read-picture.ts";
 /** How long a store is waited for that a node has not reached since it started. */
 const PATIENCE_MS = 3_000;
 const LOOK_MS = 20;
-/** How long what nodes said before the store lost it is shown of those that have not said it again. */
+/** So long after its start a node waits so. */
+const FRESH_MS = 10_000;
+/**
+ * How long what nodes said before the store lost it is shown of those that have not said it again, and what those said that do not reach
+ * the store now: since somebody looked last.
+ */
 const RECALL_MS = 15_000;
 
 /** What asking for an intent would do. */
@@ -58,6 +64,8 @@ export interface FleetDesk {
   turns(scope: string): NonNullable<ReconcileInput["turns"]>;
   /** Whether it is known how scopes stand on other nodes. */
   readonly isWhole: boolean;
+  /** Whether a scope stands on other nodes too as far as is known, and how it does there is not: `view` would show a part of it. */
+  mayBePart(scope: string): boolean;
   /** Has that known, until disposed of. */
   hold(): Disposable;
   /** Resolves once it is known, or does not come to be soon. */
@@ -80,12 +88,16 @@ export interface FleetDesk {
 export interface DeskParts {
   readonly self: string;
   readonly board: FleetBoard;
+  readonly roll: Pick<Roll, "problem">;
   readonly pictures: PictureReader;
   readonly clock: Clock;
 }
 
 /** Makes the desk of one node. */
-export function createFleetDesk({ self, board, pictures, clock }: DeskParts): FleetDesk {
+export function createFleetDesk({ self, board, roll, pictures, clock }: DeskParts): FleetDesk {
+  const startedAtMs = clock.monotonicMs();
+  let hasRoll = false;
+
   async function settle(): Promise<void> {
     const untilMs = clock.monotonicMs() + PATIENCE_MS;
     while (board.identity === undefined && clock.monotonicMs() < untilMs)
@@ -100,12 +112,26 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
 
   async function whole(): Promise<void> {
     using hold = board.holdReports();
-    if (board.hasReports) return;
+    if (isWhole()) return;
+    const untilMs = clock.monotonicMs() + PATIENCE_MS;
+    // A store that this node has not reached since it started may answer soon: it may be the node that is late.
+    while (!isBegun() && clock.monotonicMs() < Math.min(untilMs, startedAtMs + FRESH_MS))
+      await clock.sleep(LOOK_MS);
+    const restMs = untilMs - clock.monotonicMs();
+    if (restMs <= 0) return;
     const enough = new AbortController();
-    const late = clock.sleep(PATIENCE_MS, enough.signal).catch(() => undefined);
+    const late = clock.sleep(restMs, enough.signal).catch(() => undefined);
     await Promise.race([hold.ready, late]);
     enough.abort();
   }
+
+  /** Whether the store and the roll were read since this node started. */
+  function isBegun(): boolean {
+    hasRoll ||= roll.problem === undefined || pictures.nodes().size > 1;
+    return hasRoll && board.identity !== undefined;
+  }
+
+  const isWhole = (): boolean => board.hasReports && isBegun();
 
   /** What other nodes have matters to whoever waits for them, and to nobody else. */
   function holdWhenAsked(book: ElsewhereBook): ElsewhereBook {
@@ -140,14 +166,32 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
     const nowMs = clock.monotonicMs();
     const isLost =
       known === undefined ? before?.identity !== board.identity : known.lostMs !== undefined;
-    if (isLost && before !== undefined && nowMs - before.atMs < RECALL_MS)
+    const isFresh = before !== undefined && nowMs - before.atMs < RECALL_MS;
+    if (isLost && isFresh)
       return known === undefined
         ? before.scope
         : { ...known, reports: new Map([...before.scope.reports, ...known.reports]) };
-    if (known === undefined) stood.delete(name);
-    else if (board.hasReports)
-      stood.set(name, { scope: known, identity: board.identity, atMs: nowMs });
-    return known;
+    if (known === undefined) {
+      stood.delete(name);
+      return undefined;
+    }
+    if (!board.hasReports) return known;
+    const scope = isFresh ? withUnheard(known, before.scope) : known;
+    stood.set(name, { scope, identity: board.identity, atMs: nowMs });
+    return scope;
+  }
+
+  /** With what nodes said last that do not reach the store: nothing says that it has ended, as long as they are not gone. */
+  function withUnheard(known: FleetScope, before: FleetScope): FleetScope {
+    const silent = [...before.reports].filter(([id]) => !known.reports.has(id));
+    if (silent.length === 0) return known;
+    const nodes = pictures.nodes();
+    const unheard = silent.filter(([id]) => {
+      const node = nodes.get(id);
+      return node !== undefined && node.offer === undefined && node.standing !== "gone";
+    });
+    if (unheard.length === 0) return known;
+    return { ...known, reports: new Map([...known.reports, ...unheard]) };
   }
 
   function withLocal(scope: FleetScope, local: ScopeView | undefined): FleetScope {
@@ -178,8 +222,9 @@ export function createFleetDesk({ self, board, pictures, clock }: DeskParts): Fl
       return board.problem;
     },
     get isWhole() {
-      return board.hasReports;
+      return isWhole();
     },
+    mayBePart: (scope) => !isWhole() && (!isBegun() || pictures.scope(scope) !== undefined),
     hold: () => board.holdReports(),
     whole,
     settle,

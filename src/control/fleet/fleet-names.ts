@@ -13,6 +13,7 @@ import { listTellable, type TellableService } from "#control/naming.ts";
 import type { Overlays } from "#control/overlays.ts";
 import type { Roll } from "#control/roll.ts";
 import type { ZoneMember, ZoneService } from "#discovery/dns/zone.ts";
+import { LEFT_MS } from "./left-for.ts";
 
 export interface FleetNamesOptions {
   readonly board: FactsBoard;
@@ -28,17 +29,15 @@ export interface FleetNamesOptions {
 export interface FleetNames {
   /** Services of other hosts, with what leads to their instances from here. */
   list(): readonly ZoneService[];
-  /** Whether each node that lives has told its own; so long as one may after this node's start that does not, it is not. */
+  /** Whether each node that is not gone has told its own; so long as one may after this node's start that does not, it is not. */
   readonly isWhole: boolean;
   onChange(listener: () => void): () => void;
   run(signal: AbortSignal): Promise<void>;
 }
 
 const KEY = "names";
-/** So long a node that said that it leaves is taken to be on its way back, as from an upgrade. */
-const LEFT_MS = 30_000;
 /** So long after its start a node waits for what others tell it. */
-const FILLING_MS = 10_000;
+const FILLING_MS = 30_000;
 const SERVICES_MAX = 10_000;
 
 const Port = z.object({
@@ -116,9 +115,14 @@ export function createFleetNames(options: FleetNamesOptions): FleetNames {
 
   /** Once it is whole it stays so: a node that comes later tells of itself what nobody knew. */
   function lookWhole(): boolean {
-    if (isWhole || clock.monotonicMs() >= untilMs) return true;
-    if (roll.problem !== undefined) return false;
-    return roll.list().every(({ id, self, state }) => self || state !== "alive" || told.has(id));
+    if (isWhole) return true;
+    const isLate = clock.monotonicMs() >= untilMs;
+    if (roll.problem !== undefined) return isLate;
+    // One that may be lost, or is on its way back, has what is named as well.
+    return roll.list().every(({ id, self, state }) => {
+      if (self || state === "gone" || told.has(id)) return true;
+      return state === "left" ? !isNamed(id) : isLate;
+    });
   }
 
   /** What is known of a node goes with it when it is taken off the roll; its names are looked at again when its state changes. */

@@ -181,11 +181,11 @@ function hostOf({ hosts }: Ground, id: string): Host {
 }
 
 /** Asks for three of `web`, and waits until each node has its own. */
-async function ask(ground: Ground): Promise<void> {
+async function ask(ground: Ground, wanted = intent): Promise<void> {
   const [any] = ground.hosts;
   await ground.until("all are there", () => any?.board.list("offers").size === 3);
   await ground.until("somebody leads", () => any?.leadership.leader !== undefined);
-  const value = { intent, origin: "a", actor: "test" };
+  const value = { intent: wanted, origin: "a", actor: "test" };
   await any?.board.write([{ kind: "put", key: `intent/${SCOPE}`, value }]);
   await ground.until("each has its own", () => ground.draw() === "1@a 2@b 3@c");
 }
@@ -228,6 +228,20 @@ test("a node that is gone gives its slots to others, with a decision of the lead
   await leader.board.write([{ kind: "put", key: `reports/${target}/${SCOPE}`, value }]);
   await ground.until("the double is folded", () => host.desired.get(SCOPE)?.removal !== undefined);
   assert.equal(ground.draw().split(" ").length, 3);
+});
+
+test("what is eager stays on a node that said that it leaves, as for an upgrade, and moves on suspicion", async () => {
+  await using ground = await openGround();
+  await ask(ground, buildIntent([buildService({ name: "web", replicas: 3, failover: "eager" })]));
+  const { leader } = hostOf(ground, "a").leadership;
+  const ended = leader === "c" ? "b" : "c";
+  hostOf(ground, ended).door.shut();
+  ground.states.set(ended, "left");
+  await ground.clock.advance(5_000);
+  for (let step = 0; step < 20; step++) await ground.clock.advance(100);
+  assert.equal(ground.draw(), "1@a 2@b 3@c");
+  ground.states.set(ended, "suspect");
+  await ground.until("it runs elsewhere", () => ground.draw().split(" ").length === 4);
 });
 
 test("another leads when the leader is lost, and what was placed stays", async () => {

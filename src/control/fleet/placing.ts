@@ -63,13 +63,22 @@ const UNKNOWN = {
   result: "the fleet's store did not answer; whether it took it is seen when it does",
 } as const;
 
-/** Nodes that a singleton leaves without their word for it: they must not have come back meanwhile. */
-function listFenced({ assignment, wanted, reports }: FleetScope, draft: Draft | undefined) {
+/**
+ * Nodes that a singleton leaves without their word for it: they must not have come back meanwhile. What one that has ended left in the
+ * store is no word of one that is back.
+ */
+function listFenced(
+  board: Pick<FleetBoard, "get">,
+  { assignment, wanted, reports }: FleetScope,
+  draft: Draft | undefined,
+) {
+  const hasWord = (id: string): boolean =>
+    reports.has(id) && board.get(`offers/${id}`) !== undefined;
   const fenced = wanted.intent.services.flatMap(({ name, singleton }) => {
     if (singleton !== true || draft === undefined) return [];
     const now = new Map((draft.services[name] ?? []).map((one) => [one.slot, one]));
     return (assignment?.services[name] ?? []).flatMap(({ slot, from = [] }) =>
-      from.filter((id) => now.get(slot)?.from?.includes(id) !== true && !reports.has(id)),
+      from.filter((id) => now.get(slot)?.from?.includes(id) !== true && !hasWord(id)),
     );
   });
   return [...new Set(fenced)];
@@ -114,7 +123,7 @@ export function createPlacing(options: PlacingOptions): {
     const intent = `intent/${scope}`;
     const unchanged = [
       { key: intent, revision: known.generation },
-      ...listFenced(known, draft).map((id) => ({ key: `offers/${id}`, revision: 0 })),
+      ...listFenced(board, known, draft).map((id) => ({ key: `offers/${id}`, revision: 0 })),
     ];
     const key = `assignments/${scope}`;
     if (draft === undefined) {

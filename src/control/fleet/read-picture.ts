@@ -16,9 +16,8 @@ import type { Roll } from "#control/roll.ts";
 import type { Entry } from "#store/store.ts";
 import { createBoardIndex, splitAtSlash } from "./board-index.ts";
 import { touches, type FleetBoard } from "./fleet-board.ts";
+import { LEFT_MS } from "./left-for.ts";
 
-/** So long a node may be away that said that it leaves, as for an upgrade, before it counts as gone. */
-const LEFT_MS = 30_000;
 /** So long a node that has just started takes nobody for gone whom it has never heard. */
 const FRESH_MS = 30_000;
 const OFFERS: ReadonlySet<string> = new Set(["offers"]);
@@ -56,10 +55,11 @@ export function createPictureReader({ board, roll, clock }: PictureParts): Pictu
 
   function judge({ state, silentMs }: NodeView): FleetNode["standing"] {
     if (state === "alive") return "up";
-    if (state === "suspect") return "suspect";
-    if (state === "left") return (silentMs ?? LEFT_MS) < LEFT_MS ? "suspect" : "gone";
+    // Who was not asked yet is no suspect: nobody has been silent.
+    if (state === "suspect") return silentMs === undefined ? "away" : "suspect";
+    if (state === "left") return (silentMs ?? LEFT_MS) < LEFT_MS ? "away" : "gone";
     const fresh = clock.monotonicMs() - startedAtMs < FRESH_MS;
-    return silentMs === undefined && fresh ? "suspect" : "gone";
+    return silentMs === undefined && fresh ? "away" : "gone";
   }
 
   // What came and went while the store was away was not seen: then it is counted anew.
