@@ -7,17 +7,24 @@ import { runInNamespace } from "#lab/run-program.ts";
 /** Kind to how many. */
 export type FileKinds = Readonly<Record<string, number>>;
 
-/** Ports from here on are those of who connects. */
-const PASSING_PORT = 32_768;
 const SOCKET = /^socket:\[(\d+)\]$/;
+
+/** As `/proc/net/tcp` writes the state of one that listens. */
+const LISTENS = "0A";
 
 /** Inode to kind: `tcp 2379`, after the port that somebody listens on. */
 function readPorts(pid: number, kind: "tcp" | "tcp6" | "udp" | "udp6"): [string, string][] {
   const lines = readFileSync(`/proc/${pid}/net/${kind}`, "utf8").trim().split("\n").slice(1);
-  return lines.map((line) => {
-    const [, local = "", remote = "", , , , , , , inode = ""] = line.trim().split(/\s+/);
-    const ports = [local, remote].map((end) => Number.parseInt(end.split(":")[1] ?? "", 16));
-    const port = ports.find((one) => one > 0 && one < PASSING_PORT) ?? "of its own";
+  const rows = lines.map((line) => {
+    const [, local = "", remote = "", state, , , , , , inode = ""] = line.trim().split(/\s+/);
+    const [own = 0, other = 0] = [local, remote].map((end) =>
+      Number.parseInt(end.split(":")[1] ?? "", 16),
+    );
+    return { own, other, state, inode };
+  });
+  const open = new Set(rows.filter(({ state }) => state === LISTENS).map(({ own }) => own));
+  return rows.map(({ own, other, inode }) => {
+    const port = other === 0 || open.has(own) ? own : other;
     return [inode, `${kind.slice(0, 3)} ${port}`];
   });
 }
