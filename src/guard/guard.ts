@@ -14,8 +14,13 @@ export interface Place {
 
 /** An instance with what shall hold for it. */
 export interface Ward extends Place {
-  /** With `watch` what the table denies is counted, and passes; with a table that denies nothing too. */
+  /**
+   * With `watch` what the table denies is counted, and passes; with a table that denies nothing too. With `enforce` such a table holds
+   * it to its own addresses alone: what it sends under another's IPv6 address is dropped, as with any table.
+   */
   readonly mode: "watch" | "enforce";
+  /** Holds it to its own addresses with `watch` too. */
+  readonly asItself?: boolean;
   readonly table: VerdictTable;
 }
 

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { startPackets } from "#lab/packets.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
+import { sendAs } from "#lab/send-as.ts";
 import { arbitraryPolicy } from "#policy/testing/arbitrary-policies.ts";
 import type { Cluster, ManifestRule } from "#policy/testing/oracle.ts";
 import { advertise, arp, ethernet, fragment, icmp6, udp4, udp6, vlan } from "#lab/frames.ts";
@@ -396,6 +397,25 @@ test("no other way leads around a policy: published ports, hairpin, the host its
   }
 });
 
+/** Somebody without any policy on the network `wide`, who sends twice as another and then as himself. */
+async function watchForged(web: string) {
+  const place = ["--network", "wide", "--ip6", "fd00:93::77"];
+  docker("run", "-d", "--init", "--name", "beside", ...place, IMAGE, "sleep", "1000");
+  const format = "{{.State.Pid}}";
+  const pid = docker("inspect", "-f", format, "beside").trim();
+  const inside = (program: string, ...args: string[]): string =>
+    runProgram("nsenter", [`--net=/proc/${pid}/ns/net`, program, ...args]);
+  const own = "{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}";
+  const to = docker("inspect", "-f", own, web).trim();
+  const needle = randomBytes(12).toString("hex");
+  const arrived = await packets.watch(web, "eth0", Buffer.from(needle));
+  const ways = ["fd00:93::99", "2001:db8::1", "fd00:93::77"].map((from) => [from, to] as const);
+  return {
+    send: () => sendAs(inside, needle, ways),
+    has: async (count: number) => (await arrived()) >= count,
+  };
+}
+
 test("macvlan holds, and a container in the host's own network is said to be out of reach", async () => {
   runInNamespace(rig.lab.netns, "ip", ["link", "add", "wide0", "type", "veth", "peer", "wide1"]);
   for (const end of ["wide0", "wide1"])
@@ -409,6 +429,9 @@ test("macvlan holds, and a container in the host's own network is said to be out
     "parent=wide0",
     "--subnet",
     "10.93.0.0/24",
+    "--ipv6",
+    "--subnet",
+    "fd00:93::/64",
     "wide",
   );
   const [first, second] = [
@@ -422,8 +445,14 @@ test("macvlan holds, and a container in the host's own network is said to be out
   ];
   await declare({ namespaces: {}, policies: [] }, "wide-open");
   assert.deepEqual(await packets.ask(calls(true)), [true, true]);
+  const beside = await watchForged("wide1");
+  beside.send();
+  await until("what is forged arrives where nothing is enforced", 10_000, () => beside.has(3));
   await declare(ONLY_FOO, "wide");
   assert.deepEqual(await packets.ask(calls(false)), [false, false]);
+  beside.send();
+  await until("only what is his own arrives", 10_000, () => beside.has(4));
+  assert.ok(!(await beside.has(5)), "also from one whom no policy selects");
   const { addresses } = findEnd("default", "web");
   const asHost = { from: "naked", protocol: "TCP", port: 80, expect: false } as const;
   assert.deepEqual(

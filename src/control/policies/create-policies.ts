@@ -11,9 +11,8 @@ import type { Shortcuts } from "#control/shortcuts.ts";
 import type { AskedBy } from "#control/topologies.ts";
 import { createWideCheck } from "#control/wide-networks.ts";
 import type { Guard } from "#guard/guard.ts";
-import { OWN_LABELS, type InstanceFact, type NetworkFact } from "#model/facts.ts";
+import type { InstanceFact } from "#model/facts.ts";
 import type { Intent } from "#model/intent.ts";
-import { nameBridge } from "#network/plan-overlay.ts";
 import {
   createPolicyCompiler,
   findTable,
@@ -32,6 +31,7 @@ import {
 import { answerCan } from "./can.ts";
 import { judgeEffect, readEffect } from "./effect.ts";
 import { createEnforcer } from "./enforcer.ts";
+import { listHeldNetworks } from "./held-networks.ts";
 import { createFlowWatch } from "./flow-watch.ts";
 import type { PolicyBoard } from "./foresee-starts.ts";
 import { createNameDesk, type Asker, type NameDesk } from "./name-desk.ts";
@@ -152,24 +152,6 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     return { ...world, resolvers };
   }
 
-  /** Networks of scopes that policies are enforced in; the engine's default bridge is everybody's, and stays open. */
-  function listGated(policies: readonly NetworkPolicy[]): ReadonlyMap<string, string> {
-    const { networks, instances } = board.read();
-    const scopes = new Set(policies.map(({ scope }) => scope));
-    const isEnforced = (scope: string): boolean => scopes.has(scope) && modeOf(scope) === "enforce";
-    const used = new Set(
-      instances.flatMap(({ scope, endpoints = {} }) =>
-        isEnforced(scope) ? Object.keys(endpoints) : [],
-      ),
-    );
-    return new Map(
-      networks
-        .filter(({ driver, name }) => driver === "bridge" && name !== "bridge")
-        .filter(({ name, labels }) => used.has(name) || isEnforced(labels[OWN_LABELS.scope] ?? ""))
-        .map((network) => [network.name, findBridge(network)]),
-    );
-  }
-
   /** Tells other nodes who is here; returns whom they may still take for another. */
   async function tell({ instances }: PolicyWorld): Promise<ReadonlySet<string>> {
     const { networks, instances: facts } = board.read();
@@ -199,7 +181,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         compiled,
         modeOf,
         observes,
-        gated: listGated(policies),
+        ...listHeldNetworks(policies, { ...board.read(), modeOf }),
         shortcuts: shortcuts.list(),
         countPolicies: (scope) => policies.filter((one) => one.scope === scope).length,
         held: telling,
@@ -377,10 +359,4 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
 /** Who lives in the host's own network. */
 function listOnHost(board: PoliciesOptions["board"]): readonly PolicyInstance[] {
   return board.read().instances.filter(isOnHost).map(toInstance);
-}
-
-/** The device of a network, as the engine names it, or we do. */
-function findBridge({ id, labels }: NetworkFact): string {
-  const vni = labels[OWN_LABELS.overlay];
-  return vni === undefined ? `br-${id.slice(0, 12)}` : nameBridge(Number(vni));
 }

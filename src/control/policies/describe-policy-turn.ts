@@ -26,11 +26,15 @@ const WORDS = {
   "policy.release": { verb: "took policy off", detail: "no policy selects them any more" },
 } as const;
 
+/** Where no policy is about them, and policies are about others on networks without a bridge. */
+const HELD = "held to their own addresses";
+
 /** The decision about one pass over a scope. */
 export function describePolicyTurn(turn: PolicyTurn): PlannedAction {
   const { scope, act, mode, instances, policies, nowMs } = turn;
   const { verb, detail } = WORDS[act];
-  const said = act === "policy.enforce" && mode === "watch" ? "watched by policy" : verb;
+  const kind = mode === "watch" ? "watched by policy" : policies > 0 ? verb : HELD;
+  const said = act === "policy.enforce" ? kind : verb;
   const what = instances.length === 1 ? "1 instance" : `${instances.length} instances`;
   return {
     key: `policy/${scope}`,

@@ -17,14 +17,16 @@ import type {
 import type { InstanceFact } from "#model/facts.ts";
 import type { PolicyMode } from "#model/policy.ts";
 import { findTable, type CompiledPolicies } from "#policy/compile-policies.ts";
+import { OPEN } from "#policy/verdict-table.ts";
 import { describePolicyTurn, type PolicyTurn } from "./describe-policy-turn.ts";
+import type { HeldNetworks } from "./held-networks.ts";
 
 /** So many namespaces are written at once: each takes processes of its own. */
 const WIDTH = 4;
 const GATE = "gate";
 
 /** What is wanted on this host. */
-export interface Wanted {
+export interface Wanted extends HeldNetworks {
   /** Those that run here and have a network of their own. */
   readonly instances: readonly InstanceFact[];
   /** Ids of those that have no port yet. */
@@ -33,8 +35,6 @@ export interface Wanted {
   modeOf(scope: string): PolicyMode;
   /** Whether also instances that no policy selects are looked at, to see whom they talk to. */
   observes(scope: string): boolean;
-  /** Names of networks with guarded instances, and the engine's bridges for them. */
-  readonly gated: ReadonlyMap<string, string>;
   /** Names of networks that span hosts, and the ways past their bridges. */
   readonly shortcuts: ReadonlyMap<string, Shortcut>;
   /** Ids of those that may be taken for another still, and have to wait. */
@@ -77,6 +77,7 @@ function isSame(a: Ward | undefined, b: Ward): boolean {
   return (
     a?.pid === b.pid &&
     a.mode === b.mode &&
+    a.asItself === b.asItself &&
     a.table.ingress === b.table.ingress &&
     a.table.egress === b.table.egress &&
     a.table.names?.join(" ") === b.table.names?.join(" ")
@@ -116,21 +117,30 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     return released;
   }
 
+  /** What shall stand inside of an instance; undefined for nothing. */
+  function chooseWard(instance: InstanceFact, wanted: Wanted): Ward | undefined {
+    const { id, pid = 0, scope, endpoints = {} } = instance;
+    const mode = wanted.modeOf(scope);
+    const table = findTable(wanted.compiled, id);
+    const isOpen = table.ingress === undefined && table.egress === undefined;
+    const asItself = Object.keys(endpoints).some((network) => wanted.bare.has(network));
+    if (mode !== "off" && !isOpen) return { id, pid, mode, table, asItself };
+    if (mode !== "off" && wanted.observes(scope))
+      return { id, pid, mode: "watch", table, asItself };
+    return asItself ? { id, pid, mode: "enforce", table: OPEN, asItself } : undefined;
+  }
+
   async function settle(
     instance: InstanceFact,
     wanted: Wanted,
     look: boolean,
   ): Promise<Done | undefined> {
-    const place = { id: instance.id, pid: instance.pid ?? 0 };
-    const mode = wanted.modeOf(instance.scope);
-    const table = findTable(wanted.compiled, instance.id);
-    const isOpen = table.ingress === undefined && table.egress === undefined;
-    const isObserved = isOpen && wanted.observes(instance.scope);
-    if (mode === "off" || (isOpen && !isObserved)) {
+    const ward = chooseWard(instance, wanted);
+    if (ward === undefined) {
+      const place = { id: instance.id, pid: instance.pid ?? 0 };
       const act = "policy.release";
       return (await release(place)) ? { instance, act, mode: "enforce" } : undefined;
     }
-    const ward: Ward = { ...place, mode: isObserved ? "watch" : mode, table };
     if (!look && isSame(wards.get(instance.id), ward)) return undefined;
     const protection = await guard.protect(ward);
     wards.set(instance.id, ward);

@@ -7,6 +7,7 @@ import { parseAddress } from "#base/addresses.ts";
 import { lookUp } from "#policy/look-up.ts";
 import type { AddressRange, DirectionTable } from "#policy/verdict-table.ts";
 import { until } from "#lab/rig.ts";
+import { sendAs } from "#lab/send-as.ts";
 import { allow, toWard, type Rule } from "./rule.ts";
 import { findWrong } from "./ground.ts";
 
@@ -229,6 +230,61 @@ export const tableRules: Readonly<Record<string, Rule>> = {
     assert.deepEqual(await packets.ask([{ ...called, expect: true }]), [true]);
     await sleep(QUIET_MS);
     assert.equal(await gone(), 0);
+    await guard.release(first);
+    for (const end of [first, second]) await stop(end);
+    onHost("ip", "link", "del", "wide0");
+  },
+
+  "on a macvlan no program sends under an IPv6 address that is not its own": async (fixture) => {
+    const { ground, guard } = fixture;
+    const { start, stop, packets, onHost } = ground;
+    onHost("ip", "link", "add", "wide0", "type", "veth", "peer", "name", "wide1");
+    for (const device of ["wide0", "wide1"]) onHost("ip", "link", "set", device, "up");
+    const first = await start("first", 6, { beside: "wide0" });
+    const second = await start("second", 7, { beside: "wide1" });
+    for (const [{ inside }, link] of [
+      [first, "fe80::6"],
+      [second, "fe80::7"],
+    ] as const)
+      inside("ip", "address", "add", `${link}/64`, "dev", "eth0", "nodad");
+    const needle = randomBytes(12).toString("hex");
+    const arrived = await packets.watch("second", "eth0", Buffer.from(needle));
+    const others = (): void =>
+      sendAs(first.inside, needle, [
+        ["fd66::99", second.v6],
+        ["2001:db8::1", second.v6],
+        ["fe80::99", "fe80::7"],
+      ]);
+    const own = (): void =>
+      sendAs(first.inside, needle, [
+        [first.v6, second.v6],
+        ["fe80::6", "fe80::7"],
+      ]);
+    const isThere = (count: number) =>
+      until(`${count} are there`, 10_000, async () => (await arrived()) >= count);
+    others();
+    await isThere(3);
+    const quiet = [{ protocol: "UDP", first: 7_900, last: 7_900 }] as const;
+    const egress = allow([second.v6, "fe80::7"], quiet);
+    const tables = [{}, { ingress: allow([]) }, { egress }];
+    for (const [index, table] of tables.entries()) {
+      await guard.protect(toWard(first, table));
+      others();
+      // Sent last: what went before is there when these are.
+      own();
+      await isThere(5 + 2 * index);
+      assert.equal(await arrived(), 5 + 2 * index, JSON.stringify(Object.keys(table)));
+    }
+    await guard.protect(toWard(first, { ingress: allow([]) }, "watch"));
+    const before = (await guard.inspect(first))?.denied.egress ?? 0;
+    others();
+    await isThere(12);
+    assert.equal((await guard.inspect(first))?.denied.egress, before + 3, "it is counted");
+    await guard.protect({ ...toWard(first, { ingress: allow([]) }, "watch"), asItself: true });
+    others();
+    own();
+    await isThere(14);
+    assert.equal(await arrived(), 14, "where somebody else is guarded it does not pass");
     await guard.release(first);
     for (const end of [first, second]) await stop(end);
     onHost("ip", "link", "del", "wide0");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // iptables, where nftables is missing: chains in the tables `filter` of each instance's own network namespace, IPv4 and IPv6, and
 // the gate by ebtables. It holds what it can; what it cannot is refused by name, and nothing of it is let pass meanwhile.
-import { FairleadError, isKind } from "#base/errors.ts";
+import { baseErrors, FairleadError, isKind } from "#base/errors.ts";
 import { guardErrors } from "#guard/errors.ts";
 import type { Guard, GuardCallOptions, Installed, Place, Protection, Ward } from "#guard/guard.ts";
 import { openNamespace } from "#guard/place/open-namespace.ts";
@@ -10,6 +10,7 @@ import { createTurns } from "#guard/place/take-turns.ts";
 import { drainUngated } from "#guard/place/wake-neighbours.ts";
 import type { NetfilterOptions } from "#netfilter/ask-rules.ts";
 import type { Xtables } from "#netfilter/xtables.ts";
+import type { DirectionTable } from "#policy/verdict-table.ts";
 import { createGate } from "./gate.ts";
 import { HOOKS } from "./names.ts";
 import { addCounts, readCounts, readRules, type Counts, type Tables } from "./read-rules.ts";
@@ -39,8 +40,25 @@ function familyOf(family: 4 | 6): "ip" | "ip6" {
   return family === 4 ? "ip" : "ip6";
 }
 
-function refuseNames(id: string, what: string): FairleadError {
+function refuse(id: string, what: string): FairleadError {
   return new FairleadError(guardErrors["guard-unable"], `${id.slice(0, 12)}: ${what}`);
+}
+
+function sizeOf(table: DirectionTable | undefined): number {
+  return table === undefined ? 0 : table.hosts.size + table.blocks.length;
+}
+
+/** That there are more addresses than the programs take in their time. */
+function refuseSize({ id, table }: Ward, cause: unknown): FairleadError {
+  const { ingress, egress } = table;
+  const [side, size] =
+    sizeOf(egress) > sizeOf(ingress) ? ["egress", sizeOf(egress)] : ["ingress", sizeOf(ingress)];
+  const what = `its ports carry nothing: its ${side} policies come to ${size} addresses and ranges, more than iptables takes in 10 s`;
+  return new FairleadError(
+    guardErrors["guard-unable"],
+    `${id.slice(0, 12)}: ${what}: allow fewer or larger blocks, or install nftables (FL1705)`,
+    { cause },
+  );
 }
 
 /** Nothing is asked of the kernel before the first call. */
@@ -85,7 +103,9 @@ export function createIptablesGuard({ xtables, netns }: IptablesOptions): Guard 
     const found = await readAll(options);
     if (isKnown && spell(found) === before.stands) return "unchanged";
     made.delete(ward.id);
-    await replaceAll(found, (family) => chains[family], options);
+    await replaceAll(found, (family) => chains[family], options).catch((thrown: unknown) => {
+      throw isKind(thrown, baseErrors.timeout) ? refuseSize(ward, thrown) : thrown;
+    });
     if (before?.namespace !== where && ward.table.egress !== undefined) drainUngated(ward);
     const counted = addCounts(
       before?.namespace === where ? before.counted : NONE,
@@ -99,7 +119,7 @@ export function createIptablesGuard({ xtables, netns }: IptablesOptions): Guard 
     const protection = await install(ward, signal);
     const { names = [] } = ward.table;
     if (names.length === 0) return protection;
-    throw refuseNames(
+    throw refuse(
       ward.id,
       `it may call ${names.slice(0, 3).join(", ")} by name, which iptables cannot hold: install nftables, or allow addresses (FL1705)`,
     );
@@ -137,7 +157,7 @@ export function createIptablesGuard({ xtables, netns }: IptablesOptions): Guard 
     tellsApart: false,
     protect: (ward, { signal } = {}) => takeTurn(ward.id, () => protect(ward, signal)),
     release: (place, { signal } = {}) => takeTurn(place.id, () => release(place, signal)),
-    admit: ({ id }) => Promise.reject(refuseNames(id, "iptables cannot let names be called")),
+    admit: ({ id }) => Promise.reject(refuse(id, "iptables cannot let names be called")),
     inspect: inspectInTurn,
     gate: (order) => takeTurn("", () => gate.hold(order)),
     probe: createProbe(inspectInTurn),

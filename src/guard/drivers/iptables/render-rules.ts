@@ -70,6 +70,16 @@ function matchRange(family: 4 | 6, first: bigint, last: bigint, peer: "src" | "d
     : `-m iprange --${peer}-range ${from}-${to}`;
 }
 
+/**
+ * How many ranges each rule of a chain stands for, so that the chains below are full: the programs of iptables take a time that grows
+ * with the square of the number of chains.
+ */
+function sizeParts(count: number): number {
+  let size = 1;
+  while (size * FAN < count) size *= FAN;
+  return size;
+}
+
 /** Chains that find an address's class among ranges in order, and what its class may do. */
 function renderTree(table: DirectionTable, judging: Judging): Chains {
   const { family, root, peer, pass, deny } = judging;
@@ -83,7 +93,7 @@ function renderTree(table: DirectionTable, judging: Judging): Chains {
     return own === undefined ? deny : `-g ${name}`;
   };
   const grow = (name: string, ranges: readonly AddressRange[]): void => {
-    const size = Math.ceil(ranges.length / FAN);
+    const size = sizeParts(ranges.length);
     const rules = Array.from({ length: Math.min(FAN, ranges.length) }, (_, index) => {
       const part = ranges.slice(index * size, (index + 1) * size);
       const [first, last] = [part[0], part.at(-1)];
@@ -130,7 +140,16 @@ function renderSide(
   ]);
 }
 
-function renderHook(hook: "INPUT" | "OUTPUT", family: 4 | 6): readonly string[] {
+/** A program needs no rights to send under any IPv6 address (IPV6_FREEBIND); `::` is who has none yet. */
+const FORGED = "! -s ::/128 -m addrtype ! --src-type LOCAL";
+
+function renderHook(
+  hook: "INPUT" | "OUTPUT",
+  family: 4 | 6,
+  { mode, asItself = false }: Ward,
+): readonly string[] {
+  const isDropped = mode === "watch" && asItself;
+  const forged = `${FORGED} ${isDropped ? "-j DROP" : `-g ${endOf("out", "denied")}`}`;
   const [own, other] = hook === "INPUT" ? (["in", "out"] as const) : (["out", "in"] as const);
   const neighbours = NEIGHBOURS[hook].map(
     (type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -j RETURN`,
@@ -138,6 +157,7 @@ function renderHook(hook: "INPUT" | "OUTPUT", family: 4 | 6): readonly string[] 
   return [
     `${hook === "INPUT" ? "-i" : "-o"} lo -j RETURN`,
     ...(family === 6 ? neighbours : []),
+    ...(family === 6 && hook === "OUTPUT" ? [forged] : []),
     // Errors about what was let pass.
     `-p ${ICMP[family]} -m conntrack --ctstate RELATED -j RETURN`,
     `-m conntrack --ctdir REPLY -g ${rootOf(other, "answers")}`,
@@ -146,10 +166,11 @@ function renderHook(hook: "INPUT" | "OUTPUT", family: 4 | 6): readonly string[] 
 }
 
 /** The chains of an instance, of one family. */
-export function renderRules({ mode, table }: Ward, family: 4 | 6): Chains {
+export function renderRules(ward: Ward, family: 4 | 6): Chains {
+  const { mode, table } = ward;
   return new Map([
-    [`${PREFIX}INPUT`, renderHook("INPUT", family)],
-    [`${PREFIX}OUTPUT`, renderHook("OUTPUT", family)],
+    [`${PREFIX}INPUT`, renderHook("INPUT", family, ward)],
+    [`${PREFIX}OUTPUT`, renderHook("OUTPUT", family, ward)],
     ...renderSide("in", table.ingress, family, mode),
     ...renderSide("out", table.egress, family, mode),
   ]);

@@ -72,8 +72,9 @@ const passOf = (side: Side): string => `pass_${side}`;
 const seenOf = (side: Side): string => `seen_${side}`;
 
 /** The chains in which packets end; `judged` is the mark of connections that need not be judged again. */
-function listChains({ table, mode }: Ward, judged: number): ReadonlyMap<string, readonly string[]> {
+function listChains(ward: Ward, judged: number): ReadonlyMap<string, readonly string[]> {
   const settle = `ct mark set ${judged}`;
+  const { table, mode, asItself = false } = ward;
   const verdict = mode === "watch" ? "accept" : "drop";
   const { ingress, egress } = table;
   const outside = namesMark(table);
@@ -111,6 +112,7 @@ function listChains({ table, mode }: Ward, judged: number): ReadonlyMap<string, 
       [passOf(side), [settle, `goto ${seenOf(side)}`]] as const,
       [seenOf(side), renderSeen(side)] as const,
     ]),
+    ["forged_out", renderDenial("out", true, asItself ? "drop" : verdict)],
     ["calls_in", calls("in", ingress, "saddr")],
     ["answers_out", answers("in", ingress, "daddr")],
     ["calls_out", calls("out", egress, "daddr")],
@@ -123,6 +125,15 @@ const ALWAYS = "ct state related meta l4proto { icmp, ipv6-icmp } accept";
 const NEIGHBOURS_IN = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept";
 const NEIGHBOURS_OUT =
   "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report } accept";
+
+/**
+ * A program needs no rights to send under any IPv6 address (IPV6_FREEBIND). On a bridge its port is judged; elsewhere only these do. Own
+ * addresses are those that the kernel has, a link-local one on that device; `::` is who has none yet. Of IPv4 the kernel sees to it.
+ */
+const AS_HIMSELF = [
+  "ip6 saddr fe80::/10 fib saddr . oif type != local goto forged_out",
+  "ip6 saddr != { ::, fe80::/10 } fib saddr type != local goto forged_out",
+];
 
 const BASE: ReadonlyMap<string, readonly string[]> = new Map([
   [
@@ -140,6 +151,7 @@ const BASE: ReadonlyMap<string, readonly string[]> = new Map([
     [
       'oifname "lo" accept',
       NEIGHBOURS_OUT,
+      ...AS_HIMSELF,
       ALWAYS,
       "ct direction reply goto answers_out",
       "goto calls_out",
@@ -167,12 +179,19 @@ function declare(policy: "drop" | "accept"): string[] {
         (name) => `add chain ${TABLE} ${name}`,
       ),
     ]),
+    `add chain ${TABLE} forged_out`,
     ...["input", "output"].map(
       (hook) =>
         `add chain ${TABLE} ${hook} { type filter hook ${hook} priority -20; policy ${policy}; }`,
     ),
   ];
 }
+
+/** Rules for who is isolated in nothing, and only held to his own addresses: no conversation is tracked for them. */
+const HELD: ReadonlyMap<string, readonly string[]> = new Map([
+  ["output", ['oifname "lo" accept', NEIGHBOURS_OUT, ...AS_HIMSELF]],
+  ["forged_out", renderDenial("out", true, "drop")],
+]);
 
 /** Makes the table of a namespace anew, in one step; what was counted stays, and with `keepNamed` what was found by name. */
 export function renderRules(
@@ -188,14 +207,16 @@ export function renderRules(
       ([name, list]) => `add element ${TABLE} ${name} { ${list.join(", ")} }`,
     ),
   );
+  const isHeldOnly = ward.mode === "enforce" && sides.every(([, table]) => table === undefined);
   const listRules = (judged: number): readonly string[] => {
     const known = [...BASE.keys()].map((hook) => [hook, [`ct mark ${judged} accept`]] as const);
-    return [...known, ...BASE, ...listChains(ward, judged)].flatMap(([name, rules]) =>
+    const all = isHeldOnly ? HELD : [...known, ...BASE, ...listChains(ward, judged)];
+    return [...all].flatMap(([name, rules]) =>
       rules.map((rule) => `add rule ${TABLE} ${name} ${rule}`),
     );
   };
   return [
-    ...declare(ward.mode === "watch" ? "accept" : "drop"),
+    ...declare(ward.mode === "watch" || isHeldOnly ? "accept" : "drop"),
     `flush table ${TABLE}`,
     ...(keepNamed ? [] : ([4, 6] as const).map((one) => `flush set ${TABLE} ${namedSet(one)}`)),
     ...sides.flatMap(([side]) =>
