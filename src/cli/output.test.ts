@@ -189,6 +189,15 @@ describe("output", { concurrency: 3 }, () => {
     assert.match(stderr, /partial: no answer from engine: not connected/);
   });
 
+  test("what a node finds about itself is no silence of others", async () => {
+    await using other = await startApi();
+    other.fake.missing = ["policy: rules are still being made", "b: it is gone"];
+    const env = { FAIRLEAD_SOCKET: other.socketPath };
+    const { stderr } = await runFairlead(["ps", "-A"], { env });
+    assert.match(stderr, /^! policy: rules are still being made$/m);
+    assert.match(stderr, /^! partial: no answer from b: it is gone$/m);
+  });
+
   test("what is not known is told neither as nothing nor as none", async () => {
     await using other = await startApi();
     const { fake } = other;

@@ -90,6 +90,18 @@ async function renderYaml(value: unknown): Promise<string> {
   return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0, compat: "yaml-1.1" });
 }
 
+/** What an answer says of itself, and not of somebody who did not answer. */
+const FINDING = /^policy: |^\d+ conversations /;
+
+/** Why an answer is not the whole, a line for each finding and one for all who are silent. */
+function tellMissing(missing: readonly string[]): readonly string[] {
+  const silent = missing.filter((text) => !FINDING.test(text));
+  return [
+    ...missing.filter((text) => FINDING.test(text)).map((text) => `! ${text}`),
+    ...(silent.length === 0 ? [] : [`! partial: no answer from ${silent.join(", ")}`]),
+  ];
+}
+
 /** `none of 6 services matches --filter state=ok`: a list that is empty because of what was asked for. */
 function tellNoMatch({ kind, items }: Envelope<unknown>, filters: readonly string[]): string {
   const noun = kind.replace(/List$/, "").toLowerCase();
@@ -144,7 +156,7 @@ export function createOutput(options: OutputOptions): Output {
     warn,
     async list(answer, view) {
       const kept = { ...answer, items: applyFilters(answer.items, view.columns, options.filters) };
-      if (answer.partial) warn(`! partial: no answer from ${answer.missing.join(", ")}`);
+      if (answer.partial) for (const text of tellMissing(answer.missing)) warn(text);
       if (await machine(kept, view.name)) return;
       if (kept.items.length === 0) {
         if (answer.items.length > 0) note(tellNoMatch(answer, options.filters));

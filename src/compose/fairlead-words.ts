@@ -117,6 +117,14 @@ function isTtl(value: string): boolean {
 
 const peers = "names of services, separated by commas; another scope's as scope/service";
 
+/** What is wrong with a list of peers. */
+function findNoPeer(value: string): string {
+  const bad = split(value, /\s*,\s*|\s+/).find((part) => !isPeer(part));
+  return bad === undefined
+    ? "it names nobody; to allow nobody at all declare a NetworkPolicy with an empty list, `ingress: []` or `egress: []`"
+    : `${bad} is no name of a service`;
+}
+
 function notYet(what: string): (value: string) => string {
   return () => what;
 }
@@ -198,6 +206,7 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     doc: "Who may call it; turns on default-deny for it.",
     form: peers,
     check: (v) => isList(v, isPeer),
+    problem: findNoPeer,
     guards: true,
     common: true,
   },
@@ -205,6 +214,7 @@ export const FAIRLEAD_WORDS: Readonly<Record<string, LabelWord>> = {
     doc: "Whom it may call; turns on default-deny for what it sends.",
     form: peers,
     check: (v) => isList(v, isPeer),
+    problem: findNoPeer,
     guards: true,
     common: true,
   },

@@ -306,6 +306,13 @@ describe("fairlead settings", () => {
     const a = await one("x-fairlead: {allow: {from: [web, other/cron]}}");
     assert.equal(a.labels?.["fairlead.allow.from"], "web,other/cron");
   });
+
+  test("a list of peers that would keep nobody out is refused, with how nobody is allowed", async () => {
+    const allow = (text: string) =>
+      loadText(`services:\n  a:\n    image: x\n    labels: {fairlead.allow.from: "${text}"}\n`);
+    await assert.rejects(allow(""), /it names nobody; to allow nobody at all .*`ingress: \[\]`/);
+    await assert.rejects(allow("web, a/b/c"), /keep nobody out: a\/b\/c is no name of a service/);
+  });
 });
 
 describe("a refusal", () => {
