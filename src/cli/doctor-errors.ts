@@ -191,4 +191,12 @@ export const doctorErrors = defineErrors({
     remedy:
       "let the store answer (store.endpoints; `fairlead config show`); a node with an authority in files (identity.certFile) signs without it",
   },
+  "policies-unheld": {
+    id: "FL0879",
+    code: "failed_precondition",
+    cause:
+      "Not all that policies say holds on this node as it was declared; what cannot be held does not pass",
+    remedy:
+      "see what is said of it, and `fairlead explain` with its number; `fairlead policy ls` says it too",
+  },
 });

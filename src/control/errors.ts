@@ -213,6 +213,14 @@ export const controlErrors = defineErrors({
     cause: "The store that keeps policies does not answer; what is enforced stays as it is",
     remedy: "see `fairlead status`, and try again",
   },
+  "policies-unread": {
+    id: "FL0752",
+    code: "failed_precondition",
+    cause:
+      "The policies that are kept for a scope cannot be read: a newer version of Fairlead wrote them, or they are damaged. What was read of them last stays in force; where nothing was, nobody may talk to anybody",
+    remedy:
+      "run the version that wrote them on this node too; `fairlead policy rm SCOPE/unreadable` gives them up, and opens the scope",
+  },
   "no-rights": {
     id: "FL0757",
     code: "not_found",

@@ -10,6 +10,7 @@ import type { Settings } from "#config/settings.ts";
 import type { AlertBoard } from "#control/alert-board.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import { controlErrors } from "#control/errors.ts";
+import type { PolicyLoop } from "#control/policies/create-policies.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import type { FleetDesk } from "#control/fleet/fleet-desk.ts";
 import type { Engine, EngineInfo } from "#engine/engine.ts";
@@ -29,6 +30,7 @@ export interface HouseParts {
   readonly settings: Settings;
   /** Of a node in a fleet. */
   readonly fleet: Pick<FleetDesk, "unread"> | undefined;
+  readonly policies: Pick<PolicyLoop, "unread">;
 }
 
 const PRUNE_INTERVAL_MS = 600_000;
@@ -122,6 +124,7 @@ export function keepHouse(parts: HouseParts): House {
         ? undefined
         : `${id}: a newer version wrote what is wanted of ${unread.join(", ")}: ${remedy}`,
     );
+    alerts.set("PoliciesUnread", parts.policies.unread);
     const [unreadable] = board.unreadable;
     alerts.set(
       "ContainerUnreadable",

@@ -316,7 +316,8 @@ export async function startNode(parts: NodeParts): Promise<RunningNode> {
     const { fabric, discovery, placing, watchers } = talk;
     const scopes = superviseScopes(parts, hands, talk, { startedAtMs, stack });
     const { supervisor, views, intake, together, desks, policies } = scopes;
-    const house = keepHouse({ ...hands, ...loops, clock, logger, settings, fleet: placing?.desk });
+    const watched = { settings, fleet: placing?.desk, policies };
+    const house = keepHouse({ ...hands, ...loops, clock, logger, ...watched });
     let page: string | undefined = undefined;
     const local = openOperations({
       engine,

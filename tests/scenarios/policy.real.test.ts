@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Network policy on a real engine: from a file to packets that do not arrive.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { CanAnswer } from "@fairlead/protocol/policy.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { runProgram } from "#lab/run-program.ts";
+import { createSystemClock } from "#node/system-clock.ts";
+import { openStore } from "#store/open.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 const COMPOSE = `
@@ -219,4 +222,42 @@ test("a watched policy denies nothing, and a removed one is gone", async () => {
   assert.equal((await rig.cli(["policy", "enforce", "shop"])).code, 0);
   assert.equal((await rig.cli(["policy", "rm", "shop/db-from-front"])).code, 0);
   await isOpen("other", address);
+});
+
+/** Writes a scope's policies as a later version might, into the store of a node that does not run. */
+async function writeNewer(scope: string): Promise<void> {
+  const directory = join(scenario.rig.env["FAIRLEAD_STATE_DIR"] ?? "", "store");
+  await using store = await openStore(
+    { kind: "sqlite", directory },
+    { clock: createSystemClock() },
+  );
+  const value = { scope, mode: "enforce", labels: {}, policies: [], hours: "9-17" };
+  await store.transact([{ kind: "put", key: `policy/${scope}`, value }]);
+}
+
+test("policies that a node cannot read when it starts let nothing pass, and are said everywhere", async () => {
+  const { rig } = scenario;
+  const [db, cache] = [addressOf(await find("db"), 4), addressOf(await find("cache"), 4)];
+  await isOpen("other", db);
+  await isOpen("other", cache);
+  await rig.endNode("SIGTERM");
+  await writeNewer("shop");
+  await rig.startNode();
+  const isShut = async (address: string): Promise<boolean> => !(await reaches("other", address));
+  await until("nothing passes", 20_000, () => isShut(db));
+  assert.ok(await isShut(cache), "labels open nothing");
+  const said = /policies cannot be read of shop, where nobody may talk to anybody: .*\(FL0752\)/;
+  const listed = await rig.cli(["policy", "ls", "--scope", "shop"]);
+  assert.match(listed.stderr, said);
+  assert.doesNotMatch(listed.stderr, /no answer from/);
+  assert.match(listed.stdout, /shop +unreadable +enforce +ingress egress +4 /);
+  assert.match((await rig.cli(["doctor", "--only", "node"])).stdout, said);
+  await until("there is an alert", 10_000, async () =>
+    said.test((await rig.cli(["alerts"])).stdout),
+  );
+  assert.match((await scenario.service("shop", "db")).reason ?? "", said);
+  const file = scenario.file(policy("front"), "policy.yaml");
+  assert.match((await rig.cli(["policy", "apply", file])).stderr, /FL0752.*not written over/s);
+  assert.equal((await rig.cli(["policy", "rm", "shop/unreadable"])).code, 0);
+  await isOpen("other", db);
 });

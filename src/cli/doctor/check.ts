@@ -28,6 +28,8 @@ export interface Evidence {
   /** Undefined where no node says them; then why, where one has answered. */
   readonly identities: readonly IdentityView[] | undefined;
   readonly identitiesProblem?: string | undefined;
+  /** What of policies does not hold on the node; undefined where it does not say. */
+  readonly unheld: readonly string[] | undefined;
   readonly socket: string;
   readonly stateDir: string;
   readonly listen: string;

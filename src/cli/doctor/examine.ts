@@ -30,18 +30,29 @@ export const CHECKS: readonly Check[] = [
   CERTIFICATE_CHECK,
 ];
 
-async function askNode(
-  context: Context,
-): Promise<
-  Pick<Evidence, "services" | "identities" | "identitiesProblem"> & { readonly node?: NodeStatus }
+async function askNode(context: Context): Promise<
+  Pick<Evidence, "services" | "identities" | "identitiesProblem" | "unheld"> & {
+    readonly node?: NodeStatus;
+  }
 > {
   try {
     const node = await context.api.call<NodeStatus>("GET", "status");
     const services = await context.api.list<ServiceView>("services");
-    return { node, services: services.items, ...(await askIdentities(context)) };
+    const asked = { ...(await askIdentities(context)), unheld: await askPolicies(context) };
+    return { node, services: services.items, ...asked };
   } catch (thrown) {
     // That no node answers is a finding, not an error.
-    if (thrown instanceof FairleadError) return { services: [], identities: undefined };
+    if (thrown instanceof FairleadError)
+      return { services: [], identities: undefined, unheld: undefined };
+    throw thrown;
+  }
+}
+
+async function askPolicies(context: Context): Promise<readonly string[] | undefined> {
+  try {
+    return (await context.api.list("policies")).missing;
+  } catch (thrown) {
+    if (thrown instanceof FairleadError) return undefined;
     throw thrown;
   }
 }

@@ -39,10 +39,19 @@ function checkLabels({ services }: Evidence): Finding {
   return { ...finding, factObjects: warned.map(({ object }) => object) };
 }
 
+function checkPolicies({ unheld }: Evidence): Finding {
+  if (unheld === undefined) return skip("policies: no node to ask");
+  if (unheld.length === 0) return pass("policies hold as declared");
+  return complain("warn", doctorErrors["policies-unheld"], "policies do not hold as declared", [
+    ...unheld,
+  ]);
+}
+
 /** Tests of the node and of what it manages. */
 export const NODE_CHECKS: readonly Check[] = [
   { group: "node", name: "node", run: checkAnswer },
   { group: "node", name: "sight", run: checkSight },
   { group: "node", name: "store", run: checkStore },
   { group: "node", name: "labels", run: checkLabels },
+  { group: "node", name: "policies", run: checkPolicies },
 ];

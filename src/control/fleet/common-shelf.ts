@@ -14,6 +14,8 @@ export interface CommonBook {
   /** Takes an entry as it was read; true when anything is different now. */
   take(change: Pick<StoreChange, "key" | "value">): boolean;
   clear(): void;
+  /** Whether an entry that was taken is worth less than the one before it, which a copy then keeps. */
+  isWorse?(key: string): boolean;
 }
 
 export interface CommonShelfOptions {
@@ -60,7 +62,7 @@ function nameCopy(prefix: string): string {
 
 /** The copy of a fleet's entries in a node's own store. */
 function createCopy(own: Store, options: CommonShelfOptions) {
-  const { what, prefix, isLasting, logger } = options;
+  const { what, prefix, isLasting, book, logger } = options;
   const mark = nameCopy(prefix);
   const before = `${mark}/`;
   let copying: Promise<unknown> = Promise.resolve();
@@ -82,7 +84,9 @@ function createCopy(own: Store, options: CommonShelfOptions) {
     isOf: async () => (await own.get(mark))?.value,
     /** One write after the other; a copy that cannot be written is no reason to know nothing. */
     write(operations: readonly StoreOperation[]): void {
-      const copied = operations.map((one) => ({ ...one, key: before + one.key }));
+      const copied = operations
+        .filter(({ kind, key }) => kind === "delete" || book.isWorse?.(key) !== true)
+        .map((one) => ({ ...one, key: before + one.key }));
       if (copied.length === 0) return;
       copying = copying
         .then(() => writeAll(own, copied))

@@ -18,7 +18,6 @@ import {
   findTable,
   type CompiledPolicies,
 } from "#policy/compile-policies.ts";
-import { makeLabelPolicy } from "#policy/label-policies.ts";
 import type { PolicyInstance, PolicyWorld } from "#policy/world.ts";
 import type { Store } from "#store/store.ts";
 import {
@@ -30,14 +29,15 @@ import {
 } from "./build-world.ts";
 import { answerCan } from "./can.ts";
 import { judgeEffect, readEffect } from "./effect.ts";
-import { createEnforcer } from "./enforcer.ts";
 import { listHeldNetworks } from "./held-networks.ts";
+import { createLabelReader } from "./label-reader.ts";
+import { createEnforcer } from "./enforcer.ts";
 import { createFlowWatch } from "./flow-watch.ts";
 import type { PolicyBoard } from "./foresee-starts.ts";
 import { createNameDesk, type Asker, type NameDesk } from "./name-desk.ts";
 import type { Policies } from "./policies.ts";
 import { HEARD_MS } from "./owner-watch.ts";
-import { namesOf, removePolicy, writeRequest } from "./policy-book.ts";
+import { listUnread, namesOf, removePolicy, tellUnread, writeRequest } from "./policy-book.ts";
 import type { PolicyShelf } from "./policy-shelf.ts";
 import { viewPolicies } from "./view-policies.ts";
 
@@ -67,6 +67,8 @@ export interface PolicyLoop extends Policies {
   guardNetworks(): Promise<void>;
   /** Who may ask the node's name server for what. */
   readonly names: NameDesk;
+  /** Of which scopes policies cannot be read, and what holds there. */
+  readonly unread: string | undefined;
   /** Why what shall hold for an instance does not, and has not for a while. */
   problemOf(id: string): string | undefined;
   run(signal: AbortSignal): Promise<void>;
@@ -81,25 +83,6 @@ const SETTLE_MS = 5_000;
 /** Said until there were as many passes as a write would have waited for. */
 const LAGGING =
   "rules are still being made: what was declared last is not in force everywhere here";
-
-/** A policy of a service's label keeps its object while the service is the same. */
-function createLabelReader(): (intents: readonly Intent[]) => readonly NetworkPolicy[] {
-  let known = new Map<string, { readonly text: string; readonly policy: NetworkPolicy }>();
-  return (intents) => {
-    const next: typeof known = new Map();
-    for (const { scope, services } of intents)
-      for (const { name, container, origins, at } of services) {
-        const labels = container.Labels ?? {};
-        const policy = makeLabelPolicy({ scope, service: name, labels, origins, at });
-        if (policy === undefined) continue;
-        const text = JSON.stringify(policy);
-        const before = known.get(`${scope}/${name}`);
-        next.set(`${scope}/${name}`, before?.text === text ? before : { text, policy });
-      }
-    known = next;
-    return [...next.values()].map(({ policy }) => policy);
-  };
-}
 
 /** A desk for which the host's and all instances' addresses are inside. */
 function openDesk(
@@ -141,8 +124,14 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     return [...shelf.scopes.values()].flatMap(({ policies }) => policies);
   }
 
+  /** Of a scope that nothing is known of what is declared for, labels open nothing. */
+  function listLabelled(): readonly NetworkPolicy[] {
+    const all = readLabels(options.intents());
+    return all.filter(({ scope }) => shelf.unread.get(scope) !== "closed");
+  }
+
   function listActive(): readonly NetworkPolicy[] {
-    const all = [...listDeclared(), ...readLabels(options.intents())];
+    const all = [...listDeclared(), ...listLabelled()];
     return all.filter(({ scope }) => modeOf(scope) !== "off");
   }
 
@@ -203,6 +192,13 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       if (table.names === undefined || mode === "off") return [];
       return [{ id, pid, addresses: addresses.get(id) ?? [], names: table.names, mode }];
     });
+  }
+
+  function findUnread(id: string): string | undefined {
+    if (shelf.unread.size === 0) return undefined;
+    const scope = board.read().instances.find((one) => one.id === id)?.scope ?? "";
+    const how = shelf.unread.get(scope);
+    return how && tellUnread(new Map([[scope, how]]));
   }
 
   /** Names that nobody can tell the addresses of. */
@@ -275,8 +271,8 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
 
   const list = (): readonly PolicyView[] =>
     viewPolicies({
-      declared: listDeclared(),
-      labels: readLabels(options.intents()),
+      declared: [...listDeclared(), ...listUnread(shelf.unread)],
+      labels: listLabelled(),
       world: readWorld(),
       onHost: listOnHost(board),
       modeOf,
@@ -286,7 +282,10 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     list,
     flows,
     names,
-    problemOf: (id) => enforcer.lasting.get(id),
+    get unread() {
+      return tellUnread(shelf.unread);
+    },
+    problemOf: (id) => enforcer.lasting.get(id) ?? findUnread(id),
     async effect(asked) {
       const request = readEffect(asked, guard);
       const now = clock.nowMs();
@@ -305,7 +304,14 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       const [first] = enforcer.problems.values();
       const broken = enforcer.problems.get("gate") ?? first;
       const lagging = passes < lagGoal ? LAGGING : undefined;
-      return shelf.problem ?? tellingProblem ?? broken ?? lagging ?? findUnserved();
+      return (
+        tellUnread(shelf.unread) ??
+        shelf.problem ??
+        tellingProblem ??
+        broken ??
+        lagging ??
+        findUnserved()
+      );
     },
     async apply(request, by) {
       const namesIn = (scope: string): readonly string[] => {

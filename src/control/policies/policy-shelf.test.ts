@@ -9,6 +9,7 @@ import type { PolicyInstance } from "#policy/world.ts";
 import { openStore } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
+import { removePolicy, tellUnread, UNREAD_POLICY, writeRequest } from "./policy-book.ts";
 import { createPolicyShelf, type PolicyShelf } from "./policy-shelf.ts";
 
 const clock = createManualClock();
@@ -26,6 +27,9 @@ const policiesOf = (scope: string): ScopePolicies => ({
   labels: {},
   policies: [],
 });
+
+/** As a later version might write it. */
+const newerOf = (scope: string) => ({ ...policiesOf(scope), hours: "9-17" });
 
 function instance(id: string, address: string): PolicyInstance {
   const labels = { role: id };
@@ -149,6 +153,84 @@ describe("a shelf of policies", () => {
       "also of the copy",
       async () => (await own.list("policy-copy/")).entries.length === 1,
     );
+  });
+
+  test("closes a scope of which nothing can be read, until a person gives that up", async () => {
+    await using store = await openFleetStore("one");
+    await using a = startShelf("a", store, await openMemory());
+    await isRead(a);
+    await store.transact([{ kind: "put", key: "policy/shop", value: newerOf("shop") }]);
+    await settle("it is closed", () => a.shelf.unread.get("shop") === "closed");
+    const { mode, policies } = a.shelf.scopes.get("shop") ?? {};
+    assert.equal(mode, "enforce");
+    assert.deepEqual(
+      policies?.map(({ name, instances, ingress, egress }) => [name, instances, ingress, egress]),
+      [[UNREAD_POLICY, { labels: {}, requirements: [] }, [], []]],
+    );
+    assert.match(tellUnread(a.shelf.unread) ?? "", /of shop, where nobody may .*FL0752/);
+    const request = { policies: [], scopes: {}, modes: { shop: "off" as const } };
+    const writing = a.shelf.change((to) => writeRequest(to, request));
+    await assert.rejects(writing, /policies of shop cannot be read, and are not written over/);
+    const removing = a.shelf.change((to) => removePolicy(to, "shop", "another"));
+    await assert.rejects(removing, /cannot be read/);
+    assert.deepEqual((await store.get("policy/shop"))?.value, newerOf("shop"));
+    await a.shelf.change((to) => removePolicy(to, "shop", UNREAD_POLICY));
+    assert.deepEqual([a.shelf.scopes.size, a.shelf.unread.size], [0, 0]);
+    assert.equal(tellUnread(a.shelf.unread), undefined);
+  });
+
+  test("goes on with what it read last where a newer version has written, also from its start on", async () => {
+    await using store = await openFleetStore("one");
+    await using own = await openMemory();
+    const standsAs = ({ shelf }: ShelfNode) =>
+      [...shelf.scopes.values()].map(({ scope, mode }) => `${scope} ${mode}`).join();
+    const watched = { ...policiesOf("shop"), mode: "watch" as const };
+    {
+      await using a = startShelf("a", store, own);
+      await isRead(a);
+      await store.transact([{ kind: "put", key: "policy/shop", value: watched }]);
+      await settle("it is read", () => standsAs(a) === "shop watch");
+      await store.transact([{ kind: "put", key: "policy/shop", value: newerOf("shop") }]);
+      await settle("what was known stays", () => a.shelf.unread.get("shop") === "kept");
+      assert.equal(standsAs(a), "shop watch");
+    }
+    {
+      await using a = startShelf("a", store, own);
+      await isRead(a);
+      assert.equal(a.shelf.unread.get("shop"), "kept");
+      assert.equal(standsAs(a), "shop watch");
+    }
+    const door = createStoreDoor(store);
+    door.shut();
+    {
+      await using a = startShelf("a", door.store, own);
+      await settle("it knows", () => a.shelf.isKnown);
+      assert.equal(standsAs(a), "shop watch");
+    }
+    // Another node has never read it.
+    await using b = startShelf("b", store, await openMemory());
+    await isRead(b);
+    assert.equal(b.shelf.unread.get("shop"), "closed");
+    await store.transact([{ kind: "put", key: "policy/shop", value: watched }]);
+    await settle("it can be read again", () => b.shelf.unread.size === 0);
+    assert.equal(standsAs(b), "shop watch");
+  });
+
+  test("keeps a scope closed from its start on while the store is away", async () => {
+    await using store = await openFleetStore("one");
+    await using own = await openMemory();
+    await store.transact([{ kind: "put", key: "policy/shop", value: newerOf("shop") }]);
+    {
+      await using a = startShelf("a", store, own);
+      await isRead(a);
+      assert.equal(a.shelf.unread.get("shop"), "closed");
+    }
+    const door = createStoreDoor(store);
+    door.shut();
+    await using a = startShelf("a", door.store, own);
+    await settle("it knows", () => a.shelf.isKnown);
+    assert.equal(a.shelf.unread.get("shop"), "closed");
+    assert.equal(a.shelf.scopes.get("shop")?.policies.length, 1);
   });
 
   test("forgets instances of a node that was taken from the roll, after a while", async () => {

@@ -34,6 +34,8 @@ export interface PolicyShelf {
   listNeighbours(): readonly PolicyInstance[];
   /** Whether policies were ever read, now or in an earlier life. */
   readonly isKnown: boolean;
+  /** Scopes whose policies cannot be read. `kept`: what was read last holds; `closed`: nobody may talk to anybody. */
+  readonly unread: ReadonlyMap<string, "kept" | "closed">;
   /** Why the picture may be old. */
   readonly problem: string | undefined;
   /** Writes, and returns once this picture has it. Throws what the task throws, and the store. */
@@ -74,6 +76,7 @@ export function createPolicyShelf(options: PolicyShelfOptions): PolicyShelf {
         book.clear();
         neighbours.clear();
       },
+      isWorse: (key) => book.unread.get(key.slice(POLICY_PREFIX.length)) === "kept",
     },
     openStore: options.openStore,
     own: fleet?.own,
@@ -101,6 +104,7 @@ export function createPolicyShelf(options: PolicyShelfOptions): PolicyShelf {
     get isKnown() {
       return shelf.isKnown;
     },
+    unread: book.unread,
     get problem() {
       return shelf.problem;
     },
