@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets under addresses that are not one's own, as any program may send them over IPv6: IPV6_FREEBIND asks for no right.
+// Packets under addresses that are not one's own, as every program may send them over IPv6: IPV6_FREEBIND asks for no right.
 
 /** The port they go to, where nobody answers: an answer that is not waited for is complained of, with all that was in it. */
 const PORT = 7_900;

@@ -98,6 +98,22 @@ function openDesk(
   });
 }
 
+/** Policies of labels. In a scope of which nothing can be read that is declared, these open nothing. */
+function listLabelled(
+  { shelf, intents }: PoliciesOptions,
+  read: ReturnType<typeof createLabelReader>,
+): readonly NetworkPolicy[] {
+  return read(intents()).filter(({ scope }) => shelf.unread.get(scope) !== "closed");
+}
+
+/** That policies of an instance's scope cannot be read. */
+function findUnread({ shelf, board }: PoliciesOptions, id: string): string | undefined {
+  if (shelf.unread.size === 0) return undefined;
+  const scope = board.read().instances.find((one) => one.id === id)?.scope ?? "";
+  const how = shelf.unread.get(scope);
+  return how && tellUnread(new Map([[scope, how]]));
+}
+
 /** Makes the loop. */
 export function createPolicies(options: PoliciesOptions): PolicyLoop {
   const { guard, shelf, board, decisions, shortcuts, clock, onTrouble = () => {} } = options;
@@ -124,14 +140,8 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     return [...shelf.scopes.values()].flatMap(({ policies }) => policies);
   }
 
-  /** Of a scope that nothing is known of what is declared for, labels open nothing. */
-  function listLabelled(): readonly NetworkPolicy[] {
-    const all = readLabels(options.intents());
-    return all.filter(({ scope }) => shelf.unread.get(scope) !== "closed");
-  }
-
   function listActive(): readonly NetworkPolicy[] {
-    const all = [...listDeclared(), ...listLabelled()];
+    const all = [...listDeclared(), ...listLabelled(options, readLabels)];
     return all.filter(({ scope }) => modeOf(scope) !== "off");
   }
 
@@ -192,13 +202,6 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       if (table.names === undefined || mode === "off") return [];
       return [{ id, pid, addresses: addresses.get(id) ?? [], names: table.names, mode }];
     });
-  }
-
-  function findUnread(id: string): string | undefined {
-    if (shelf.unread.size === 0) return undefined;
-    const scope = board.read().instances.find((one) => one.id === id)?.scope ?? "";
-    const how = shelf.unread.get(scope);
-    return how && tellUnread(new Map([[scope, how]]));
   }
 
   /** Names that nobody can tell the addresses of. */
@@ -272,7 +275,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
   const list = (): readonly PolicyView[] =>
     viewPolicies({
       declared: [...listDeclared(), ...listUnread(shelf.unread)],
-      labels: listLabelled(),
+      labels: listLabelled(options, readLabels),
       world: readWorld(),
       onHost: listOnHost(board),
       modeOf,
@@ -285,7 +288,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     get unread() {
       return tellUnread(shelf.unread);
     },
-    problemOf: (id) => enforcer.lasting.get(id) ?? findUnread(id),
+    problemOf: (id) => enforcer.lasting.get(id) ?? findUnread(options, id),
     async effect(asked) {
       const request = readEffect(asked, guard);
       const now = clock.nowMs();
