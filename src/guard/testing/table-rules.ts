@@ -240,15 +240,15 @@ export const tableRules: Readonly<Record<string, Rule>> = {
     const { start, stop, packets, onHost } = ground;
     onHost("ip", "link", "add", "wide0", "type", "veth", "peer", "name", "wide1");
     for (const device of ["wide0", "wide1"]) onHost("ip", "link", "set", device, "up");
-    const first = await start("first", 6, { beside: "wide0" });
-    const second = await start("second", 7, { beside: "wide1" });
+    const first = await start("third", 6, { beside: "wide0" });
+    const second = await start("fourth", 7, { beside: "wide1" });
     for (const [{ inside }, link] of [
       [first, "fe80::6"],
       [second, "fe80::7"],
     ] as const)
       inside("ip", "address", "add", `${link}/64`, "dev", "eth0", "nodad");
     const needle = randomBytes(12).toString("hex");
-    const arrived = await packets.watch("second", "eth0", Buffer.from(needle));
+    const arrived = await packets.watch("fourth", "eth0", Buffer.from(needle));
     const others = (): void =>
       sendAs(first.inside, needle, [
         ["fd66::99", second.v6],
