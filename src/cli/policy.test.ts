@@ -26,6 +26,7 @@ test("the mode of a scope is set by its name or its flag; a dry run sets nothing
   assert.equal(listAsked().length, 3);
   for (const [line, said] of [
     ["policy mode wathc shop", /FL0605 .*there is no mode wathc[^]*modes +off, watch, enforce/],
+    ["policy mode shop watch", /FL0605 .*there is no mode shop[^]*policy mode watch shop/],
     ["policy mode watch", /FL0603 .*say of which scope[^]*policy mode watch SCOPE/],
     ["policy mode", /FL0603 .*say which mode/],
     ["policy enforce shop more", /FL0604 .*takes no "more"/],

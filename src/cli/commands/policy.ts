@@ -139,7 +139,10 @@ async function setMode(
 ): Promise<number> {
   const mode = readMode(word);
   const scope = named ?? findScope(context);
-  const example = `fairlead policy mode ${mode ?? "watch"} ${scope ?? "SCOPE"}`;
+  // The two are easily said the other way round.
+  const isTurned = mode === undefined && readMode(named) !== undefined;
+  const [likely, where] = isTurned ? [named, word] : [mode, scope];
+  const example = `fairlead policy mode ${likely ?? "watch"} ${where ?? "SCOPE"}`;
   if (mode === undefined && word !== undefined)
     throw new FairleadError(cliErrors["bad-value"], `there is no mode ${word}`, {
       facts: { modes: MODES.join(", ") },
