@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { after, before, test } from "node:test";
@@ -15,6 +15,7 @@ import { Link } from "@fairlead/fabric/link.ts";
 import { z } from "zod";
 import { isKind } from "#base/errors.ts";
 import { issueCertificate, makeAuthority, type CertificateFiles } from "#lab/certificates.ts";
+import { allow, constrain, nameAs, USAGES, writeOdd } from "#lab/odd-certificates.ts";
 import { fabricErrors } from "./errors.ts";
 import type { Fabric } from "./fabric.ts";
 import { openTestFabric } from "./testing/open-test-fabric.ts";
@@ -78,6 +79,29 @@ test("who is of another authority is not let in, by the node or by an agent", as
   const [record] = await alice.find({ name: "alice" });
   for (const address of [tcp(), record?.addresses[0] ?? ""])
     await assert.rejects(dial({ address, tls: tls.read(), timeoutMs: 1_000 }), /cannot reach/);
+});
+
+test("a certificate with an id whose key may sign others opens nothing", async () => {
+  const by = { subject: "authority", certificate: "", key: readFileSync(authority.key, "utf8") };
+  const write = (name: string, usage: number): TlsFiles => {
+    const extensions = [
+      constrain(false),
+      allow(usage),
+      nameAs(`uri:spiffe://fleet.test/default/${name}`),
+    ];
+    const { certificate, key } = writeOdd({ subject: name, by, extensions });
+    const [certFile, keyFile] = [`${name}.crt`, `${name}.key`].map((file) =>
+      joinPath(directory, file),
+    ) as [string, string];
+    writeFileSync(certFile, certificate);
+    writeFileSync(keyFile, key);
+    return { caFile: authority.cert, certFile, keyFile };
+  };
+  await using _ = await enter("dave", write("dave", USAGES.digitalSignature));
+  const both = USAGES.digitalSignature | USAGES.keyCertSign;
+  await assert.rejects(async () => {
+    await using _let = await enter("eve", write("eve", both));
+  }, /lost|reset|cannot reach/);
 });
 
 test("a certificate of one name does not serve for another, whatever ticket is shown", async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { X509Certificate } from "node:crypto";
+import { maySign } from "@fairlead/fabric/grpc/der.ts";
 import { parseSpiffeId, readSpiffeId, type SpiffeId } from "@fairlead/protocol/spiffe.ts";
 import { FairleadError } from "#base/errors.ts";
 import { identityErrors } from "./errors.ts";
@@ -26,7 +27,8 @@ export function serviceUri(trustDomain: string, scope: string, service: string):
  * SPIFFE id or a second URI, or that is of another trust domain.
  */
 function readHolder(certificate: X509Certificate, trustDomain: string): SpiffeId {
-  if (certificate.ca) throw refuse("the certificate is that of an authority");
+  if (certificate.ca || maySign(certificate.raw))
+    throw refuse("the certificate is that of an authority");
   const uri = readSpiffeId(certificate.subjectAltName);
   const id = uri === undefined ? undefined : parseSpiffeId(uri);
   if (uri === undefined || id === undefined) throw refuse("the certificate has no SPIFFE id");

@@ -43,7 +43,8 @@ function wordsOf(thrown: unknown): string {
 }
 
 /** OpenSSL's words on the other side's certificate, or the other side's on ours: `…:SSL alert number 42`. */
-const TLS_FAILURE = /^(EPROTO$|ERR_SSL_|ERR_TLS_|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|INVALID_)/;
+const TLS_FAILURE =
+  /^(EPROTO$|ERR_SSL_|ERR_TLS_|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|INVALID_|PATH_LENGTH_|UNSPECIFIED$)/;
 
 function convertFailure(to: PeerPlace, thrown: unknown): FairleadError {
   if (thrown instanceof FairleadError) return thrown;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// DER as far as it is read here: elements that stand one after the other, and lists of certificates that are believed no more.
+// DER as far as it is read here: elements that stand one after the other, lists of certificates that are believed no more, and what
+// a certificate's key may do.
 import { FabricError } from "@fairlead/fabric/errors.ts";
 
 interface Element {
@@ -9,7 +10,18 @@ interface Element {
   readonly value: Buffer;
 }
 
-const TAG = { integer: 0x02, sequence: 0x30, utcTime: 0x17, generalizedTime: 0x18 } as const;
+const TAG = {
+  integer: 0x02,
+  sequence: 0x30,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  /** Of a certificate. */
+  extensions: 0xa3,
+} as const;
+/** `2.5.29.15` */
+const KEY_USAGE = Buffer.from("0603551d0f", "hex");
+/** Bits keyCertSign and cRLSign in the first byte of KeyUsage, which stands after the count of bits that do not count. */
+const SIGNING = 0x06;
 
 function malformed(what: string): FabricError {
   return new FabricError("invalid_argument", `that is no ${what}`, { reason: "malformed" });
@@ -66,5 +78,21 @@ export function readRevokedSerials(der: Buffer): readonly string[] {
     const [serial] = inside(value);
     if (serial?.tag !== TAG.integer) throw malformed(what);
     return formatSerial(serial.value.toString("hex"));
+  });
+}
+
+/** Whether a certificate (RFC 5280, 4.1) says that its key signs certificates or lists. Throws `invalid_argument` for what is none. */
+export function maySign(der: Buffer): boolean {
+  const inside = (bytes: Buffer | undefined): readonly Element[] =>
+    readElements(bytes ?? Buffer.alloc(0), "certificate");
+  const [certificate] = inside(der);
+  const [signed] = inside(certificate?.value);
+  const all = inside(signed?.value).find(({ tag }) => tag === TAG.extensions);
+  const [list] = inside(all?.value);
+  return inside(list?.value).some(({ value }) => {
+    const parts = inside(value);
+    if (parts[0]?.bytes.equals(KEY_USAGE) !== true) return false;
+    const [bits] = inside(parts.at(-1)?.value);
+    return ((bits?.value[1] ?? 0) & SIGNING) !== 0;
   });
 }

@@ -2,7 +2,8 @@
 // What the handshake does not ask of a peer's certificate.
 import { TLSSocket } from "node:tls";
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import { formatSerial } from "./der.ts";
+import { readSpiffeId } from "@fairlead/protocol/spiffe.ts";
+import { formatSerial, maySign } from "./der.ts";
 import type { TlsMaterial } from "./tls-files.ts";
 
 function refuse(why: string): FabricError {
@@ -18,6 +19,10 @@ export function judgePeer(
   if (shown === undefined) return undefined;
   // A session that goes on with an older handshake's keys brings that one's certificate.
   if (shown.validToDate.getTime() < Date.now()) return refuse("the certificate has run out");
+  // Somebody with an id signs for nobody (X.509-SVID, 5.2). Without one an authority may show itself, as people do by hand.
+  const isSomebody = readSpiffeId(shown.subjectAltName) !== undefined;
+  if (isSomebody && (shown.ca || maySign(shown.raw)))
+    return refuse("the certificate is that of an authority");
   const serial = formatSerial(shown.serialNumber);
   if (revoked?.has(serial) !== true) return undefined;
   return refuse(`the certificate ${serial} is believed no more`);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lab/limbo.ts FILE`: shows a node every certificate of a limbo.json (https://github.com/C2SP/x509-limbo), in handshakes: as a
+// server where the case is one of a server, else as a client. Whether paths are judged as the file wants; who is named is not a
+// node's question but the id, which no certificate of the file has. Tells what was judged otherwise.
+import { readFileSync } from "node:fs";
+import { checkServerIdentity } from "node:tls";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { FairleadError } from "#base/errors.ts";
+import { identityErrors } from "#identity/errors.ts";
+import { createLabAuthority } from "./peer-credentials.ts";
+import { startPeering } from "#peering/start-peering.ts";
+import { showWhenAsked, showWhenAsking } from "./show-certificate.ts";
+
+const Case = z.object({
+  id: z.string(),
+  validation_kind: z.enum(["SERVER", "CLIENT"]),
+  trusted_certs: z.array(z.string()),
+  untrusted_intermediates: z.array(z.string()),
+  peer_certificate: z.string(),
+  peer_certificate_key: z.string().nullable(),
+  validation_time: z.string().nullable(),
+  expected_result: z.enum(["SUCCESS", "FAILURE"]),
+  expected_peer_name: z.object({ kind: z.string(), value: z.string() }).nullable(),
+  crls: z.array(z.string()).default([]),
+});
+type Case = z.infer<typeof Case>;
+const Limbo = z.object({ testcases: z.array(Case) });
+
+/** A clock that stands still is as good as this. */
+const SAME_MS = 1;
+
+/** Why a case cannot be shown by a handshake now. */
+function whyNot(one: Case): string | undefined {
+  if (one.peer_certificate_key === null) return "it comes without the key";
+  const atMs = one.validation_time === null ? undefined : Date.parse(one.validation_time);
+  if (atMs !== undefined && Math.abs(atMs - Date.now()) > SAME_MS)
+    return "it is about another time than now (faketime)";
+  if (one.crls.length > 0) return "it is about a list of revoked certificates";
+  return undefined;
+}
+
+/** What was judged; `reason` is undefined when the certificate was believed. */
+interface Verdict {
+  readonly reason: string | undefined;
+}
+
+/** Names are checked as the fabric does with peers that have no id: by Node's rule. */
+async function judge(one: Case): Promise<Verdict> {
+  const lab = await createLabAuthority();
+  const own = await lab.issue("b");
+  const { expected_peer_name: name } = one;
+  const isServer = one.validation_kind === "SERVER";
+  await using node = await startPeering({
+    address: "127.0.0.1",
+    port: 0,
+    credentials: {
+      ...own,
+      read: () => ({ ...own.read(), authorities: one.trusted_certs }),
+      async identify(shown) {
+        if (!isServer || name === null) return "a";
+        const wrong = checkServerIdentity(name.value, shown.toLegacyObject());
+        if (wrong !== undefined)
+          throw new FairleadError(identityErrors["certificate-refused"], wrong.message);
+        return "a";
+      },
+    },
+  });
+  node.answer("/", async () => ({ kind: "value", value: 1 }));
+  const chain = [one.peer_certificate, ...one.untrusted_intermediates];
+  const shown = { chain, key: one.peer_certificate_key ?? "" };
+  if (!isServer) return { reason: await showWhenAsking(node, "/", shown) };
+  return { reason: (await showWhenAsked(node, "a", shown))?.reason };
+}
+
+const { positionals } = parseArgs({ allowPositionals: true });
+const [path] = positionals;
+if (path === undefined) throw new Error("say which limbo.json");
+const { testcases } = Limbo.parse(JSON.parse(readFileSync(path, "utf8")));
+const notShown = new Map<string, string[]>();
+const otherwise: string[] = [];
+let agreed = 0;
+for (const one of testcases) {
+  let why = whyNot(one);
+  if (why === undefined) {
+    try {
+      const { reason } = await judge(one);
+      const isAsWanted = (reason === undefined) === (one.expected_result === "SUCCESS");
+      if (isAsWanted) agreed++;
+      else otherwise.push(`  ${one.id}  wanted ${one.expected_result}: ${reason ?? "believed"}`);
+    } catch (thrown) {
+      why = `OpenSSL does not load it: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+    }
+  }
+  if (why !== undefined) notShown.set(why, [...(notShown.get(why) ?? []), one.id]);
+}
+const lines = [`${agreed} as wanted, ${otherwise.length} otherwise`, ...otherwise];
+for (const [why, ids] of notShown)
+  lines.push(`${ids.length} not shown, as ${why}`, ...ids.map((id) => `  ${id}`));
+process.stdout.write(`${lines.join("\n")}\n`);
