@@ -52,6 +52,7 @@ export const TEST_NEEDS: readonly Need[] = [
   { program: "docker-compose", package: "docker-compose" },
   { program: "chromium", package: "chromium" },
   { program: "openssl", package: "openssl" },
+  { program: "sslscan", package: "sslscan" },
   { program: "dig", package: "bind9-dnsutils" },
   { program: "kdig", package: "knot-dnsutils" },
   { program: "strace", package: "strace" },

@@ -28,6 +28,7 @@ const SCRIPTS: readonly (readonly [script: string, words: string, problem: RegEx
   ["tests/simulation/main.ts", "--sed=1", /Unknown option '--sed'/],
   ["lab/main.ts", "up many", /up takes a number of hosts, 1 to 9, not many/],
   ["lab/fuzz/main.ts", "dnss", /no target is called dnss; did you mean dns\?/],
+  ["lab/limbo/main.ts", "/no/limbo.json", /there is no \/no\/limbo.json/],
   ["scripts/demo.ts", "--hosts=2", /--hosts takes 1, or 3 to 9/],
 ];
 

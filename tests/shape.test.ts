@@ -165,7 +165,7 @@ const ENTRIES = [
   "packages/web/src/main.tsx",
   "packages/web/vite.config.ts",
   ...globSync(
-    "{scripts,lab,lab/fuzz,bench,tests/simulation,tests/faults}/{main,demo,test,check,setup,generate,images}.ts",
+    "{scripts,lab,lab/fuzz,lab/limbo,bench,tests/simulation,tests/faults}/{main,demo,test,check,setup,generate,images}.ts",
     {
       cwd: ROOT,
     },

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// `lab/limbo.ts FILE`: shows a node every certificate of a limbo.json (https://github.com/C2SP/x509-limbo), in handshakes: as a
+// `npm run limbo -- FILE`: shows a node every certificate of a limbo.json (https://github.com/C2SP/x509-limbo), in handshakes: as a
 // server where the case is one of a server, else as a client. Whether paths are judged as the file wants; who is named is not a
 // node's question but the id, which no certificate of the file has. Tells what was judged otherwise.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { checkServerIdentity } from "node:tls";
-import { parseArgs } from "node:util";
 import { z } from "zod";
 import { FairleadError } from "#base/errors.ts";
 import { identityErrors } from "#identity/errors.ts";
-import { createLabAuthority } from "./peer-credentials.ts";
+import { createLabAuthority } from "#lab/peer-credentials.ts";
+import { showWhenAsked, showWhenAsking } from "#lab/show-certificate.ts";
 import { startPeering } from "#peering/start-peering.ts";
-import { showWhenAsked, showWhenAsking } from "./show-certificate.ts";
+import { asksForHelp, refuseWords, tellUsage } from "../../scripts/tell-usage.ts";
 
 const Case = z.object({
   id: z.string(),
@@ -73,28 +73,43 @@ async function judge(one: Case): Promise<Verdict> {
   return { reason: (await showWhenAsked(node, "a", shown))?.reason };
 }
 
-const { positionals } = parseArgs({ allowPositionals: true });
-const [path] = positionals;
-if (path === undefined) throw new Error("say which limbo.json");
-const { testcases } = Limbo.parse(JSON.parse(readFileSync(path, "utf8")));
-const notShown = new Map<string, string[]>();
-const otherwise: string[] = [];
-let agreed = 0;
-for (const one of testcases) {
-  let why = whyNot(one);
-  if (why === undefined) {
+/** Shows all of them; what became of it as people read it. */
+async function showAll(testcases: readonly Case[]): Promise<string> {
+  const notShown = new Map<string, string[]>();
+  const otherwise: string[] = [];
+  let agreed = 0;
+  for (const one of testcases) {
+    let why = whyNot(one);
     try {
-      const { reason } = await judge(one);
-      const isAsWanted = (reason === undefined) === (one.expected_result === "SUCCESS");
-      if (isAsWanted) agreed++;
-      else otherwise.push(`  ${one.id}  wanted ${one.expected_result}: ${reason ?? "believed"}`);
+      if (why === undefined) {
+        const { reason } = await judge(one);
+        const isAsWanted = (reason === undefined) === (one.expected_result === "SUCCESS");
+        if (isAsWanted) agreed++;
+        else otherwise.push(`  ${one.id}  wanted ${one.expected_result}: ${reason ?? "believed"}`);
+      }
     } catch (thrown) {
-      why = `OpenSSL does not load it: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+      why = `OpenSSL does not load it: ${FairleadError.from(thrown).message}`;
     }
+    if (why !== undefined) notShown.set(why, [...(notShown.get(why) ?? []), one.id]);
   }
-  if (why !== undefined) notShown.set(why, [...(notShown.get(why) ?? []), one.id]);
+  const lines = [`${agreed} as wanted, ${otherwise.length} otherwise`, ...otherwise];
+  for (const [why, ids] of notShown)
+    lines.push(`${ids.length} not shown, as ${why}`, ...ids.map((id) => `  ${id}`));
+  return lines.join("\n");
 }
-const lines = [`${agreed} as wanted, ${otherwise.length} otherwise`, ...otherwise];
-for (const [why, ids] of notShown)
-  lines.push(`${ids.length} not shown, as ${why}`, ...ids.map((id) => `  ${id}`));
-process.stdout.write(`${lines.join("\n")}\n`);
+
+const USAGE =
+  "usage: npm run limbo -- FILE\n\nFILE is a limbo.json of https://github.com/C2SP/x509-limbo\n";
+
+async function main(): Promise<number> {
+  const words = process.argv.slice(2);
+  if (asksForHelp(words)) return tellUsage(USAGE);
+  const [path, ...rest] = words;
+  if (path === undefined || rest.length > 0) return refuseWords("say which file", USAGE);
+  if (!existsSync(path)) return refuseWords(`there is no ${path}`, USAGE);
+  const { testcases } = Limbo.parse(JSON.parse(readFileSync(path, "utf8")));
+  process.stdout.write(`${await showAll(testcases)}\n`);
+  return 0;
+}
+
+process.exit(await main());
