@@ -16,6 +16,7 @@ const LINES: readonly (readonly [line: string, id: string, says: RegExp])[] = [
   ["--nosuch", "FL0602", /--nosuch/],
   ["ps --nosuch", "FL0602", /unknown flag --nosuch/],
   ["ps --filtre a=b", "FL0602", /did you mean --filter\?/],
+  ["ps --json", "FL0602", /did you mean -o json\?/],
   ["up --detatch", "FL0602", /did you mean --detach\?/],
   ["logs --folow", "FL0602", /did you mean --follow\?/],
   ["ps -Z", "FL0602", /unknown flag -Z/],

@@ -119,6 +119,21 @@ function findMisread(
   return undefined;
 }
 
+/** `--json` is a form of the answer for many other programs. */
+function suggestFlag(command: Command, word: string, help: string): string {
+  const flags = listFlags(command);
+  const chosen = flags.find(
+    ({ short, value }) =>
+      short !== undefined && Array.isArray(value) && value.includes(word.slice("--".length)),
+  );
+  if (chosen?.short !== undefined) return `did you mean -${chosen.short} ${word.slice(2)}?`;
+  const nearest = findNearest(
+    word,
+    flags.map((flag) => `--${flag.name}`),
+  );
+  return nearest === undefined ? help : `did you mean ${nearest}?`;
+}
+
 function refuseWord(
   thrown: CommanderError,
   command: Command,
@@ -130,12 +145,7 @@ function refuseWord(
   const first = rewordFault(said, command);
   const help = `see \`fairlead ${command.name} --help\``;
   if (thrown.code === "commander.unknownOption") {
-    const nearest = findNearest(
-      word,
-      listFlags(command).map((flag) => `--${flag.name}`),
-    );
-    const remedy =
-      nearest === undefined || !word.startsWith("--") ? help : `did you mean ${nearest}?`;
+    const remedy = word.startsWith("--") ? suggestFlag(command, word, help) : help;
     return new FairleadError(cliErrors["unknown-flag"], `unknown flag ${word}`, { remedy });
   }
   if (thrown.code === "commander.excessArguments") {

@@ -12,11 +12,13 @@ function isNamed({ scope, name }: ServiceView, wanted: string): boolean {
 }
 
 /**
- * The scope to act on: the one named, else the directory's, else the only one that has all of these services. Throws
- * FL0609 when that leaves none or several, with their names.
+ * The scope to act on: the one named, else the directory's, else the only one that has all of these services, which are
+ * the command's own words unless others are given. Throws FL0609 when that leaves none or several, with their names.
  */
-export async function resolveScope(context: Context): Promise<string> {
-  const names = context.parsed.arguments;
+export async function resolveScope(
+  context: Context,
+  names: readonly string[] = context.parsed.arguments,
+): Promise<string> {
   const guessed = findScope(context);
   if ((guessed !== undefined && guessed !== "") || names.length === 0) return needScope(context);
   const { items } = await context.api.list<ServiceView>("services");

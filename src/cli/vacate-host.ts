@@ -68,7 +68,10 @@ function describeOthers(items: readonly NodeView[]): string {
 }
 
 /** Names of the instances that this host has. */
-export async function listHere(context: Context, { self }: FleetSeat): Promise<readonly string[]> {
+export async function listHere(
+  context: Context,
+  { self }: Pick<FleetSeat, "self">,
+): Promise<readonly string[]> {
   const { items } = await context.api.list<ScopeView>("scopes");
   return items
     .filter(({ mode }) => mode === "manage")

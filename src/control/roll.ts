@@ -47,6 +47,8 @@ export interface Roll {
   readonly problem: string | undefined;
   /** Says farewell, and takes part no more; resolves when the others have been told. The entry stays. */
   leave(): Promise<void>;
+  /** Whether it was told to leave: what the others do now is nothing to this node. */
+  readonly hasLeft: boolean;
   /** Calls `listener` when something may have changed, and at least every 200 ms; returns the function that ends it. */
   onLook(listener: () => void): () => void;
   /** Whether a packet of so many bytes reaches a node and is answered; false while it cannot be asked. */
@@ -350,6 +352,9 @@ export function createRoll(options: RollOptions): Roll {
     async leave() {
       leaving.abort();
       await kept;
+    },
+    get hasLeft() {
+      return leaving.signal.aborted;
     },
     onChange: (listener) => void listeners.push(listener),
     onLook(listener) {

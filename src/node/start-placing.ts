@@ -94,6 +94,9 @@ export function withLeader(
       return roll.problem;
     },
     leave: () => roll.leave(),
+    get hasLeft() {
+      return roll.hasLeft;
+    },
     onChange: (listener) => roll.onChange(listener),
     onLook: (listener) => roll.onLook(listener),
     probe: (id, sizeBytes) => roll.probe(id, sizeBytes),
@@ -166,6 +169,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
         name: fleet.name,
         intake,
         hasVolumes: (scope) => hasVolumes(parts.board, scope),
+        hasLeft: () => roll.hasLeft,
         presentUnder: () => reporting.lease,
         onLook: () => reporting.wake(),
       });

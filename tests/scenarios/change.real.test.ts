@@ -68,7 +68,8 @@ describe("changes", () => {
     assert.deepEqual(await names(), ["change-web-1", "change-web-2", "change-web-3"]);
     const rehearsed = await scale("web=0", "--dry-run");
     assert.match(rehearsed.stdout, /web-3/);
-    const down = await scale("web=1");
+    // Only one scope has it.
+    const down = await scenario.rig.cli(["scale", "web=1"]);
     assert.equal(down.code, 0, down.stderr);
     assert.deepEqual(await names(), ["change-web-1"]);
     assert.equal(await idOf("change-web-1"), first);

@@ -16,7 +16,7 @@ export async function run(context: Context): Promise<number> {
   const { parsed } = context;
   const { wait, timeoutMs } = readWaitFlags(parsed);
   const replicas = Object.fromEntries(parsed.arguments.map(readScale));
-  const scope = await resolveScope(context);
+  const scope = await resolveScope(context, Object.keys(replicas));
   const dryRun = parsed.has("dry-run");
   const body: ScaleRequest = {
     replicas,

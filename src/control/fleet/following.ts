@@ -30,6 +30,8 @@ export interface FollowingOptions {
   readonly intake: Pick<Intake, "take" | "put">;
   /** Whether this node has volumes of a scope; undefined until its engine has said it. */
   readonly hasVolumes: (scope: string) => boolean | undefined;
+  /** Whether this node has left: what others run now instead of it goes on here as well. */
+  readonly hasLeft: () => boolean;
   /** The lease under which others know that this node is there. */
   readonly presentUnder: () => string | undefined;
   /** Called after each look. */
@@ -152,6 +154,7 @@ export function createFollowing(options: FollowingOptions): Following {
     }
     const under = options.presentUnder();
     for (const scope of listDue()) {
+      if (options.hasLeft()) return;
       unsettled.add(scope);
       if (await settle(scope, identity)) unsettled.delete(scope);
     }

@@ -37,6 +37,8 @@ interface Ground extends AsyncDisposable {
   readonly hosts: readonly Host[];
   /** How each node is seen. */
   readonly states: Map<string, NodeState>;
+  /** Who was told to leave. */
+  readonly leavers: Set<string>;
   /** Lets time pass until something holds. */
   until(what: string, holds: () => boolean): Promise<void>;
   /** `1@a 2@b`, as the nodes have taken it. */
@@ -54,7 +56,7 @@ function view(id: string, state: NodeState, self: boolean): NodeView {
 
 async function startHost(
   id: string,
-  ground: Pick<Ground, "clock" | "states">,
+  ground: Pick<Ground, "clock" | "states" | "leavers">,
   shared: Store,
   signal: AbortSignal,
 ) {
@@ -110,6 +112,7 @@ async function startHost(
     name: "harbour",
     onLook: () => undefined,
     hasVolumes: () => false,
+    hasLeft: () => ground.leavers.has(id),
     presentUnder: () => present,
     board,
     pictures,
@@ -146,14 +149,16 @@ async function openGround(): Promise<Ground> {
   const shared = await openStore({ kind: "memory" }, { clock });
   const stopping = new AbortController();
   const states = new Map<string, NodeState>(["a", "b", "c"].map((id) => [id, "alive"]));
+  const leavers = new Set<string>();
   const started: Awaited<ReturnType<typeof startHost>>[] = [];
   for (const id of states.keys())
-    started.push(await startHost(id, { clock, states }, shared, stopping.signal));
+    started.push(await startHost(id, { clock, states, leavers }, shared, stopping.signal));
   const hosts = started.map(({ host }) => host);
   return {
     clock,
     hosts,
     states,
+    leavers,
     async until(what, holds) {
       for (let step = 0; step < 400 && !holds(); step++) await clock.advance(100);
       assert.ok(holds(), what);
@@ -190,6 +195,23 @@ async function ask(ground: Ground, wanted = intent): Promise<void> {
   await ground.until("each has its own", () => ground.draw() === "1@a 2@b 3@c");
 }
 
+/** Whoever has a slot now, besides another that has it too, reports that it runs. */
+async function reportTaken(ground: Ground, { board }: Host, slot: number): Promise<void> {
+  const holders = ground
+    .draw()
+    .split(" ")
+    .flatMap((one) => {
+      const [at, node = ""] = one.split("@");
+      return Number(at) === slot ? [node] : [];
+    });
+  const value = buildReport("web", [slot]);
+  await board.write(
+    holders
+      .filter((node) => ground.states.get(node) === "alive")
+      .map((node) => ({ kind: "put", key: `reports/${node}/${SCOPE}`, value })),
+  );
+}
+
 test("a node that is gone gives its slots to others, with a decision of the leader; back again it has none", async () => {
   await using ground = await openGround();
   await ask(ground);
@@ -217,15 +239,7 @@ test("a node that is gone gives its slots to others, with a decision of the lead
   ground.states.set(lost, "alive");
   const [key] = [...leader.board.list("assignments").keys()];
   assert.equal(key, SCOPE);
-  const target =
-    /(\d)@(\w)/.exec(
-      ground
-        .draw()
-        .split(" ")
-        .find((one) => one.startsWith(`${slot}@`) && !one.endsWith(lost)) ?? "",
-    )?.[2] ?? "";
-  const value = buildReport("web", [slot]);
-  await leader.board.write([{ kind: "put", key: `reports/${target}/${SCOPE}`, value }]);
+  await reportTaken(ground, leader, slot);
   await ground.until("the double is folded", () => host.desired.get(SCOPE)?.removal !== undefined);
   assert.equal(ground.draw().split(" ").length, 3);
 });
@@ -242,6 +256,23 @@ test("what is eager stays on a node that said that it leaves, as for an upgrade,
   assert.equal(ground.draw(), "1@a 2@b 3@c");
   ground.states.set(ended, "suspect");
   await ground.until("it runs elsewhere", () => ground.draw().split(" ").length === 4);
+});
+
+test("what runs on a node that left for good goes on there, and elsewhere too", async () => {
+  await using ground = await openGround();
+  await ask(ground);
+  const { leader } = hostOf(ground, "a").leadership;
+  const gone = leader === "c" ? "b" : "c";
+  const { desired } = hostOf(ground, gone);
+  const had = desired.get(SCOPE);
+  const slot = Number(new RegExp(`(\\d)@${gone}`).exec(ground.draw())?.[1]);
+  ground.leavers.add(gone);
+  ground.states.set(gone, "gone");
+  await ground.until("it runs elsewhere", () => ground.draw().split(" ").length === 4);
+  await reportTaken(ground, hostOf(ground, leader ?? ""), slot);
+  await ground.clock.advance(10_000);
+  for (let step = 0; step < 50; step++) await ground.clock.advance(100);
+  assert.ok(had !== undefined && desired.get(SCOPE) === had);
 });
 
 test("another leads when the leader is lost, and what was placed stays", async () => {
