@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sockets: a unix socket whose mode decides who may, and TCP: in plain text on loopback alone, else with TLS.
-import { getRequestListener } from "@hono/node-server";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { chmod, lstat, unlink } from "node:fs/promises";
-import { X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect, isIP, isIPv4 } from "node:net";
 import { hostname } from "node:os";
 import { Server as TlsServer, type SecureContextOptions } from "node:tls";
+import { getRequestListener } from "@hono/node-server";
 import { FairleadError } from "#base/errors.ts";
 import type { Channel } from "./channel.ts";
 import { apiErrors } from "./errors.ts";

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a scope stands, in the words that every face shows.
-import { isIpv6 } from "#base/addresses.ts";
-import type { PlannedAction, Reconciliation, Waiting } from "#model/action.ts";
-import type { InstanceFact } from "#model/facts.ts";
-import type { Diagnostic, ServiceIntent } from "#model/intent.ts";
-import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
 import type {
   InstanceView,
   ScopeView,
   ServiceState,
   ServiceView,
 } from "@fairlead/protocol/views.ts";
+import { isIpv6 } from "#base/addresses.ts";
+import type { PlannedAction, Reconciliation, Waiting } from "#model/action.ts";
+import type { InstanceFact } from "#model/facts.ts";
+import type { Diagnostic, ServiceIntent } from "#model/intent.ts";
+import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
 import { listDependencies } from "./dependencies.ts";
 import { describeExit, diagnose } from "./diagnosis.ts";
 import { describeHeal } from "./heal.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { HEAL_DEFAULT } from "@fairlead/protocol/heal-default.ts";
 import { hashValue } from "#base/canonical-json.ts";
 import type {
   BuildIntent,
@@ -9,7 +10,6 @@ import type {
   SourceRef,
   UpdateIntent,
 } from "#model/intent.ts";
-import { HEAL_DEFAULT } from "@fairlead/protocol/heal-default.ts";
 import { compileContainer } from "./compile-container.ts";
 import { toTexts } from "./compile-host-config.ts";
 import { compileMounts } from "./compile-mounts.ts";

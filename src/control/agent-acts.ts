@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What agents may ask of the engine: to see the containers of their scope, and to start and stop their own. Asking writes
 // what is wanted into the memory of the service; the loop acts on it, with a decision, as for everybody else.
+import type { ActOnContainerRequest, ContainerView } from "@fairlead/protocol/fabric.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { addRequest } from "#brain/request.ts";
 import type { AgentActs, AgentCaller } from "#fabric/fabric.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceMemory } from "#model/memory.ts";
-import type { ActOnContainerRequest, ContainerView } from "@fairlead/protocol/fabric.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";

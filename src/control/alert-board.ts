@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a person should look at now. Alerts follow from the state and end with it.
+import type { Alert } from "@fairlead/protocol/views.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { createId } from "#base/ids.ts";
 import type { ReconcileInput } from "#brain/pass.ts";
 import type { Reconciliation } from "#model/action.ts";
 import type { Decision } from "#model/decision.ts";
-import type { Alert } from "@fairlead/protocol/views.ts";
 
 export interface AlertBoard {
   /** Brings the alerts of a scope in line with what its loop waits for. */

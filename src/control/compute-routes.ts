@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createRouteTable } from "#topology/routes.ts";
 import type { Routes } from "@fairlead/protocol/fabric.ts";
 import type { TopologyGraph } from "@fairlead/protocol/topology.ts";
+import { createRouteTable } from "#topology/routes.ts";
 
 /** Where each member may send: its links, and the next hop to the others where the topology passes messages on. */
 export function computeRoutes(graph: TopologyGraph): ReadonlyMap<string, Routes> {

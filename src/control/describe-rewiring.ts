@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rewirings as decisions have them.
+import type { TopologyGraph, TopologyLink } from "@fairlead/protocol/topology.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { Rewiring } from "#topology/rewire.ts";
-import type { TopologyGraph, TopologyLink } from "@fairlead/protocol/topology.ts";
 
 /** Names and links that a decision lists; the counts say how many there are. */
 const LISTED_MAX = 20;

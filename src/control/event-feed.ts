@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stream of what happens, with a bounded past so that a reader can resume.
-import { createAsyncQueue, type AsyncQueue } from "#base/queue.ts";
 import type { NodeEvent } from "@fairlead/protocol/views.ts";
+import { createAsyncQueue, type AsyncQueue } from "#base/queue.ts";
 
 const PAST_MAX = 1_000;
 const READER_MAX = 2_000;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The answer to `why`: how it stands, what was done and why, what comes next. Pure.
+import type { ServiceView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
 import type { Waiting } from "#model/action.ts";
 import type { Decision } from "#model/decision.ts";
-import type { ServiceView, WhyAnswer } from "@fairlead/protocol/views.ts";
 
 /** One line on a service, as `why` begins. */
 export function summarizeService(service: ServiceView): string {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps calls away from agents whose container is ill by the engine's health check, or about to be stopped: an agent is known
 // by its address.
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { awaitAbort } from "#base/await-abort.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import type { InstanceFact } from "#model/facts.ts";
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { Farewells } from "./farewells.ts";
 import { gatherCalls } from "./gather-calls.ts";

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Topologies as the store keeps them: what was declared, and how the agents were wired when the node last looked. So a
 // node that starts holds its agents to the links that they had, before the first of them has joined again.
+import { TopologyDeclaration, type TopologyGraph } from "@fairlead/protocol/topology.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
 import { buildTopology } from "#topology/build.ts";
 import type { Member } from "#topology/member.ts";
 import { packGraph, PackedGraph, unpackGraph } from "#topology/pack.ts";
-import { TopologyDeclaration, type TopologyGraph } from "@fairlead/protocol/topology.ts";
 import { TopologyStamp } from "./topology-stamp.ts";
 
 const DECLARED = "topology/";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding what a person named.
+import type { InstanceView, ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
-import type { InstanceView, ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
 import { controlErrors } from "./errors.ts";
 
 export type Found =

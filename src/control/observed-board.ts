@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who talks to whom, by scope: what the node passes on and what agents report, forgotten when it was not seen for a while.
-import type { Clock } from "#base/clock.ts";
-import type { Fabric } from "#fabric/fabric.ts";
-import { addTogether, createToldLinks, joinObserved } from "./told-links.ts";
 import type { LinkUse } from "@fairlead/protocol/fabric.ts";
 import { FACE_TAG } from "@fairlead/protocol/names.ts";
 import type { ObservedLink, ObservedLinks } from "@fairlead/protocol/topology.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Fabric } from "#fabric/fabric.ts";
+import { addTogether, createToldLinks, joinObserved } from "./told-links.ts";
 
 /** A link that was not seen for so long is forgotten. */
 const SEEN_MS = 10 * 60_000;

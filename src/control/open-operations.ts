@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operations over the loops of one node. Reading is here; writing and streaming have files of their own.
+import type { NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import { normalizeReference } from "#brain/naming.ts";
 import type { FlowQuery, FlowView } from "#model/flows.ts";
-import type { NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { awaitViews, ENGINE_PATIENCE_MS, NOT_READ, refusePart } from "./await-views.ts";
 import { controlErrors } from "./errors.ts";
 import { answerDecision, listNext, summarizeService } from "./explain-why.ts";
@@ -13,8 +13,8 @@ import { listRevoked, revokeHeld } from "./identity/revoke-held.ts";
 import { createImageWork } from "./image-work.ts";
 import { listQueues } from "./list-queues.ts";
 import { failLookup, findObject } from "./lookup.ts";
-import type { Answer, Caller, Operations } from "./operations.ts";
 import type { OperationsOptions } from "./operations-options.ts";
+import type { Answer, Caller, Operations } from "./operations.ts";
 import { createStreams } from "./streams.ts";
 import { createWrites } from "./writes.ts";
 

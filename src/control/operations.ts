@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operations that every face calls: CLI, HTTP and page return what these return.
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
-import type { InstanceStats } from "#engine/engine.ts";
-import type { Decision, Plan } from "#model/decision.ts";
-import type { FlowQuery, FlowView } from "#model/flows.ts";
-import type { Intent } from "#model/intent.ts";
 import type {
   ActionRequest,
   ApplyRequest,
@@ -21,6 +17,10 @@ import type {
   ServiceView,
   WhyAnswer,
 } from "@fairlead/protocol/views.ts";
+import type { InstanceStats } from "#engine/engine.ts";
+import type { Decision, Plan } from "#model/decision.ts";
+import type { FlowQuery, FlowView } from "#model/flows.ts";
+import type { Intent } from "#model/intent.ts";
 
 /** Who asks, for the decision record. */
 export interface Caller {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a change of a topology would do, as a plan of one step or of none.
+import type { TopologyDeclaration } from "@fairlead/protocol/topology.ts";
 import { canonicalJson, hashValue } from "#base/canonical-json.ts";
 import type { PlannedAction } from "#model/action.ts";
 import type { Plan } from "#model/decision.ts";
-import type { TopologyDeclaration } from "@fairlead/protocol/topology.ts";
 import type { Rewiring } from "#topology/rewire.ts";
 import type { Wired } from "./kept-topologies.ts";
 

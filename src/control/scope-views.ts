@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // How every scope stands, computed when asked for and at most ten times a second for those who watch.
+import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
 import type { Clock } from "#base/clock.ts";
 import { assessScope, observeScope } from "#brain/assess.ts";
-import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
+import type { ServiceAddresses } from "./addresses/service-addresses.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { Farewells } from "./farewells.ts";
 import type { FleetDesk } from "./fleet/fleet-desk.ts";
 import type { PolicyLoop } from "./policies/create-policies.ts";
-import type { ServiceAddresses } from "./addresses/service-addresses.ts";
 import type { ScopeLoop } from "./scope-loop.ts";
 import type { Supervisor } from "./supervisor.ts";
 

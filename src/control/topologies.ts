@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others may ask of the loop that keeps agents wired as their topologies say.
-import type { Plan } from "#model/decision.ts";
 import type {
   ObservedLinks,
   TopologyDeclaration,
   TopologyView,
 } from "@fairlead/protocol/topology.ts";
+import type { Plan } from "#model/decision.ts";
 
 /** Who asks for a change, and why in their words, for the decision. */
 export interface AskedBy {

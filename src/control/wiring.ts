@@ -2,6 +2,13 @@
 // Keeps the agents of a scope wired as its topology says: when one joins, leaves or dies, a decision says what changes and
 // why, then the links are made anew with as few changes as the shape allows and each member is told where it may send. In a
 // fleet one node does it for the agents of all hosts and tells the others; whoever declares may be any of them.
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import { FACE_TAG } from "@fairlead/protocol/names.ts";
+import type {
+  TopologyDeclaration,
+  TopologyGraph,
+  TopologyView,
+} from "@fairlead/protocol/topology.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createId } from "#base/ids.ts";
@@ -12,16 +19,9 @@ import type { Decision } from "#model/decision.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
 import { buildTopology } from "#topology/build.ts";
 import { compareDrift } from "#topology/drift.ts";
-import { measureTopology } from "#topology/metrics.ts";
 import { isSelected, selectMembers, type Member } from "#topology/member.ts";
+import { measureTopology } from "#topology/metrics.ts";
 import { rewire, type Rewiring } from "#topology/rewire.ts";
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
-import { FACE_TAG } from "@fairlead/protocol/names.ts";
-import type {
-  TopologyDeclaration,
-  TopologyGraph,
-  TopologyView,
-} from "@fairlead/protocol/topology.ts";
 import { createAwaitedMembers, type AwaitedMembers } from "./awaited-members.ts";
 import { computeRoutes } from "./compute-routes.ts";
 import type { DecisionLog } from "./decision-log.ts";

@@ -1,16 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations that change what is wanted. They write to the store only; the loops act on it.
-import { hashValue } from "#base/canonical-json.ts";
-import { FairleadError } from "#base/errors.ts";
-import { createId } from "#base/ids.ts";
-import { planPause, rememberPause, type PauseRequest } from "#brain/pause.ts";
-import { hashIntent, makePlan, makePlanOf, makeRemovalPlan } from "#brain/plan.ts";
-import type { ReconcileInput } from "#brain/pass.ts";
-import { makeRequest } from "#brain/request.ts";
-import type { Plan } from "#model/decision.ts";
-import { makeEmptyIntent } from "#model/empty-intent.ts";
-import type { Intent } from "#model/intent.ts";
-import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
 import type { FleetIntent } from "@fairlead/protocol/assignment.ts";
 import type { PlannedStep } from "@fairlead/protocol/decision.ts";
 import type {
@@ -19,6 +8,17 @@ import type {
   DownRequest,
   ScaleRequest,
 } from "@fairlead/protocol/requests.ts";
+import { hashValue } from "#base/canonical-json.ts";
+import { FairleadError } from "#base/errors.ts";
+import { createId } from "#base/ids.ts";
+import type { ReconcileInput } from "#brain/pass.ts";
+import { planPause, rememberPause, type PauseRequest } from "#brain/pause.ts";
+import { hashIntent, makePlan, makePlanOf, makeRemovalPlan } from "#brain/plan.ts";
+import { makeRequest } from "#brain/request.ts";
+import type { Plan } from "#model/decision.ts";
+import { makeEmptyIntent } from "#model/empty-intent.ts";
+import type { Intent } from "#model/intent.ts";
+import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
 import { controlErrors } from "./errors.ts";
 import type { FleetDesk, Rehearsal } from "./fleet/fleet-desk.ts";
 import { hideInFacts } from "./hide.ts";

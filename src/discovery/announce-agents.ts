@@ -2,10 +2,10 @@
 // Tells the agents that joined here by every way there is. That one has more or less work to do is told now and then; all
 // else at once.
 import { isDeepStrictEqual } from "node:util";
+import type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
-import type { AgentChange, AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { Announcement, Discovery } from "./discovery.ts";
 
 /** Where agents join. */

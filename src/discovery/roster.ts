@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agents there are, and those who watch them. Every way of discovery has one.
 import { isDeepStrictEqual } from "node:util";
+import type { AgentChange, AgentRecord, GoneReason } from "@fairlead/protocol/agent.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createAsyncQueue, type AsyncQueue } from "#base/queue.ts";
-import type { AgentChange, AgentRecord, GoneReason } from "@fairlead/protocol/agent.ts";
 import { discoveryErrors } from "./errors.ts";
 
 export interface Roster {

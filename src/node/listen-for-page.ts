@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { X509Certificate } from "node:crypto";
 import type { Api } from "#api/create-api.ts";
 import type { ApiTls } from "#api/listeners.ts";
-import { X509Certificate } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";

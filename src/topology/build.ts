@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // From what an owner declares to who may talk to whom.
-import { FairleadError } from "#base/errors.ts";
 import type {
   DeclarationOf,
   TopologyDeclaration,
   TopologyGraph,
 } from "@fairlead/protocol/topology.ts";
+import { FairleadError } from "#base/errors.ts";
 import { topologyErrors } from "./errors.ts";
 import { LinkSet } from "./links.ts";
 import { sortMembers } from "./member.ts";

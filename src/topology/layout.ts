@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links as a file has them: what is read from CSV, JSON and Graphviz, and becomes a custom topology.
-import { FairleadError } from "#base/errors.ts";
-import type { ErrorKind, Location } from "#base/errors.ts";
 import { AgentName } from "@fairlead/protocol/agent.ts";
 import { HOPS_MAX_DEFAULT } from "@fairlead/protocol/topology.ts";
 import type { DeclarationOf, TopologyLink } from "@fairlead/protocol/topology.ts";
+import { FairleadError } from "#base/errors.ts";
+import type { ErrorKind, Location } from "#base/errors.ts";
 import { topologyErrors } from "./errors.ts";
 import type { LinkSet } from "./links.ts";
 import { compareNames } from "./member.ts";

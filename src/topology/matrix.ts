@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Adjacency matrices: row sends to column. A matrix that is the same across its diagonal has no direction.
+import type { TopologyGraph, TopologyLink } from "@fairlead/protocol/topology.ts";
 import { z } from "zod";
 import { FairleadError } from "#base/errors.ts";
-import type { TopologyGraph, TopologyLink } from "@fairlead/protocol/topology.ts";
 import { parseCsv, writeCell } from "./csv.ts";
 import type { Cell } from "./csv.ts";
 import { topologyErrors } from "./errors.ts";

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who takes part in a topology.
-import { FairleadError } from "#base/errors.ts";
 import { AgentName } from "@fairlead/protocol/agent.ts";
 import type { AgentRecord, Locality } from "@fairlead/protocol/agent.ts";
 import type { MemberSelector } from "@fairlead/protocol/topology.ts";
+import { FairleadError } from "#base/errors.ts";
 import { topologyErrors } from "./errors.ts";
 
 /** A member of a topology: one name, however many instances it has. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a message may go, and along which links. Each next hop is one link nearer to the receiver, so that no loop can
 // form within one graph; where nodes know different graphs for a moment, the count of hops cuts it.
+import type { TopologyGraph } from "@fairlead/protocol/topology.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { ErrorKind } from "#base/errors.ts";
-import type { TopologyGraph } from "@fairlead/protocol/topology.ts";
 import { topologyErrors } from "./errors.ts";
 import { indexLinks } from "./links.ts";
 

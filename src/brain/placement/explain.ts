@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a service stands where it stands, node by node.
-import { formatSize } from "#base/size.ts";
 import type { NodeFit, PlacementView } from "@fairlead/protocol/placement.ts";
+import { formatSize } from "#base/size.ts";
 import { listSpreadKeys, rankNode } from "./field.ts";
 import type { Demand, Ground } from "./ground.ts";
 import type { NodeOffer, PlaceRequest } from "./offer.ts";

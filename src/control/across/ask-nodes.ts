@@ -6,9 +6,9 @@ import { FairleadError } from "#base/errors.ts";
 import { controlErrors } from "#control/errors.ts";
 import type { Caller } from "#control/operations.ts";
 import type { Peers } from "#control/peers.ts";
+import { readShared } from "#control/read-shared.ts";
 import type { Roll } from "#control/roll.ts";
 import { QUESTION_PATH, type Question } from "./questions.ts";
-import { readShared } from "#control/read-shared.ts";
 
 /** One node's part of an answer. */
 export interface Part<T> {

@@ -7,13 +7,13 @@ import type { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import { widenIntent } from "#brain/fleet/narrow-intent.ts";
 import { answerDoorbell, createDoorbell } from "#control/doorbell.ts";
+import { controlErrors } from "#control/errors.ts";
 import type { Intake } from "#control/intake.ts";
 import type { Desired } from "#control/scope-loop.ts";
 import type { Supervisor } from "#control/supervisor.ts";
 import { chooseDesired } from "./choose-desired.ts";
 import { touches, type FleetBoard } from "./fleet-board.ts";
 import type { PictureReader } from "./read-picture.ts";
-import { controlErrors } from "#control/errors.ts";
 
 /** Rooms of the fleet's store that say what a node has to take over. */
 const ROOMS: ReadonlySet<string> = new Set(["identity", "intent", "assignments", "owed"]);

@@ -9,10 +9,10 @@ import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
+import { readShared } from "#control/read-shared.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Entry, StoreCondition, StoreOperation } from "#store/store.ts";
 import type { FleetBoard } from "./fleet-board.ts";
-import { readShared } from "#control/read-shared.ts";
 
 const LEADER = "leader";
 /** So long one that took the lead from another keeps it before it is taken from it. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is to be sent, and when. Requests of a moment are gathered, so that a hundred who ask get one answer.
 import type { Clock, Random } from "#base/clock.ts";
+import type { Sealer } from "#datagram/seal.ts";
 import type { Carrier } from "./carrier.ts";
 import { encodeDatagram, type Message } from "./datagram.ts";
 import type { OwnRecords } from "./own-records.ts";
-import type { Sealer } from "#datagram/seal.ts";
 
 export interface OutboxOptions {
   readonly carrier: Pick<Carrier, "send">;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this side announces, as messages. Each record has a slot of its own that is never used again.
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { FairleadError } from "#base/errors.ts";
 import { discoveryErrors } from "#discovery/errors.ts";
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { LAST_SLOT, PART_BYTES_MAX, PARTS_MAX, SLOTS_MAX, type Message } from "./datagram.ts";
 
 export interface OwnRecords {

@@ -4,18 +4,18 @@
 // A record is sent once when it is new. Beats follow that name every record's revision; who lacks one asks for it. So
 // a lost datagram costs one more question and no state on the sender's side. Beats come three times a heartbeat, and who
 // is silent for one is asked ten times during the next: loss alone does not make anybody dead.
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { createGate, type GateCounters } from "#datagram/gate.ts";
 import { createSealer } from "#datagram/seal.ts";
 import type { Announcement, Discovery } from "#discovery/discovery.ts";
 import { discoveryErrors } from "#discovery/errors.ts";
 import { createRoster } from "#discovery/roster.ts";
+import type { Carrier } from "./carrier.ts";
 import { decodeMessage, DISCOVERY, type Message } from "./datagram.ts";
 import type { CheckedOptions } from "./multicast-options.ts";
-import type { Carrier } from "./carrier.ts";
 import { createOutbox } from "./outbox.ts";
 import { createOwnRecords } from "./own-records.ts";
 import { createPeers, type PeerView } from "./peers.ts";

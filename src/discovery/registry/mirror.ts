@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings what is in the store into the roster: a list, then each change after its revision; and again from a list when
 // the store has dropped that part of its history.
+import type { GoneReason } from "@fairlead/protocol/agent.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Roster } from "#discovery/roster.ts";
 import type { Revision, Snapshot, Store, StoreChange } from "#store/store.ts";
-import type { GoneReason } from "@fairlead/protocol/agent.ts";
 import type { OwnEntries } from "./own-entries.ts";
 import { readRegistryKey, REGISTRY_PREFIX, RegistryEntry } from "./registry-keys.ts";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Discovery on the store: agents are entries that hang on the lease of the member who announces them. Whoever has the
 // store sees the same agents; a member that dies takes its own with it when its lease has run out.
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createId } from "#base/ids.ts";
@@ -9,7 +10,6 @@ import type { Announcement, Discovery } from "#discovery/discovery.ts";
 import { discoveryErrors } from "#discovery/errors.ts";
 import { createRoster } from "#discovery/roster.ts";
 import type { Store } from "#store/store.ts";
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { createMirror } from "./mirror.ts";
 import { createOwnEntries } from "./own-entries.ts";
 import { readRegistryKey, REGISTRY_PREFIX, RegistryMember } from "./registry-keys.ts";

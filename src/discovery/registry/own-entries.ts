@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this member announces, and its way into the store: one write of a record at a time, the newest wins, and all hang
 // on one lease. A store that refuses now is asked again with each renewal.
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { Revision, Store } from "#store/store.ts";
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { keyOfAgent, keyOfMember } from "./registry-keys.ts";
 
 interface Own {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the table of what instances may call, at their ports in the host's namespace.
-import type { Guest, Pin } from "#guard/guard.ts";
-import { renderSteps, renderWhole, type Leftovers, type Table } from "./render-table.ts";
-import type { Netfilter, NftObject } from "#netfilter/netfilter.ts";
 import { FairleadError } from "#base/errors.ts";
-import { TABLE } from "./names.ts";
+import type { Guest, Pin } from "#guard/guard.ts";
 import { openNamespace } from "#guard/place/open-namespace.ts";
+import type { Netfilter, NftObject } from "#netfilter/netfilter.ts";
 import { NOTHING_TO_DO, type Prepared } from "./make-tables.ts";
+import { TABLE } from "./names.ts";
 import { readConversations } from "./read-conversations.ts";
 import { fingerprint, listNamed } from "./read-rules.ts";
 import {
@@ -16,6 +15,7 @@ import {
   type CallerPort,
   type Remembered,
 } from "./render-calls.ts";
+import { renderSteps, renderWhole, type Leftovers, type Table } from "./render-table.ts";
 
 const [, NAME = ""] = CALLS.split(" ");
 const [, INSIDE = ""] = TABLE.split(" ");

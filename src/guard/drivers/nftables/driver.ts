@@ -4,15 +4,14 @@ import { isKind } from "#base/errors.ts";
 import { createLimiter } from "#base/limiter.ts";
 import { guardErrors } from "#guard/errors.ts";
 import type { Guard, Installed, Pin, Place, Protection, Ward } from "#guard/guard.ts";
-import type { Netfilter } from "#netfilter/netfilter.ts";
-import { createGate } from "./gate.ts";
-import { namesMark, TABLE } from "./names.ts";
 import { awaitStart } from "#guard/place/await-start.ts";
 import { openNamespace } from "#guard/place/open-namespace.ts";
 import { createProbe } from "#guard/place/probe.ts";
 import { createTurns } from "#guard/place/take-turns.ts";
 import { drainUngated } from "#guard/place/wake-neighbours.ts";
-
+import type { Netfilter } from "#netfilter/netfilter.ts";
+import { createGate } from "./gate.ts";
+import { namesMark, TABLE } from "./names.ts";
 import { fingerprint, noteTable, readRules } from "./read-rules.ts";
 import { renderPins, renderRules } from "./render-rules.ts";
 

@@ -2,6 +2,7 @@
 // The kernel's VXLAN, with all it needs to know written into it: a device a network, port of the engine's bridge, that
 // learns nothing and has no group, so that what it was not told of goes nowhere; it answers for the addresses it was told of.
 import { FairleadError } from "#base/errors.ts";
+import { createIpRunner } from "#netfilter/run-ip.ts";
 import { networkErrors } from "#network/errors.ts";
 import type {
   Overlay,
@@ -11,7 +12,6 @@ import type {
 } from "#network/overlay.ts";
 import { nameDevice, planFromMemory, planOverlay } from "#network/plan-overlay.ts";
 import { foreignKey, readState, type KernelState } from "./read-state.ts";
-import { createIpRunner } from "#netfilter/run-ip.ts";
 import { renderCommands } from "./write-changes.ts";
 
 export interface VxlanOptions {
