@@ -17,17 +17,13 @@ import type { Roll } from "#control/roll.ts";
 import type { Intent } from "#model/intent.ts";
 import type { FleetBoard } from "./fleet-board.ts";
 import type { PictureReader } from "./read-picture.ts";
+import { createScopeRecall } from "./recall-scopes.ts";
 
 /** How long a store is waited for that a node has not reached since it started. */
 const PATIENCE_MS = 3_000;
 const LOOK_MS = 20;
 /** So long after its start a node waits so. */
 const FRESH_MS = 10_000;
-/**
- * How long what nodes said before the store lost it is shown of those that have not said it again, and what those said that do not reach
- * the store now: since somebody looked last.
- */
-const RECALL_MS = 15_000;
 
 /** What asking for an intent would do. */
 export interface Rehearsal {
@@ -96,6 +92,7 @@ export interface DeskParts {
 /** Makes the desk of one node. */
 export function createFleetDesk({ self, board, roll, pictures, clock }: DeskParts): FleetDesk {
   const startedAtMs = clock.monotonicMs();
+  const recall = createScopeRecall({ board, pictures, clock });
   let hasRoll = false;
 
   async function settle(): Promise<void> {
@@ -151,47 +148,6 @@ export function createFleetDesk({ self, board, roll, pictures, clock }: DeskPart
         `${service.name}-${slot}`,
       ]),
     );
-  }
-
-  /** How scopes stood when somebody looked. */
-  const stood = new Map<
-    string,
-    { readonly scope: FleetScope; readonly identity: string | undefined; readonly atMs: number }
-  >();
-
-  /** A scope as it is known: of a store that has lost what nodes said, as it stood before until they say it again. */
-  function recall(name: string): FleetScope | undefined {
-    const known = pictures.scope(name);
-    const before = stood.get(name);
-    const nowMs = clock.monotonicMs();
-    const isLost =
-      known === undefined ? before?.identity !== board.identity : known.lostMs !== undefined;
-    const isFresh = before !== undefined && nowMs - before.atMs < RECALL_MS;
-    if (isLost && isFresh)
-      return known === undefined
-        ? before.scope
-        : { ...known, reports: new Map([...before.scope.reports, ...known.reports]) };
-    if (known === undefined) {
-      stood.delete(name);
-      return undefined;
-    }
-    if (!board.hasReports) return known;
-    const scope = isFresh ? withUnheard(known, before.scope) : known;
-    stood.set(name, { scope, identity: board.identity, atMs: nowMs });
-    return scope;
-  }
-
-  /** With what nodes said last that do not reach the store: nothing says that it has ended, as long as they are not gone. */
-  function withUnheard(known: FleetScope, before: FleetScope): FleetScope {
-    const silent = [...before.reports].filter(([id]) => !known.reports.has(id));
-    if (silent.length === 0) return known;
-    const nodes = pictures.nodes();
-    const unheard = silent.filter(([id]) => {
-      const node = nodes.get(id);
-      return node !== undefined && node.offer === undefined && node.standing !== "gone";
-    });
-    if (unheard.length === 0) return known;
-    return { ...known, reports: new Map([...known.reports, ...unheard]) };
   }
 
   function withLocal(scope: FleetScope, local: ScopeView | undefined): FleetScope {
