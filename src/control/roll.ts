@@ -2,32 +2,20 @@
 // The roll of a fleet: who belongs to it stands in the store, who of them lives is seen by membership. A node without a
 // fleet is alone on its roll. While the store does not answer, the last roll that was read holds.
 import type { NodeRecord, NodeView } from "@fairlead/protocol/node.ts";
-import { NodeFarewell } from "@fairlead/protocol/node.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
-import type { Member, Membership } from "#membership/membership.ts";
-import type { Snapshot, Store, StoreChange } from "#store/store.ts";
+import type { Membership } from "#membership/membership.ts";
+import type { Store } from "#store/store.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { controlErrors } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
-import { judgeNode, type Judgement } from "./judge-node.ts";
 import { answerKnock } from "./knocks.ts";
 import { keepLife, readLastLife, type LifeStore } from "./lives.ts";
 import { createNodeTurns } from "./node-turns.ts";
-import { createReturning } from "./returning.ts";
-import {
-  enterRoll,
-  FAREWELLS,
-  LIVE,
-  NODES,
-  readFleetKey,
-  readRecord,
-  ROLL,
-  UNMARKED,
-  type OwnRecord,
-} from "./roll-entries.ts";
-import { readShared } from "./read-shared.ts";
+import { enterRoll, LIVE, readFleetKey, ROLL, UNMARKED, type OwnRecord } from "./roll-entries.ts";
+import { createRollRecords } from "./roll-records.ts";
+import { viewNode, viewSelf } from "./view-node.ts";
 
 export interface RollOptions {
   readonly self: OwnRecord;
@@ -70,23 +58,6 @@ const LOOKS_PER_SETTLE = 10;
 /** Why the other loops of an attempt end: told to nobody, and cheaper than a reason with a stack. */
 const ENDED = "the store is attended no more";
 
-function sortByName(records: Iterable<NodeRecord>): readonly NodeRecord[] {
-  return [...records].sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
-}
-
-/** By a node's own record, which is replaced when something of it changes: as it is listed. */
-const ownViews = new WeakMap<NodeRecord, NodeView>();
-
-function describeSelf(own: NodeRecord): NodeView {
-  const known = ownViews.get(own);
-  if (known !== undefined) return known;
-  const { address, port, ...rest } = own;
-  const place = address === "" ? {} : { address, port };
-  const view: NodeView = { ...rest, ...place, state: "alive", reason: "", self: true };
-  ownViews.set(own, view);
-  return view;
-}
-
 /** What calls `act` once when all that runs now is done, however often it is called until then. */
 function callOnce(act: () => void): () => void {
   let isDue = false;
@@ -103,13 +74,12 @@ function callOnce(act: () => void): () => void {
 /** Makes the loop of a roll. */
 export function createRoll(options: RollOptions): Roll {
   const { self, fleet, decisions, clock, logger } = options;
-  const records = new Map<string, NodeRecord>();
-  /** The records as they are listed; undefined after a change. */
-  let order: readonly NodeRecord[] | undefined;
-  const live = new Set<string>();
-  const returning = createReturning(clock);
   const turns = createNodeTurns({ decisions, clock, logger });
   let own: NodeRecord = { ...self, ...UNMARKED, incarnation: 0 };
+  const onOwn = ({ schedulable, draining }: NodeRecord): void => {
+    own = { ...own, schedulable, draining };
+  };
+  const records = createRollRecords({ self: self.id, turns, clock, logger, onOwn });
   let membership: Membership | undefined;
   /** The fleet's key, as base64; undefined before it was read. */
   let key: string | undefined;
@@ -119,29 +89,15 @@ export function createRoll(options: RollOptions): Roll {
   let kept: Promise<void> = Promise.resolve();
   let problem: string | undefined = fleet === undefined ? undefined : "the store was not asked yet";
 
-  function judge(record: NodeRecord, member: Member | undefined, isolated: boolean): NodeView {
-    const lease = problem === undefined ? live.has(record.id) : undefined;
-    const judged: Judgement = judgeNode(member, { lease, isolated });
-    const view: { -readonly [Name in keyof NodeView]: NodeView[Name] } = {
-      ...record,
-      state: judged.state,
-      reason: judged.reason,
-      self: false,
-    };
-    if (lease !== undefined) view.lease = lease;
-    if (member === undefined) return view;
-    view.silentMs = member.silentMs;
-    if (member.rttMs !== undefined) view.rttMs = member.rttMs;
-    if (member.skewMs !== undefined) view.skewMs = member.skewMs;
-    return view;
+  function view(record: NodeRecord, isolated: boolean): NodeView {
+    const lease = problem === undefined ? records.isLive(record.id) : undefined;
+    return viewNode(record, membership?.find(record.id), { lease, isolated });
   }
 
   function list(): readonly NodeView[] {
     const isolated = membership?.isolated === true;
-    order ??= sortByName(records.values());
-    const views = [describeSelf(own)];
-    for (const one of order)
-      if (one.id !== own.id) views.push(judge(one, membership?.find(one.id), isolated));
+    const views = [viewSelf(own)];
+    for (const one of records.list()) if (one.id !== own.id) views.push(view(one, isolated));
     return views;
   }
 
@@ -151,7 +107,7 @@ export function createRoll(options: RollOptions): Roll {
     const isolated = membership?.isolated === true;
     for (const id of turns.newcomers) {
       const record = id === own.id ? undefined : records.get(id);
-      if (record !== undefined) turns.greet(judge(record, membership?.find(id), isolated));
+      if (record !== undefined) turns.greet(view(record, isolated));
     }
   }
 
@@ -162,71 +118,10 @@ export function createRoll(options: RollOptions): Roll {
 
   function tellPeers(): void {
     membership?.setPeers(
-      [...records.values()].map(({ id, incarnation, address, port }) => ({
-        id,
-        incarnation,
-        address,
-        port,
-      })),
+      records
+        .list()
+        .map(({ id, incarnation, address, port }) => ({ id, incarnation, address, port })),
     );
-  }
-
-  function takeRecord(taken: NodeRecord): void {
-    records.set(taken.id, taken);
-    returning.forget(taken.id);
-    order = undefined;
-    // Others mark a node on its entry.
-    const { schedulable, draining } = taken;
-    if (taken.id === own.id) own = { ...own, schedulable, draining };
-  }
-
-  function dropRecord(id: string): void {
-    records.delete(id);
-    returning.forget(id);
-    order = undefined;
-    turns.forget(id);
-  }
-
-  function takeFarewell(value: unknown): void {
-    const farewell = readShared(NodeFarewell, value);
-    if (farewell !== undefined && farewell.at !== own.id) turns.take(farewell);
-  }
-
-  function take({ key, value }: Pick<StoreChange, "key" | "value">): void {
-    const id = key.slice(key.lastIndexOf("/") + 1);
-    if (key.startsWith(LIVE)) {
-      if (value === undefined) live.delete(id);
-      else live.add(id);
-    }
-    if (!key.startsWith(NODES)) return;
-    const record = readRecord({ value });
-    if (record !== undefined) takeRecord(record);
-    else if (value === undefined) dropRecord(id);
-    else logger.warn("an entry of the roll cannot be read", { key });
-  }
-
-  /** What is new since the roll was read. */
-  function takeChange({ key, value }: StoreChange): void {
-    const id = key.slice(key.lastIndexOf("/") + 1);
-    if (key.startsWith(FAREWELLS)) takeFarewell(value);
-    if (key.startsWith(NODES) && id !== own.id && !records.has(id)) turns.expect(id);
-    take({ key, value });
-  }
-
-  /** Who came and went while the store was away. Who left said farewell; the others the store has lost, and they enter again. */
-  function catchUp(before: ReadonlyMap<string, NodeRecord>, { entries }: Snapshot): void {
-    for (const id of records.keys()) if (!before.has(id) && id !== own.id) turns.expect(id);
-    for (const [id, record] of before) {
-      if (records.has(id)) continue;
-      const farewell = entries.find(({ key }) => key === FAREWELLS + id);
-      if (farewell === undefined && id !== own.id) {
-        takeRecord(record);
-        returning.expect(id);
-        continue;
-      }
-      turns.forget(id);
-      takeFarewell(farewell?.value);
-    }
   }
 
   /** Puts this node on the roll, in a new life when it has just started. Throws FL0711 `node-name-taken`. */
@@ -257,26 +152,22 @@ export function createRoll(options: RollOptions): Roll {
 
   async function follow(store: Store, one: Fleet, signal: AbortSignal): Promise<void> {
     const snapshot = await store.list(ROLL, { signal });
-    const before = new Map(records);
-    records.clear();
-    order = undefined;
-    live.clear();
-    for (const entry of snapshot.entries) take(entry);
-    if (before.size > 0) catchUp(before, snapshot);
+    records.read(snapshot);
     // A store that lost everything has lost this node too.
     if (records.get(own.id)?.incarnation !== own.incarnation) await register(store, one);
     tellPeers();
     problem = undefined;
     settle();
     for await (const changes of store.watch(ROLL, snapshot.revision, { signal })) {
+      let isOther = false;
       for (const change of changes) {
-        takeChange(change);
+        if (records.take(change)) isOther = true;
         answerKnock(change, one, { self: own.id, logger });
       }
       // Removed by others, or with all else that the store had: either way this node has to ask again.
-      if (!records.has(own.id))
+      if (records.get(own.id) === undefined)
         throw new FairleadError(controlErrors["act-failed"], "this node was taken off the roll");
-      if (order === undefined) tellPeers();
+      if (isOther) tellPeers();
       settle();
     }
   }
@@ -317,8 +208,7 @@ export function createRoll(options: RollOptions): Roll {
   async function look(signal: AbortSignal): Promise<void> {
     for (let times = 0; !signal.aborted; times++) {
       greetNewcomers();
-      for (const id of returning.takeLate()) dropRecord(id);
-      if (order === undefined) tellPeers();
+      if (records.dropLate()) tellPeers();
       settle(times % LOOKS_PER_SETTLE === 0);
       await clock.sleep(WATCH_MS, signal).catch(() => undefined);
     }
