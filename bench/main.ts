@@ -2,13 +2,7 @@
 // `npm run bench -- NAME [--json]`
 import { parseArgs } from "node:util";
 import { ensurePackages, TEST_NEEDS } from "../scripts/setup.ts";
-import {
-  asksForHelp,
-  describeUnknown,
-  readComplaint,
-  refuseWords,
-  tellUsage,
-} from "../scripts/tell-usage.ts";
+import { describeUnknown, runScript } from "../scripts/run-script.ts";
 import { formatFigure, summarize, type Bench, type Row, type Sample } from "./bench.ts";
 
 /** Benchmarks by name; each is loaded when it is run. */
@@ -97,32 +91,24 @@ async function describeUsage(): Promise<string> {
   ].join("\n");
 }
 
-/** Which is to be run, and how; a text is what is wrong with the words. */
-function readWords(words: readonly string[]): { name: string; json: boolean } | string {
-  try {
-    const options = { json: { type: "boolean", default: false } } as const;
-    const { values, positionals } = parseArgs({
-      args: [...words],
-      allowPositionals: true,
-      options,
-    });
-    const [name = "", more] = positionals;
-    if (more !== undefined) return `one at a time: ${more} is one name too many`;
-    return { name, json: values.json };
-  } catch (thrown) {
-    return readComplaint(thrown);
-  }
+interface Words {
+  readonly name: string;
+  readonly load: () => Promise<Bench>;
+  readonly json: boolean;
 }
 
-async function main(): Promise<number> {
-  const words = process.argv.slice(2);
-  if (words.length === 0 || asksForHelp(words)) return tellUsage(await describeUsage());
-  const read = readWords(words);
-  if (typeof read === "string") return refuseWords(read, await describeUsage());
-  const { name, json } = read;
+/** Which is to be run, and how. */
+function readWords(words: readonly string[]): Words {
+  const options = { json: { type: "boolean", default: false } } as const;
+  const { values, positionals } = parseArgs({ args: [...words], allowPositionals: true, options });
+  const [name = "", more] = positionals;
+  if (more !== undefined) throw new TypeError(`one at a time: ${more} is one name too many`);
   const load = BENCHES[name];
-  if (load === undefined)
-    return refuseWords(describeUnknown("bench", name, Object.keys(BENCHES)), await describeUsage());
+  if (load === undefined) throw new TypeError(describeUnknown("bench", name, Object.keys(BENCHES)));
+  return { name, load, json: values.json };
+}
+
+async function run({ name, load, json }: Words): Promise<number> {
   if (!WITHOUT_ENGINE.has(name)) ensurePackages(TEST_NEEDS);
   const bench = await load();
   const samples: Sample[] = [];
@@ -136,4 +122,11 @@ async function main(): Promise<number> {
   return 0;
 }
 
-process.exit(await main());
+const words = process.argv.slice(2);
+process.exit(
+  await runScript(words.length === 0 ? ["--help"] : words, {
+    usage: describeUsage,
+    read: readWords,
+    run,
+  }),
+);

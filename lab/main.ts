@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ENGINE_NEEDS, ensurePackages, FLEET_NEEDS } from "../scripts/setup.ts";
-import { asksForHelp, describeUnknown, refuseWords, tellUsage } from "../scripts/tell-usage.ts";
+import { asksForHelp, describeUnknown, refuseWords, tellUsage } from "../scripts/run-script.ts";
 import { startFleet } from "./fleet.ts";
 import type { HostNode } from "./host-node.ts";
 import { startHosts, type LabHost } from "./hosts.ts";

@@ -27,7 +27,7 @@ import { BASE_IMAGE, packNodeRoot } from "./demo/node-root.ts";
 import { playFleet } from "./demo/play-fleet.ts";
 import { runCommand, say, tellDecision } from "./demo/run-command.ts";
 import { ENGINE_NEEDS, ensurePackages, ensureWeb, ROOT } from "./setup.ts";
-import { asksForHelp, readComplaint, refuseWords, tellUsage } from "./tell-usage.ts";
+import { runScript } from "./run-script.ts";
 
 const AGENT_IMAGE = "fairlead-example/agent:1";
 const EVERY_MS = 40_000;
@@ -246,34 +246,31 @@ const USAGE = `usage: npm run demo [-- [--once] [--hosts N]]
   --once     each fault once, in about a minute; ends with 0 when all were healed and nothing is left
   --hosts N  a fleet of that many hosts (3 to ${HOSTS_MAX}), of which one dies`;
 
-/** A text is what is wrong with the words. */
-function readWords(words: readonly string[]): { once: boolean; hosts: number } | string {
-  try {
-    const { values } = parseArgs({
-      args: [...words],
-      options: {
-        once: { type: "boolean", default: false },
-        hosts: { type: "string", default: "1" },
-      },
-    });
-    const hosts = Number(values.hosts);
-    if (Number.isInteger(hosts) && hosts >= 1 && hosts !== 2 && hosts <= HOSTS_MAX)
-      return { once: values.once, hosts };
-    return `--hosts takes 1, or 3 to ${HOSTS_MAX}`;
-  } catch (thrown) {
-    return readComplaint(thrown);
-  }
+interface Words {
+  readonly once: boolean;
+  readonly hosts: number;
 }
 
-async function main(): Promise<number> {
-  const words = process.argv.slice(2);
-  if (asksForHelp(words)) return tellUsage(USAGE);
-  const read = readWords(words);
-  if (typeof read === "string") return refuseWords(read, USAGE);
+function readWords(words: readonly string[]): Words {
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      once: { type: "boolean", default: false },
+      hosts: { type: "string", default: "1" },
+    },
+  });
+  const hosts = Number(values.hosts);
+  if (Number.isInteger(hosts) && hosts >= 1 && hosts !== 2 && hosts <= HOSTS_MAX)
+    return { once: values.once, hosts };
+  throw new TypeError(`--hosts takes 1, or 3 to ${HOSTS_MAX}`);
+}
+
+function run({ once, hosts }: Words): Promise<number> {
   const stopping = new AbortController();
+  const { signal } = stopping;
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stopping.abort());
-  if (read.hosts === 1) return playHost(read.once, stopping.signal);
-  return playFleet({ ...read, signal: stopping.signal, everyMs: EVERY_MS });
+  if (hosts === 1) return playHost(once, signal);
+  return playFleet({ once, hosts, signal, everyMs: EVERY_MS });
 }
 
-process.exit(await main());
+process.exit(await runScript(process.argv.slice(2), { usage: () => USAGE, read: readWords, run }));

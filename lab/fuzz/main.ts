@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run fuzz -- NAME|all [--count N] [--seed S]`: hostile input by the million. The tests run the same, shorter.
 import { parseArgs } from "node:util";
-import {
-  asksForHelp,
-  describeUnknown,
-  readComplaint,
-  refuseWords,
-  tellUsage,
-} from "../../scripts/tell-usage.ts";
+import { describeUnknown, readWhole, runScript } from "../../scripts/run-script.ts";
 import { renderReport, runTarget } from "./target.ts";
 import { TARGETS } from "./targets.ts";
 
@@ -25,39 +19,28 @@ interface Words {
   readonly seed: number;
 }
 
-/** A text is what is wrong with the words. */
-function readWords(words: readonly string[]): Words | string {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...words],
-      allowPositionals: true,
-      options: {
-        count: { type: "string", default: COUNT },
-        seed: { type: "string", default: SEED },
-      },
-    });
-    const [wanted] = positionals;
-    if (wanted === undefined) return "say what is to be fuzzed, or all";
-    const targets = TARGETS.filter(({ name }) => wanted === "all" || name === wanted);
-    const names = ["all", ...TARGETS.map(({ name }) => name)];
-    if (targets.length === 0) return describeUnknown("target", wanted, names);
-    const [count, seed] = [Number(values.count), Number(values.seed)];
-    if (!Number.isInteger(count) || count < 1) return "--count has to be a number of 1 or more";
-    return Number.isInteger(seed) ? { targets, count, seed } : "--seed has to be a whole number";
-  } catch (thrown) {
-    return readComplaint(thrown);
-  }
+function readWords(words: readonly string[]): Words {
+  const { values, positionals } = parseArgs({
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      count: { type: "string", default: COUNT },
+      seed: { type: "string", default: SEED },
+    },
+  });
+  const [wanted] = positionals;
+  if (wanted === undefined) throw new TypeError("say what is to be fuzzed, or all");
+  const targets = TARGETS.filter(({ name }) => wanted === "all" || name === wanted);
+  const names = ["all", ...TARGETS.map(({ name }) => name)];
+  if (targets.length === 0) throw new TypeError(describeUnknown("target", wanted, names));
+  const count = readWhole("count", values.count, { min: 1 });
+  return { targets, count, seed: readWhole("seed", values.seed) };
 }
 
-async function main(): Promise<number> {
-  const words = process.argv.slice(2);
-  if (asksForHelp(words)) return tellUsage(usage());
-  const read = readWords(words);
-  if (typeof read === "string") return refuseWords(read, usage());
-  const { targets, count, seed } = read;
+async function run({ targets, count, seed }: Words): Promise<number> {
   for (const target of targets)
     process.stdout.write(`${renderReport(await runTarget(target, { count, seed }))}\n`);
   return 0;
 }
 
-process.exit(await main());
+process.exit(await runScript(process.argv.slice(2), { usage, read: readWords, run }));

@@ -10,7 +10,7 @@ import { identityErrors } from "#identity/errors.ts";
 import { createLabAuthority } from "#lab/peer-credentials.ts";
 import { showWhenAsked, showWhenAsking } from "#lab/show-certificate.ts";
 import { startPeering } from "#peering/start-peering.ts";
-import { asksForHelp, refuseWords, tellUsage } from "../../scripts/tell-usage.ts";
+import { runScript } from "../../scripts/run-script.ts";
 
 const Case = z.object({
   id: z.string(),
@@ -101,15 +101,17 @@ async function showAll(testcases: readonly Case[]): Promise<string> {
 const USAGE =
   "usage: npm run limbo -- FILE\n\nFILE is a limbo.json of https://github.com/C2SP/x509-limbo\n";
 
-async function main(): Promise<number> {
-  const words = process.argv.slice(2);
-  if (asksForHelp(words)) return tellUsage(USAGE);
-  const [path, ...rest] = words;
-  if (path === undefined || rest.length > 0) return refuseWords("say which file", USAGE);
-  if (!existsSync(path)) return refuseWords(`there is no ${path}`, USAGE);
+/** The file that is meant. */
+function readWords([path, ...rest]: readonly string[]): string {
+  if (path === undefined || rest.length > 0) throw new TypeError("say which file");
+  if (existsSync(path)) return path;
+  throw new TypeError(`there is no ${path}`);
+}
+
+async function run(path: string): Promise<number> {
   const { testcases } = Limbo.parse(JSON.parse(readFileSync(path, "utf8")));
   process.stdout.write(`${await showAll(testcases)}\n`);
   return 0;
 }
 
-process.exit(await main());
+process.exit(await runScript(process.argv.slice(2), { usage: () => USAGE, read: readWords, run }));

@@ -3,13 +3,7 @@
 // the time. Ends with 1 when something did not hold.
 import { parseArgs } from "node:util";
 import { ensurePackages, TEST_NEEDS } from "../../scripts/setup.ts";
-import {
-  asksForHelp,
-  describeUnknown,
-  readComplaint,
-  refuseWords,
-  tellUsage,
-} from "../../scripts/tell-usage.ts";
+import { describeUnknown, readWhole, runScript } from "../../scripts/run-script.ts";
 import { renderTable } from "./render-table.ts";
 import { renderOutcome, runCase, type FaultCase, type Outcome } from "./run-case.ts";
 import { CASES } from "./cases.ts";
@@ -44,35 +38,24 @@ function describeUsage(): string {
   ].join("\n");
 }
 
-function readCount(name: string, text: string, max: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw new TypeError(`--${name} takes 1 to ${max}, not ${text}`);
-}
-
-/** A text is what is wrong with the words. */
-function readWords(words: readonly string[]): Words | string {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...words],
-      allowPositionals: true,
-      options: {
-        hosts: { type: "string", default: "5" },
-        rate: { type: "string", default: "100" },
-      },
-    });
-    const known = new Map(CASES.map((one) => [one.name, one]));
-    const unknown = positionals.find((name) => !known.has(name));
-    if (unknown !== undefined) return describeUnknown("fault", unknown, known.keys());
-    const named = positionals.flatMap((name) => known.get(name) ?? []);
-    return {
-      cases: named.length === 0 ? CASES : named,
-      hosts: readCount("hosts", values.hosts, HOSTS_MAX),
-      rate: readCount("rate", values.rate, RATE_MAX),
-    };
-  } catch (thrown) {
-    return readComplaint(thrown);
-  }
+function readWords(words: readonly string[]): Words {
+  const { values, positionals } = parseArgs({
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      hosts: { type: "string", default: "5" },
+      rate: { type: "string", default: "100" },
+    },
+  });
+  const known = new Map(CASES.map((one) => [one.name, one]));
+  const unknown = positionals.find((name) => !known.has(name));
+  if (unknown !== undefined) throw new TypeError(describeUnknown("fault", unknown, known.keys()));
+  const named = positionals.flatMap((name) => known.get(name) ?? []);
+  return {
+    cases: named.length === 0 ? CASES : named,
+    hosts: readWhole("hosts", values.hosts, { min: 1, max: HOSTS_MAX }),
+    rate: readWhole("rate", values.rate, { min: 1, max: RATE_MAX }),
+  };
 }
 
 interface PartOptions {
@@ -103,12 +86,7 @@ async function runPart(
   return outcomes;
 }
 
-async function main(): Promise<number> {
-  const words = process.argv.slice(2);
-  if (asksForHelp(words)) return tellUsage(describeUsage());
-  const read = readWords(words);
-  if (typeof read === "string") return refuseWords(read, describeUsage());
-  const { cases, hosts, rate } = read;
+async function run({ cases, hosts, rate }: Words): Promise<number> {
   ensurePackages([...TEST_NEEDS, { program: "faketime", package: "faketime" }]);
   const outcomes: Outcome[] = [];
   for (const isOfTwoBuilds of [false, true]) {
@@ -121,4 +99,6 @@ async function main(): Promise<number> {
   return held === possible ? 0 : 1;
 }
 
-process.exit(await main());
+process.exit(
+  await runScript(process.argv.slice(2), { usage: describeUsage, read: readWords, run }),
+);

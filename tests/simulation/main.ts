@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { asksForHelp, readComplaint, refuseWords, tellUsage } from "../../scripts/tell-usage.ts";
+import { readWhole, runScript } from "../../scripts/run-script.ts";
 import { runHistory, type History, type HistoryOptions } from "./run-history.ts";
 import { describeRun, runMany, shapeHistory } from "./run-many.ts";
 
@@ -31,12 +31,9 @@ interface Progress {
   readonly broken: readonly HistoryOptions[];
 }
 
-function readNumber(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new TypeError(`--${name} has to be a number`);
-}
+/** Undefined for an option that was not given. */
+const readGiven = (option: string, text: string | undefined): number | undefined =>
+  text === undefined ? undefined : readWhole(option, text);
 
 function print(...lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${line}\n`).join(""));
@@ -111,9 +108,20 @@ async function runSeeds({ seed, count, workers, progress, shape }: ManyParts): P
   return 1;
 }
 
-async function run(): Promise<number> {
+interface Words {
+  readonly seed: number | undefined;
+  readonly steps: number | undefined;
+  readonly nodes: number | undefined;
+  readonly histories: number | undefined;
+  readonly workers: number | undefined;
+  readonly progress: string | undefined;
+  readonly trace: boolean;
+}
+
+function readWords(words: readonly string[]): Words {
   const option = { type: "string" } as const;
   const { values } = parseArgs({
+    args: [...words],
     options: {
       seed: option,
       steps: option,
@@ -121,32 +129,35 @@ async function run(): Promise<number> {
       histories: option,
       workers: option,
       progress: option,
-      trace: { type: "boolean" },
+      trace: { type: "boolean", default: false },
     },
   });
-  const seed = readNumber("seed", values.seed) ?? Date.now() % 2 ** 32;
-  const steps = readNumber("steps", values.steps);
-  const nodes = readNumber("nodes", values.nodes);
-  const count =
-    readNumber("histories", values.histories) ?? (values.seed === undefined ? 1_000 : 1);
-  if (count === 1)
-    return runOne({ seed, steps: steps ?? 40, nodes: nodes ?? 5 }, values.trace === true);
+  return {
+    seed: readGiven("seed", values.seed),
+    steps: readGiven("steps", values.steps),
+    nodes: readGiven("nodes", values.nodes),
+    histories: readGiven("histories", values.histories),
+    workers: readGiven("workers", values.workers),
+    progress: values.progress,
+    trace: values.trace,
+  };
+}
+
+async function run({ steps, nodes, workers, progress, trace, ...words }: Words): Promise<number> {
+  const seed = words.seed ?? Date.now() % 2 ** 32;
+  const count = words.histories ?? (words.seed === undefined ? 1_000 : 1);
+  if (count === 1) return runOne({ seed, steps: steps ?? 40, nodes: nodes ?? 5 }, trace);
   return runSeeds({
     seed,
     count,
-    workers: readNumber("workers", values.workers) ?? availableParallelism(),
-    progress: values.progress,
+    workers: workers ?? availableParallelism(),
+    progress,
     shape: { ...(steps === undefined ? {} : { steps }), ...(nodes === undefined ? {} : { nodes }) },
   });
 }
 
-async function main(): Promise<number> {
-  if (asksForHelp(process.argv.slice(2))) return tellUsage(USAGE);
-  try {
-    return await run();
-  } catch (thrown) {
-    return refuseWords(readComplaint(thrown), USAGE);
-  }
-}
-
-process.exitCode = await main();
+process.exitCode = await runScript(process.argv.slice(2), {
+  usage: () => USAGE,
+  read: readWords,
+  run,
+});
