@@ -184,6 +184,7 @@ export const NodeStatus = z.strictObject({
     endpoint: z.string(),
     /** When facts were last read from the engine. */
     asOfMs: z.number().optional(),
+    /** Why it is not reachable: `NOT_READ` before it was asked for the first time. */
     problem: z.string().optional(),
   }),
   store: z.strictObject({

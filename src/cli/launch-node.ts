@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { NOT_READ } from "@fairlead/protocol/not-read.ts";
 import type { NodeStatus } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import { findPlaces, locateNodeFiles, makeNodeDirectories } from "#config/node-files.ts";
@@ -115,11 +116,12 @@ async function launch(context: Context): Promise<void> {
 const SIGHT_MS = 2_000;
 const LOOK_MS = 50;
 
-/** A node that has just started needs a moment to see its engine; without one it says so itself when asked. */
+/** A node that has just started needs a moment to see its engine, or that there is none. */
 async function awaitSight(context: Context): Promise<void> {
   const startedMs = performance.now();
   while (performance.now() - startedMs < SIGHT_MS) {
-    if ((await ask(context))?.engine.reachable === true) return;
+    const engine = (await ask(context))?.engine;
+    if (engine !== undefined && engine.problem !== NOT_READ) return;
     await sleep(LOOK_MS, undefined, { signal: context.signal });
   }
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node of a fleet says of a scope is all of it, or that it does not know it yet: whoever asks goes by it.
+import { NOT_READ } from "@fairlead/protocol/not-read.ts";
 import { FairleadError } from "#base/errors.ts";
 import { controlErrors } from "./errors.ts";
 import type { OperationsOptions } from "./operations-options.ts";
 
-/** What is said of an engine, or of other nodes, between the start of the node and the first list. */
-export const NOT_READ = "not read yet";
 /** How long a request waits for an engine that does not answer. */
 export const ENGINE_PATIENCE_MS = 3_000;
 

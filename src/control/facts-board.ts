@@ -24,7 +24,10 @@ export interface FactsBoard {
   readonly problem: string | undefined;
   /** Containers that the engine lists but cannot describe, with its reason: what is known of them may be old. */
   readonly unreadable: ReadonlyMap<string, string>;
-  /** Resolves once ready, or after `maxMs`. A node that has just begun needs a moment to read its engine. */
+  /**
+   * Resolves once ready, or after `maxMs`: a node that has just begun needs a moment to read its engine, and an engine one to be started
+   * again. One that has not been there and does not answer is not waited for.
+   */
   settle(maxMs: number): Promise<void>;
   find(idOrName: string): InstanceFact | undefined;
   /** Reads one container anew; returns once the board has it. */
@@ -67,6 +70,8 @@ const RETRY_INTERVAL_MS = 500;
 /** How often the engine is asked whether it is there, and how long it may take: a hung one is known within their sum. */
 const PROBE_INTERVAL_MS = 2_000;
 const PROBE_DEADLINE_MS = 3_000;
+/** So long after an engine was lost it may only be on its way back. */
+const RETURN_MS = 10_000;
 
 /** Container events after which the container is read again. */
 const RELEVANT =
@@ -227,13 +232,29 @@ export function createFactsBoard(options: BoardOptions): FactsBoard {
     return { [Symbol.dispose]: () => void hushed.delete(name) };
   }
 
+  /** Whether the engine may be ready soon: it was not asked yet, went away just now, or answers and is only not read yet. */
+  async function mayComeSoon(): Promise<boolean> {
+    if (problem === undefined) return true;
+    if (picture.asOfMs > 0 && clock.nowMs() - (lostAtMs ?? 0) < RETURN_MS) return true;
+    const asked = engine.ping({ deadlineMs: PROBE_DEADLINE_MS });
+    return asked.then(() => true).catch(() => false);
+  }
+
+  function awaitChange(maxMs: number): Promise<void> {
+    const changed = new AbortController();
+    const leave = onChange(() => changed.abort());
+    const late = clock.sleep(maxMs, changed.signal).catch(() => undefined);
+    return late.finally(leave);
+  }
+
   async function settle(maxMs: number): Promise<void> {
-    const enough = new AbortController();
-    const leave = onChange(() => {
-      if (ready) enough.abort();
-    });
-    if (!ready) await clock.sleep(maxMs, enough.signal).catch(() => undefined);
-    leave();
+    const giveUpMs = clock.monotonicMs() + maxMs;
+    const isSoon = async () => !ready && (await mayComeSoon()) && !ready;
+    while (await isSoon()) {
+      const restMs = giveUpMs - clock.monotonicMs();
+      if (restMs <= 0) return;
+      await awaitChange(restMs);
+    }
   }
 
   function onChange(listener: (change: BoardChange) => void): () => void {

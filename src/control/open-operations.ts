@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operations over the loops of one node. Reading is here; writing and streaming have files of their own.
+import { NOT_READ } from "@fairlead/protocol/not-read.ts";
 import type { NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import { normalizeReference } from "#brain/naming.ts";
 import type { FlowQuery, FlowView } from "#model/flows.ts";
-import { awaitViews, ENGINE_PATIENCE_MS, NOT_READ, refusePart } from "./await-views.ts";
+import { awaitViews, ENGINE_PATIENCE_MS, refusePart } from "./await-views.ts";
 import { controlErrors } from "./errors.ts";
 import { answerDecision, listNext, summarizeService } from "./explain-why.ts";
 import { hideDocument, hideIntent } from "./hide.ts";

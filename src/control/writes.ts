@@ -19,6 +19,7 @@ import type { Plan } from "#model/decision.ts";
 import { makeEmptyIntent } from "#model/empty-intent.ts";
 import type { Intent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
+import { ENGINE_PATIENCE_MS } from "./await-views.ts";
 import { controlErrors } from "./errors.ts";
 import type { FleetDesk, Rehearsal } from "./fleet/fleet-desk.ts";
 import { hideInFacts } from "./hide.ts";
@@ -29,9 +30,6 @@ import { askAnew, type Asked, type ScopeLoop } from "./scope-loop.ts";
 import { hasVolumes } from "./scope-volumes.ts";
 
 type Writes = Pick<Operations, "plan" | "apply" | "scale" | "down" | "act">;
-
-/** How long a request waits for an engine that does not answer. */
-const ENGINE_PATIENCE_MS = 3_000;
 
 /** Refuses an intent whose parts do not fit together; the schema has checked each part. */
 function checkIntent(intent: Intent): void {
