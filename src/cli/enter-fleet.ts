@@ -96,6 +96,19 @@ function listChanges(context: Context, entry: FleetEntry, loaded: LoadedSettings
   };
 }
 
+/** What was typed where, by the setting that it becomes. */
+function nameTyped({ proof }: FleetEntry): Readonly<Record<string, string>> {
+  const isBegun = proof === undefined;
+  return {
+    nodeName: "--name",
+    "fleet.address": "--address",
+    "fleet.name": isBegun ? "fleet create NAME" : "the token",
+    "store.endpoints": isBegun ? "--store" : "the token",
+    "store.caFile": isBegun ? "--ca-file" : "the token",
+    ...Object.fromEntries(Object.entries(STORE_FLAGS).map(([flag, path]) => [path, `--${flag}`])),
+  };
+}
+
 /** Text of a file that a flag names. Throws FL0608. */
 export function readNamedFile(context: Context, path: string): string {
   try {
@@ -132,7 +145,7 @@ export async function enterFleet(context: Context, entry: FleetEntry): Promise<F
   refuseOtherStore(context, loaded, entry);
   const changes = listChanges(context, entry, loaded);
   const edit = prepareEdit(context, loaded, changes);
-  const { settings } = loadNodeSettings(context, changes);
+  const { settings } = loadNodeSettings(context, changes, { flagNames: nameTyped(entry) });
   const files = locateNodeFiles(findPlaces(settings));
   const { ca, proof } = entry;
   if (ca !== undefined) {

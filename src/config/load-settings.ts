@@ -17,6 +17,8 @@ import { type Settings, SettingsSchema } from "./settings.ts";
 export interface LoadOptions extends Place {
   /** Dotted path to text: `{ "engine.parallelism": "8" }`. */
   readonly flags: Readonly<Record<string, string>>;
+  /** By dotted path: what whoever typed a flag's value calls it, where that is not the setting's own flag. */
+  readonly flagNames?: Readonly<Record<string, string>>;
   readonly hostName: string;
   /** The text of a file, or undefined when there is none. Throws when it cannot be read. */
   readonly readFile: (path: string) => string | undefined;
@@ -171,7 +173,7 @@ function stackLayers(
   }
   for (const [path, value] of Object.entries(options.flags)) {
     if (!paths.includes(path)) throw refuseFlag(path, paths);
-    layers.set(path, { value, origin: `--${nameFlag(path)}` });
+    layers.set(path, { value, origin: options.flagNames?.[path] ?? `--${nameFlag(path)}` });
   }
   return layers;
 }

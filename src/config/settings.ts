@@ -5,7 +5,7 @@ import { z } from "zod";
 import { parseDuration } from "#base/duration.ts";
 import { parseAddress, parseBlock } from "#base/addresses.ts";
 import { parseSize } from "#base/size.ts";
-import { parseStoreEndpoints } from "./store-endpoints.ts";
+import { explainStoreEndpoints, parseStoreEndpoints } from "./store-endpoints.ts";
 
 /** Whether an ADDRESS:PORT means all addresses of the host. */
 function isEveryAddress(text: string): boolean {
@@ -100,7 +100,7 @@ export const SettingsSchema = z.strictObject({
     endpoints: z
       .string()
       .refine((text) => parseStoreEndpoints(text) !== undefined, {
-        message: "has to be HOST:PORT, or consul://HOST:PORT, with commas between",
+        error: ({ input }) => explainStoreEndpoints(String(input)),
       })
       .describe("Members of etcd, or agents of Consul with consul:// before them."),
     prefix: z

@@ -39,6 +39,14 @@ export function parseStoreEndpoints(
   return { kind, endpoints: named.map(({ endpoint }) => endpoint) };
 }
 
+/** How addresses are written, with what was probably meant by those that are not so: `http://a:2379` is `a:2379` of an etcd. */
+export function explainStoreEndpoints(text: string): string {
+  const rule = "has to be HOST:PORT, or consul://HOST:PORT, with commas between";
+  const bare = text.replaceAll(/https?:\/\/|\/+(?=,|$)/g, "");
+  const isMeant = bare !== text && parseStoreEndpoints(bare)?.kind === "etcd";
+  return isMeant ? `${rule}: ${bare} for etcd, consul://${bare} for Consul` : rule;
+}
+
 /** Writes one address as `parseStoreEndpoints` reads it: etcd's as they always were. */
 export function renderStoreEndpoints({ kind, endpoints }: StorePlace): readonly string[] {
   return endpoints.map((endpoint) => (kind === "etcd" ? endpoint : `${kind}://${endpoint}`));

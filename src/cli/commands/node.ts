@@ -16,7 +16,7 @@ function readFlags(context: Context): Record<string, string> {
 }
 
 function load(context: Context): LoadedSettings {
-  return loadNodeSettings(context, readFlags(context), context.parsed.text("config"));
+  return loadNodeSettings(context, readFlags(context), { file: context.parsed.text("config") });
 }
 
 /** Aborts when the settings are to be read again, and can be: with bad ones the node goes on as it is. */

@@ -40,7 +40,7 @@ function readSource({ kind, endpoints }: Settings["store"]): Kind {
 /** `fairlead store migrate --to KIND` */
 export async function run(context: Context): Promise<number> {
   const { out, parsed } = context;
-  const { settings } = loadNodeSettings(context, {}, parsed.text("config"));
+  const { settings } = loadNodeSettings(context, {}, { file: parsed.text("config") });
   const to = readTarget(parsed.text("to"));
   const from = to === "sqlite" ? readSource(settings.store) : "sqlite";
   await refuseRunningNode(context);
