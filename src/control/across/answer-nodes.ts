@@ -81,32 +81,32 @@ function dropAbsent<T extends object>(fields: T): Present<T> {
   return Object.fromEntries(present) as Present<T>;
 }
 
+/** Resolves with false as soon as something has come, with true when it is time for a beat. */
+function isQuiet(clock: Clock, came: AbortSignal): Promise<boolean> {
+  return clock.sleep(BEAT_MS, came).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function* writeLines(
   source: AsyncIterable<unknown>,
   clock: Clock,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const items = source[Symbol.asyncIterator]();
-  const draw = (): Promise<IteratorResult<unknown>> => {
-    const next = items.next();
-    next.catch(() => undefined);
-    return next;
-  };
   try {
-    let next = draw();
     while (!signal.aborted) {
       const came = new AbortController();
-      const beat = clock.sleep(BEAT_MS, came.signal).then(
-        () => undefined,
-        () => undefined,
-      );
-      const item = await Promise.race([next, beat]).finally(() => came.abort());
-      if (item === undefined) yield BEAT;
-      else if (item.done === true) return;
-      else {
-        yield Buffer.from(`${JSON.stringify(item.value)}\n`);
-        next = draw();
-      }
+      const next = items.next();
+      // One listener for each item, however many beats it takes to come.
+      next.catch(() => undefined).finally(() => came.abort());
+      while (!came.signal.aborted && !signal.aborted)
+        if (await isQuiet(clock, came.signal)) yield BEAT;
+      if (!came.signal.aborted) return;
+      const item = await next;
+      if (item.done === true) return;
+      yield Buffer.from(`${JSON.stringify(item.value)}\n`);
     }
   } finally {
     // It may be in the middle of waiting, and ends with the signal then.

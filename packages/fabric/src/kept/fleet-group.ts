@@ -73,9 +73,7 @@ export class FleetGroup implements Group {
   }
 
   take(countMax: number, signal: AbortSignal): Promise<readonly KeptMessage[]> {
-    const ring = (): void => this.#ring();
-    signal.addEventListener("abort", ring, { once: true });
-    return this.#take(countMax, signal).finally(() => signal.removeEventListener("abort", ring));
+    return this.#ringAtEnd(signal, this.#take(countMax, signal));
   }
 
   async takeNow(countMax: number): Promise<readonly KeptMessage[]> {
@@ -83,14 +81,9 @@ export class FleetGroup implements Group {
     return free === 0 ? [] : this.#takeReady(free);
   }
 
-  async awaitReady(signal: AbortSignal): Promise<void> {
+  awaitReady(signal: AbortSignal): Promise<void> {
     this.#watchOwn();
-    const ring = (): void => this.#ring();
-    signal.addEventListener("abort", ring, { once: true });
-    while (!this.#isReady) {
-      signal.throwIfAborted();
-      await this.#bell.promise;
-    }
+    return this.#ringAtEnd(signal, this.#awaitReady(signal));
   }
 
   async claim(sequences: readonly number[]): Promise<readonly number[]> {
@@ -152,6 +145,20 @@ export class FleetGroup implements Group {
   #ring(): void {
     this.#bell.resolve();
     this.#bell = Promise.withResolvers<void>();
+  }
+
+  /** Wakes who waits when the signal aborts, as long as the work goes on. */
+  #ringAtEnd<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+    const ring = (): void => this.#ring();
+    signal.addEventListener("abort", ring, { once: true });
+    return work.finally(() => signal.removeEventListener("abort", ring));
+  }
+
+  async #awaitReady(signal: AbortSignal): Promise<void> {
+    while (!this.#isReady) {
+      signal.throwIfAborted();
+      await this.#bell.promise;
+    }
   }
 
   async #take(countMax: number, signal: AbortSignal): Promise<readonly KeptMessage[]> {
