@@ -198,7 +198,7 @@ describe("routes", () => {
     away.fake.obstacle = "hang";
     const socket = connect(away.socketPath);
     socket.write("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n");
-    while (away.fake.calls.length === 0) await new Promise(setImmediate);
+    await away.fake.awaitCalls("status");
     const signal = away.fake.calls[0]?.signal;
     assert.ok(signal !== undefined);
     socket.destroy();

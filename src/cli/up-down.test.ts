@@ -90,7 +90,7 @@ describe("a project", () => {
   test("up follows until the scope comes to rest", async () => {
     makeAll("starting");
     const pending = run("up --no-build");
-    while (!called().includes("scope")) await new Promise((resolve) => setTimeout(resolve, 20));
+    await api.fake.awaitCalls("scope");
     for (const service of api.fake.services) {
       api.fake.publish({
         kind: "service",
@@ -131,10 +131,8 @@ describe("a project", () => {
     };
     set(0, "degraded");
     set(1, "waiting");
-    let ended = false;
-    const pending = run("up --no-build").finally(() => (ended = true));
-    const looks = () => called().filter((name) => name === "scope").length;
-    while (looks() < 2 && !ended) await new Promise((resolve) => setTimeout(resolve, 20));
+    const pending = run("up --no-build");
+    await Promise.race([api.fake.awaitCalls("scope", 2), pending]);
     set(1, "ok");
     const { code, stderr } = await pending;
     assert.equal(code, 1, stderr);
@@ -224,7 +222,7 @@ describe("a project", () => {
 
   test("down waits until the node no longer knows the scope", async () => {
     const pending = run("down -v");
-    while (!called().includes("scope")) await new Promise((resolve) => setTimeout(resolve, 20));
+    await api.fake.awaitCalls("scope");
     api.fake.services.length = 0;
     const { code, stderr } = await pending;
     assert.equal(code, 0, stderr);

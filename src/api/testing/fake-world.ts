@@ -74,6 +74,8 @@ export interface FakeWorld {
   volumes: string[];
   /** Puts an event on the feed and, as a node would, into the lists. */
   publish(event: NodeEvent): void;
+  /** Resolves once an operation has been called so often. */
+  awaitCalls(name: string, count?: number): Promise<void>;
   /** Counts a call, and meets the obstacle. */
   enter(name: string, args: readonly unknown[], caller: Caller): Promise<void>;
   answer<T>(items: readonly T[]): Answer<T>;
@@ -142,6 +144,7 @@ function record(world: FakeWorld, event: NodeEvent): void {
 
 /** The shop of fake-data.ts as it is at `nowMs`. */
 export function createFakeWorld(nowMs: () => number): FakeWorld {
+  let next = Promise.withResolvers<void>();
   const world: FakeWorld = {
     calls: [],
     services: createServices(nowMs()),
@@ -163,8 +166,13 @@ export function createFakeWorld(nowMs: () => number): FakeWorld {
       record(world, event);
       world.feed.publish(event);
     },
+    async awaitCalls(name, count = 1) {
+      while (world.calls.filter((call) => call.name === name).length < count) await next.promise;
+    },
     async enter(name, args, caller) {
       world.calls.push({ name, args, actor: caller.actor, signal: caller.signal });
+      next.resolve();
+      next = Promise.withResolvers();
       if (world.obstacle === "hang") await awaitAbort(caller.signal);
       caller.signal.throwIfAborted();
       if (world.obstacle instanceof Error) throw world.obstacle;
