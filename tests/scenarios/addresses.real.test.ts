@@ -11,16 +11,10 @@ import { after, before, test } from "node:test";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ServiceView } from "@fairlead/protocol/views.ts";
 import type { InstanceFact } from "#model/facts.ts";
-import type { Engine } from "#engine/engine.ts";
-import { openEngine } from "#engine/open.ts";
-import { startEtcd } from "#lab/etcd.ts";
-import { awaitOffers } from "#lab/fleet.ts";
-import { startHostNode, type HostNode } from "#lab/host-node.ts";
 import { startHosts } from "#lab/hosts.ts";
-import { importBusybox } from "#lab/images.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
-import { createSystemClock } from "#node/system-clock.ts";
+import { openHostPlaces, type HostPlace } from "./host-places.ts";
 import { askByUdp, serveUdp } from "./udp-beside.ts";
 
 const PATIENCE_MS = 30_000;
@@ -49,29 +43,23 @@ networks:
   default: { driver: vxlan, internal: true, enable_ipv6: true }
 `;
 
-/** A host with its node and its engine. */
-interface Place {
-  readonly node: HostNode;
-  readonly engine: Engine;
-}
-
 const stack = new AsyncDisposableStack();
-const places: Place[] = [];
+let places: readonly HostPlace[] = [];
 const children: ChildProcess[] = [];
 let addresses: readonly string[] = [];
 
-function place(index: number): Place {
+function place(index: number): HostPlace {
   const found = places[index];
   assert.ok(found !== undefined);
   return found;
 }
 
-async function listOf({ engine }: Place, service: string): Promise<readonly InstanceFact[]> {
+async function listOf({ engine }: HostPlace, service: string): Promise<readonly InstanceFact[]> {
   const all = await engine.listInstances();
   return all.filter((one) => one.service === service && one.state === "running");
 }
 
-async function findOne(at: Place, service: string): Promise<InstanceFact> {
+async function findOne(at: HostPlace, service: string): Promise<InstanceFact> {
   const [found] = await listOf(at, service);
   assert.ok(found !== undefined, `${service} on ${at.node.host.name}`);
   return found;
@@ -84,7 +72,7 @@ async function up(text: string): Promise<void> {
 }
 
 /** Who answers a caller's connections, one after the other, or why nobody does. A busy machine may take its time. */
-async function call(at: Place, address: string, count: number): Promise<readonly string[]> {
+async function call(at: HostPlace, address: string, count: number): Promise<readonly string[]> {
   const { id } = await findOne(at, "caller");
   const one = `nc -w 10 ${address} 80 </dev/null 2>&1 || echo refused`;
   const command = ["sh", "-c", `i=0; while [ $i -lt ${count} ]; do ${one}; i=$((i+1)); done`];
@@ -99,12 +87,12 @@ const isName = (line: string): boolean => /^[0-9a-f]{12}$/.test(line);
 
 const nameOf = ({ id }: InstanceFact): string => id.slice(0, 12);
 
-async function look(at: Place): Promise<ServiceView | undefined> {
+async function look(at: HostPlace): Promise<ServiceView | undefined> {
   const { body } = await at.node.ask<{ items: readonly ServiceView[] }>("services?scope=shop");
   return body.items.find(({ name }) => name === "web");
 }
 
-async function everywhere(what: string, hold: (at: Place) => Promise<boolean>): Promise<void> {
+async function everywhere(what: string, hold: (at: HostPlace) => Promise<boolean>): Promise<void> {
   for (const at of places) await until(what, PATIENCE_MS, () => hold(at));
 }
 
@@ -117,30 +105,7 @@ async function answeredBy(ids: readonly string[]): Promise<void> {
 }
 
 before(async () => {
-  const lab = stack.use(await startHosts(2));
-  const [first] = lab.hosts;
-  assert.ok(first !== undefined);
-  const etcd = stack.use(await startEtcd({ hosts: [first] }));
-  const clock = createSystemClock();
-  const started = await Promise.all(
-    lab.hosts.map(async (host) => {
-      const [node] = await Promise.all([
-        startHostNode(host, {
-          FAIRLEAD_STORE_ENDPOINTS: etcd.endpoints.join(","),
-          FAIRLEAD_FLEET_NAME: "harbour",
-        }),
-        importBusybox(host, IMAGE),
-      ]);
-      const options = { endpoint: host.endpoint, env: {} };
-      return { node, engine: openEngine(options, { clock, random: Math.random }) };
-    }),
-  );
-  for (const { node, engine } of started) {
-    stack.use(engine);
-    stack.use(node);
-    places.push({ node, engine });
-  }
-  await awaitOffers(etcd, places.length);
+  places = await openHostPlaces(stack.use(await startHosts(2)), stack);
 });
 after(async () => {
   for (const child of children) child.kill("SIGKILL");
@@ -175,7 +140,7 @@ test("one address reaches the instances of both hosts, and they see who calls", 
 
 /** A connection of a caller that stays open, and what is sent over it comes back. */
 async function hold(
-  at: Place,
+  at: HostPlace,
   address = addresses[0] ?? "",
 ): Promise<{ readonly name: string; echo(): Promise<string> }> {
   const { pid } = await findOne(at, "caller");
@@ -219,7 +184,7 @@ async function answerUdp(instance: InstanceFact): Promise<void> {
 }
 
 /** Who answers so many datagrams of a host's caller. */
-async function callByUdp(at: Place, count: number): Promise<readonly string[]> {
+async function callByUdp(at: HostPlace, count: number): Promise<readonly string[]> {
   return askByUdp(await findOne(at, "caller"), addresses[0] ?? "", count);
 }
 
@@ -261,7 +226,7 @@ test("UDP goes the same way: sticky, spread, and never to an instance that was k
 
 /** Who answered callers of these places, again and again until it is changed. */
 async function callMeanwhile(
-  from: readonly Place[],
+  from: readonly HostPlace[],
   change: Promise<unknown>,
 ): Promise<readonly string[]> {
   let isDone = false;
@@ -331,7 +296,7 @@ async function allow(service: string): Promise<void> {
 }
 
 /** Whether an instance is answered at once. */
-async function isAnswered(at: Place, id: string, address: string): Promise<boolean> {
+async function isAnswered(at: HostPlace, id: string, address: string): Promise<boolean> {
   const command = ["sh", "-c", `nc -w 1 ${address} 80 </dev/null`];
   const { stdout } = await at.engine.exec(id, command, { decision: "test" });
   return isName(stdout.trim());

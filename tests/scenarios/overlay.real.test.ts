@@ -2,108 +2,60 @@
 // Networks that span hosts, on three real engines and a real etcd: packets of full size cross, and nothing else does; those of
 // an encrypted network are never seen in clear. Names and agents of all hosts are found on each.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { contract, join as joinFabric, rpc, type Agent } from "@fairlead/sdk";
 import type { Decision } from "@fairlead/protocol/decision.ts";
-import type { NetworkView, PathView } from "@fairlead/protocol/network.ts";
+import type { NetworkView } from "@fairlead/protocol/network.ts";
+import { contract, join as joinFabric, rpc, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
-import type { InstanceFact } from "#model/facts.ts";
-import type { Engine } from "#engine/engine.ts";
-import { openEngine } from "#engine/open.ts";
-import { startEtcd } from "#lab/etcd.ts";
-import { startHosts, type LabHosts } from "#lab/hosts.ts";
-import { awaitOffers } from "#lab/fleet.ts";
-import { importBusybox } from "#lab/images.ts";
-import { IMAGE, until } from "#lab/rig.ts";
+import { until } from "#lab/rig.ts";
 import { runInNamespace } from "#lab/run-program.ts";
-import { createSystemClock } from "#node/system-clock.ts";
-import { startHostNode, type HostNode } from "#lab/host-node.ts";
-
-const PATIENCE_MS = 30_000;
-const NETWORK = "shop_default";
-const SECRET = "shop_secret";
-const DEVICE = "flv100000";
-/** What the way to the third host carries, and the network then. */
-const PATH_MTU = 1400;
-const MTU = PATH_MTU - 50;
-/** WireGuard takes 60 bytes more. */
-const SECRET_MTU = MTU - 60;
-const HEADERS = { 4: 28, 6: 48 } as const;
-const compose = (replicas: number): string => `
-name: shop
-services:
-  web:
-    image: ${IMAGE}
-    command: ["sleep", "1000"]
-    stop_signal: SIGKILL
-    deploy: { replicas: ${replicas}, placement: { max_replicas_per_node: 1 } }
-    networks: [default, secret]
-networks:
-  default: { driver: vxlan, enable_ipv6: true }
-  secret: { driver: vxlan, driver_opts: { encrypted: "" } }
-`;
-
-/** A host with its node, its engine and its one instance. */
-interface Place {
-  readonly node: HostNode;
-  readonly engine: Engine;
-  container: string;
-  addresses: readonly string[];
-  /** Its address on the encrypted network. */
-  secret: string;
-}
+import type { InstanceFact } from "#model/facts.ts";
+import {
+  PATIENCE_MS,
+  NETWORK,
+  SECRET,
+  DEVICE,
+  SECRET_MTU,
+  compose,
+  type Place,
+  type OverlayRig,
+  openOverlayRig,
+  ping,
+  run,
+  entriesOf,
+  look,
+  findInstance,
+  capture,
+  shell,
+  say,
+  nameOfTunnel,
+  lookUp,
+  addressesOf,
+  startAgent,
+} from "./overlay-rig.ts";
 
 const stack = new AsyncDisposableStack();
-let lab: LabHosts;
-const places: Place[] = [];
+let rig: OverlayRig;
 
 function place(index: number): Place {
-  const found = places[index];
+  const found = rig.places[index];
   assert.ok(found !== undefined);
   return found;
 }
 
-/** How many of three packets of full size come back. */
-async function ping(
-  from: Place,
-  address: string,
-  family: 4 | 6,
-  count = 3,
-  mtu = MTU,
-): Promise<number> {
-  const size = String(mtu - HEADERS[family]);
-  const command = ["ping", `-${family}`, "-q", "-c", String(count), "-i", "0.05", "-W", "1"];
-  const { stdout } = await from.engine.exec(from.container, [...command, "-s", size, address], {
-    decision: "test",
-  });
-  return Number(/(\d+) packets received/.exec(stdout)?.[1] ?? 0);
-}
-
-const run = (at: Place, ...[program, ...args]: [string, ...string[]]): string =>
-  runInNamespace(at.node.host.netns, program, args);
-
-const entriesOf = (at: Place): string => run(at, "bridge", "fdb", "show", "dev", DEVICE);
-
 /** VXLAN packets that the switch has carried to the third host. */
 function countToThird(): number {
-  const rules = runInNamespace(`${lab.tag}-sw`, "nft", ["list", "chain", "bridge", "watch", "to"]);
+  const rules = runInNamespace(`${rig.lab.tag}-sw`, "nft", [
+    "list",
+    "chain",
+    "bridge",
+    "watch",
+    "to",
+  ]);
   return Number(/packets (\d+)/.exec(rules)?.[1]);
-}
-
-async function look(at: Place): Promise<NetworkView | undefined> {
-  const { body } = await at.node.ask<{ items: readonly NetworkView[] }>("networks");
-  return body.items.find(({ name }) => name === NETWORK);
-}
-
-async function findInstance({ engine }: Place): Promise<InstanceFact | undefined> {
-  return (await engine.listInstances()).find(({ scope }) => scope === "shop");
 }
 
 async function up(replicas: number): Promise<void> {
@@ -113,59 +65,25 @@ async function up(replicas: number): Promise<void> {
 }
 
 before(async () => {
-  lab = stack.use(await startHosts(3));
-  const [first] = lab.hosts;
-  assert.ok(first !== undefined);
-  const etcd = stack.use(await startEtcd({ hosts: [first] }));
-  const rules =
-    "add table bridge watch; add chain bridge watch to { type filter hook forward priority 0; }; " +
-    `add rule bridge watch to oifname "h3" ip protocol udp ip length > ${PATH_MTU} drop; ` +
-    'add rule bridge watch to oifname "h3" ip protocol udp udp dport 4789 counter';
-  runInNamespace(`${lab.tag}-sw`, "nft", [rules]);
-  const clock = createSystemClock();
-  const started = await Promise.all(
-    lab.hosts.map(async (host) => {
-      const [node] = await Promise.all([
-        startHostNode(host, {
-          FAIRLEAD_STORE_ENDPOINTS: etcd.endpoints.join(","),
-          FAIRLEAD_FLEET_NAME: "harbour",
-          FAIRLEAD_DNS_LISTEN: `${host.ip}:53`,
-        }),
-        importBusybox(host, IMAGE),
-      ]);
-      const options = { endpoint: host.endpoint, env: {} };
-      return { node, engine: openEngine(options, { clock, random: Math.random }) };
-    }),
-  );
-  for (const { node, engine } of started) {
-    stack.use(engine);
-    stack.use(node);
-    places.push({ node, engine, container: "", addresses: [], secret: "" });
-  }
-  for (const { node } of places)
-    await until("the ways to both other hosts are measured", PATIENCE_MS, async () => {
-      const { body } = await node.ask<{ items: readonly PathView[] }>("paths");
-      return body.items.filter(({ mtu }) => mtu !== undefined).length === 2;
-    });
-  await awaitOffers(etcd, places.length);
+  rig = await openOverlayRig(stack);
 });
 after(() => stack.disposeAsync());
 
 test("a service on three hosts is on one network, with a range for each", async () => {
   await up(3);
-  for (const at of places) {
+  for (const at of rig.places) {
     const instance = await findInstance(at);
     assert.ok(instance !== undefined);
     at.container = instance.id;
     at.addresses = instance.endpoints?.[NETWORK]?.addresses ?? [];
     at.secret = instance.endpoints?.[SECRET]?.addresses[0] ?? "";
   }
-  for (const at of places)
+  for (const at of rig.places)
     await until("every host knows all instances", PATIENCE_MS, async () => {
       const view = await look(at);
       return view?.hosts.filter(({ instances }) => instances.length === 1).length === 3;
     });
-  const views = await Promise.all(places.map(look));
+  const views = await Promise.all(rig.places.map(look));
   assert.deepEqual(new Set(views.map((view) => view?.state)), new Set(["joined"]));
   const ranges = views[0]?.hosts.flatMap((host) => host.ranges) ?? [];
   assert.equal(new Set(ranges).size, 6);
@@ -175,7 +93,7 @@ test("a service on three hosts is on one network, with a range for each", async 
     /^shop_default +joined +3 +3 +1350 +no +10\.128\.0\.0\/18 fd66:6c76::\/64/m,
   );
   const inspected = await place(0).node.cli("net", "inspect", NETWORK);
-  for (const { addresses } of places)
+  for (const { addresses } of rig.places)
     assert.ok(inspected.stdout.includes(addresses.join(" ")), inspected.stdout);
 });
 
@@ -229,45 +147,10 @@ test("without its entry nothing crosses, and it is put back", async () => {
   assert.ok(acts.includes("network.repair") && acts.includes("network.join"), acts.join(" "));
 });
 
-/** Whatever passes the switch from now on. */
-async function capture() {
-  const directory = mkdtempSync(join(tmpdir(), "fairlead-capture-"));
-  const file = join(directory, "all.pcap");
-  const command = ["tcpdump", "-i", "br0", "-w", file, "-U", "-s", "0", "-Z", "root", "udp"];
-  const child = spawn("nsenter", [`--net=/run/netns/${lab.tag}-sw`, ...command], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  for await (const text of child.stderr.iterator({ destroyOnReturn: false }))
-    if (String(text).includes("listening on")) break;
-  child.stderr.resume();
-  return {
-    has: (text: string): boolean => readFileSync(file).includes(text),
-    async [Symbol.asyncDispose]() {
-      const ended = once(child, "close");
-      child.kill("SIGTERM");
-      await ended;
-      rmSync(directory, { recursive: true });
-    },
-  };
-}
-
-const shell = (at: Place, script: string) =>
-  at.engine.exec(at.container, ["sh", "-c", script], { decision: "test" });
-
-/** Sends a word through a network until it has come back. */
-async function say(from: Place, address: string, word: string): Promise<void> {
-  const sent = `for i in 1 2 3; do echo ${word} | busybox nc -w 2 ${address} 7000 && break; done`;
-  const { stdout } = await shell(from, sent);
-  assert.ok(stdout.includes(word), `${word} came back`);
-}
-
-const nameOfTunnel = (at: Place): string =>
-  /flw[0-9a-f]{8}/.exec(run(at, "ip", "-br", "link"))?.[0] ?? "";
-
 test("what an encrypted network carries is never seen in clear", async () => {
   const [a, b] = [place(0), place(1)];
   await shell(b, "busybox nc -ll -p 7000 -e /bin/busybox cat >/dev/null 2>&1 &");
-  await using seen = await capture();
+  await using seen = await capture(rig.lab);
   await say(a, b.secret, "SECRET-WORD");
   // What is sent last and in clear is seen: then so were all before it.
   await say(a, b.addresses[0] ?? "", "PLAIN-WORD");
@@ -277,7 +160,7 @@ test("what an encrypted network carries is never seen in clear", async () => {
   const { stdout } = await a.node.cli("net", "inspect", SECRET);
   assert.match(stdout, /^encrypted  yes/m);
   const rules = run(a, "nft", "list", "table", "inet", "fairlead_overlay");
-  for (const at of places) assert.ok(rules.includes(at.node.host.ip), rules);
+  for (const at of rig.places) assert.ok(rules.includes(at.node.host.ip), rules);
   // While the roll is not known for certain hosts are called by their ids, which begin alike.
   assert.match(stdout, /h1\S* .*\(this\) +key .*, encrypts by (kernel|wireguard-go)/);
   assert.match(stdout, /h2\S* .*key .* agreed /);
@@ -305,7 +188,7 @@ test("what instances say goes past the bridges, encrypted or not", async () => {
 
 test("without the device that encrypts nothing goes in clear, and it is made again", async () => {
   const [a, b] = [place(0), place(1)];
-  await using seen = await capture();
+  await using seen = await capture(rig.lab);
   const pinging = shell(a, `ping -c 40 -i 0.05 -p 5a -s 200 ${b.secret}`);
   run(a, "ip", "link", "del", nameOfTunnel(a));
   await pinging;
@@ -353,66 +236,20 @@ test("all hosts change their keys, and what is connected stays so", async () => 
   assert.notEqual(readFileSync(file, "utf8"), secret);
 });
 
-/** The addresses that a name has, as an instance on a host sees it. */
-async function lookUp({ engine, container }: Place, name: string): Promise<readonly string[]> {
-  const command = ["nslookup", "-type=a", `${name}.fairlead.internal`];
-  const { stdout } = await engine.exec(container, command, { decision: "test" });
-  const answer = stdout.slice(stdout.indexOf("Name:"));
-  return [...answer.matchAll(/^Address[^:]*:\s+(\d+\.\d+\.\d+\.\d+)$/gm)]
-    .map(([, one = ""]) => one)
-    .toSorted();
-}
-
-const addressesOf = (...some: Place[]): readonly string[] =>
-  some.flatMap((at) => [at.addresses[0] ?? "", at.secret]).toSorted();
-
 test("names of a service are found on every host, with the instances of all", async () => {
-  const all = addressesOf(...places);
-  for (const at of places)
+  const all = addressesOf(...rig.places);
+  for (const at of rig.places)
     await until("all instances are named", PATIENCE_MS, async () =>
       isDeepStrictEqual(await lookUp(at, "web.shop"), all),
     );
 });
 
-const PROGRAMS = join(import.meta.dirname, "programs");
 const TEXT_BYTES = 4_096;
 const CALLS = 100;
 
-/** A program with an agent in the network of the instance of a place, that talks to the node of its host. */
-async function startAgent(at: Place, name: string, file: string, env: NodeJS.ProcessEnv = {}) {
-  const raw = await at.engine.inspectRaw(at.container);
-  const { Pid } = z.object({ State: z.object({ Pid: z.number() }) }).parse(raw).State;
-  const inside = [`--net=/proc/${Pid}/ns/net`, process.execPath, join(PROGRAMS, file)];
-  const child = spawn("nsenter", inside, {
-    env: {
-      ...process.env,
-      FAIRLEAD_FABRIC: at.node.fabric,
-      FAIRLEAD_NAME: name,
-      FAIRLEAD_SCOPE: "direct",
-      ...env,
-    },
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const readLine = async (): Promise<string> => String((await lines.next()).value);
-  const joined = await readLine();
-  assert.match(joined, /joined/);
-  return {
-    async ask(line: string): Promise<string> {
-      child.stdin.write(`${line}\n`);
-      return readLine();
-    },
-    async [Symbol.asyncDispose](): Promise<void> {
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
-    },
-  };
-}
-
 /** Bytes that the switch has carried between nodes, and of networks that span hosts, since they are counted. */
 function readBytes(): { readonly nodes: number; readonly networks: number } {
-  const rules = runInNamespace(lab.switchNetns, "nft", ["list", "table", "bridge", "talk"]);
+  const rules = runInNamespace(rig.lab.switchNetns, "nft", ["list", "table", "bridge", "talk"]);
   const bytes = [...rules.matchAll(/bytes (\d+)/g)].map(([, count]) => Number(count));
   assert.equal(bytes.length, 4);
   const [dialled = 0, answered = 0, plain = 0, encrypted = 0] = bytes;
@@ -421,7 +258,8 @@ function readBytes(): { readonly nodes: number; readonly networks: number } {
 
 test("agents on one network of two hosts talk past their nodes, and through them while that network is cut", async () => {
   const [a, c] = [place(0), place(2)];
-  const nft = (...script: string[]) => runInNamespace(lab.switchNetns, "nft", [script.join("; ")]);
+  const nft = (...script: string[]) =>
+    runInNamespace(rig.lab.switchNetns, "nft", [script.join("; ")]);
   const counted = ["tcp dport 7120", "tcp sport 7120", "udp dport 4789", "udp dport 51820"];
   nft(
     "add table bridge talk; add chain bridge talk by { type filter hook forward priority 0; }",
@@ -518,7 +356,7 @@ test("agents on two hosts find, call and hear each other; a host that is cut off
   await until("it is back", PATIENCE_MS, isKnown("well"));
   assert.equal((await boss.client(research).summarize({ url: "y" })).text, "y for boss");
   await until("all are named again", PATIENCE_MS, async () =>
-    isDeepStrictEqual(await lookUp(a, "web.shop"), addressesOf(...places)),
+    isDeepStrictEqual(await lookUp(a, "web.shop"), addressesOf(...rig.places)),
   );
 });
 
@@ -526,11 +364,11 @@ test("an instance that goes takes its entries with it, and the network its devic
   await up(2);
   let found: readonly (InstanceFact | undefined)[] = [];
   await until("one of the three is gone", PATIENCE_MS, async () => {
-    found = await Promise.all(places.map(findInstance));
+    found = await Promise.all(rig.places.map(findInstance));
     return found.includes(undefined);
   });
-  const stays = places.filter((_, index) => found[index] !== undefined);
-  const [gone] = places.filter((_, index) => found[index] === undefined);
+  const stays = rig.places.filter((_, index) => found[index] !== undefined);
+  const [gone] = rig.places.filter((_, index) => found[index] === undefined);
   const [a] = stays;
   assert.ok(gone !== undefined && a !== undefined && stays.length === 2);
   const [address = ""] = gone.addresses;
@@ -540,12 +378,12 @@ test("an instance that goes takes its entries with it, and the network its devic
   assert.equal(await ping(a, address, 4, 1), 0);
   const down = await place(1).node.cli("down", "-p", "shop");
   assert.equal(down.code, 0, down.stderr);
-  for (const at of places)
+  for (const at of rig.places)
     await until("the device is gone", PATIENCE_MS, () => {
       const links = run(at, "ip", "-br", "link");
       return !/flv|flb|flw/.test(links);
     });
-  for (const at of places)
+  for (const at of rig.places)
     await until("no rules are left of it", PATIENCE_MS, () => {
       const tables = run(at, "nft", "list", "tables");
       return !/netdev fairlead|fairlead_overlay/.test(tables);
