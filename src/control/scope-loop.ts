@@ -70,8 +70,8 @@ export interface ScopeLoopOptions {
   readonly elsewhere?: (scope: string) => ReconcileInput["elsewhere"];
   /** Whose turn it is here to change, of services that stand on several nodes. */
   readonly turns?: (scope: string) => ReconcileInput["turns"];
-  /** Whether singletons may run here. */
-  readonly fence?: () => ReconcileInput["fence"];
+  /** Whether singletons may run here of what this node is to have of a scope. */
+  readonly fence?: (intent: Intent) => ReconcileInput["fence"];
 }
 
 export interface ScopeLoop {
@@ -129,7 +129,7 @@ export function startScopeLoop(first: Desired, options: ScopeLoopOptions): Scope
       held,
       elsewhere: options.elsewhere?.(scope),
       turns: desired.fleet === undefined ? undefined : options.turns?.(scope),
-      fence: desired.fleet === undefined ? undefined : options.fence?.(),
+      fence: desired.fleet === undefined ? undefined : options.fence?.(desired.intent),
       fetchesImages: options.fetchesImages,
     };
   }

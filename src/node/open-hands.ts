@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node acts with: its store, its engine, the log of its decisions and what it sees of the host.
-import { uptime } from "node:os";
 import { createId } from "#base/ids.ts";
 import { readNodeLabels } from "#config/settings.ts";
 import { createAlertBoard } from "#control/alert-board.ts";
@@ -14,6 +13,7 @@ import type { Facts } from "#model/facts.ts";
 import type { Store } from "#store/store.ts";
 import { SEEN_KEY } from "./keep-house.ts";
 import type { NodeParts } from "./node-parts.ts";
+import { readHostUpMs } from "./host-uptime.ts";
 import { openNodeStore } from "./open-node-store.ts";
 import { publishChanges } from "./publish-changes.ts";
 import { logDecision, startAudit } from "./start-audit.ts";
@@ -43,7 +43,7 @@ function createLoops(parts: NodeParts, store: Store, engine: Engine, past: Past)
     logger,
     engineGap: past.gap,
     lastSeenMs: past.lastSeenMs,
-    hostStartedAtMs: clock.nowMs() - uptime() * 1_000,
+    hostStartedAtMs: clock.nowMs() - readHostUpMs(),
     onGap: (value) => void decisions.write([{ kind: "put", key: GAP_KEY, value }]),
     resyncIntervalMs: settings.resyncIntervalMs,
     nodeLabels: readNodeLabels(settings),

@@ -7,6 +7,7 @@ import { loadStamps, loadTopologies } from "#control/kept-topologies.ts";
 import { createNaming } from "#control/naming.ts";
 import { openFleetOperations } from "#control/open-fleet-operations.ts";
 import { createRoll } from "#control/roll.ts";
+import { readHostUpMs } from "./host-uptime.ts";
 import type { NodeParts } from "./node-parts.ts";
 import { openCommonStore } from "./open-common-store.ts";
 import type { Hands } from "./open-hands.ts";
@@ -55,7 +56,7 @@ export async function openTalk(
   const placing =
     belongs === undefined
       ? undefined
-      : openPlacing({ fleet: belongs, self, roll, decisions, board, clock, random, logger });
+      : openPlacing({ ...hands, fleet: belongs, self, roll, board, hostUpMs: readHostUpMs });
   const farewells = openFarewells({ self, fleet: belongs, roll, board, ...hands });
   const placed = { settings, self, store, placing, board, decisions, farewells, clock, logger };
   const addresses = await openAddresses(placed);

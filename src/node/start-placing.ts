@@ -4,6 +4,7 @@ import type { NodeRecord } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock, Random } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { FleetPicture } from "#brain/fleet/picture.ts";
 import type { Fence } from "#brain/pass.ts";
@@ -14,8 +15,10 @@ import type { Fleet } from "#control/fleet.ts";
 import { splitAtSlash } from "#control/fleet/board-index.ts";
 import { createFleetBoard } from "#control/fleet/fleet-board.ts";
 import { createFleetDesk, type FleetDesk } from "#control/fleet/fleet-desk.ts";
+import { createFencing } from "#control/fleet/fencing.ts";
 import { createFollowing } from "#control/fleet/following.ts";
 import { createLeadership } from "#control/fleet/leadership.ts";
+import { createParting } from "#control/fleet/parting.ts";
 import { createPlacing } from "#control/fleet/placing.ts";
 import { createPictureReader } from "#control/fleet/read-picture.ts";
 import { createReporting } from "#control/fleet/reporting.ts";
@@ -23,12 +26,19 @@ import type { IdentityKeeper } from "#control/identity/keep-identity.ts";
 import type { Intake } from "#control/intake.ts";
 import type { Roll } from "#control/roll.ts";
 import { hasVolumes } from "#control/scope-volumes.ts";
+import type { ScopeLoop } from "#control/scope-loop.ts";
 import type { Supervisor } from "#control/supervisor.ts";
+import type { Intent } from "#model/intent.ts";
+import type { Store } from "#store/store.ts";
 
 export interface PlacingParts {
   readonly fleet: Fleet;
   readonly self: Pick<NodeRecord, "id" | "cpuCount" | "memoryBytes" | "devices">;
   readonly roll: Roll;
+  /** The node's own. */
+  readonly store: Store;
+  /** For how long the host has been up, milliseconds. */
+  readonly hostUpMs: () => number;
   readonly decisions: DecisionLog;
   readonly board: FactsBoard;
   readonly clock: Clock;
@@ -36,8 +46,6 @@ export interface PlacingParts {
   readonly logger: Logger;
 }
 
-/** How long a node that has just started waits for the word of the fleet before it stops what must not run twice. */
-const UNSURE_MS = 5_000;
 /** Keys that say something of a scope. */
 const TURNS = "turns/";
 const SCOPE_KEY = /^(?:intent|assignments|reports\/[^/]+)\/(.+)$/;
@@ -61,8 +69,8 @@ export interface FleetPlacing {
   picture(): FleetPicture;
   /** The fleet as placing looks at it. */
   readPicture(): Promise<FleetPicture>;
-  /** Whether singletons may run here. */
-  fence(): Fence;
+  /** Whether singletons may run here of what this node is to have of a scope. */
+  fence(intent: Intent): Fence;
   /** Why the engine of a node does not answer; undefined while it does. */
   ailment(node: string): string | undefined;
   /** Id of the node that leads. */
@@ -108,32 +116,39 @@ export function withLeader(
 export function openPlacing(parts: PlacingParts): FleetPlacing {
   const { fleet, self, roll, decisions, clock, random, logger } = parts;
   const openStore = () => fleet.openStore();
-  const board = createFleetBoard({ self: self.id, openStore, clock, random, logger });
+  const parting = createParting({ self: self.id, own: parts.store, hostUpMs: parts.hostUpMs });
+  const onLeave = (store: Store) => parting.leave(store);
+  const board = createFleetBoard({ onLeave, openStore, clock, random, logger });
   const pictures = createPictureReader({ board, roll, clock });
   const leadership = createLeadership({ board, self: self.id, roll, clock, logger });
   const desk = createFleetDesk({ self: self.id, board, roll, pictures, clock });
   const wakers: ((scope: string) => void)[] = [];
-  const startedAtMs = clock.monotonicMs();
   let settledUnder = (): string | undefined => undefined;
-
-  function readFence(): Fence {
-    const lease = board.heldLease;
-    const under = settledUnder();
-    if (lease !== undefined && under === lease) return "open";
-    const isFresh = clock.monotonicMs() - startedAtMs < UNSURE_MS;
-    // What a life before this one left running is nobody's word that it may run.
-    return isFresh || (lease !== undefined && under !== undefined) ? "unsure" : "shut";
-  }
+  const fence = createFencing({
+    self: self.id,
+    board,
+    pictures,
+    settledUnder: () => settledUnder(),
+    parting,
+    clock,
+  });
 
   /** A lease ends without a word: whoever has singletons looks again. */
   async function watchFence(supervisor: Supervisor, signal: AbortSignal): Promise<void> {
-    let was = readFence();
+    await parting.recall().catch((thrown: unknown) =>
+      logger.warn("how the last life of this node ended cannot be read", {
+        reason: FairleadError.from(thrown).message,
+      }),
+    );
+    const was = new WeakMap<ScopeLoop, Fence>();
     const leave = roll.onLook(() => {
-      const now = readFence();
-      if (now === was) return;
-      was = now;
-      for (const loop of supervisor.loops.values())
-        if (loop.desired.intent.services.some(({ singleton }) => singleton === true)) loop.wake();
+      for (const loop of supervisor.loops.values()) {
+        const { intent } = loop.desired;
+        if (!intent.services.some(({ singleton }) => singleton === true)) continue;
+        const now = fence(intent);
+        if (now !== was.get(loop)) loop.wake();
+        was.set(loop, now);
+      }
     });
     await awaitAbort(signal);
     leave();
@@ -147,7 +162,7 @@ export function openPlacing(parts: PlacingParts): FleetPlacing {
       await desk.whole();
       return pictures.read();
     },
-    fence: readFence,
+    fence,
     ailment: (node) => pictures.ailment(node),
     leader: () => leadership.leader,
     notePass(scope) {

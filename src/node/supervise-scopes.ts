@@ -53,7 +53,7 @@ export function superviseScopes(
     fetchesImages: images !== undefined,
     elsewhere: (scope) => placing?.desk.elsewhere(scope),
     turns: (scope) => placing?.desk.turns(scope),
-    fence: () => placing?.fence(),
+    fence: (intent) => placing?.fence(intent),
     onPass(loop) {
       views.publishSoon(loop.desired.intent.scope);
       placing?.notePass(loop.desired.intent.scope);

@@ -213,11 +213,15 @@ export function createSimEngine(options: SimEngineOptions): SimEngine {
       async *watch({ signal }) {
         const queue: EngineSignal[] = [{ kind: "connected", restarted: false }];
         let wake = (): void => undefined;
-        watchers.add({ life, newsMs: 0, push: (item) => (queue.push(item), wake()) });
+        const watcher = { life, newsMs: 0, push: (item: EngineSignal) => (queue.push(item), wake()) };
+        const end = (): void => wake();
+        watchers.add(watcher);
+        signal.addEventListener("abort", end, { once: true });
         while (!signal.aborted) {
           for (let item = queue.shift(); item !== undefined; item = queue.shift()) yield item;
           await new Promise<void>((resolve) => (wake = resolve));
         }
+        watchers.delete(watcher);
       },
       createInstance: (request, options) => write("create", options, () => create(request)),
       startInstance: (id, options) => write("start", options, () => begin(id), random() * 200),

@@ -68,6 +68,10 @@ export interface SimHost {
   crash(): void;
   /** The node's process ends without a word; its containers go on. */
   kill(): void;
+  /** It is told to end, as for an upgrade: it says farewell first. Its containers go on. To be started once it has ended. */
+  end(): void;
+  /** Whether a life that was told to end has not done so yet. */
+  readonly isEnding: boolean;
   jumpClock(byMs: number): void;
 }
 
@@ -82,12 +86,16 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
   const startMs = 1_000 + random() * 1e6;
   let skewMs = (random() - 0.5) * 10_000;
   let node: RunningNode | undefined;
+  let ending = new AbortController();
+  let leaving: Life | undefined;
+  around.ended.addEventListener("abort", () => ending.abort(around.ended.reason));
   // Its own disk: it outlives the node, and is written without the network.
   const disk = createMemoryStore({ clock: beginLife(timeline, 0, 0).clock, shares: true });
   around.ended.addEventListener("abort", () => void disk[Symbol.asyncDispose]());
   const health: DiskHealth = { delayMsMax: DISK_MS };
   let startedMs = 0;
   let [seenMs, bootedMs] = [0, 0];
+  let upFromMs = 0;
   const wallMs = (): number => beginLife(timeline, startMs, skewMs).clock.nowMs();
   const engine = createSimEngine({
     timeline,
@@ -135,6 +143,8 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
   function start(): void {
     const life = beginLife(timeline, startMs, skewMs);
     const { clock } = life;
+    ending = new AbortController();
+    const { signal } = ending;
     const logger = silentLogger;
     const door = createDiskDoor(disk, { life, health, random });
     const own = breakDisk(door, around.breakage);
@@ -149,7 +159,8 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     const { name, os, arch, labels, cpuCount, memoryBytes } = self;
     const traits = { id, hostName: name, os, arch, labels, engineLabels: {} };
     const parts = { traits, cpuCount, memoryBytes, fleet, roll, decisions, life, random };
-    const past = { lastSeenMs: seenMs, hostStartedAtMs: bootedMs };
+    const hostUpMs = (): number => timeline.nowMs - upFromMs;
+    const past = { lastSeenMs: seenMs, hostStartedAtMs: bootedMs, hostUpMs };
     const running: RunningNode = {
       life,
       roll,
@@ -163,20 +174,31 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     async function run(): Promise<void> {
       // As a node begins: what a life before this one left open gets its end first.
       await decisions.recover();
-      const calls = { store: own, engine: engine.open(life), signal: around.ended, onFailure };
+      const calls = { store: own, engine: engine.open(life), signal, onFailure };
       const isFenced = around.breakage !== "fence-wait";
       running.services = await startServices({ ...parts, ...past, ...calls, isFenced });
-      await roll.run(around.ended);
+      await Promise.all([roll.run(signal), running.services.ended]);
+      life.kill();
     }
     life.after(0, () => void run().catch((thrown: unknown) => onFailure(String(thrown))));
   }
 
-  function kill(): void {
-    node?.life.kill();
+  function part(): void {
     node = undefined;
-    mailboxes.delete(id);
     host.disturbedMs = timeline.nowMs;
     seenMs = wallMs();
+  }
+
+  function kill(): void {
+    node?.life.kill();
+    mailboxes.delete(id);
+    part();
+  }
+
+  function end(): void {
+    leaving = node?.life;
+    ending.abort(new Error("the node was told to end"));
+    part();
   }
 
   const host: SimHost = {
@@ -199,8 +221,13 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
       kill();
       engine.restart();
       bootedMs = wallMs() + 1;
+      upFromMs = timeline.nowMs;
     },
     kill,
+    end,
+    get isEnding() {
+      return leaving?.dead === false;
+    },
     jumpClock(byMs) {
       skewMs += byMs;
       if (node !== undefined) node.life.skewMs = skewMs;

@@ -12,6 +12,9 @@ import type { SimNetwork } from "./sim-network.ts";
 /** Who answers at a place on the wire; replaced by each life of a node. */
 export type Mailboxes = Map<string, (bytes: Buffer) => void>;
 
+const LEAVE = { kind: "leave" } as const;
+const FAREWELLS = 3;
+
 interface SimMembershipOptions {
   readonly id: string;
   readonly incarnation: number;
@@ -69,8 +72,11 @@ export function startSimMembership(options: SimMembershipOptions): Membership {
     // Every path of this network carries all sizes.
     probe: () => Promise.resolve(!closed),
     readCounters: () => ({ sent: sequence }),
+    // As the real one does: a farewell to all that it knows, which nobody answers.
     [Symbol.asyncDispose]: () => {
       closed = true;
+      const outgoing = detector.list().map(({ id: to }) => ({ to, message: LEAVE }));
+      for (let count = 0; count < FAREWELLS; count++) apply({ outgoing, changes: [] });
       mailboxes.delete(id);
       return Promise.resolve();
     },

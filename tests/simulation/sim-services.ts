@@ -42,6 +42,8 @@ export interface ServicesParts {
   /** When a node last saw the engine, and when the host came up, in the host's time. */
   readonly lastSeenMs: number;
   readonly hostStartedAtMs: number;
+  /** For how long the host has been up, milliseconds. */
+  readonly hostUpMs: () => number;
   readonly signal: AbortSignal;
   /** Whether it asks before it runs a singleton. */
   readonly isFenced: boolean;
@@ -52,6 +54,8 @@ export interface ServicesParts {
 export interface SimServices {
   /** Id of the node that leads, as far as this one knows. */
   leader(): string | undefined;
+  /** Resolves once all its loops have ended, as they do when the signal has aborted. */
+  readonly ended: Promise<unknown>;
 }
 
 /** Starts the loops; they end with the life. */
@@ -74,7 +78,9 @@ export async function startServices(parts: ServicesParts): Promise<SimServices> 
   });
   const memory = await loadMemoryBoard(store);
   const self = { id: traits.id, cpuCount, memoryBytes, devices: {} };
-  const placing = openPlacing({ fleet, self, roll, decisions, board, clock, random, logger });
+  const { hostUpMs } = parts;
+  const own = { self, store, hostUpMs, decisions, board };
+  const placing = openPlacing({ fleet, roll, ...own, clock, random, logger });
   const supervisor = createSupervisor({
     store,
     board,
@@ -89,7 +95,7 @@ export async function startServices(parts: ServicesParts): Promise<SimServices> 
     heal: createLimiter(HEAL_WIDTH),
     elsewhere: (scope) => placing.desk.elsewhere(scope),
     turns: (scope) => placing.desk.turns(scope),
-    fence: () => (parts.isFenced ? placing.fence() : "open"),
+    fence: (intent) => (parts.isFenced ? placing.fence(intent) : "open"),
     onPass: (loop) => placing.notePass(loop.desired.intent.scope),
     startedAtMs: clock.nowMs(),
   });
@@ -103,7 +109,8 @@ export async function startServices(parts: ServicesParts): Promise<SimServices> 
     viewLocal: views.readLocal,
     publishSoon: () => undefined,
   };
-  for (const loop of [board, supervisor, ...placing.attend(local)])
-    loop.run(signal).catch((thrown: unknown) => parts.onFailure(String(thrown)));
-  return { leader: () => placing.leader() };
+  const ended = [board, supervisor, ...placing.attend(local)].map((loop) =>
+    loop.run(signal).catch((thrown: unknown) => parts.onFailure(String(thrown))),
+  );
+  return { leader: () => placing.leader(), ended: Promise.all(ended) };
 }

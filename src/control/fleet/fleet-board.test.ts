@@ -6,6 +6,7 @@ import { createMemoryStore } from "#store/drivers/memory/driver.ts";
 import type { Store } from "#store/store.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
 import { createFleetBoard } from "./fleet-board.ts";
+import { createParting } from "./parting.ts";
 
 /** As a part of a store that others use too: what they write makes its revision grow, and no watch of this part tells of it. */
 function shareStore(store: Store): Store {
@@ -24,9 +25,10 @@ function shareStore(store: Store): Store {
 async function openBoard(store: Store) {
   const clock = createManualClock();
   const ending = new AbortController();
+  const parting = createParting({ self: "a", own: store, hostUpMs: () => clock.monotonicMs() });
   const board = createFleetBoard({
     openStore: () => Promise.resolve(store),
-    self: "a",
+    onLeave: (one) => parting.leave(one),
     clock,
     random: Math.random,
     logger: silentLogger,
@@ -96,7 +98,7 @@ test("reports of nodes are in the picture while somebody holds them, all of them
   assert.equal(listed().length, 4);
 });
 
-test("what a node said of its containers outlives it for a while, and nothing else does", async () => {
+test("what a node said of itself and of its containers outlives it for a while, and nothing else does", async () => {
   const clock = createManualClock();
   await using memory = createMemoryStore({ clock });
   const kept = (): Store => ({ ...memory, [Symbol.asyncDispose]: () => Promise.resolve() });
@@ -110,12 +112,12 @@ test("what a node said of its containers outlives it for a while, and nothing el
   const count = async (prefix: string) => (await memory.list(prefix)).entries.length;
   assert.deepEqual(
     [await count("reports/a/"), await count("offers/"), await count("leader")],
-    [120, 0, 0],
+    [120, 1, 0],
   );
   await clock.advance(29_000);
-  assert.equal(await count("reports/a/"), 120);
+  assert.deepEqual([await count("reports/a/"), await count("offers/")], [120, 1]);
   await clock.advance(2_000);
-  assert.equal(await count("reports/a/"), 0);
+  assert.deepEqual([await count("reports/a/"), await count("offers/")], [0, 0]);
 });
 
 test("who waits for reports is not kept waiting by a store that does not answer", async () => {

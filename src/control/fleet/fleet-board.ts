@@ -8,7 +8,6 @@ import type { Logger } from "#base/logger.ts";
 import { controlErrors } from "#control/errors.ts";
 import type { Entry, Store, StoreChange, StoreCondition, StoreOperation } from "#store/store.ts";
 import { createHeldRoom, type RoomHold } from "./held-room.ts";
-import { leaveBehind } from "./leave-behind.ts";
 
 const SESSION_MS = 10_000;
 const RENEWALS_PER_LEASE = 4;
@@ -21,8 +20,8 @@ const REPORTS_PREFIX = `${REPORTS}/`;
 
 export interface FleetBoardOptions {
   openStore(): Promise<Store>;
-  /** Id of this node; what it reports outlives it for a while then. */
-  readonly self?: string;
+  /** Called with the store when the node ends and reaches it, before the lease is given back. */
+  readonly onLeave?: (store: Store) => Promise<void>;
   /** How long what hangs on this node's lease outlives it. Default 10 s. */
   readonly sessionMs?: number;
   readonly clock: Clock;
@@ -261,8 +260,12 @@ export function createFleetBoard(options: FleetBoardOptions): FleetBoard {
       problem = "this node ends";
       reports.giveUp();
       tell();
-      if (isThere && store !== undefined && options.self !== undefined)
-        await leaveBehind(store, `${REPORTS_PREFIX}${options.self}/`).catch(() => undefined);
+      if (isThere && store !== undefined)
+        await options.onLeave?.(store).catch((thrown: unknown) =>
+          logger.warn("what this node has said does not outlast it", {
+            reason: FairleadError.from(thrown).message,
+          }),
+        );
       if (lease !== "") await store?.revokeLease(lease).catch(() => undefined);
       await store?.[Symbol.asyncDispose]();
     },
