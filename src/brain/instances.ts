@@ -97,7 +97,8 @@ function planFenced(pass: Pass, service: ServiceIntent): void {
       instance,
       trigger: {
         kind: "members",
-        detail: "the fleet's store does not answer, and another node may start it",
+        detail:
+          "no word of the fleet's store that it is still its own, and another node may start it",
         atMs: pass.nowMs,
       },
       rule: { text: "fairlead.singleton", at: service.at },

@@ -13,16 +13,30 @@ export interface Told {
   readonly servers?: readonly NameServer[];
 }
 
+/** A time in which the program had no turn, so that it neither asked nor heard: the machine gave it none. */
+export interface Pause {
+  /** When it began, wall clock. */
+  readonly atMs: number;
+  readonly forMs: number;
+}
+
 /** What it saw since the last time. */
 export interface Seen {
   readonly calls: readonly Call[];
   readonly answers: readonly NameAnswer[];
+  readonly pauses: readonly Pause[];
 }
 
 const TRIES_MAX = 3;
+/** So long an answer may take of the time in which this program has turns: one that lies there unread is not late. */
 const ANSWER_MS = 400;
+const TURN_MS = 20;
+const TURN_MAX_MS = 2 * TURN_MS;
+/** A pause that is told. */
+const PAUSE_MS = 200;
 const TELL_MS = 100;
 const BYTES_MAX = 200;
+const LATE = "no answer in time";
 const BEHIND_MAX_MS = 500;
 const [rate = "100", scope = "", ...services] = process.argv.slice(2);
 
@@ -30,6 +44,10 @@ let places: Places = {};
 let servers: readonly NameServer[] = [];
 let calls: Call[] = [];
 let answers: NameAnswer[] = [];
+let pauses: Pause[] = [];
+let turnsMs = 0;
+/** What waits for an answer, the first that was asked first, and since when by `turnsMs`. */
+const asked = new Map<AbortController, number>();
 const names = createNameAsker();
 const turns = new Map<string, number>();
 const nowMs = (): number => performance.timeOrigin + performance.now();
@@ -40,11 +58,12 @@ type Answer = Pick<Call, "outcome" | "detail">;
 function ask(service: string, { address, port }: Place): Promise<Answer> {
   return new Promise((resolve) => {
     const fail = (detail: string): void => resolve({ outcome: "failed", detail });
-    const signal = AbortSignal.timeout(ANSWER_MS);
-    const sent = get({ host: address, port, agent: false, signal }, (answer) => {
+    const late = new AbortController();
+    asked.set(late, turnsMs);
+    const sent = get({ host: address, port, agent: false, signal: late.signal }, (answer) => {
       let text = "";
       answer.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-      answer.once("error", ({ message }) => fail(message));
+      answer.once("error", ({ message }) => fail(late.signal.aborted ? LATE : message));
       answer.once("end", () => {
         // One that is cut off in the middle has not answered.
         if (!answer.complete || text === "") return fail("cut off");
@@ -53,7 +72,8 @@ function ask(service: string, { address, port }: Place): Promise<Answer> {
         return resolve(isRight ? { outcome: "ok", detail: "" } : { outcome: "wrong", detail });
       });
     });
-    sent.once("error", ({ message }) => fail(message));
+    sent.once("error", ({ message }) => fail(late.signal.aborted ? LATE : message));
+    sent.once("close", () => asked.delete(late));
   });
 }
 
@@ -84,10 +104,22 @@ process.on("message", (told: Told) => {
 });
 process.on("disconnect", () => process.exit(0));
 setInterval(() => {
-  const seen: Seen = { calls, answers };
+  const seen: Seen = { calls, answers, pauses };
   if (calls.length > 0) process.send?.(seen);
-  [calls, answers] = [[], []];
+  [calls, answers, pauses] = [[], [], []];
 }, TELL_MS);
+let turnMs = performance.now();
+setInterval(() => {
+  const forMs = performance.now() - turnMs;
+  turnMs += forMs;
+  turnsMs += Math.min(forMs, TURN_MAX_MS);
+  if (forMs > PAUSE_MS) pauses.push({ atMs: nowMs() - forMs, forMs });
+  for (const [late, sinceMs] of asked) {
+    if (turnsMs - sinceMs < ANSWER_MS) break;
+    asked.delete(late);
+    late.abort();
+  }
+}, TURN_MS);
 // By the clock, so that a client which had no turn calls as much as another; but never so much that it reads no answers.
 for (let due = performance.now(); ; due += 1_000 / Number(rate)) {
   const waitMs = due - performance.now();

@@ -69,7 +69,12 @@ function judgeCalls({ client, copies }: Ground, fromMs: number, toMs: number) {
 /** What people would look at. */
 async function showWhy({ nodes }: Ground): Promise<void> {
   const of = ["--scope", SCOPE];
-  const shown = [["nodes"], ["ps", ...of], ["services", ...of], ["decisions", ...of, "--limit", "60"]];
+  const shown = [
+    ["nodes"],
+    ["ps", ...of],
+    ["services", ...of],
+    ["decisions", ...of, "--limit", "60"],
+  ];
   for (const words of shown) {
     const said = await nodes[0]?.cli(...words);
     process.stderr.write(`$ fairlead ${words.join(" ")}\n${said?.stdout}${said?.stderr}\n`);

@@ -10,7 +10,7 @@ import type { ScopeView } from "@fairlead/protocol/views.ts";
 import type { HostNode } from "#lab/host-node.ts";
 import type { NameAnswer } from "./ask-names.ts";
 import type { Call, Place, Places } from "./call.ts";
-import type { Seen, Told } from "./client-program.ts";
+import type { Pause, Seen, Told } from "./client-program.ts";
 
 const PROGRAM = fileURLToPath(new URL("client-program.ts", import.meta.url));
 const LOOK_MS = 100;
@@ -30,6 +30,8 @@ export interface Client extends AsyncDisposable {
   readonly calls: readonly Call[];
   /** What name servers said so far. */
   readonly answers: readonly NamedHosts[];
+  /** When the client itself had no turn, so far. */
+  readonly pauses: readonly Pause[];
   /** Nodes that the client can ask, the first that answers counts; name servers, each in turn. */
   setSide(nodes: readonly HostNode[]): void;
 }
@@ -97,6 +99,7 @@ export function startClient(options: ClientOptions): Client {
   const child = spawn("nsenter", args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const calls: Call[] = [];
   const answers: NamedHosts[] = [];
+  const pauses: Pause[] = [];
   const stop = new AbortController();
   const addresses = new Map(options.side.map(({ host }) => [host.name, host.ip]));
   const hosts = new Map(options.side.map(({ host }) => [host.ip, host.name]));
@@ -105,6 +108,7 @@ export function startClient(options: ClientOptions): Client {
   const shareParts = createSharing();
   child.on("message", (seen: Seen) => {
     calls.push(...seen.calls.map(shareParts));
+    pauses.push(...seen.pauses);
     for (const { addresses: named, ...answer } of seen.answers)
       answers.push({ ...answer, hosts: named.map((ip) => hosts.get(ip) ?? answer.asked) });
   });
@@ -134,6 +138,7 @@ export function startClient(options: ClientOptions): Client {
   return {
     calls,
     answers,
+    pauses,
     setSide,
     async [Symbol.asyncDispose]() {
       stop.abort();

@@ -7,6 +7,7 @@ import { awaitAlive, readScope } from "#lab/fleet.ts";
 import type { HostNode } from "#lab/host-node.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { runProgram } from "#lab/run-program.ts";
+import type { Call } from "./call.ts";
 import { atMost, tell, type Figure } from "./figure.ts";
 import { nowMs, SCOPE, SERVICES, STEADY, type Ground } from "./ground.ts";
 import { holdConnection, type Held, type Way } from "./hold-connections.ts";
@@ -15,6 +16,8 @@ import type { FaultCase } from "./run-case.ts";
 
 const ECHO_PORT = 8081;
 const PATIENCE_MS = 60_000;
+/** Of calls that failed. */
+const SHOWN_MAX = 8;
 /** So long a host runs a build before the next one changes. */
 const DWELL_MS = Number(process.env["FAIRLEAD_FAULT_DWELL_MS"] ?? 2_000);
 const ROUNDS = Number(process.env["FAIRLEAD_FAULT_ROLLS"] ?? 1);
@@ -132,18 +135,34 @@ async function readVersions({ nodes }: Ground): Promise<string> {
   return [...new Set(all)].join(", ");
 }
 
+/** When each call failed and why, by service: `one 12.3 s …`. */
+function describeFailed(failed: readonly Call[], fromMs: number): string {
+  const shown = failed.slice(0, SHOWN_MAX).map(({ service, sentMs, endMs, tried, detail }) => {
+    const at = `${((sentMs - fromMs) / 1_000).toFixed(1)} s`;
+    return `${service} at ${at} for ${(endMs - sentMs).toFixed(0)} ms on ${tried.join()}: ${detail}`;
+  });
+  const more = failed.length - shown.length;
+  return [...shown, ...(more > 0 ? [`${more} more`] : [])].join("; ");
+}
+
 /** What the client saw while hosts went from one build to the other. */
 function judgeRoll(ground: Ground, way: string, fromMs: number, version: string): Figure[] {
   const toMs = nowMs();
-  const calls = ground.client.calls.filter(({ sentMs }) => sentMs >= fromMs && sentMs < toMs);
+  const isOf = (atMs: number): boolean => atMs >= fromMs && atMs < toMs;
+  const calls = ground.client.calls.filter(({ sentMs }) => isOf(sentMs));
   const failed = calls.filter(({ outcome }) => outcome !== "ok");
   const again = calls.filter(({ tried }) => tried.length > 1).length;
   const took = ((toMs - fromMs) / 1_000).toFixed(0);
+  const pauses = ground.client.pauses.filter(({ atMs }) => isOf(atMs)).map(({ forMs }) => forMs);
+  const longest = Math.max(0, ...pauses).toFixed(0);
+  const which = failed.length === 0 ? [] : [tell(`${way}: which`, describeFailed(failed, fromMs))];
   return [
     {
       ...atMost(`${way}: calls that were not answered rightly`, failed.length, 0),
       value: `${failed.length} of ${calls.length}, ${again} at the second try`,
     },
+    ...which,
+    tell(`${way}: the client itself had no turn`, `${pauses.length} times, ${longest} ms at most`),
     tell(`${way}: nodes say that they are`, `${version}; ${ground.nodes.length} in ${took} s`),
   ];
 }

@@ -213,7 +213,11 @@ export function createSimEngine(options: SimEngineOptions): SimEngine {
       async *watch({ signal }) {
         const queue: EngineSignal[] = [{ kind: "connected", restarted: false }];
         let wake = (): void => undefined;
-        const watcher = { life, newsMs: 0, push: (item: EngineSignal) => (queue.push(item), wake()) };
+        const watcher = {
+          life,
+          newsMs: 0,
+          push: (item: EngineSignal) => (queue.push(item), wake()),
+        };
         const end = (): void => wake();
         watchers.add(watcher);
         signal.addEventListener("abort", end, { once: true });

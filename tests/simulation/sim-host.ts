@@ -77,6 +77,22 @@ export interface SimHost {
 
 const ZONES = ["x", "y"];
 
+function describeSelf(index: number) {
+  return {
+    id: `n${index}`,
+    name: `host-${index}`,
+    address: `10.0.0.${index + 1}`,
+    port: 7_120,
+    version: "0.1.0",
+    os: "linux",
+    arch: "x86_64",
+    cpuCount: 4,
+    memoryBytes: 8 * 2 ** 30,
+    labels: { zone: ZONES[index % ZONES.length] ?? "" },
+    devices: {},
+  };
+}
+
 /** A host that is down. */
 export function createSimHost(index: number, around: Surroundings): SimHost {
   const { timeline, random, network, store, mailboxes } = around;
@@ -105,19 +121,7 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
     onStart: around.onStart,
     stops: around.breakage !== "stop",
   });
-  const self = {
-    id,
-    name: `host-${index}`,
-    address: `10.0.0.${index + 1}`,
-    port: 7_120,
-    version: "0.1.0",
-    os: "linux",
-    arch: "x86_64",
-    cpuCount: 4,
-    memoryBytes: 8 * 2 ** 30,
-    labels: { zone: ZONES[index % ZONES.length] ?? "" },
-    devices: {},
-  };
+  const self = describeSelf(index);
 
   /** `entered` notes that it takes part, and says whether it did before. */
   function describeFleet(life: Life, entered: () => boolean): Fleet {

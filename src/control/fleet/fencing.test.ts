@@ -90,7 +90,11 @@ test("a next life knows for 30 s that its word was left, once, and not on a host
   await using own = createMemoryStore({ clock });
   let bootedMs = -60_000;
   const start = async () => {
-    const parting = createParting({ self: "a", own, hostUpMs: () => clock.monotonicMs() - bootedMs });
+    const parting = createParting({
+      self: "a",
+      own,
+      hostUpMs: () => clock.monotonicMs() - bootedMs,
+    });
     await parting.recall();
     return parting;
   };
