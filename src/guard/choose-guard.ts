@@ -5,7 +5,7 @@ import { isKind } from "#base/errors.ts";
 import { netfilterErrors } from "#netfilter/errors.ts";
 import type { Guard } from "./guard.ts";
 
-/** Nobody comes. */
+/** Nobody comes, and nothing is told. */
 const NOBODY: AsyncIterable<never> = { async *[Symbol.asyncIterator]() {} };
 
 /** What there is to choose from. */
@@ -100,6 +100,7 @@ export function chooseGuard(options: GuardChoice): Guard {
     admit: async (place, pins) => (await find()).admit(place, pins),
     gate: async (order) => (await find()).gate(order),
     foresee: (guests) => chosen?.foresee?.(guests),
+    watchLosses: (signal) => chosen?.watchLosses?.(signal) ?? NOBODY,
     awaitStart: (...asked) => chosen?.awaitStart?.(...asked) ?? NOBODY,
     release: async (place, calling) => (await find()).release(place, calling),
     inspect: async (place, calling) => (await find()).inspect(place, calling),

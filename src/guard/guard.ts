@@ -172,6 +172,12 @@ export interface Guard {
    * else. Throws what netfilter throws, and FL1305, FL1306 for the devices; for a shortcut that cannot be made nothing.
    */
   gate(order: GateOrder): Promise<GateResult>;
+  /**
+   * Says each time which tables of what it made on the host were taken away, by others or by itself, until the signal aborts. Ends
+   * early when nothing can tell, and may be asked again: then only a `gate` that looks finds it. A guard that has no way to be told
+   * has no such method.
+   */
+  watchLosses?(signal: AbortSignal): AsyncIterable<readonly string[]>;
   /** Says who is there while their rules are made, so that the next `gate` need not look at the host first. */
   foresee?(guests: readonly Guest[]): void;
   /**

@@ -9,6 +9,7 @@ import { netfilterErrors } from "./errors.ts";
 import type { NetfilterOptions } from "./ask-rules.ts";
 import { createNetfilter } from "./netfilter.ts";
 import { quoteText, spellName } from "./spell-name.ts";
+import { watchLosses } from "./watch-losses.ts";
 
 describe("netfilter", () => {
   const netfilter = createNetfilter();
@@ -75,6 +76,17 @@ describe("netfilter", () => {
     const objects = await netfilter.read("inet", "fairlead_large", inside);
     const stands = objects?.find((object) => "set" in object)?.["set"]?.["elem"];
     assert.equal(Array.isArray(stands) ? stands.length : undefined, 10_000);
+  });
+
+  it("watches for lost tables no longer than it can, or is wanted", async () => {
+    const list = (signal: AbortSignal, netns = inside.netns) =>
+      Array.fromAsync(watchLosses("fairlead", signal, netns));
+    const stop = new AbortController();
+    assert.deepEqual(await list(stop.signal, "/run/netns/fairlead-nowhere"), []);
+    const watching = list(stop.signal);
+    stop.abort();
+    assert.deepEqual(await watching, []);
+    assert.deepEqual(await list(stop.signal), []);
   });
 
   it("says which: no namespace, a deadline, a caller that gave up", async () => {

@@ -30,7 +30,7 @@ export interface HouseParts {
   readonly settings: Settings;
   /** Of a node in a fleet. */
   readonly fleet: Pick<FleetDesk, "unread"> | undefined;
-  readonly policies: Pick<PolicyLoop, "unread">;
+  readonly policies: Pick<PolicyLoop, "unread" | "disturbed">;
 }
 
 const PRUNE_INTERVAL_MS = 600_000;
@@ -125,6 +125,7 @@ export function keepHouse(parts: HouseParts): House {
         : `${id}: a newer version wrote what is wanted of ${unread.join(", ")}: ${remedy}`,
     );
     alerts.set("PoliciesUnread", parts.policies.unread);
+    alerts.set("PoliciesDisturbed", parts.policies.disturbed);
     const [unreadable] = board.unreadable;
     alerts.set(
       "ContainerUnreadable",

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Network policy on a real engine: from a file to packets that do not arrive.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { CanAnswer } from "@fairlead/protocol/policy.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import { IMAGE, until } from "#lab/rig.ts";
-import { runProgram } from "#lab/run-program.ts";
+import { runInNamespace, runProgram } from "#lab/run-program.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import { openStore } from "#store/open.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
@@ -209,6 +211,69 @@ test("rules that somebody takes away come back, and the node says so", async () 
   assert.equal((await can("other", "db:5432")).answer.answer, "no");
 });
 
+/** Processes by which the node is told of what happens to the host's rules. */
+function listMonitors(): readonly number[] {
+  const node = scenario.rig.nodePid();
+  const children = readFileSync(`/proc/${node}/task/${node}/children`, "utf8").split(" ");
+  return children.map(Number).filter((pid) => pid > 0 && isMonitor(pid));
+}
+
+function isMonitor(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("nft\0monitor");
+  } catch {
+    return false;
+  }
+}
+
+/** What the node says it did about what stands on the host, the last first. */
+async function listHostRepairs(): Promise<readonly Decision[]> {
+  const { body } = await scenario.rig.ask<{ items: Decision[] }>("decisions?limit=500");
+  return body.items.filter(
+    ({ act, object }) => act === "policy.repair" && object === "bridge fairlead",
+  );
+}
+
+test("rules that somebody takes away on the host come back at once, and the node says so", async (context) => {
+  const rounds = Number(process.env["FAIRLEAD_FLUSH_ROUNDS"] ?? 3);
+  const onHost = (...words: string[]): string =>
+    runInNamespace(scenario.rig.lab.netns, "nft", words);
+  const { id } = await find("other");
+  const address = addressOf(await find("db"), 4);
+  const run = async (script: string): Promise<string> =>
+    (await scenario.rig.engine.exec(id, ["sh", "-c", script], { decision: "test" })).stdout;
+  const probe = `echo hello | nc -w 1 ${address} 5432 >> /tmp/leaked 2>/dev/null`;
+  await run(`: > /tmp/leaked; (while ! test -e /tmp/stop; do ${probe} & sleep 0.1; done) &`);
+  await until("it watches", 10_000, () => listMonitors().length === 1);
+  assert.deepEqual(await listHostRepairs(), []);
+  const { pid } = await find("cache");
+  const inside = (...words: string[]): string =>
+    runProgram("nsenter", [`--net=/proc/${pid}/ns/net`, "nft", ...words]);
+  const spentMs: number[] = [];
+  let early = 0;
+  for (let round = 0; round < rounds; round++) {
+    inside("flush", "ruleset");
+    const beganMs = Date.now();
+    onHost("flush", "ruleset");
+    const isSaid = async (): Promise<boolean> => (await listHostRepairs()).length > round;
+    await until("it is said", 20_000, isSaid);
+    assert.match(onHost("list", "tables"), /table bridge fairlead$/m);
+    if (!inside("list", "tables").includes("fairlead")) early += 1;
+    spentMs.push(((await listHostRepairs())[0]?.startedAtMs ?? NaN) - beganMs);
+  }
+  const sorted = spentMs.toSorted((a, b) => a - b).join(" ");
+  context.diagnostic(`back after ms: ${sorted}`);
+  assert.ok(early > 0, "whoever looks repairs what is inside before");
+  await run("touch /tmp/stop");
+  assert.equal(await run("cat /tmp/leaked"), "");
+  await until("there is an alert", 10_000, async () =>
+    /taken away \d+ times/.test((await scenario.rig.cli(["alerts"])).stdout),
+  );
+  const [first = 0] = listMonitors();
+  process.kill(first, "SIGKILL");
+  await until("it watches again", 10_000, () => listMonitors().some((pid) => pid !== first));
+});
+
 test("a watched policy denies nothing, and a removed one is gone", async () => {
   const address = addressOf(await find("db"), 4);
   const { rig } = scenario;
@@ -217,6 +282,7 @@ test("a watched policy denies nothing, and a removed one is gone", async () => {
   assert.equal((await rig.cli(["policy", "mode", "enforce", "--scope", "shop"])).code, 0);
   assert.ok(!(await reaches("other", address)));
   assert.equal((await rig.cli(["policy", "mode", "off", "shop"])).code, 0);
+  await until("nothing is watched on the host", 10_000, () => listMonitors().length === 0);
   const free = await rig.cli(["can", "other", "db:5432", "--no-probe", "--scope", "shop"]);
   assert.match(free.stdout, /policies of shop are in mode off, and hold nobody/);
   assert.equal((await rig.cli(["policy", "enforce", "shop"])).code, 0);
@@ -240,7 +306,10 @@ test("policies that a node cannot read when it starts let nothing pass, and are 
   const [db, cache] = [addressOf(await find("db"), 4), addressOf(await find("cache"), 4)];
   await isOpen("other", db);
   await isOpen("other", cache);
-  await rig.endNode("SIGTERM");
+  const [monitor = 0] = listMonitors();
+  assert.ok(isMonitor(monitor));
+  await rig.endNode("SIGKILL");
+  await until("what it began ends with it", 10_000, () => !isMonitor(monitor));
   await writeNewer("shop");
   await rig.startNode();
   const isShut = async (address: string): Promise<boolean> => !(await reaches("other", address));

@@ -31,7 +31,7 @@ import { answerCan } from "./can.ts";
 import { judgeEffect, readEffect } from "./effect.ts";
 import { listHeldNetworks } from "./held-networks.ts";
 import { createLabelReader } from "./label-reader.ts";
-import { createEnforcer } from "./enforcer.ts";
+import { createEnforcer, type Look } from "./enforcer.ts";
 import { createFlowWatch } from "./flow-watch.ts";
 import type { PolicyBoard } from "./foresee-starts.ts";
 import { createNameDesk, type Asker, type NameDesk } from "./name-desk.ts";
@@ -40,6 +40,7 @@ import { HEARD_MS } from "./owner-watch.ts";
 import { listUnread, namesOf, removePolicy, tellUnread, writeRequest } from "./policy-book.ts";
 import type { PolicyShelf } from "./policy-shelf.ts";
 import { viewPolicies } from "./view-policies.ts";
+import { createHostWatch } from "./watch-host.ts";
 
 export interface PoliciesOptions {
   readonly guard: Guard;
@@ -69,6 +70,8 @@ export interface PolicyLoop extends Policies {
   readonly names: NameDesk;
   /** Of which scopes policies cannot be read, and what holds there. */
   readonly unread: string | undefined;
+  /** That somebody takes away what stands on the host, though it comes back. */
+  readonly disturbed: string | undefined;
   /** Why what shall hold for an instance does not, and has not for a while. */
   problemOf(id: string): string | undefined;
   run(signal: AbortSignal): Promise<void>;
@@ -118,10 +121,11 @@ function findUnread({ shelf, board }: PoliciesOptions, id: string): string | und
 export function createPolicies(options: PoliciesOptions): PolicyLoop {
   const { guard, shelf, board, decisions, shortcuts, clock, onTrouble = () => {} } = options;
   const names = openDesk(options, () => readWorld());
-  const told = { onMade: names.forget, onGate: shortcuts.settle };
+  const [bell, compiler] = [createDoorbell(clock), createPolicyCompiler()];
+  const host = createHostWatch({ guard, clock, onLoss: bell.ring });
+  const told = { onMade: names.forget, onGate: shortcuts.settle, onRepaired: host.noteRepair };
   const enforcer = createEnforcer({ guard, decisions, clock, onTrouble, ...told });
   const [buildWorld, readLabels] = [createWorldBuilder(), createLabelReader()];
-  const [bell, compiler] = [createDoorbell(clock), createPolicyCompiler()];
   let [passes, lagGoal] = [0, 0];
   const waiting = new Set<() => void>();
   let tellingProblem: string | undefined;
@@ -165,7 +169,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
   }
 
   /** Returns whether somebody waits who need not for long. */
-  async function pass(look: boolean): Promise<boolean> {
+  async function pass(look: Look): Promise<boolean> {
     const policies = listActive();
     const world = readWorld();
     const facts = board.read().instances.filter(isGuardable);
@@ -173,6 +177,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     const compiled = compiler.compile(policies, world, { only });
     names.seat(listAskers(facts, world, compiled));
     const telling = tell(world);
+    const held = listHeldNetworks(policies, { ...board.read(), modeOf });
     await enforcer.enforce(
       {
         instances: facts,
@@ -180,13 +185,14 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         compiled,
         modeOf,
         observes,
-        ...listHeldNetworks(policies, { ...board.read(), modeOf }),
+        ...held,
         shortcuts: shortcuts.list(),
         countPolicies: (scope) => policies.filter((one) => one.scope === scope).length,
         held: telling,
       },
       { look },
     );
+    host.keep(held.gated.size > 0);
     return (await telling).size > 0;
   }
 
@@ -288,6 +294,9 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
     get unread() {
       return tellUnread(shelf.unread);
     },
+    get disturbed() {
+      return host.told;
+    },
     problemOf: (id) => enforcer.lasting.get(id) ?? findUnread(options, id),
     async effect(asked) {
       const request = readEffect(asked, guard);
@@ -352,15 +361,18 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
         await bell.wait(restMs, signal);
         if (signal.aborted) break;
         const isDue = clock.monotonicMs() - lookedMs >= RESYNC_MS;
+        const isLost = host.takeLoss();
+        const look = isDue ? "all" : isLost ? "host" : "nothing";
+        const isHeld = shelf.isKnown && board.ready && (await pass(look));
         if (isDue) lookedMs = clock.monotonicMs();
-        const isHeld = shelf.isKnown && board.ready && (await pass(isDue));
         passes += 1;
         const isAgain = enforcer.problems.size > 0 || passes < lagGoal;
-        restMs = isHeld ? HEARD_MS : isAgain ? RETRY_MS : RESYNC_MS;
+        const untilLookMs = lookedMs + RESYNC_MS - clock.monotonicMs();
+        restMs = isHeld ? HEARD_MS : isAgain ? RETRY_MS : Math.max(0, untilLookMs);
         for (const check of waiting) check();
       }
       for (const stop of stops) stop();
-      await keeping;
+      await Promise.all([keeping, host.end()]);
     },
   };
 }

@@ -51,6 +51,21 @@ export function describePolicyTurn(turn: PolicyTurn): PlannedAction {
   };
 }
 
+/** The decision about what stands on the host, at the ports of all who are on these networks. */
+export function describeHostRepair(networks: readonly string[], nowMs: number): PlannedAction {
+  const detail = "packet rules on the bridges were not as this node had made them";
+  return {
+    key: "policy-host",
+    act: "policy.repair",
+    object: "bridge fairlead",
+    title: "repaired policy on this host's bridges",
+    trigger: { kind: "missing", detail, atMs: nowMs },
+    rule: { text: "policy enforce" },
+    inputs: { networks: networks.slice(0, LISTED_MAX).join(" ") },
+    notDone: [],
+  };
+}
+
 /** That a person declared or removed policies. */
 export function describePolicyChange(
   act: "policy.apply" | "policy.remove",

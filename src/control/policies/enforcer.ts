@@ -18,7 +18,7 @@ import type { InstanceFact } from "#model/facts.ts";
 import type { PolicyMode } from "#model/policy.ts";
 import { findTable, type CompiledPolicies } from "#policy/compile-policies.ts";
 import { OPEN } from "#policy/verdict-table.ts";
-import { describePolicyTurn, type PolicyTurn } from "./describe-policy-turn.ts";
+import { describeHostRepair, describePolicyTurn, type PolicyTurn } from "./describe-policy-turn.ts";
 import type { HeldNetworks } from "./held-networks.ts";
 
 /** So many namespaces are written at once: each takes processes of its own. */
@@ -48,6 +48,8 @@ export interface EnforcerOptions {
   readonly onMade?: (id: string) => void;
   /** Told how instances' packets go. */
   readonly onGate?: (result: Pick<GateResult, "past" | "withheld">) => void;
+  /** Told that what somebody had taken away on the host stands again. */
+  readonly onRepaired?: () => void;
   /** Told of scopes whose instances stand otherwise than in the pass before. */
   readonly onTrouble?: (scope: string) => void;
   readonly guard: Guard;
@@ -55,10 +57,13 @@ export interface EnforcerOptions {
   readonly clock: Clock;
 }
 
+/** What is looked at although it seems to be as wanted: what stands on the host alone, or inside of instances too. */
+export type Look = "nothing" | "host" | "all";
+
 /** Makes rules as wanted. */
 export interface Enforcer {
-  /** With `look` also what seems to be as wanted is looked at. What fails is in `problems`, and tried again in the next pass. */
-  enforce(wanted: Wanted, options: { readonly look: boolean }): Promise<void>;
+  /** What fails is in `problems`, and tried again in the next pass. */
+  enforce(wanted: Wanted, options: { readonly look: Look }): Promise<void>;
   /** Ids of instances that have rules. */
   readonly guarded: { has(id: string): boolean };
   /** By id of the instance, or of `gate`, why rules are not as wanted. */
@@ -98,7 +103,7 @@ const ACTS: Readonly<Record<Exclude<Protection, "unchanged">, PolicyTurn["act"]>
 
 /** An enforcer that does not know what an earlier life has left, and looks at it in its first pass. */
 export function createEnforcer(options: EnforcerOptions): Enforcer {
-  const { guard, decisions, clock, onMade, onGate, onTrouble } = options;
+  const { guard, decisions, clock, onMade, onGate, onRepaired, onTrouble } = options;
   const wards = new Map<string, Ward>();
   const problems = new Map<string, string>();
   /** By id, who is ready and let through by nobody. Said until the next gate stands. */
@@ -181,6 +186,15 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     });
   }
 
+  /** Says that what stands on the host for all of its networks was somebody else's doing. */
+  async function recordRepair({ gated }: Wanted): Promise<void> {
+    onRepaired?.();
+    const networks = [...gated.keys()].toSorted();
+    const action = describeHostRepair(networks, clock.nowMs());
+    const decision = await decisions.begin(action, { scope: "", actor: "automatic" });
+    await decisions.finish(decision, { outcome: "done", result: `${networks.length} networks` });
+  }
+
   /** Lets those through whose rules are in. */
   async function holdGate(wanted: Wanted, look: boolean): Promise<void> {
     const { gated, held, shortcuts } = wanted;
@@ -193,6 +207,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       refused = result.refused;
       onGate?.(result);
       problems.delete(GATE);
+      if (result.protection === "drifted") await recordRepair(wanted);
     } catch (thrown) {
       const { message } = FairleadError.from(thrown);
       problems.set(GATE, message);
@@ -257,9 +272,11 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       const guests = isNews ? listGuests(wanted) : [];
       if (guests.length > 0) guard.foresee?.(guests);
       const results = await Promise.all(
-        wanted.instances.map((instance) => limiter.run(() => attempt(instance, wanted, look))),
+        wanted.instances.map((instance) =>
+          limiter.run(() => attempt(instance, wanted, look === "all")),
+        ),
       );
-      await holdGate(wanted, look);
+      await holdGate(wanted, look !== "nothing");
       note(before, wanted);
       await record(
         results.filter((one): one is Done => one !== undefined),

@@ -3,8 +3,12 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import type { Arrival } from "#guard/guard.ts";
 import { guardConformance } from "#guard/guard-conformance.ts";
+import { asGuest, makeOrder } from "#guard/testing/ground.ts";
+import { until } from "#lab/rig.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";
 import { createNftablesGuard } from "./driver.ts";
+
+const PATIENCE_MS = 10_000;
 
 guardConformance("nftables", {
   open: (netns) => createNftablesGuard({ netfilter: createNetfilter(), netns }),
@@ -14,6 +18,24 @@ guardConformance("nftables", {
       .split("\n")
       .filter((line) => line.includes("fairlead")),
   more: {
+    async "what is taken away on the host is told, and made again"({ ground, guard, web, friend }) {
+      const order = makeOrder([asGuest(web), asGuest(friend)]);
+      await guard.gate(order);
+      const stop = new AbortController();
+      const told: string[] = [];
+      const watch = (async () => {
+        for await (const tables of guard.watchLosses?.(stop.signal) ?? []) told.push(...tables);
+      })();
+      // Of what goes before it watches nobody is told.
+      await until("it is told", PATIENCE_MS, async () => {
+        ground.onHost("nft", "add table inet others; flush ruleset");
+        assert.equal((await guard.gate(order)).protection, "drifted");
+        return told.length > 0;
+      });
+      assert.deepEqual([...new Set(told)], ["fairlead"]);
+      stop.abort();
+      await watch;
+    },
     async "the first process of an instance is found while it is being made"({ ground, guard }) {
       const stop = new AbortController();
       const wait = async (id: string, addresses: readonly string[]): Promise<Arrival[]> => {

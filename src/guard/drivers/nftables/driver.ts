@@ -10,6 +10,7 @@ import { createProbe } from "#guard/place/probe.ts";
 import { createTurns } from "#guard/place/take-turns.ts";
 import { drainUngated } from "#guard/place/wake-neighbours.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
+import { watchLosses } from "#netfilter/watch-losses.ts";
 import { createGate } from "./gate.ts";
 import { namesMark, TABLE } from "./names.ts";
 import { fingerprint, noteTable, readRules } from "./read-rules.ts";
@@ -139,6 +140,7 @@ export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guar
       inLine(() => gate.foresee(guests)).catch(() => undefined);
     },
     awaitStart,
+    watchLosses: (signal) => watchLosses(NAME, signal, netns),
     gate: (order) => inLine(() => gate.hold(order)),
     probe: createProbe(inspectInTurn),
   };
