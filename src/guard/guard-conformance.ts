@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Guard } from "./guard.ts";
+import { changeRules } from "./testing/change-rules.ts";
 import { gateRules } from "./testing/gate-rules.ts";
 import { openGround, type End, type Ground } from "./testing/ground.ts";
 import type { Fixture, Rule } from "./testing/rule.ts";
@@ -21,7 +22,13 @@ export interface ConformanceOptions {
 
 /** Declares the tests. They share a host, and each leaves nothing on it. */
 export function guardConformance(name: string, options: ConformanceOptions): void {
-  const { open, spoil, list, rules = { ...tableRules, ...gateRules }, more = {} } = options;
+  const {
+    open,
+    spoil,
+    list,
+    rules = { ...tableRules, ...changeRules, ...gateRules },
+    more = {},
+  } = options;
   describe(`guard conformance: ${name}`, () => {
     let fixture: Fixture;
     let ground: Ground;
