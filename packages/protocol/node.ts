@@ -92,6 +92,10 @@ export const NodeView = NodeRecord.extend({
   silentMs: z.number().optional(),
   /** There and back, milliseconds. */
   rttMs: z.number().optional(),
+  /** How large a packet may be on the way there, as measured, bytes with the IP header. */
+  mtu: z.number().int().optional(),
+  /** Whether larger ones, which that way promises to take, vanish on it. */
+  blackHole: z.boolean().optional(),
   /** How far its clock is ahead, milliseconds; known to half of `rttMs`. */
   skewMs: z.number().optional(),
   /** Whether it leads: places what the fleet wants. Absent without a fleet. */

@@ -19,6 +19,8 @@ export interface PathsOptions {
 
 export interface Paths {
   list(): readonly PathView[];
+  /** What was measured on the way to a node, by its id. */
+  find(id: string): PathMeasure | undefined;
   /** Resolves once all nodes that are heard now were measured, or after `maxMs`. */
   settle(maxMs: number): Promise<void>;
   /** Returns the function that ends it. */
@@ -96,6 +98,7 @@ export function createPaths(options: PathsOptions): Paths {
         };
       });
     },
+    find: (id) => known.get(id)?.measure,
     async settle(maxMs) {
       const endMs = clock.monotonicMs() + maxMs;
       const isOpen = (): boolean =>

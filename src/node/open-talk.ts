@@ -22,7 +22,7 @@ import { openImages } from "./start-images.ts";
 import { openLinks } from "./start-links.ts";
 import { startOverlays } from "./start-overlays.ts";
 import { openPlaces } from "./start-places.ts";
-import { openPlacing, withLeader } from "./start-placing.ts";
+import { openPlacing, withKnown } from "./start-placing.ts";
 import { startRights } from "./start-rights.ts";
 import { startWiring } from "./start-wiring.ts";
 
@@ -69,7 +69,7 @@ export async function openTalk(
     topologies: wiring,
     rights,
     access,
-    roll: withLeader(roll, placing, peers?.identity),
+    roll: withKnown(roll, { placing, identity: peers?.identity, paths: nets.paths }),
     fleet,
     ...nets,
   };

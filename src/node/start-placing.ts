@@ -24,6 +24,7 @@ import { createPictureReader } from "#control/fleet/read-picture.ts";
 import { createReporting } from "#control/fleet/reporting.ts";
 import type { IdentityKeeper } from "#control/identity/keep-identity.ts";
 import type { Intake } from "#control/intake.ts";
+import type { Paths } from "#control/paths.ts";
 import type { Roll } from "#control/roll.ts";
 import { hasVolumes } from "#control/scope-volumes.ts";
 import type { ScopeLoop } from "#control/scope-loop.ts";
@@ -81,12 +82,18 @@ export interface FleetPlacing {
   notePass(scope: string): void;
 }
 
-/** The roll as lists show it: with who leads, whose engine does not answer, and until when each has a certificate. */
-export function withLeader(
-  roll: Roll,
-  placing: FleetPlacing | undefined,
-  identity: Pick<IdentityKeeper, "endOf"> | undefined,
-): Roll {
+/** What others than the roll know of a node. */
+export interface NodeKnowers {
+  readonly placing: FleetPlacing | undefined;
+  readonly identity: Pick<IdentityKeeper, "endOf"> | undefined;
+  readonly paths: Pick<Paths, "find">;
+}
+
+/**
+ * The roll as lists show it: with who leads, whose engine does not answer, until when each has a certificate, and how large
+ * packets may be on the way there.
+ */
+export function withKnown(roll: Roll, { placing, identity, paths }: NodeKnowers): Roll {
   if (placing === undefined) return roll;
   return {
     list: () =>
@@ -96,7 +103,10 @@ export function withLeader(
         const reason = isAiling ? `its engine does not answer: ${ailment}` : view.reason;
         const endsMs = identity?.endOf(view.id);
         const certificate = endsMs === undefined ? {} : { certificateEndsMs: endsMs };
-        return { ...view, reason, leader: view.id === placing.leader(), ...certificate };
+        const measured = paths.find(view.id);
+        const path =
+          measured === undefined ? {} : { mtu: measured.mtu, blackHole: measured.blackHole };
+        return { ...view, reason, leader: view.id === placing.leader(), ...certificate, ...path };
       }),
     get problem() {
       return roll.problem;

@@ -224,6 +224,9 @@ test("what is said of a node is shown, on that node too", async () => {
   await until("it knows", PATIENCE_MS, async () =>
     (await second.nodes()).some(({ self, draining }) => self && draining),
   );
+  await until("the way there is measured", PATIENCE_MS, async () =>
+    (await first.nodes()).some(({ self, mtu, blackHole }) => !self && mtu === 1_500 && !blackHole),
+  );
   assert.match(second.cli("cordon", "node-c").stderr, /^error FL0701 .*no node node-c/);
   assert.match(first.cli("nodes", "rm", "node-b").stderr, /^error FL0739 /);
 });

@@ -50,7 +50,8 @@ function formatCertificate({ certificateEndsMs: endsMs }: NodeView): string {
 }
 
 function formatReason(node: NodeView): string {
-  return [node.reason, warnOfNode(node)].filter((said) => said !== "").join("; ");
+  const hole = node.blackHole === true ? "large packets vanish on the way (doctor net)" : "";
+  return [node.reason, hole, warnOfNode(node)].filter((said) => said !== "").join("; ");
 }
 
 const LIST: ListView<NodeView> = {
@@ -75,6 +76,7 @@ const LIST: ListView<NodeView> = {
       title: "RTT",
       value: ({ rttMs }) => (rttMs === undefined ? "" : formatRtt(rttMs)),
     },
+    { key: "mtu", title: "MTU", value: ({ mtu }) => (mtu === undefined ? "" : String(mtu)) },
     { key: "clock", title: "CLOCK", value: formatSkew },
     { key: "address", title: "ADDRESS", value: formatPlace },
     { key: "cpus", title: "CPUS", value: ({ cpuCount }) => String(cpuCount) },
