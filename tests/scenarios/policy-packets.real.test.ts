@@ -355,48 +355,6 @@ test("who gets an address that was another's may do nothing of what the other mi
   }
 });
 
-test("no other way leads around a policy: published ports, hairpin, the host itself, bridges without netfilter", async () => {
-  await declare({ namespaces: {}, policies: [] }, "open");
-  await addWeb("published", "--network", NETWORK, "-p", "8081:80", "-p", "127.0.0.1:8082:80");
-  const foo = findEnd("default", "foo");
-  const tcp = { protocol: "TCP", port: 8081 } as const;
-  const ways = [
-    { ...tcp, from: OUTSIDE.name, address: "127.0.0.1" },
-    { ...tcp, from: OUTSIDE.name, address: "127.0.0.1", port: 8082 },
-    { ...tcp, from: OUTSIDE.name, address: "203.0.113.9" },
-    { ...tcp, from: OUTSIDE.name, address: "10.92.0.1" },
-    { ...tcp, from: OUTSIDE.name, address: "2001:db8::9" },
-    { ...tcp, from: foo.name, address: "10.92.0.1" },
-    { ...tcp, from: foo.name, address: "203.0.113.9" },
-    { ...tcp, from: "published", address: "10.92.0.1" },
-  ];
-  const all = (expect: boolean) => ways.map((way) => ({ ...way, expect }));
-  const open = await packets.ask(all(true));
-  assert.ok(
-    open.slice(0, 4).every(Boolean) && open[5] === true,
-    `without a policy: ${open.join(" ")}`,
-  );
-  await declare(ONLY_FOO, "ways");
-  assert.deepEqual(
-    await packets.ask(all(false)),
-    ways.map(() => false),
-  );
-
-  const flag = "net.bridge.bridge-nf-call-iptables";
-  const before = runInNamespace(rig.lab.netns, "sysctl", ["-n", flag]).trim();
-  const web = findEnd("default", "web");
-  for (const value of ["0", "1", before]) {
-    runInNamespace(rig.lab.netns, "sysctl", ["-qw", `${flag}=${value}`]);
-    const direct = { address: web.addresses[4], protocol: "TCP", port: 80 } as const;
-    const answers = await packets.ask([
-      { ...direct, from: foo.name, expect: true },
-      { ...direct, from: findEnd("default", "other").name, expect: false },
-      { ...direct, from: OUTSIDE.name, expect: false },
-    ]);
-    assert.deepEqual(answers, [true, false, false], `${flag}=${value}`);
-  }
-});
-
 /** Somebody without any policy on the network `wide`, who sends twice as another and then as himself. */
 async function watchForged(web: string) {
   const place = ["--network", "wide", "--ip6", "fd00:93::77"];
