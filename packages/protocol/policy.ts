@@ -101,6 +101,8 @@ export const PolicyView = z.strictObject({
   selects: z.array(z.string()),
   /** Instances that it selects in vain, since they live in the host's own network. */
   unenforced: z.array(z.string()).default([]),
+  /** Instances of this host for which it holds only against programs without NET_RAW and NET_ADMIN: their network has no bridge. */
+  partly: z.array(z.string()).default([]),
   /** What of it is about nobody now, as sentences: `line 7: nobody is role=fornt (did you mean front?)`. */
   idle: z.array(z.string()).optional(),
 });

@@ -64,7 +64,7 @@ function renderRule(rule: PolicyRule, scope: string, word: "from" | "to"): strin
 
 /** The policy in words, each rule with its line. */
 export function renderPolicy(
-  { policy, mode, selects, unenforced, idle }: PolicyView,
+  { policy, mode, selects, unenforced, partly, idle }: PolicyView,
   style: Style,
 ): string[] {
   const { scope, name, at } = policy;
@@ -83,6 +83,14 @@ export function renderPolicy(
           style.paint(
             `  not enforced: ${unenforced.join(" ")} in the host's own network (FL1701)`,
             "bad",
+          ),
+        ]),
+    ...(partly.length === 0
+      ? []
+      : [
+          style.paint(
+            `  in part: ${partly.join(" ")} on a network without a bridge, which programs with NET_RAW or NET_ADMIN get around (cap_drop)`,
+            "warn",
           ),
         ]),
     ...sides.flatMap(([direction, verb, word]) => {

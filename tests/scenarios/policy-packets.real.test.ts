@@ -475,9 +475,10 @@ test("macvlan holds, and a container in the host's own network is said to be out
     "who shares the host's network calls as the host",
   );
   const { stdout } = await rig.cli(["policy", "ls", "--scope", "default"]);
-  assert.match(stdout, /wide-0 .* \d+, 1 not enforced/);
+  assert.match(stdout, /wide-0 .* \d+, 1 not enforced, 2 in part/);
   const shown = await rig.cli(["policy", "show", "default/wide-0"]);
   const asked = await rig.cli(["can", "naked", "web:80", "--scope", "default"]);
   assert.match(asked.stderr, /FL0764 .*naked lives in the host's own network/);
   assert.match(shown.stdout, /not enforced: naked in the host's own network \(FL1701\)/);
+  assert.match(shown.stdout, /in part: wide[12] wide[12] on a network without a bridge/);
 });

@@ -23,10 +23,11 @@ function place({ policy: { at } }: PolicyView): string {
   return at.line === undefined ? at.file : `${at.file}:${at.line}`;
 }
 
-/** Those in the host's own network are none that a policy reaches. */
-function countInstances({ selects, unenforced }: PolicyView): string {
+/** Those in the host's own network are none that a policy reaches, and on one without a bridge it does not reach all programs. */
+function countInstances({ selects, unenforced, partly }: PolicyView): string {
   const vain = unenforced.length === 0 ? "" : `, ${unenforced.length} not enforced`;
-  return `${selects.length}${vain}`;
+  const part = partly.length === 0 ? "" : `, ${partly.length} in part`;
+  return `${selects.length}${vain}${part}`;
 }
 
 const LIST: ListView<PolicyView> = {

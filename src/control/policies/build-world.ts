@@ -46,6 +46,11 @@ export function toInstance(fact: InstanceFact): PolicyInstance {
   };
 }
 
+/** Those that live in the host's own network. */
+export function listOnHost(instances: readonly InstanceFact[]): readonly PolicyInstance[] {
+  return instances.filter(isOnHost).map(toInstance);
+}
+
 /** Makes worlds out of facts, one after the other. */
 export function createWorldBuilder(): (
   instances: readonly InstanceFact[],

@@ -18,15 +18,9 @@ import {
   findTable,
   type CompiledPolicies,
 } from "#policy/compile-policies.ts";
-import type { PolicyInstance, PolicyWorld } from "#policy/world.ts";
+import type { PolicyWorld } from "#policy/world.ts";
 import type { Store } from "#store/store.ts";
-import {
-  createWorldBuilder,
-  isGuardable,
-  isOnHost,
-  listReachable,
-  toInstance,
-} from "./build-world.ts";
+import { createWorldBuilder, isGuardable, listOnHost, listReachable } from "./build-world.ts";
 import { answerCan } from "./can.ts";
 import { judgeEffect, readEffect } from "./effect.ts";
 import { listHeldNetworks } from "./held-networks.ts";
@@ -283,7 +277,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       declared: [...listDeclared(), ...listUnread(shelf.unread)],
       labels: listLabelled(options, readLabels),
       world: readWorld(),
-      onHost: listOnHost(board),
+      facts: board.read(),
       modeOf,
     });
 
@@ -342,7 +336,7 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       answerCan(
         {
           world: readWorld(),
-          onHost: listOnHost(board),
+          onHost: listOnHost(board.read().instances),
           policies: listActive(),
           modeOf,
           findName: names.findName,
@@ -375,9 +369,4 @@ export function createPolicies(options: PoliciesOptions): PolicyLoop {
       await Promise.all([keeping, host.end()]);
     },
   };
-}
-
-/** Who lives in the host's own network. */
-function listOnHost(board: PoliciesOptions["board"]): readonly PolicyInstance[] {
-  return board.read().instances.filter(isOnHost).map(toInstance);
 }

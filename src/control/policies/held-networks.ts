@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks on which more is held than the rules of those whom policies select.
-import { OWN_LABELS, type Facts, type NetworkFact } from "#model/facts.ts";
+import { OWN_LABELS, type Facts, type InstanceFact, type NetworkFact } from "#model/facts.ts";
 import type { NetworkPolicy, PolicyMode } from "#model/policy.ts";
 import { nameBridge } from "#network/plan-overlay.ts";
 
@@ -13,6 +13,22 @@ export interface HeldNetworks {
 }
 
 const BARE_DRIVERS = new Set(["macvlan", "ipvlan"]);
+
+/** Names of networks without a bridge, on which nobody stands between two instances. */
+function listBare(networks: readonly NetworkFact[]): ReadonlySet<string> {
+  return new Set(networks.filter(({ driver }) => BARE_DRIVERS.has(driver)).map(({ name }) => name));
+}
+
+/** Whoever has a device on such a network. */
+export function listOnBare({
+  networks,
+  instances,
+}: Pick<Facts, "networks" | "instances">): readonly InstanceFact[] {
+  const bare = listBare(networks);
+  return instances.filter(({ endpoints = {} }) =>
+    Object.keys(endpoints).some((name) => bare.has(name)),
+  );
+}
 
 /** The device of a network, as the engine names it, or we do. */
 function findBridge({ id, labels }: NetworkFact): string {
@@ -42,9 +58,8 @@ export function listHeldNetworks(
   const bridges = networks
     .filter(({ driver, name }) => driver === "bridge" && name !== "bridge")
     .filter(({ name, labels }) => used.has(name) || isEnforced(labels[OWN_LABELS.scope] ?? ""));
-  const bare = networks.filter(({ driver }) => BARE_DRIVERS.has(driver));
   return {
     gated: new Map(bridges.map((network) => [network.name, findBridge(network)])),
-    bare: new Set([...scopes].some(isEnforced) ? bare.map(({ name }) => name) : []),
+    bare: [...scopes].some(isEnforced) ? listBare(networks) : new Set(),
   };
 }

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies with what has become of them here.
+import type { Facts } from "#model/facts.ts";
 import type { NetworkPolicy, PolicyMode, PolicyView } from "#model/policy.ts";
 import { findIdleParts } from "#policy/find-idle-parts.ts";
 import { matchLabels } from "#policy/select.ts";
 import type { PolicyInstance, PolicyWorld } from "#policy/world.ts";
+import { isGuardable, listOnHost, toInstance } from "./build-world.ts";
+import { listOnBare } from "./held-networks.ts";
 
 export interface PoliciesSeen {
   readonly declared: readonly NetworkPolicy[];
   /** Those that follow from labels. */
   readonly labels: readonly NetworkPolicy[];
   readonly world: PolicyWorld;
-  /** Who lives in the host's own network. */
-  readonly onHost: readonly PolicyInstance[];
+  readonly facts: Pick<Facts, "networks" | "instances">;
   readonly modeOf: (scope: string) => PolicyMode;
 }
 
@@ -33,7 +35,9 @@ const namesIn = (
 
 /** By scope and name. */
 export function viewPolicies(seen: PoliciesSeen): readonly PolicyView[] {
-  const { declared, labels, world, onHost, modeOf } = seen;
+  const { declared, labels, world, facts, modeOf } = seen;
+  const onHost = listOnHost(facts.instances);
+  const onBare = listOnBare(facts).filter(isGuardable).map(toInstance);
   const pairs = (declared.length + labels.length) * world.instances.length;
   const view = (policy: NetworkPolicy, origin: PolicyView["origin"]): PolicyView => ({
     policy,
@@ -41,6 +45,7 @@ export function viewPolicies(seen: PoliciesSeen): readonly PolicyView[] {
     mode: modeOf(policy.scope),
     selects: namesIn(world.instances, policy),
     unenforced: namesIn(onHost, policy),
+    partly: namesIn(onBare, policy),
     idle: pairs > PAIRS_MAX ? [] : [...findIdleParts(policy, world)],
   });
   return [
