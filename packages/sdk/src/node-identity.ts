@@ -64,6 +64,8 @@ async function follow(
   opened: (session: ClientHttp2Session) => void,
 ): Promise<FabricError | undefined> {
   const { session } = await openSession({ address });
+  // How it ended is the stream's to tell; without a listener a node that gives the session up would end the program.
+  session.on("error", () => undefined);
   opened(session);
   const stream = beginCall(session, WORKLOAD_METHOD.svid, { [WORKLOAD_HEADER]: "true" });
   stream.end(frameMessage(Buffer.alloc(0)));

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { constants, createServer } from "node:http2";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openIdentity } from "./node-identity.ts";
+
+test("a node that gives up the connection ends no program: it is asked again", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "fairlead-identity-"));
+  const path = join(directory, "node.sock");
+  let asked = 0;
+  const askedTwice = Promise.withResolvers<void>();
+  const server = createServer().on("stream", (stream) => {
+    stream.on("error", () => undefined);
+    if (++asked === 2) askedTwice.resolve();
+    stream.session?.goaway(constants.NGHTTP2_INTERNAL_ERROR);
+  });
+  server.on("session", (session) => session.on("error", () => undefined));
+  server.listen(path);
+  await once(server, "listening");
+  const refused = assert.rejects(openIdentity({ node: `unix:${path}`, timeoutMs: 2_000 }), {
+    code: "unavailable",
+  });
+  await askedTwice.promise;
+  await refused;
+  server.close();
+  rmSync(directory, { recursive: true });
+});
