@@ -69,10 +69,11 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
   let authorities: readonly KnownAuthority[] = [];
   let fleetKey: Buffer = Buffer.alloc(0);
   let own: Credential | undefined;
-  let problem = "";
+  const said = { problem: "", roots: "" };
   let retryMs: number = RETRY_MS.first;
 
   function tell(): void {
+    said.roots = listRoots().join();
     for (const listener of listeners) listener();
   }
 
@@ -165,7 +166,7 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
     await publish(store);
     nodes.set(self.id, describeOwn());
     retryMs = RETRY_MS.first;
-    problem = "";
+    said.problem = "";
     tell();
     for await (const changes of store.watch(IDENTITY, revision, { signal })) {
       for (const change of changes) take(change);
@@ -183,9 +184,9 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
       } catch (thrown) {
         if (signal.aborted) break;
         const { message } = FairleadError.from(thrown);
-        if (problem !== message)
+        if (said.problem !== message)
           logger.info("this node has no part in the fleet's identities yet", { reason: message });
-        problem = message;
+        said.problem = message;
         await clock.sleep(retryMs, signal).catch(() => undefined);
         retryMs = Math.min(retryMs * 2, RETRY_MS.last);
       }
@@ -195,7 +196,8 @@ export function createIdentityKeeper(options: IdentityOptions): IdentityKeeper {
 
   /** Renews in time also while the store is away; what it could not be told, it is told when it is back. */
   async function renewInTime(): Promise<void> {
-    if (nodes.forgetMissing()) tell();
+    // One that is believed no longer is so by time alone: no change of the store says it.
+    if (nodes.forgetMissing() || said.roots !== listRoots().join()) tell();
     const nowMs = clock.nowMs();
     if (own === undefined || nowMs <= own.notAfterMs - CREDENTIAL_TTL_MS / 2) return;
     await renew(own.key);
