@@ -134,6 +134,8 @@ test("a stolen ticket, a stolen certificate and a forged one open nothing in ano
   const ticket = (await readEnv("web")).find((entry) => entry.startsWith("FAIRLEAD_TICKET=")) ?? "";
   const stolen = ticket.slice("FAIRLEAD_TICKET=".length);
   assert.match(act("thief", "pose", "web", stolen), /refused: this socket is that of vault\/thief/);
+  const noted = await rig.cli(["audit", "ls", "--kind", "refused"]);
+  assert.match(noted.stdout, /vault\/thief +join of an agent/, noted.stdout + noted.stderr);
   // With its key, as from the memory of the one who was robbed.
   using identity = await openIdentity({ node: `unix:${await findPlace("web")}/fabric.sock` });
   const { ca, cert, key } = identity.read();

@@ -7,6 +7,7 @@ import { X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { dirname, join as joinPath } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
@@ -29,6 +30,11 @@ let fleet: LabFleet;
 let here: HostNode;
 let there: HostNode;
 
+/** How often the authority is changed under load, what at least is between two changes, and how many calls a second there are. */
+const ROTATIONS = Number(process.env["FAIRLEAD_ROTATIONS"] ?? 1);
+const ROTATION_EVERY_MS = Number(process.env["FAIRLEAD_ROTATION_EVERY_MS"] ?? 0);
+const RATE = Number(process.env["FAIRLEAD_ROTATION_RATE"] ?? 50);
+
 /** On the host's own network, so that agents of two hosts dial each other. */
 const agent = (name: string, host: string, more: string): string => `
   ${name}:
@@ -41,7 +47,7 @@ const agent = (name: string, host: string, more: string): string => `
 
 const COMPOSE = `
 name: vault
-services:${agent("web", "h1", "labels: { fairlead.kind: agent, fairlead.identity: socket }\n    environment: { PEER: db }")}${agent("db", "h2", "labels: { fairlead.kind: agent, fairlead.identity: files }")}${agent("thief", "h2", "labels: { fairlead.kind: agent }")}
+services:${agent("web", "h1", `labels: { fairlead.kind: agent, fairlead.identity: socket }\n    environment: { PEER: db, RATE: '${RATE}' }`)}${agent("db", "h2", "labels: { fairlead.kind: agent, fairlead.identity: files }")}${agent("thief", "h2", "labels: { fairlead.kind: agent }")}
 `;
 
 const RIGHTS = `
@@ -68,14 +74,15 @@ function inspect(on: HostNode, service: string, format: string): string {
   return spawnSync("docker", ways, { encoding: "utf8" }).stdout.trim();
 }
 
-async function readTally(): Promise<{
+interface Tally {
   readonly count: number;
+  readonly opened: number;
   readonly failed: readonly string[];
-}> {
+}
+
+async function readTally(): Promise<Tally> {
   const { stdout } = await there.cli("call", "web", "echo/tally", "{}", "--scope", "vault");
-  return stdout === ""
-    ? { count: 0, failed: [] }
-    : (JSON.parse(stdout) as { count: number; failed: string[] });
+  return stdout === "" ? { count: 0, opened: 0, failed: [] } : (JSON.parse(stdout) as Tally);
 }
 
 /** Where an agent listens among the hosts. */
@@ -151,6 +158,81 @@ test("agents of two hosts talk by their certificates; a ticket and a certificate
   give("stolen", { "ca.pem": stolen.ca, "cert.pem": stolen.cert, "key.pem": stolen.key });
   const address = await findAddress("db", there.host.ip);
   assert.match(act(there, "thief", "show", "web", address, "/stolen"), /no ticket/);
+});
+
+/** Serials of the certificates that nodes and containers have, by id. */
+async function readSerials(): Promise<ReadonlyMap<string, string>> {
+  const { body } = await here.ask<{ readonly items?: readonly IdentityView[] }>("identities");
+  // The store may be too late to answer.
+  const own = (body.items ?? []).filter(
+    ({ kind, state }) => kind !== "authority" && state === "valid",
+  );
+  return new Map(own.map(({ uri, serial }) => [uri, serial]));
+}
+
+/** Asks one node for what both decided, over a new connection between them each time, until stopped. */
+function askAllTheTime(pauseMs: number) {
+  const stopping = new AbortController();
+  const lacking: string[] = [];
+  async function ask(): Promise<readonly string[]> {
+    const { status, body } = await there.ask<{ missing?: string[] }>("decisions?limit=1");
+    return body.missing ?? [`was answered with ${status}`];
+  }
+  const work = (async () => {
+    let count = 0;
+    for (; !stopping.signal.aborted; count++) {
+      const missing = await ask().catch((thrown: unknown) => [String(thrown)]);
+      lacking.push(...missing.map((text) => `${new Date().toISOString()} ${text}`));
+      await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+    return count;
+  })();
+  return {
+    async stop() {
+      stopping.abort();
+      return { asked: await work, lacking };
+    },
+    [Symbol.dispose]: () => stopping.abort(),
+  };
+}
+
+test("the authority is changed while agents and nodes of both hosts talk: no call, no connection and no question fails", async (t) => {
+  using questions = askAllTheTime(100);
+  const changes: string[] = [];
+  const earlier = await readTally();
+  const beganMs = performance.now();
+  for (let round = 0; round < ROTATIONS; round++) {
+    const startMs = performance.now();
+    changes.push(new Date().toISOString());
+    let before = await readSerials();
+    while (before.size === 0) before = await readSerials();
+    const { code, stderr } = await (round % 2 === 0 ? here : there).cli("identity", "rotate");
+    assert.equal(code, 0, stderr);
+    await until("all have certificates of it", PATIENCE_MS, async () => {
+      const now = await readSerials();
+      return [...before].every(([uri, serial]) => now.has(uri) && now.get(uri) !== serial);
+    });
+    await sleep(Math.max(0, startMs + ROTATION_EVERY_MS - performance.now()));
+  }
+  const enough = earlier.count + 100;
+  await until("web has asked on", PATIENCE_MS, async () => (await readTally()).count > enough);
+  const { asked, lacking } = await questions.stop();
+  const { count, opened, failed } = await readTally();
+  const tookMs = performance.now() - beganMs;
+  t.diagnostic(
+    `${ROTATIONS} changes in ${(tookMs / 1_000).toFixed(0)} s: ${count - earlier.count} calls, ` +
+      `${opened - earlier.opened} connections of agents, ${asked} questions between nodes`,
+  );
+  // A host without time for its own work is suspected, or late: that is told, and no certificate's doing. A link that is cut is not.
+  const isLate = (text: string): boolean => /takes calls$|h\d \(it does not answer\)$/.test(text);
+  const wrong = [...failed, ...lacking];
+  t.diagnostic(`${wrong.filter(isLate).length} went to a host that was suspected or late`);
+  assert.deepEqual(
+    wrong.filter((text) => !isLate(text)),
+    [],
+    `changed at ${changes.join(", ")}`,
+  );
+  assert.ok(opened > earlier.opened && asked > 0);
 });
 
 /** Serials on the list that db has in a file. */
