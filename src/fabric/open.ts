@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opens the fabric of a node: a socket for programs of this host, one for containers, and TCP where it is wanted.
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { AgentRights } from "@fairlead/fabric/agent-rights.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import type { Hello } from "@fairlead/fabric/frame.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
 import { createWorkloadMethods } from "@fairlead/fabric/grpc/workload-api.ts";
 import {
@@ -35,6 +34,12 @@ import type { Logger } from "#base/logger.ts";
 import { createActMethods } from "./act-methods.ts";
 import { fabricErrors } from "./errors.ts";
 import type { Fabric } from "./fabric.ts";
+import {
+  createTicketDoor,
+  type Origin,
+  type TicketDoor,
+  type TicketRefusal,
+} from "./ticket-door.ts";
 
 export interface FabricOptions {
   readonly node: { readonly id: string; readonly name: string };
@@ -65,6 +70,8 @@ export interface FabricParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Called for each that may not join. */
+  readonly onRefused?: (refusal: TicketRefusal) => void;
 }
 
 /** So long may take what is open when the node ends. */
@@ -77,26 +84,22 @@ function derive(secret: string, ...parts: readonly string[]): string {
   return createHmac("sha256", secret).update(JSON.stringify(parts)).digest("base64url");
 }
 
-function isSame(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
+/** Where containers come from that have no socket of their own. */
+const COMMON: Origin = { address: "the containers' socket", isCommon: true };
+
+/** An address without its port, which is another one for each connection. */
+function originOf({ peerAddress }: Transport): Origin {
+  return { address: peerAddress.slice(0, peerAddress.lastIndexOf(":")) };
 }
 
-function admitTicket(secret: string, { scope, name, ticket }: Hello): void {
-  if (isSame(ticket, derive(secret, "join", scope, name))) return;
-  throw new FabricError("unauthenticated", `${scope}/${name} may not join with this ticket`, {
-    reason: "ticket",
-  });
+function originOfPlace(scope: string, service: string): Origin {
+  return { address: `${scope}/${service}`, owner: { scope, name: service } };
 }
 
-/** Whoever dials a container's own socket is that container, whatever else it shows. */
-function admitOwner(peer: Hello, owner: { readonly scope: string; readonly name: string }): void {
-  if (peer.scope === owner.scope && peer.name === owner.name) return;
-  throw new FabricError(
-    "permission_denied",
-    `this socket is that of ${owner.scope}/${owner.name}, and the peer says that it is ${peer.scope}/${peer.name}`,
-    { reason: "place" },
-  );
+/** Gives who dials to the hub, which asks the door whether it may join from where it comes. */
+function guardBy(hub: Hub, door: TicketDoor) {
+  return (readOrigin: (one: Transport) => Origin) => (one: Transport) =>
+    hub.accept(one, (peer) => door.admit(readOrigin(one), peer));
 }
 
 /** Says through gRPC's health protocol that the node serves, until it leaves. */
@@ -258,7 +261,7 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   const traffic = createTrafficLedger();
   const sickList = createSickList(registry);
   let scopeSecret = options.fleet?.key ?? secret;
-  const createDoor = (admit?: (peer: Hello) => void): Hub =>
+  const createDoor = (): Hub =>
     createHub({
       registry,
       directory: everyone,
@@ -276,11 +279,12 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
         return taking[Math.floor(random() * taking.length)];
       },
       links,
-      ...(admit === undefined ? {} : { admit }),
       methods,
     });
   const host = createDoor();
-  const guarded = createDoor((peer) => admitTicket(secret, peer));
+  const guarded = createDoor();
+  const ticketOf = (scope: string, name: string): string => derive(secret, "join", scope, name);
+  const guard = guardBy(guarded, createTicketDoor({ ticketOf, clock, onRefused: parts.onRefused }));
   const containers = join(dirname(options.socket), "containers", "fabric.sock");
   const addresses: string[] = [];
   const add = (listener: Listener): void => {
@@ -290,15 +294,16 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
   const health = createNodeHealth();
   const { methods: answers } = health;
   const open = { methods: answers, onTransport: (one: Transport) => host.accept(one) };
-  const closed = { methods: answers, onTransport: (one: Transport) => guarded.accept(one) };
+  const common = { methods: answers, onTransport: guard(() => COMMON) };
+  const remote = { methods: answers, onTransport: guard(originOf) };
   add(await listenUnix(options.socket, HOST_MODE, open));
-  const inside = await listenUnix(containers, CONTAINER_MODE, closed);
+  const inside = await listenUnix(containers, CONTAINER_MODE, common);
   stack.defer(async () => inside[Symbol.asyncDispose]());
   const files = options.listen === "off" ? undefined : options.tls;
   const tls = files === undefined ? undefined : stack.use(openTls(files));
   if (options.listen !== "off") {
     const at = parseListen(options.listen);
-    add(await listenAt(at, { ...closed, ...(tls === undefined ? {} : { tls }) }));
+    add(await listenAt(at, { ...remote, ...(tls === undefined ? {} : { tls }) }));
   }
   const stop = registry.watch((change) => {
     const { name, scope, id } = change.agent;
@@ -338,12 +343,11 @@ export async function openFabric(options: FabricOptions, parts: FabricParts): Pr
     partFromNodes: async () => nodes?.drain(LEAVE_MS),
     setSick: (sick, leaving) => sickList.set(sick, leaving),
     setRevoked: (serials) => tls?.setRevoked(serials),
-    grantTicket: (scope, service) => derive(secret, "join", scope, service),
+    grantTicket: ticketOf,
     openPlace: ({ path, scope, service, identity }) =>
       listenUnix(path, CONTAINER_MODE, {
         methods: new Map([...answers, ...createWorkloadMethods(identity)]),
-        onTransport: (one) =>
-          guarded.accept(one, (peer) => admitOwner(peer, { scope, name: service })),
+        onTransport: guard(() => originOfPlace(scope, service)),
       }),
     answerActs(acts) {
       for (const [name, method] of createActMethods(acts, convertError)) methods.set(name, method);

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
-import type { Refusal } from "#peering/peering.ts";
+
+/** Who, and why. */
+interface Refusal {
+  readonly address: string;
+  readonly reason: string;
+}
 
 /** The same from the same address is one line in so long. */
 const AGAIN_MS = 60_000;
 const REMEMBERED_MAX = 1_000;
 
-/** Puts who was turned away into the audit log; who tries all the time fills no disk. */
+/** Puts who was turned away into the audit log, and from `what`; who tries all the time fills no disk. */
 export function noteRefusals(
   audit: Pick<AuditLog, "note">,
   clock: Clock,
+  what: string,
 ): (refusal: Refusal) => void {
   const noted = new Map<string, { atMs: number; more: number }>();
   return ({ address, reason }) => {
@@ -27,7 +33,7 @@ export function noteRefusals(
     audit.note({
       kind: "refused",
       actor: address,
-      what: "connection of a node",
+      what,
       outcome: "refused",
       facts: { reason, ...more },
     });

@@ -43,7 +43,7 @@ export async function openTalk(
   const common = openCommonStore(store, belongs, stack);
   const rights = await startRights({ ...common, decisions, audit, alerts, clock, logger });
   const access = await openAccess({ ...common, decisions, clock, logger });
-  const fabric = stack.use(await startFabric(parts, routes, rights));
+  const fabric = stack.use(await startFabric({ ...parts, audit }, routes, rights));
   rights.onGoverned((scope) => fabric.rejoin(scope));
   const hands = { store, fabric, decisions, clock, random, logger };
   const { wiring, observed } = startWiring({ ...hands, kept, stamps, self, roll });

@@ -40,7 +40,7 @@ export function openPeers(
   if (fleet === undefined) return undefined;
   const given = openGiven(options.settings, options);
   const identity = createIdentityKeeper({ ...options, fleet, given });
-  const onRefused = noteRefusals(audit, clock);
+  const onRefused = noteRefusals(audit, clock, "connection of a node");
   return createPeers({ ...options, fleet, identity, onRefused });
 }
 

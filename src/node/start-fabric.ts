@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
+import type { AuditLog } from "#audit/audit.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { createId } from "#base/ids.ts";
 import type { Logger } from "#base/logger.ts";
@@ -8,6 +9,7 @@ import type { Settings } from "#config/settings.ts";
 import type { RightsJudge } from "#control/rights/rights-desk.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import { openFabric } from "#fabric/open.ts";
+import { noteRefusals } from "./note-refusals.ts";
 import { describeLinks } from "./start-links.ts";
 import { askRights } from "./start-rights.ts";
 import { readToken } from "./token-file.ts";
@@ -17,6 +19,7 @@ interface FabricHands {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly audit: Pick<AuditLog, "note">;
 }
 
 const DAY_MS = 86_400_000;
@@ -27,7 +30,7 @@ export async function startFabric(
   routes: RouteBoard,
   rights: RightsJudge,
 ): Promise<Fabric> {
-  const { settings, clock, random, logger } = parts;
+  const { settings, clock, random, logger, audit } = parts;
   const files = locateNodeFiles(findPlaces(settings));
   return openFabric(
     {
@@ -41,6 +44,13 @@ export async function startFabric(
       secret: await readToken(files.fabricSecret),
       ...(await describeLinks(settings)),
     },
-    { routes, rights: askRights(rights), clock, random, logger },
+    {
+      routes,
+      rights: askRights(rights),
+      clock,
+      random,
+      logger,
+      onRefused: noteRefusals(audit, clock, "join of an agent"),
+    },
   );
 }

@@ -9,12 +9,12 @@ import { systemClock } from "#store/testing/system-clock.ts";
 
 /** What a test may want otherwise. */
 export type TestFabricOptions = Partial<FabricOptions> &
-  Partial<Pick<FabricParts, "clock" | "rights">>;
+  Partial<Pick<FabricParts, "clock" | "rights" | "onRefused">>;
 
 /** Opens it on a socket; the owner of the directory removes that. */
 export function openTestFabric(
   directory: string,
-  { clock = systemClock, rights, ...options }: TestFabricOptions = {},
+  { clock = systemClock, rights, onRefused, ...options }: TestFabricOptions = {},
 ): Promise<Fabric> {
   return openFabric(
     {
@@ -29,6 +29,7 @@ export function openTestFabric(
     {
       routes: createRouteBoard(),
       ...(rights === undefined ? {} : { rights }),
+      ...(onRefused === undefined ? {} : { onRefused }),
       clock,
       random: Math.random,
       logger: silentLogger,
