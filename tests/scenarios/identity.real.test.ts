@@ -2,107 +2,41 @@
 // Three nodes of one fleet on a real etcd prove to each other who they are, and a stranger in several disguises does not. They
 // have no engines, which identities do not need.
 import assert from "node:assert/strict";
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { FairleadError } from "#base/errors.ts";
-import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
 import { NODE_CERTIFICATES } from "#control/roll-entries.ts";
 import { issueCredential, makeKey, type Credential } from "#identity/authority.ts";
 import { nodeUri } from "#identity/verify.ts";
 import { createLabAuthority } from "#lab/peer-credentials.ts";
 import { playMember, playNode, readSigningAuthority } from "#lab/play-node.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
-import { askSocket, until } from "#lab/rig.ts";
+import { until } from "#lab/rig.ts";
 import { createSystemClock } from "#node/system-clock.ts";
 import type { Peering } from "#peering/peering.ts";
 import { openStore } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
+import {
+  createFleetProcess,
+  FLEET_PORT,
+  fleetAddress,
+  type FleetProcess,
+} from "./fleet-process.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const MAIN = join(ROOT, "src/main.ts");
 const PATIENCE_MS = 30_000;
-const PORT = 17120;
-const NETWORK = `127.${64 + randomInt(128)}.${randomInt(256)}`;
-
-interface List<T> {
-  readonly items: readonly T[];
-  readonly missing: readonly string[];
-}
-
-interface TestNode {
-  readonly name: string;
-  start(): Promise<void>;
-  end(): Promise<void>;
-  ask<T>(path: string): Promise<List<T>>;
-  cli(...args: readonly string[]): { readonly code: number; readonly text: string };
-}
-
 let cluster: EtcdCluster;
 let directory: string;
 let store: Store;
-const nodes: TestNode[] = [];
+const nodes: FleetProcess[] = [];
 
-function nodeAt(index: number): TestNode {
+function nodeAt(index: number): FleetProcess {
   const node = nodes[index];
   assert.ok(node !== undefined);
   return node;
-}
-
-function createNode(index: number): TestNode {
-  const name = `node-${"abc"[index]}`;
-  const place = join(directory, String(index));
-  const socket = join(place, "fairlead.sock");
-  const env: NodeJS.ProcessEnv = {
-    ...withCompileCache(process.env, ROOT),
-    FAIRLEAD_STATE_DIR: join(place, "state"),
-    FAIRLEAD_SOCKET: socket,
-    FAIRLEAD_LISTEN: "off",
-    FAIRLEAD_NODE_NAME: name,
-    FAIRLEAD_ENGINE_ENDPOINT: `unix://${directory}/no-engine.sock`,
-    FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(","),
-    FAIRLEAD_FLEET_NAME: "harbour",
-    FAIRLEAD_FLEET_LISTEN: `${NETWORK}.${index + 1}:${PORT}`,
-    NO_COLOR: "1",
-  };
-  let child: ChildProcess | undefined;
-  return {
-    name,
-    async start() {
-      const started = spawn(process.execPath, [...NODE_PROCESS_FLAGS, MAIN, "node"], {
-        env,
-        stdio: ["ignore", "ignore", "pipe", "ipc"],
-      });
-      child = started;
-      let log = "";
-      started.stderr?.setEncoding("utf8").on("data", (text: string) => (log += text));
-      await new Promise<void>((resolve, reject) => {
-        started.once("message", () => resolve());
-        started.once("exit", (code) => reject(new Error(`${name} ended with ${code}: ${log}`)));
-      });
-    },
-    async end() {
-      if (child === undefined) return;
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
-      child = undefined;
-    },
-    ask: async <T>(path: string) => (await askSocket<List<T>>(socket, path)).body,
-    cli(...args) {
-      const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
-        env,
-        encoding: "utf8",
-      });
-      return { code: status ?? -1, text: stdout + stderr };
-    },
-  };
 }
 
 /** Every node is told by every other one what it decided: nobody is missing from the list. */
@@ -121,7 +55,7 @@ async function awaitTogether(): Promise<void> {
 async function tryAsking(stranger: Peering): Promise<string> {
   try {
     const [self] = (await nodeAt(0).ask<NodeView>("nodes")).items;
-    const at = { id: self?.id ?? "", address: `${NETWORK}.1`, port: PORT };
+    const at = { id: self?.id ?? "", address: fleetAddress(0), port: FLEET_PORT };
     await stranger.ask(at, "/images/find", { query: { reference: "busybox:1" } });
   } catch (thrown) {
     return FairleadError.from(thrown).kind.slug;
@@ -136,12 +70,12 @@ before(async () => {
     { kind: "etcd", endpoints: cluster.endpoints, prefix: "/fairlead/fleets/harbour/" },
     { clock: createSystemClock() },
   );
-  nodes.push(createNode(0), createNode(1), createNode(2));
+  for (const index of [0, 1, 2]) nodes.push(createFleetProcess(directory, cluster, index));
   await Promise.all(nodes.map((node) => node.start()));
   await awaitTogether();
 });
 after(async () => {
-  for (const node of nodes) await node.end();
+  for (const node of nodes) await node.signal("SIGKILL");
   await store?.[Symbol.asyncDispose]();
   await cluster?.[Symbol.asyncDispose]();
   if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
@@ -171,7 +105,7 @@ test("forged, stale and stolen certificates are refused, and each refusal is in 
       nowMs,
     }),
   };
-  const place = { store, fleet: "harbour", address: `${NETWORK}.9` };
+  const place = { store, fleet: "harbour", address: fleetAddress(8) };
   for (const [what, credential] of Object.entries(disguises)) {
     await using stranger = await playNode(place, credential);
     assert.match(await tryAsking(stranger), /^peer-(untrusted|unreachable)$/, what);
@@ -211,7 +145,7 @@ async function readSerials(): Promise<ReadonlyMap<string, string>> {
 }
 
 /** Asks for what all nodes decided, over and over, until stopped; tells how often, and which answers lacked somebody. */
-function askAllTheTime(node: TestNode) {
+function askAllTheTime(node: FleetProcess) {
   let isOver = false;
   const lacking: string[] = [];
   const work = (async () => {
@@ -254,14 +188,14 @@ test("the authority is changed three times while nodes ask each other: no questi
 
 test("who is revoked is cut off and takes another certificate; what was stolen of it opens nothing", async (t) => {
   const uri = nodeUri("harbour", "node-x");
-  const place = { store, fleet: "harbour", address: `${NETWORK}.9` };
+  const place = { store, fleet: "harbour", address: fleetAddress(8) };
   const own = (await readSerials()).get(nodeUri("harbour", "node-c"));
   await using thief = await playMember(place, "node-x");
   // It is heard: that nothing comes of the question is another matter.
   assert.equal(await tryAsking(thief), "peer-refused");
   assert.ok((await readSerials()).has(uri));
   const [self] = (await nodeAt(0).ask<NodeView>("nodes")).items;
-  const at = { id: self?.id ?? "", address: `${NETWORK}.1`, port: PORT };
+  const at = { id: self?.id ?? "", address: fleetAddress(0), port: FLEET_PORT };
   // A connection that stays open for as long as both want it.
   const open = await thief.connect(at, "/link", {
     query: { from: "node-x", name: "node-x", to: at.id },

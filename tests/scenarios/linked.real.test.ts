@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agents of three hosts without engines, whose nodes are linked: wired as one topology, and their messages kept.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { dirname, join as joinPath } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { contract, join, rpc, type Agent } from "@fairlead/sdk";
 import type { TopologyView } from "@fairlead/protocol/topology.ts";
@@ -15,6 +12,7 @@ import { startHostNode, type HostNode } from "#lab/host-node.ts";
 import { openPlainHosts, type LabHosts, type PlainHost } from "#lab/hosts.ts";
 import { until } from "#lab/rig.ts";
 import { runInNamespace } from "#lab/run-program.ts";
+import { startAgentProcess } from "./agent-process.ts";
 
 const PATIENCE_MS = 30_000;
 const echo = contract("echo", "1.0.0", { say: rpc({ in: z.string(), out: z.string() }) });
@@ -264,37 +262,10 @@ const TEXT_BYTES = 4_096;
 const CALLS = 100;
 
 /** A program with an agent that listens on its host, and talks to the node there. */
-async function startAgent(index: number, name: string, file: string, env: NodeJS.ProcessEnv = {}) {
-  const node = nodeAt(index);
-  const inside = [
-    `--net=/run/netns/${node.host.netns}`,
-    process.execPath,
-    joinPath(import.meta.dirname, file),
-  ];
-  const child = spawn("nsenter", inside, {
-    env: {
-      ...process.env,
-      FAIRLEAD_FABRIC: node.fabric,
-      FAIRLEAD_NAME: name,
-      FAIRLEAD_SCOPE: "direct",
-      ...env,
-    },
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const readLine = async (): Promise<string> => String((await lines.next()).value);
-  assert.match(await readLine(), /joined/);
-  return {
-    async ask(line: string): Promise<string> {
-      child.stdin.write(`${line}\n`);
-      return readLine();
-    },
-    async [Symbol.asyncDispose](): Promise<void> {
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
-    },
-  };
+function startAgent(index: number, name: string, file: string, env: NodeJS.ProcessEnv = {}) {
+  const { fabric, host } = nodeAt(index);
+  const program = joinPath(import.meta.dirname, file);
+  return startAgentProcess({ name, network: `/run/netns/${host.netns}`, fabric, program, env });
 }
 
 const nft = (...script: readonly string[]): string =>

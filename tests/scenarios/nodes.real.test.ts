@@ -2,7 +2,6 @@
 // Three nodes of one fleet on a real etcd: who dies, pauses, leaves or comes back is seen by the others. They have no
 // engines, which a roll does not need.
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,23 +10,10 @@ import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
 import { until } from "#lab/rig.ts";
-import { createNodeProcess } from "./node-process.ts";
+import { createFleetProcess, type FleetProcess } from "./fleet-process.ts";
 
 const PATIENCE_MS = 30_000;
-/** Addresses on loopback that are this run's own, so that all nodes have the same port, as on real hosts. */
-const NETWORK = `127.${64 + randomInt(128)}.${randomInt(256)}`;
-
-interface List<T> {
-  readonly items: readonly T[];
-  readonly missing: readonly string[];
-}
-
-interface TestNode {
-  readonly name: string;
-  start(): Promise<void>;
-  /** Resolves when it has ended; a pause ends nothing. */
-  signal(signal: NodeJS.Signals): Promise<void>;
-  ask<T>(path: string): Promise<List<T>>;
+interface TestNode extends Omit<FleetProcess, "cli"> {
   /** State of another one, as this one sees it. */
   stateOf(name: string): Promise<string | undefined>;
   cli(...args: readonly string[]): string;
@@ -37,21 +23,12 @@ let cluster: EtcdCluster;
 let directory: string;
 const nodes: TestNode[] = [];
 
-function createNode(index: number, name = `node-${"abc"[index]}`): TestNode {
-  const node = createNodeProcess(join(directory, String(index)), {
-    FAIRLEAD_NODE_NAME: name,
-    FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(","),
-    FAIRLEAD_FLEET_NAME: "harbour",
-    FAIRLEAD_FLEET_LISTEN: `${NETWORK}.${index + 1}:17120`,
-  });
-  const ask = async <T>(path: string): Promise<List<T>> => (await node.ask<List<T>>(path)).body;
+function createNode(index: number, name?: string): TestNode {
+  const node = createFleetProcess(directory, cluster, index, name);
   return {
-    name,
-    start: node.start,
-    signal: node.signal,
-    ask,
+    ...node,
     async stateOf(other) {
-      const { items } = await ask<NodeView>("nodes");
+      const { items } = await node.ask<NodeView>("nodes");
       return items.find((item) => item.name === other)?.state;
     },
     cli: (...args) => node.cli(...args).text,

@@ -6,13 +6,13 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { NetworkView, PathView } from "@fairlead/protocol/network.ts";
 import { z } from "zod";
 import { startHosts, type LabHost, type LabHosts } from "#lab/hosts.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { runInNamespace } from "#lab/run-program.ts";
 import type { InstanceFact } from "#model/facts.ts";
+import { startAgentProcess, type AgentProcess } from "./agent-process.ts";
 import { openHostPlaces, type HostPlace } from "./host-places.ts";
 
 export const PATIENCE_MS = 30_000;
@@ -161,33 +161,9 @@ export async function startAgent(
   name: string,
   file: string,
   env: NodeJS.ProcessEnv = {},
-) {
+): Promise<AgentProcess> {
   const raw = await at.engine.inspectRaw(at.container);
   const { Pid } = z.object({ State: z.object({ Pid: z.number() }) }).parse(raw).State;
-  const inside = [`--net=/proc/${Pid}/ns/net`, process.execPath, join(PROGRAMS, file)];
-  const child = spawn("nsenter", inside, {
-    env: {
-      ...process.env,
-      FAIRLEAD_FABRIC: at.node.fabric,
-      FAIRLEAD_NAME: name,
-      FAIRLEAD_SCOPE: "direct",
-      ...env,
-    },
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const readLine = async (): Promise<string> => String((await lines.next()).value);
-  const joined = await readLine();
-  assert.match(joined, /joined/);
-  return {
-    async ask(line: string): Promise<string> {
-      child.stdin.write(`${line}\n`);
-      return readLine();
-    },
-    async [Symbol.asyncDispose](): Promise<void> {
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
-    },
-  };
+  const where = { network: `/proc/${Pid}/ns/net`, fabric: at.node.fabric };
+  return startAgentProcess({ name, ...where, program: join(PROGRAMS, file), env });
 }
