@@ -6,7 +6,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { packNodeRoot } from "../scripts/demo/node-root.ts";
+import { packNodeRoot } from "./node-root.ts";
 
 /** What takes images: an engine's socket. */
 interface ImageTaker {

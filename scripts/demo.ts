@@ -5,11 +5,12 @@
 import { request } from "node:http";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { formatDuration } from "#base/duration.ts";
-import { createLedger, type Ledger } from "#lab/ledger.ts";
-import { createSystemClock } from "#node/system-clock.ts";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
+import { formatDuration } from "#base/duration.ts";
+import { createLedger, type Ledger } from "#lab/ledger.ts";
+import { BASE_IMAGE, packNodeRoot } from "#lab/node-root.ts";
+import { createSystemClock } from "#node/system-clock.ts";
 import { FAULTS, type Fault } from "./demo/faults.ts";
 import { findEngine, type DemoEngine } from "./demo/find-engine.ts";
 import {
@@ -23,11 +24,10 @@ import {
   tellLeft,
   writeRecord,
 } from "./demo/leftovers.ts";
-import { BASE_IMAGE, packNodeRoot } from "./demo/node-root.ts";
 import { playFleet } from "./demo/play-fleet.ts";
 import { runCommand, say, tellDecision } from "./demo/run-command.ts";
-import { ENGINE_NEEDS, ensurePackages, ensureWeb, ROOT } from "./setup.ts";
 import { runScript } from "./run-script.ts";
+import { ENGINE_NEEDS, ensurePackages, ensureWeb, ROOT } from "./setup.ts";
 
 const AGENT_IMAGE = "fairlead-example/agent:1";
 const EVERY_MS = 40_000;

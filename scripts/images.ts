@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run images`: brings the image that the examples build on into the engine that DOCKER_HOST or the context names,
 // and bundles the SDK for them.
-import { createSystemClock } from "#node/system-clock.ts";
 import { openEngine } from "#engine/open.ts";
+import { BASE_IMAGE, packNodeRoot } from "#lab/node-root.ts";
+import { createSystemClock } from "#node/system-clock.ts";
 import { buildSdk, SDK_BUNDLE } from "./build-sdk.ts";
-import { BASE_IMAGE, packNodeRoot } from "./demo/node-root.ts";
 
 const clock = createSystemClock();
 await using engine = openEngine({ endpoint: "", env: process.env }, { clock, random: Math.random });
