@@ -2,7 +2,7 @@
 // Images without a registry: two hosts with real engines on a real etcd. A host that lacks an image gets it from one that has
 // it; a third that the test plays cuts off and lies.
 import assert from "node:assert/strict";
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -24,11 +24,9 @@ import type { Peering, PeerPlace } from "#peering/peering.ts";
 import { startPeering } from "#peering/start-peering.ts";
 import { openStore } from "#store/open.ts";
 import type { Store } from "#store/store.ts";
+import { FLEET_PORT, fleetAddress, fleetSettings } from "./fleet-process.ts";
 
 const PATIENCE_MS = 30_000;
-/** Addresses on loopback that are this run's own, so that all nodes have the same port, as on real hosts. */
-const NETWORK = `127.${64 + randomInt(128)}.${randomInt(256)}`;
-const PORT = 17_120;
 const NAMES = ["node-a", "node-b"] as const;
 const OWN = "own:1";
 /** A file whose name stands at its beginning too. */
@@ -81,16 +79,7 @@ async function importOwn(rig: Rig): Promise<void> {
 before(async () => {
   cluster = await startEtcd();
   rigs = await Promise.all(
-    NAMES.map((name, index) =>
-      openRig({
-        env: {
-          FAIRLEAD_NODE_NAME: name,
-          FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(","),
-          FAIRLEAD_FLEET_NAME: "harbour",
-          FAIRLEAD_FLEET_LISTEN: `${NETWORK}.${index + 1}:${PORT}`,
-        },
-      }),
-    ),
+    NAMES.map((_, index) => openRig({ env: fleetSettings(cluster, index) })),
   );
   await importOwn(rigOf("node-a"));
   await Promise.all(rigs.map((rig) => rig.startNode()));
@@ -164,11 +153,11 @@ test("an image that nobody has is said to be nowhere, with who was asked", async
 
 /** A third node, whose answers are the test's; node-a is asked through it. */
 const play = (id: string): Promise<Peering> =>
-  playMember({ store: fleetStore, fleet: "harbour", address: `${NETWORK}.9` }, id);
+  playMember({ store: fleetStore, fleet: "harbour", address: fleetAddress(8) }, id);
 
 async function placeOfA(): Promise<PeerPlace> {
   const [self] = await listNodes(rigOf("node-a"));
-  return { id: self?.id ?? "", address: `${NETWORK}.1`, port: PORT };
+  return { id: self?.id ?? "", address: fleetAddress(0), port: FLEET_PORT };
 }
 
 /** How the roll would show the played node. */
@@ -176,7 +165,7 @@ function view({ port }: Peering, id: string): NodeView {
   return {
     id,
     name: id,
-    address: `${NETWORK}.9`,
+    address: fleetAddress(8),
     port,
     incarnation: 1,
     version: "0",
@@ -264,7 +253,7 @@ test("what is cut off goes on where it was, what is changed on the way is refuse
   assert.equal(await idOn(b, OWN), details.id);
 
   await using stranger = await startPeering({
-    address: `${NETWORK}.9`,
+    address: fleetAddress(8),
     port: 0,
     credentials: await (await createLabAuthority("harbour")).issue("asker"),
   });

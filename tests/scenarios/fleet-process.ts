@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Real nodes of one fleet without engines, as processes of the test: each listens at an address of loopback of its own.
+// Nodes of one fleet on one machine, each at an address of loopback of its own: how they are set, and, without engines, as processes of
+// the test.
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import type { EtcdCluster } from "#lab/etcd.ts";
@@ -24,21 +25,31 @@ export interface FleetProcess extends Pick<NodeProcess, "start" | "signal" | "cl
 /** Where others reach the node of that index, and strangers claim to be. */
 export const fleetAddress = (index: number): string => `${NETWORK}.${index + 1}`;
 
+/** Settings of the node of that index, of the fleet whose store is there; `node-a` is 0. */
+export function fleetSettings(
+  { endpoints }: Pick<EtcdCluster, "endpoints">,
+  index: number,
+  name = `node-${"abc"[index]}`,
+) {
+  return {
+    FAIRLEAD_NODE_NAME: name,
+    FAIRLEAD_STORE_ENDPOINTS: endpoints.join(","),
+    FAIRLEAD_FLEET_NAME: "harbour",
+    FAIRLEAD_FLEET_LISTEN: `${fleetAddress(index)}:${FLEET_PORT}`,
+  };
+}
+
 /** Describes a node that keeps its state in `directory`; `node-a` is 0. It does not run yet. */
 export function createFleetProcess(
   directory: string,
   cluster: Pick<EtcdCluster, "endpoints">,
   index: number,
-  name = `node-${"abc"[index]}`,
+  name?: string,
 ): FleetProcess {
-  const { start, signal, ask, cli } = createNodeProcess(join(directory, String(index)), {
-    FAIRLEAD_NODE_NAME: name,
-    FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(","),
-    FAIRLEAD_FLEET_NAME: "harbour",
-    FAIRLEAD_FLEET_LISTEN: `${fleetAddress(index)}:${FLEET_PORT}`,
-  });
+  const settings = fleetSettings(cluster, index, name);
+  const { start, signal, ask, cli } = createNodeProcess(join(directory, String(index)), settings);
   return {
-    name,
+    name: settings.FAIRLEAD_NODE_NAME,
     start,
     signal,
     cli,

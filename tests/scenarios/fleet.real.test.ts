@@ -3,7 +3,6 @@
 // is there twice when it is back is folded. Nothing that fits moves.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -14,10 +13,9 @@ import type { InstanceFact } from "#model/facts.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
 import { awaitOffers } from "#lab/fleet.ts";
 import { openRig, until, type Rig } from "#lab/rig.ts";
+import { fleetSettings } from "./fleet-process.ts";
 
 const PATIENCE_MS = 30_000;
-/** Addresses on loopback that are this run's own, so that all nodes have the same port, as on real hosts. */
-const NETWORK = `127.${64 + randomInt(128)}.${randomInt(256)}`;
 const NAMES = ["node-a", "node-b", "node-c"] as const;
 const FILE = `
 name: shop
@@ -117,16 +115,7 @@ async function listAway(): Promise<readonly string[]> {
 before(async () => {
   cluster = await startEtcd();
   rigs = await Promise.all(
-    NAMES.map((name, index) =>
-      openRig({
-        env: {
-          FAIRLEAD_NODE_NAME: name,
-          FAIRLEAD_STORE_ENDPOINTS: cluster.endpoints.join(","),
-          FAIRLEAD_FLEET_NAME: "harbour",
-          FAIRLEAD_FLEET_LISTEN: `${NETWORK}.${index + 1}:17120`,
-        },
-      }),
-    ),
+    NAMES.map((_, index) => openRig({ env: fleetSettings(cluster, index) })),
   );
   await Promise.all(rigs.map((rig) => rig.startNode()));
   for (const rig of rigs)
