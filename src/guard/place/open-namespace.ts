@@ -2,7 +2,7 @@
 // The network namespace of a container, for certain: process ids are used again, and rules in the wrong namespace would cut
 // off somebody else, the host included.
 import { open, readFile, stat, type FileHandle } from "node:fs/promises";
-import { FairleadError } from "#base/errors.ts";
+import { FairleadError, isKind } from "#base/errors.ts";
 import { guardErrors } from "#guard/errors.ts";
 import type { Place } from "#guard/guard.ts";
 
@@ -13,6 +13,11 @@ export interface Namespace extends AsyncDisposable {
   /** Its number in the kernel. */
   readonly inode: bigint;
 }
+
+/** Whether that is why no rules can be there: they end with their namespace, and the host's own never has any of ours. */
+export const isNowhere = (error: unknown): boolean =>
+  isKind(error, guardErrors["guard-no-namespace"]) ||
+  isKind(error, guardErrors["guard-host-network"]);
 
 function unknown(place: Place, why: string, cause?: unknown): FairleadError {
   return new FairleadError(guardErrors["guard-no-namespace"], `${place.id.slice(0, 12)}: ${why}`, {

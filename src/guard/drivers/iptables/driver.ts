@@ -4,7 +4,7 @@
 import { baseErrors, FairleadError, isKind } from "#base/errors.ts";
 import { guardErrors } from "#guard/errors.ts";
 import type { Guard, GuardCallOptions, Installed, Place, Protection, Ward } from "#guard/guard.ts";
-import { openNamespace } from "#guard/place/open-namespace.ts";
+import { isNowhere, openNamespace } from "#guard/place/open-namespace.ts";
 import { createProbe } from "#guard/place/probe.ts";
 import { createTurns } from "#guard/place/take-turns.ts";
 import { drainUngated } from "#guard/place/wake-neighbours.ts";
@@ -135,11 +135,7 @@ export function createIptablesGuard({ xtables, netns }: IptablesOptions): Guard 
       await replaceAll(found, () => new Map(), options);
       return true;
     } catch (error) {
-      // Rules end with their namespace, and the host's own never has any of ours.
-      const isNowhere =
-        isKind(error, guardErrors["guard-no-namespace"]) ||
-        isKind(error, guardErrors["guard-host-network"]);
-      if (isNowhere) return false;
+      if (isNowhere(error)) return false;
       throw error;
     }
   }

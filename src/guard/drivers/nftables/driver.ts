@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // nftables: a table `inet fairlead` in each instance's own network namespace.
-import { isKind } from "#base/errors.ts";
 import { createLimiter } from "#base/limiter.ts";
-import { guardErrors } from "#guard/errors.ts";
 import type { Guard, Installed, Pin, Place, Protection, Ward } from "#guard/guard.ts";
 import { awaitStart } from "#guard/place/await-start.ts";
-import { openNamespace } from "#guard/place/open-namespace.ts";
+import { isNowhere, openNamespace } from "#guard/place/open-namespace.ts";
 import { createProbe } from "#guard/place/probe.ts";
 import { createTurns } from "#guard/place/take-turns.ts";
 import { drainUngated } from "#guard/place/wake-neighbours.ts";
@@ -107,11 +105,7 @@ export function createNftablesGuard({ netfilter, netns }: NftablesOptions): Guar
       await netfilter.apply([`delete table ${TABLE}`], options);
       return true;
     } catch (error) {
-      // Rules end with their namespace, and the host's own never has any of ours.
-      const isNowhere =
-        isKind(error, guardErrors["guard-no-namespace"]) ||
-        isKind(error, guardErrors["guard-host-network"]);
-      if (isNowhere) return false;
+      if (isNowhere(error)) return false;
       throw error;
     }
   }
