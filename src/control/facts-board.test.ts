@@ -3,11 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { silentLogger } from "#base/logger.ts";
+import { buildBoard } from "#control/testing/build-board.ts";
 import { createDockerEngine } from "#engine/drivers/docker/driver.ts";
 import { startSmallEngine } from "#engine/testing/small-engine.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
-import { createFactsBoard } from "./facts-board.ts";
 
 const PATIENCE_MS = 3_000;
 
@@ -16,17 +15,7 @@ function openBoard(socketPath: string, stack: AsyncDisposableStack) {
   const clock = createManualClock();
   const docker = { endpoint: `unix://${socketPath}`, env: {} };
   const engine = stack.use(createDockerEngine(docker, { clock, random: () => 0 }));
-  const board = createFactsBoard({
-    engine,
-    clock,
-    logger: silentLogger,
-    engineGap: undefined,
-    lastSeenMs: 0,
-    hostStartedAtMs: 0,
-    onGap: () => undefined,
-    resyncIntervalMs: 60_000,
-    nodeLabels: {},
-  });
+  const board = buildBoard(engine, clock);
   const begin = (): void => {
     const ending = new AbortController();
     const running = board.run(ending.signal);

@@ -5,9 +5,10 @@ import { after, before, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { silentLogger } from "#base/logger.ts";
-import { createFactsBoard, type FactsBoard } from "#control/facts-board.ts";
+import type { FactsBoard } from "#control/facts-board.ts";
 import { createFarewells, type Farewells } from "#control/farewells.ts";
 import { createNaming } from "#control/naming.ts";
+import { buildBoard } from "#control/testing/build-board.ts";
 import { encodeName, TYPE } from "#discovery/dns/wire.ts";
 import { createZone } from "#discovery/dns/zone.ts";
 import { createDockerEngine } from "#engine/drivers/docker/driver.ts";
@@ -34,17 +35,7 @@ before(async () => {
   const [clock, logger] = [createSystemClock(), silentLogger];
   const docker = { endpoint: `unix://${server.socketPath}`, env: {} };
   engine = createDockerEngine(docker, { clock, random: Math.random });
-  board = createFactsBoard({
-    engine,
-    clock,
-    logger,
-    engineGap: undefined,
-    lastSeenMs: 0,
-    hostStartedAtMs: 0,
-    onGap: () => undefined,
-    resyncIntervalMs: 60_000,
-    nodeLabels: {},
-  });
+  board = buildBoard(engine, clock);
   farewells = createFarewells({ board, fleet: undefined, life: "1", clock });
   const standing = { find: () => [], onChange: () => () => undefined };
   const fabric = { everyone: createRegistry() };
