@@ -309,6 +309,13 @@ describe("assignScopes()", () => {
     const forgotten = [{ scope: SCOPE, draft: undefined }];
     assert.deepEqual(down({ a: done, b: done, c: done }), forgotten);
     assert.deepEqual(down({ a: done, b: done }, without("c")), forgotten);
+    const all = { a: done, b: done, c: done };
+    const four = [...abc, { id: "d" }];
+    for (const generation of [8, 9])
+      assert.deepEqual(down({ ...all, d: buildReport("web", [2], generation) }, four), []);
+    assert.deepEqual(down({ ...all, d: buildReport("web", [2], 0) }, four), forgotten);
+    const gone = [...abc, { id: "d", standing: "gone" as const }];
+    assert.deepEqual(down({ ...all, d: buildReport("web", [2], 9) }, gone), forgotten);
   });
 
   test("one that is to go with its volumes is not down while a node that may live has any, with or without instances", () => {

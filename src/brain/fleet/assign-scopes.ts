@@ -272,7 +272,12 @@ function isDown(picture: FleetPicture, scope: FleetScope): boolean {
   const { assignment, generation, reports } = scope;
   if (hasVolumesLeft(picture, scope)) return false;
   const slots = Object.values(assignment?.services ?? {}).flat();
-  const holders = new Set(slots.flatMap(({ node, from = [] }) => [node, ...from]));
+  // Who shows something of it has it yet, also where nothing is assigned any more. Of generation 0 is what a node has by itself.
+  const leaving = [...reports].filter(([, report]) => report.generation > 0 && report.view);
+  const holders = new Set([
+    ...slots.flatMap(({ node, from = [] }) => [node, ...from]),
+    ...leaving.map(([id]) => id),
+  ]);
   return [...holders].every((id) => {
     const node = nodes.get(id);
     if (node === undefined || node.standing === "gone") return true;
