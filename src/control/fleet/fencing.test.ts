@@ -10,7 +10,7 @@ import { createParting } from "./parting.ts";
 
 type Assigned = { readonly slot: number; readonly node: string; readonly from?: string[] };
 
-/** The fence of node `a`, which has just started, and what it follows from. */
+/** The fence of node `a`, whose loops have just begun, and what it follows from. */
 function open() {
   const clock = createManualClock();
   const board: { problem: string | undefined; heldLease: string | undefined } = {
@@ -32,6 +32,7 @@ function open() {
     parting,
     clock,
   });
+  read(intent);
   return { clock, board, known, parting, read: () => read(intent) };
 }
 

@@ -22,10 +22,11 @@ export interface FencingOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
 }
 
-/** Makes what reads it for a scope, by what this node is to have of it. The node has just started. */
+/** Makes what reads it for a scope, by what this node is to have of it; its start counts from the first read. */
 export function createFencing(options: FencingOptions): (intent: Intent) => Fence {
   const { self, board, pictures, settledUnder, parting, clock } = options;
-  const startedAtMs = clock.monotonicMs();
+  /** When it was first read, which is when loops begin: all that a start does before is none of the store's. */
+  let firstMs: number | undefined;
 
   /** Whether the store, which answers, has all of a singleton that this node is to have assigned to it, and waits for no other. */
   function isAssigned(scope: string, service: ServiceIntent): boolean {
@@ -36,11 +37,12 @@ export function createFencing(options: FencingOptions): (intent: Intent) => Fenc
   }
 
   return ({ scope, services }) => {
+    firstMs ??= clock.monotonicMs();
     const lease = board.heldLease;
     const under = settledUnder();
     if (lease !== undefined && under === lease) return "open";
     // What a life before this one left running is nobody's word that it may run.
-    if (parting.isAwaited || clock.monotonicMs() - startedAtMs < UNSURE_MS) return "unsure";
+    if (parting.isAwaited || clock.monotonicMs() - firstMs < UNSURE_MS) return "unsure";
     if (lease === undefined) return "shut";
     if (under !== undefined) return "unsure";
     // It is late to say that it is there, as on a busy host, and nobody else was given what it runs: it is told at once of that.
