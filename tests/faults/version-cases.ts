@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes of two versions: a fleet goes from an older build to this one and back, a host after the other, while connections stand.
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
 import { awaitAlive, readScope } from "#lab/fleet.ts";
@@ -9,13 +10,14 @@ import { IMAGE, until } from "#lab/rig.ts";
 import { runProgram } from "#lab/run-program.ts";
 import type { Call } from "./call.ts";
 import { atMost, tell, type Figure } from "./figure.ts";
-import { nowMs, SCOPE, SERVICES, STEADY, type Ground } from "./ground.ts";
+import { nowMs, SCOPE, SERVICES, STEADY, type Ground, type ServiceName } from "./ground.ts";
 import { holdConnection, type Held, type Way } from "./hold-connections.ts";
 import { OWN_ROOT } from "./other-build.ts";
 import type { FaultCase } from "./run-case.ts";
 
 const ECHO_PORT = 8081;
 const PATIENCE_MS = 60_000;
+const SINGLETON: ServiceName = "one";
 /** Of calls that failed. */
 const SHOWN_MAX = 8;
 /** So long a host runs a build before the next one changes. */
@@ -167,6 +169,17 @@ function judgeRoll(ground: Ground, way: string, fromMs: number, version: string)
   ];
 }
 
+/** What nodes decided about the singleton since then: nothing, as none of what befalls it is a fault. */
+async function tellDecisions(ground: Ground, fromMs: number): Promise<Figure> {
+  const path = `decisions?scope=${SCOPE}&limit=200`;
+  const { body } = await ground.node(1).ask<{ items: readonly Decision[] }>(path);
+  const own = body.items.filter(
+    ({ service, startedAtMs }) => service === SINGLETON && startedAtMs >= fromMs,
+  );
+  const told = own.map(({ title, trigger }) => `${title}: ${trigger.detail}`);
+  return tell("decided about the singleton", told.length === 0 ? "nothing" : told.join("; "));
+}
+
 function judgeHeld(held: readonly Held[]): Figure[] {
   const cut = held.filter(({ cut: why }) => why !== undefined);
   const told = cut.map(({ name, cut: why }) => `${name}: ${why}`).join("; ");
@@ -199,6 +212,7 @@ const versions: FaultCase = {
     for (const way of ways) held.push(stack.use(await holdConnection(way)));
     const address = ways.at(-1)?.args.at(-2) ?? "";
     const before = ground.copies.ids(STEADY);
+    const beganMs = nowMs();
     const figures: Figure[] = [];
     const refused: boolean[] = [];
     for (let round = 0; round < ROUNDS; round++)
@@ -217,6 +231,7 @@ const versions: FaultCase = {
       ...figures,
       ...judgeHeld(held),
       atMost("containers that are not the same", before.size - kept, 0),
+      await tellDecisions(ground, beganMs),
       atMost("times that the hub answered whom it may not", open, 0),
     ];
     await run(nodes[0] ?? first, "down", "--scope", HELD);

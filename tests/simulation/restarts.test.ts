@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { listFaults, listUnsettled } from "./invariants.ts";
 import { createWorld, type World } from "./world.ts";
 
-const SEEDS = 5;
+const SEEDS = 3;
 const START_MS = 4_000;
 const LOOK_MS = 50;
 const END_MAX_MS = 20_000;
