@@ -66,7 +66,7 @@ describe("a node in the background", () => {
     assert.match((await run("nodes -o yaml")).stdout, /^ {4}state: alive$/m);
     assert.equal((await run("nodes -o name")).stdout, `${self.name}\n`);
     const wide = (await run("nodes -o wide")).stdout.split("\n")[1] ?? "";
-    assert.match(wide, /^\S+ \(this\) +\S+ +alive +- +- +- +- +\d+ +[\d.]+GiB +- +linux\/\S+ /);
+    assert.match(wide, /^\S+ \(this\) +\S+ +alive +- +- +- +- +- +\d+ +[\d.]+GiB +- +linux\/\S+ /);
 
     const again = await run("up");
     assert.doesNotMatch(again.stderr, /started a node/);

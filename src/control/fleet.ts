@@ -19,6 +19,7 @@ export interface Fleet {
   startMembership(options: {
     readonly id: string;
     readonly incarnation: number;
+    readonly firstSequence?: number;
     readonly port: number;
     readonly secret: Buffer;
   }): Promise<Membership>;

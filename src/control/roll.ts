@@ -177,15 +177,18 @@ export function createRoll(options: RollOptions): Roll {
     const secret = await readFleetKey(store, () => key ?? one.makeKey());
     const read = secret.toString("base64");
     if (read === key) return;
+    let firstSequence = 0;
     if (membership !== undefined) {
       logger.warn("the fleet has another key", {});
       // Without peers nobody is told farewell.
       membership.setPeers([]);
       await membership[Symbol.asyncDispose]();
+      // Who has had the new key all the time knows what this life has said before.
+      firstSequence = membership.readCounters()["sent"] ?? 0;
       membership = undefined;
     }
     const { id, incarnation, port } = own;
-    membership = await one.startMembership({ id, incarnation, port, secret });
+    membership = await one.startMembership({ id, incarnation, firstSequence, port, secret });
     key = read;
     // Many turn at once when this node or a part of the fleet comes: one look is enough for all of them.
     membership.onChange(callOnce(settle));

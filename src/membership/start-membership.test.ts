@@ -58,6 +58,24 @@ test("a packet of a size is answered by who has the key, and by nobody else", as
   assert.equal(b.readCounters()["malformed"], 0);
 });
 
+test("a life that speaks anew, as with another key, goes on counting and is heard at once", async () => {
+  await using a = await start("a");
+  const b = { id: "b", incarnation: 1, address: "127.0.0.1", secret: SECRET };
+  const first = await startMembership({ ...b, port: 0, firstSequence: 10_000 }, parts);
+  const known = peer("b", first);
+  for (const one of [a, first]) one.setPeers([peer("a", a), known]);
+  await awaitAnswer(a, "b");
+  first.setPeers([]);
+  await first[Symbol.asyncDispose]();
+  const firstSequence = first.readCounters()["sent"] ?? 0;
+  assert.ok(firstSequence > 10_000, `${firstSequence}`);
+  await awaitState(a, "b", "suspect");
+  await using again = await startMembership({ ...b, port: known.port, firstSequence }, parts);
+  const next = new Promise((resolve) => a.onChange(({ member }) => resolve(member.state)));
+  again.setPeers([peer("a", a)]);
+  assert.equal(await next, "alive");
+});
+
 test("members hear each other; who leaves has left at once, who dies is suspected, then gone, and may come back", async () => {
   await using a = await start("a");
   const b = await start("b");

@@ -20,6 +20,8 @@ export interface MembershipOptions {
   /** This node, as the others know it. */
   readonly id: string;
   readonly incarnation: number;
+  /** Of its first datagram: above all that this life has sent before, by which others tell what is old. Default 0. */
+  readonly firstSequence?: number;
   /** IP address and UDP port to answer on; port 0 takes a free one. */
   readonly address: string;
   readonly port: number;
@@ -80,7 +82,7 @@ export async function startMembership(
   const closing = new AbortController();
   const listeners = new Set<(change: MemberChange) => void>();
   let places = new Map<string, Peer>();
-  let sequence = 0;
+  let sequence = options.firstSequence ?? 0;
 
   function send(to: string, message: Message): void {
     const place = places.get(to);

@@ -47,7 +47,8 @@ export function listFaults(world: World): readonly string[] {
       if (other === observer || !isCalm(world, other)) continue;
       if (timeline.nowMs - world.cutMs(observer.id, other.id) < UNDISTURBED_MS) continue;
       // A store that was lost does not know who has not reached it since, and such a one is not answered.
-      if (viewOf(other, observer) === undefined) continue;
+      const knownMs = other.node?.knownSinceMs.get(observer.id) ?? timeline.nowMs;
+      if (timeline.nowMs - knownMs < UNDISTURBED_MS) continue;
       const state = viewOf(observer, other)?.state;
       if (state === "gone" || state === "left")
         faults.push(`${observer.id} takes ${other.id} for ${state}, which it can hear`);

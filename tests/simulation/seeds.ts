@@ -54,4 +54,11 @@ export const OLD_SEEDS: readonly OldSeed[] = [
     nodes: 2,
     was: "what a leader had decided before the store lost everything was written after it was elected anew",
   },
+  {
+    seed: 8,
+    steps: 40,
+    nodes: 5,
+    was: "who had taken over another key of the fleet numbered what it said from 0 again, and was heard by nobody who had that key before",
+  },
+  { seed: 24, steps: 40, nodes: 5, was: "the same" },
 ];

@@ -41,6 +41,8 @@ export interface RunningNode {
   readonly decisions: DecisionLog;
   /** Since when it asks others whether they live, in the world's time; undefined while it could not enter the roll. */
   memberSinceMs: number | undefined;
+  /** Since when each other one stands on its roll, by id, in the world's time. */
+  readonly knownSinceMs: Map<string, number>;
   /** What runs on it; undefined until it has looked at its disk. */
   services: SimServices | undefined;
 }
@@ -133,10 +135,10 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
         ),
       makeKey: () => "c2ltdWxhdGVk",
       describeAccess: () => Promise.resolve({ endpoints: [] }),
-      startMembership({ incarnation }) {
+      startMembership({ incarnation, firstSequence = 0 }) {
         // One that is given another key of the fleet begins to ask anew in the same life.
         if (!entered()) incarnations.push(incarnation);
-        const parts = { id, incarnation, life, network, mailboxes, random };
+        const parts = { id, incarnation, firstSequence, life, network, mailboxes, random };
         return Promise.resolve(startSimMembership(parts));
       },
       // Nobody joins in a simulation: all are there from the first.
@@ -159,6 +161,12 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
       return didBefore;
     });
     const roll = createRoll({ self, fleet, store: own, decisions, clock, logger });
+    roll.onLook(() => {
+      const { knownSinceMs: since } = running;
+      const listed = new Set(roll.list().map((view) => view.id));
+      for (const one of since.keys()) if (!listed.has(one)) since.delete(one);
+      for (const one of listed) if (!since.has(one)) since.set(one, timeline.nowMs);
+    });
     const onFailure = (failure: string): void => void failures.push(failure);
     const { name, os, arch, labels, cpuCount, memoryBytes } = self;
     const traits = { id, hostName: name, os, arch, labels, engineLabels: {} };
@@ -170,6 +178,7 @@ export function createSimHost(index: number, around: Surroundings): SimHost {
       roll,
       decisions,
       memberSinceMs: undefined,
+      knownSinceMs: new Map(),
       services: undefined,
     };
     node = running;

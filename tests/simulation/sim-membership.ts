@@ -18,6 +18,7 @@ const FAREWELLS = 3;
 interface SimMembershipOptions {
   readonly id: string;
   readonly incarnation: number;
+  readonly firstSequence: number;
   readonly life: Life;
   readonly network: SimNetwork;
   readonly mailboxes: Mailboxes;
@@ -31,7 +32,7 @@ export function startSimMembership(options: SimMembershipOptions): Membership {
   const makeNonce = (): number => Math.floor(random() * 2 ** 48);
   const detector = createDetector({ id, timing: TIMING, random, makeNonce });
   const listeners = new Set<(change: MemberChange) => void>();
-  let sequence = 0;
+  let sequence = options.firstSequence;
   let closed = false;
 
   function apply({ outgoing, changes }: Step): void {
