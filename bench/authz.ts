@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many decisions about the rights of agents one core makes: with the cache, as the node makes them, and without.
 import type { RightsContext } from "@fairlead/protocol/rights.ts";
-import { openRightsCompiler } from "#rights/open-compiler.ts";
 import { createRightsHistory } from "#rights/history.ts";
+import { openRightsCompiler } from "#rights/open-compiler.ts";
 import type { Ask } from "#rights/rights.ts";
 import type { Bench } from "./bench.ts";
 

@@ -9,13 +9,13 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { join } from "@fairlead/sdk";
 import { silentLogger } from "#base/logger.ts";
 import { joinMulticast } from "#discovery/multicast/join-multicast.ts";
 import { buildRecord } from "#discovery/testing/build-record.ts";
 import { createSystemClock } from "#node/system-clock.ts";
-import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 
 const AGENTS = 100;
 const IDLE_MS = 15_000;

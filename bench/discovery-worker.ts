@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Processes of `discovery.ts`: the hub, those who watch, those who are killed.
 import { setTimeout as sleep } from "node:timers/promises";
-import { join, type Agent } from "@fairlead/sdk";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
+import { join, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
 import { silentLogger } from "#base/logger.ts";
 import { joinMulticast } from "#discovery/multicast/join-multicast.ts";
 import type { MulticastDiscovery } from "#discovery/multicast/start-member.ts";
 import { buildRecord } from "#discovery/testing/build-record.ts";
 import { createSystemClock } from "#node/system-clock.ts";
-import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { followOrders, monotonicMs } from "./worker-process.ts";
 
 const GROUP = { group: z.string(), port: z.number(), heartbeatMs: z.number() };

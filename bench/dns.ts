@@ -2,9 +2,9 @@
 // Answers a second, and how long one takes, beside Debian's dnsmasq and unbound with the same names. All three are asked
 // by dnsperf, one process each.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createSocket } from "node:dgram";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -2,8 +2,8 @@
 // Messages between processes of one machine, Fairlead's and its peers', round by round.
 import type { Bench } from "./bench.ts";
 import { openBroker } from "./peers/brokers.ts";
-import { ensurePeers } from "./peers/install.ts";
 import { Ends } from "./peers/ends.ts";
+import { ensurePeers } from "./peers/install.ts";
 
 /** Messages of a round, so that each takes about as long. */
 const MESSAGES: Readonly<Record<string, number>> = {

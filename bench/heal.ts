@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A process is killed: how long until a new one runs? Fairlead, Docker's own restart policy and Swarm, in turn on one
 // engine. Each container is killed once, after 10 s up, so that nobody's back-off has grown.
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { EngineEvent } from "#engine/engine.ts";
+import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Bench, Sample } from "./bench.ts";
-import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { watchStarts, type StartTimes } from "./watch-starts.ts";
-import { spawnSync } from "node:child_process";
 
 const ROUNDS = 30;
 const SWARM_ROUNDS = 5;

@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLimiter } from "#base/limiter.ts";
-import type { Bench } from "./bench.ts";
 import { IMAGE, openRig } from "#lab/rig.ts";
+import type { Bench } from "./bench.ts";
 
 const CONTAINERS = 200;
 const WATCH_MS = 60_000;

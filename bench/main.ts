@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run bench -- NAME [--json]`
 import { parseArgs } from "node:util";
-import { ensurePackages, TEST_NEEDS } from "../scripts/setup.ts";
 import { describeUnknown, runScript } from "../scripts/run-script.ts";
+import { ensurePackages, TEST_NEEDS } from "../scripts/setup.ts";
 import { formatFigure, summarize, type Bench, type Row, type Sample } from "./bench.ts";
 
 /** Benchmarks by name; each is loaded when it is run. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs in a host's network namespace: makes the guard let an instance be called under so many rules, as a node would. Its one
 // argument is an order as JSON.
+import type { Guest } from "#guard/guard.ts";
+import { openGuard } from "#guard/open.ts";
+import type { NetworkPolicy } from "#model/policy.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";
 import { createXtables } from "#netfilter/xtables.ts";
-import type { NetworkPolicy } from "#model/policy.ts";
-import { openGuard } from "#guard/open.ts";
-import type { Guest } from "#guard/guard.ts";
 import { compilePolicies, findTable } from "#policy/compile-policies.ts";
 import type { PolicyInstance } from "#policy/world.ts";
 import { listRules } from "./policy-rules.ts";

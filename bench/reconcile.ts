@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pure diff of facts and intent, alone.
-import { planReconcile } from "#brain/reconcile.ts";
-import type { ReconcileInput } from "#brain/pass.ts";
-import type { Facts, InstanceFact } from "#model/facts.ts";
-import type { Intent, ServiceIntent } from "#model/intent.ts";
 import { HEAL_DEFAULT } from "@fairlead/protocol/heal-default.ts";
 import { PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
+import type { ReconcileInput } from "#brain/pass.ts";
+import { planReconcile } from "#brain/reconcile.ts";
+import type { Facts, InstanceFact } from "#model/facts.ts";
+import type { Intent, ServiceIntent } from "#model/intent.ts";
 import type { Bench } from "./bench.ts";
 
 const REPLICAS = 100;

@@ -7,11 +7,11 @@ import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { contract, join, rpc } from "@fairlead/sdk";
 import { z } from "zod";
 import { bundleProgram } from "#lab/bundle.ts";
 import type { Bench } from "./bench.ts";
-import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { runInContainer } from "./sdk-container.ts";
 
 const ROUNDS = 20;

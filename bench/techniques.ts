@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each technique of the fabric brings: Fairlead with it, and the same without.
-import { openLedger } from "#lab/ledger.ts";
 import { createNamespace } from "#lab/engine.ts";
+import { openLedger } from "#lab/ledger.ts";
 import { runProgram } from "#lab/run-program.ts";
 import { ensurePackages } from "../scripts/setup.ts";
 import type { Bench } from "./bench.ts";

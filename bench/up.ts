@@ -4,8 +4,8 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createLimiter } from "#base/limiter.ts";
-import type { Bench } from "./bench.ts";
 import { IMAGE, openRig, type Rig } from "#lab/rig.ts";
+import type { Bench } from "./bench.ts";
 
 const REPLICAS = 100;
 const ROUNDS = 3;

@@ -6,8 +6,8 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openLedger } from "./ledger.ts";
 import type { PlainHost } from "./hosts.ts";
+import { openLedger } from "./ledger.ts";
 import { fetchFrom, type Reachable } from "./reach.ts";
 
 const START_TIMEOUT_MS = 20_000;

@@ -6,9 +6,9 @@ import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import { startEtcd, type EtcdCluster } from "./etcd.ts";
 import { startHostNode, type HostNode } from "./host-node.ts";
-import { findLabDirectory } from "./ledger.ts";
 import { startHosts, type LabHost, type LabHosts } from "./hosts.ts";
 import { importBusybox } from "./images.ts";
+import { findLabDirectory } from "./ledger.ts";
 import { IMAGE, until } from "./rig.ts";
 
 const PATIENCE_MS = 60_000;

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Document } from "yaml";
 import { editSettings } from "#config/edit-settings.ts";
-import { listSettingPaths, nameVariable } from "#config/setting-paths.ts";
 import { NODE_PROCESS_FLAGS, withCompileCache } from "#config/process-flags.ts";
+import { listSettingPaths, nameVariable } from "#config/setting-paths.ts";
 import type { LabHost, PlainHost } from "./hosts.ts";
 import { askSocket, type CliResult } from "./rig.ts";
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Credentials of nodes that need no fleet: one authority, and whoever it vouches for is believed under the name in its
 // certificate until that is taken back.
-import type { PeerCredentials } from "#peering/peering.ts";
 import { FairleadError } from "#base/errors.ts";
 import {
   hashKey,
@@ -12,6 +11,7 @@ import {
 } from "#identity/authority.ts";
 import { identityErrors } from "#identity/errors.ts";
 import { nodeUri, readNodeName } from "#identity/verify.ts";
+import type { PeerCredentials } from "#peering/peering.ts";
 
 const TRUST_DOMAIN = "lab";
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A witness between Fairlead and its engine: passes everything on, notes every request, and can hang, delay or refuse
 // chosen ones.
+import { rmSync } from "node:fs";
 import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect } from "node:net";
-import { rmSync } from "node:fs";
 import type { Duplex } from "node:stream";
 
 /** A request as the witness saw it. */

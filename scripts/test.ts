@@ -3,10 +3,10 @@
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { ALONE } from "./alone.ts";
-import { CHECKS } from "./check.ts";
 import { withCompileCache } from "#config/process-flags.ts";
 import { createSystemClock } from "#node/system-clock.ts";
+import { ALONE } from "./alone.ts";
+import { CHECKS } from "./check.ts";
 import { sweepDemos } from "./demo/leftovers.ts";
 import { describeTimes } from "./describe-times.ts";
 import { runFiles, type FileTally, type Tally } from "./run-files.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Moleculer with its TCP transporter: no server in between. Its messages are JSON, so the payload is a text of that size.
-import { createServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { loadPeerPackage, type Peer } from "./peer.ts";
 
 /** Events after which the sender waits for them. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Length-prefixed frames on a plain socket. `tcp` fills buffers of 64 KiB, which is the most that Node gives;
 // `tcp-write` writes each frame by itself.
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import type { Peer, Sending } from "./peer.ts";
 
 const PREFIX_BYTES = 4;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What anybody may send to a port: datagrams of discovery, questions and answers of DNS.
-import { answerQuery, type AnswerContext } from "#discovery/dns/answer-query.ts";
-import { findAddresses } from "#discovery/dns/find-addresses.ts";
-import { readQuery } from "#discovery/dns/read-query.ts";
-import { buildAnswerContext } from "#discovery/testing/answer-context.ts";
 import { decodeHeader } from "#datagram/envelope.ts";
 import { createGate } from "#datagram/gate.ts";
 import { createSealer } from "#datagram/seal.ts";
+import { answerQuery, type AnswerContext } from "#discovery/dns/answer-query.ts";
+import { findAddresses } from "#discovery/dns/find-addresses.ts";
+import { readQuery } from "#discovery/dns/read-query.ts";
 import {
   decodeMessage,
   DISCOVERY,
@@ -16,6 +15,7 @@ import {
 import { createPeers } from "#discovery/multicast/peers.ts";
 import { createPlainForm } from "#discovery/multicast/plain-form.ts";
 import { createRoster } from "#discovery/roster.ts";
+import { buildAnswerContext } from "#discovery/testing/answer-context.ts";
 import { encodeQuestion } from "#discovery/testing/ask-dns.ts";
 import { buildRecord } from "#discovery/testing/build-record.ts";
 import { createSeededRandom } from "#store/testing/seeded-random.ts";

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Peers that speak the protocol well, and mean ill: frames in any order, on any conversation, to a hub with a log.
-import { encodeFrame } from "@fairlead/fabric/encode-frame.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 import { readBatch } from "@fairlead/fabric/decode-batch.ts";
+import { encodeFrame } from "@fairlead/fabric/encode-frame.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { KIND, makeFrame, type Frame } from "@fairlead/fabric/frame.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { HEADER } from "@fairlead/fabric/log-headers.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
-import { createTestHub } from "@fairlead/fabric/testing/open-hub.ts";
-import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
-import { HEADROOM, type Transport, type TransportReceiver } from "@fairlead/fabric/transport.ts";
-import { setTimeout as sleep } from "node:timers/promises";
 import { openLog } from "@fairlead/fabric/log/open.ts";
-import { systemClock as clock } from "#store/testing/system-clock.ts";
+import { createTestHub } from "@fairlead/fabric/testing/open-hub.ts";
+import { HEADROOM, type Transport, type TransportReceiver } from "@fairlead/fabric/transport.ts";
+import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
 import { createSeededRandom } from "#store/testing/seeded-random.ts";
+import { systemClock as clock } from "#store/testing/system-clock.ts";
 import { makeAnyFrame, makeHello } from "./frames.ts";
 import { createBelow, makeBytes, pickOne, type Below } from "./mutate.ts";
 import type { FuzzRun, FuzzTarget } from "./target.ts";

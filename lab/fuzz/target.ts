@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A parser under fire: so many hostile inputs, none of which may crash it, hang it, or leave memory behind.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** What one input led to. */
 export type Outcome = "taken" | "refused";

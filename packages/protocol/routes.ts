@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What travels over HTTP beside the objects of views.ts: sign-in, streams, lists, builds and pulls.
 import { z } from "zod";
-import { Decision } from "./decision.ts";
-import { RightsView } from "./rights.ts";
-import { TokenView } from "./tokens.ts";
 import { Role, UserView } from "./access.ts";
+import { Decision } from "./decision.ts";
+import { IdentityView } from "./identity.ts";
 import { Intent, ScopeName, ServiceName, SourceRef } from "./intent.ts";
 import { NetworkAdvice, NetworkView, PathView } from "./network.ts";
-import { IdentityView } from "./identity.ts";
 import { NodeView } from "./node.ts";
 import { PolicyView } from "./policy.ts";
+import { Reason } from "./requests.ts";
+import { RightsView } from "./rights.ts";
+import { TokenView } from "./tokens.ts";
 import {
   AgentView,
   Alert,
@@ -21,7 +22,6 @@ import {
   ScopeView,
   ServiceView,
 } from "./views.ts";
-import { Reason } from "./requests.ts";
 
 /** Answer of `GET /v1/scopes`: scopes. */
 export const ScopeList = listOf("ScopeList", ScopeView);

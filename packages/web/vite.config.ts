@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page is files of its own origin only: no inline script or style, so that the policy can forbid both.
-import react from "@vitejs/plugin-react";
 import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
 export default defineConfig({

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One agent of the demo of a fleet, a program of its own in its host's network: it answers where it is, and asks others when
 // it is told to. Arguments: the fabric of its node, the scope, its name.
-import { z } from "zod";
 import { contract, join, rpc } from "@fairlead/sdk";
+import { z } from "zod";
 
 const clerk = contract("clerk", "1.0.0", {
   greet: rpc({ in: z.object({}), out: z.object({ text: z.string() }), idempotent: true }),

@@ -2,29 +2,29 @@
 // All routes in one app. What is not routed here is refused.
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { baseErrors, FairleadError } from "#base/errors.ts";
-import type { ApiContext, ApiEnv } from "./channel.ts";
-import { apiErrors } from "./errors.ts";
 import { addAuditRoutes } from "./audit-routes.ts";
 import { createRefusalNotes, createWriteLog } from "./auditing.ts";
+import type { ApiContext, ApiEnv } from "./channel.ts";
+import { createRateCheck } from "./check-rate.ts";
+import { apiErrors } from "./errors.ts";
+import { addFleetRoutes } from "./fleet-routes.ts";
+import { addFlowRoutes } from "./flow-routes.ts";
 import { createGuard, secureAnswers } from "./guard.ts";
 import { addImageRoutes } from "./image-routes.ts";
 import { describeApi } from "./openapi.ts";
-import { addFleetRoutes } from "./fleet-routes.ts";
 import { createPageFiles } from "./page-files.ts";
-import { convertThrown, respondWithProblem } from "./problems.ts";
-import { addFlowRoutes } from "./flow-routes.ts";
+import type { ApiParts } from "./parts.ts";
 import { addPolicyRoutes } from "./policy-routes.ts";
-import { createRateCheck } from "./check-rate.ts";
+import { convertThrown, respondWithProblem } from "./problems.ts";
 import { addReadRoutes, listRoutes } from "./read-routes.ts";
+import { addRightsRoutes } from "./rights-routes.ts";
 import { createRoleCheck } from "./roles.ts";
 import { addSessionRoutes } from "./session-routes.ts";
 import { addStreamRoutes } from "./stream-routes.ts";
 import { addTopologyRoutes } from "./topology-routes.ts";
-import { refuseInvalid } from "./validation.ts";
-import { addRightsRoutes } from "./rights-routes.ts";
 import { addUserRoutes } from "./user-routes.ts";
+import { refuseInvalid } from "./validation.ts";
 import { addWriteRoutes } from "./write-routes.ts";
-import type { ApiParts } from "./parts.ts";
 
 const PLACES: Readonly<Record<string, string>> = { json: "body", query: "query", param: "path" };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was done, and whether the record of it is whole.
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import { AuditList, AuditVerification } from "@fairlead/protocol/audit.ts";
 import { API_VERSION } from "@fairlead/protocol/views.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import type { ApiEnv } from "./channel.ts";
-import { defineRoute } from "./roles.ts";
 import type { ApiParts } from "./parts.ts";
+import { defineRoute } from "./roles.ts";
 import { countBetween, describeJson, given, PROBLEM, wrapList } from "./route-parts.ts";
 
 const query = z.strictObject({

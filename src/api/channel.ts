@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a request came in.
-import type { HttpBindings } from "@hono/node-server";
 import type { Role } from "@fairlead/protocol/access.ts";
+import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 
 /** The listener a request came by. Over the unix socket the file's mode has already decided who may. */

@@ -14,10 +14,10 @@ import {
   replaceTls,
   type TcpListener,
 } from "./listeners.ts";
+import type { ApiOptions, ApiParts } from "./parts.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createFailureLimit, createSessions } from "./sessions.ts";
 import { createStreams } from "./streams.ts";
-import type { ApiOptions, ApiParts } from "./parts.ts";
 
 export type { ApiOptions } from "./parts.ts";
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fleet: who may join it, and what becomes of its nodes.
-import type { OpenAPIHono } from "@hono/zod-openapi";
-import { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
+import { RotationAnswer } from "@fairlead/protocol/network.ts";
 import {
   HostCleared,
   NodeActionRequest,
   NodeFarewell,
   NodeRecord,
 } from "@fairlead/protocol/node.ts";
-import { RotationAnswer } from "@fairlead/protocol/network.ts";
 import { Reason } from "@fairlead/protocol/requests.ts";
 import { IdentityList, TokenList } from "@fairlead/protocol/routes.ts";
+import { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import type { AskedBy } from "#control/topologies.ts";
 import { readJsonBody } from "./body.ts";

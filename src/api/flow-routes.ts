@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who was seen talking to whom.
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import {
   EffectRequest,
   EffectView,
@@ -8,11 +7,12 @@ import {
   FlowQuery,
   FlowView,
 } from "@fairlead/protocol/flows.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
-import { acceptJson, describeJson, given, PROBLEM, runOperation, wrapList } from "./route-parts.ts";
 import { defineRoute } from "./roles.ts";
+import { acceptJson, describeJson, given, PROBLEM, runOperation, wrapList } from "./route-parts.ts";
 import type { Message } from "./streams.ts";
 
 const listRoute = defineRoute({

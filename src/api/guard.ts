@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may ask what: Host, Origin, token, session. Runs before every route, known or not.
-import { getCookie } from "hono/cookie";
 import type { MiddlewareHandler } from "hono";
+import { getCookie } from "hono/cookie";
 import { FairleadError } from "#base/errors.ts";
 import type { ApiContext, ApiEnv, Channel, Who } from "./channel.ts";
+import { checkStranger } from "./check-rate.ts";
 import { apiErrors } from "./errors.ts";
 import { checkToken, findSession } from "./identify.ts";
 import type { ApiParts } from "./parts.ts";
-import { checkStranger } from "./check-rate.ts";
 
 type Tcp = Extract<Channel, { kind: "tcp" }>;
 

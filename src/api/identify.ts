@@ -5,8 +5,8 @@ import type { Role } from "@fairlead/protocol/access.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { ApiContext, Who } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
-import { equalSecrets, type Bearer, type Session } from "./sessions.ts";
 import type { ApiParts } from "./parts.ts";
+import { equalSecrets, type Bearer, type Session } from "./sessions.ts";
 
 /** Whose token this is: the node's own, or a user's. */
 export function findBearer(parts: ApiParts, token: string): Bearer | undefined {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds: one line of JSON, then the context as a tar that is passed on as it comes in. And pulls.
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import { BuildHeader, BuildLine, PullRequest } from "@fairlead/protocol/routes.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import type { Caller } from "#control/operations.ts";
 import { FairleadError } from "#base/errors.ts";
+import type { Caller } from "#control/operations.ts";
 import { checkJson, decodeUtf8, readJsonBody, refuseSize } from "./body.ts";
 import type { ApiContext, ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
+import { createCaller, type ApiParts } from "./parts.ts";
+import { defineRoute } from "./roles.ts";
 import { acceptJson, PROBLEM } from "./route-parts.ts";
 import type { ApiLimits } from "./settings.ts";
 import type { Message } from "./streams.ts";
 import { refuseInvalid } from "./validation.ts";
-import { createCaller, type ApiParts } from "./parts.ts";
-import { defineRoute } from "./roles.ts";
 
 export const BUILD_TYPE = "application/vnd.fairlead.build";
 

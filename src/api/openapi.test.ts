@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Ajv2020 } from "ajv/dist/2020.js";
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { z } from "zod";
 import { startApi, type TestApi } from "./testing/start-api.ts";
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OpenAPI 3.1 document, from the schemas that validate.
-import { OpenAPIHono } from "@hono/zod-openapi";
 import * as container from "@fairlead/protocol/container.ts";
 import * as decision from "@fairlead/protocol/decision.ts";
 import * as intent from "@fairlead/protocol/intent.ts";
 import * as requests from "@fairlead/protocol/requests.ts";
 import * as routes from "@fairlead/protocol/routes.ts";
 import * as views from "@fairlead/protocol/views.ts";
+import { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { canonicalJson } from "#base/canonical-json.ts";
 import type { ApiEnv } from "./channel.ts";

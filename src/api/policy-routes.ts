@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may talk to whom.
-import type { OpenAPIHono } from "@hono/zod-openapi";
+import { ScopeName } from "@fairlead/protocol/intent.ts";
 import {
   CanAnswer,
   CanRequest,
   PolicyRequest,
   type PolicyView,
 } from "@fairlead/protocol/policy.ts";
-import { ScopeName } from "@fairlead/protocol/intent.ts";
 import { Reason } from "@fairlead/protocol/requests.ts";
 import { PolicyList } from "@fairlead/protocol/routes.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Routes that only look.
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Decision, DecisionOutcome } from "@fairlead/protocol/decision.ts";
 import { Intent } from "@fairlead/protocol/intent.ts";
 import { PlacementView } from "@fairlead/protocol/placement.ts";
@@ -21,10 +20,13 @@ import {
   ServiceList,
 } from "@fairlead/protocol/routes.ts";
 import { API_VERSION, NodeStatus, ScopeView, WhyAnswer } from "@fairlead/protocol/views.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
+import type { ApiParts } from "./parts.ts";
+import { defineRoute } from "./roles.ts";
 import {
   acceptJson,
   countBetween,
@@ -36,8 +38,6 @@ import {
   scopeQuery,
   wrapList,
 } from "./route-parts.ts";
-import { defineRoute } from "./roles.ts";
-import type { ApiParts } from "./parts.ts";
 
 const name = z.string().min(1).max(300);
 const instanceQuery = scopeQuery.extend({ service: name.optional() });

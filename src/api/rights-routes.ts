@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What agents may do with each other.
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import { ScopeName } from "@fairlead/protocol/intent.ts";
 import { Reason } from "@fairlead/protocol/requests.ts";
 import {
@@ -12,6 +11,7 @@ import {
   RightsView,
 } from "@fairlead/protocol/rights.ts";
 import { RightsList } from "@fairlead/protocol/routes.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";

@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { describe, test } from "node:test";
-import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { ROLES, type Role } from "@fairlead/protocol/access.ts";
 import { SessionView, SignInLink } from "@fairlead/protocol/routes.ts";
 import { NodeStatus, Problem } from "@fairlead/protocol/views.ts";
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
+import { z } from "zod";
 import { silentAudit, type AuditEntry } from "#audit/audit.ts";
 import { FairleadError } from "#base/errors.ts";
-import { z } from "zod";
 import type { ApiEnv } from "./channel.ts";
 import { createRoleCheck } from "./roles.ts";
 import { startApi, type Reply, type TestApi } from "./testing/start-api.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What role each route takes. It stands in the route's own definition; what states none is refused to everybody.
-import { createRoute, type OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import { isEnough, type Role } from "@fairlead/protocol/access.ts";
+import { createRoute, type OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import { FairleadError } from "#base/errors.ts";

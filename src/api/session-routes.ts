@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signing a browser in and out.
-import type { OpenAPIHono } from "@hono/zod-openapi";
-import { SessionRequest, SessionView, SignInLink } from "@fairlead/protocol/routes.ts";
 import { isEnough, Role } from "@fairlead/protocol/access.ts";
+import { SessionRequest, SessionView, SignInLink } from "@fairlead/protocol/routes.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
 import { FairleadError } from "#base/errors.ts";
@@ -10,10 +10,10 @@ import { readJsonBody } from "./body.ts";
 import type { ApiContext, ApiEnv, Who } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
 import { checkAttempts, findBearer, findSession, readRole } from "./identify.ts";
+import type { ApiParts } from "./parts.ts";
+import { defineRoute } from "./roles.ts";
 import { acceptJson, describeJson, given, PROBLEM } from "./route-parts.ts";
 import type { Bearer, Session } from "./sessions.ts";
-import { defineRoute } from "./roles.ts";
-import type { ApiParts } from "./parts.ts";
 
 const linkQuery = z.strictObject({ role: Role.optional() });
 const linkRoute = defineRoute({

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Routes whose answers have no end of their own: events, logs, usage.
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import { ScopeName } from "@fairlead/protocol/intent.ts";
 import { EventLine, LogLine, UsageReading } from "@fairlead/protocol/routes.ts";
 import { NodeEvent } from "@fairlead/protocol/views.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import type { Caller } from "#control/operations.ts";
 import type { ApiContext, ApiEnv } from "./channel.ts";
-import { countBetween, flag, given, PROBLEM, repeatable, scopeQuery } from "./route-parts.ts";
-import type { Message } from "./streams.ts";
 import { createCaller, type ApiParts } from "./parts.ts";
 import { defineRoute } from "./roles.ts";
+import { countBetween, flag, given, PROBLEM, repeatable, scopeQuery } from "./route-parts.ts";
+import type { Message } from "./streams.ts";
 
 const eventsQuery = scopeQuery.extend({
   /** Like the header Last-Event-ID, which wins. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The API with TLS: what it takes, what it is called, and that nothing goes in plain text.
 import assert from "node:assert/strict";
-import { request } from "node:https";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { once } from "node:events";
+import { request } from "node:https";
 import { describe, test } from "node:test";
-import { makeServerCertificate } from "#identity/server-certificate.ts";
+import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { FairleadError } from "#base/errors.ts";
+import { makeServerCertificate } from "#identity/server-certificate.ts";
 import { send, startApi, TOKEN, type Reply, type Send } from "./testing/start-api.ts";
 
 const NAMES = ["node-a.example", "localhost", "127.0.0.1"];

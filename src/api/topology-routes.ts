@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the agents of a scope may talk: what is declared, and what has become of it.
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Plan } from "@fairlead/protocol/decision.ts";
 import { Reason, TopologyPlanRequest } from "@fairlead/protocol/requests.ts";
 import { ObservedLinks, TopologyDeclaration, TopologyView } from "@fairlead/protocol/topology.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";

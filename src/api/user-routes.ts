@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may use this API: users, their roles and their tokens.
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import {
   CreatedUserToken,
   UserName,
@@ -10,6 +9,7 @@ import {
 } from "@fairlead/protocol/access.ts";
 import { Reason } from "@fairlead/protocol/requests.ts";
 import { UserList } from "@fairlead/protocol/routes.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { readJsonBody } from "./body.ts";
 import type { ApiContext, ApiEnv } from "./channel.ts";

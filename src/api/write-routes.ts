@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Routes that change what is wanted. Each takes a body that its schema accepts whole, or nothing happens.
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Plan } from "@fairlead/protocol/decision.ts";
 import {
   ActionRequest,
@@ -9,13 +8,14 @@ import {
   PlanRequest,
   ScaleRequest,
 } from "@fairlead/protocol/requests.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { FairleadError } from "#base/errors.ts";
 import { readJsonBody } from "./body.ts";
 import type { ApiEnv } from "./channel.ts";
 import { apiErrors } from "./errors.ts";
-import { acceptJson, describeJson, PROBLEM, runOperation, scopeParams } from "./route-parts.ts";
-import { defineRoute } from "./roles.ts";
 import type { ApiParts } from "./parts.ts";
+import { defineRoute } from "./roles.ts";
+import { acceptJson, describeJson, PROBLEM, runOperation, scopeParams } from "./route-parts.ts";
 
 /** Throws FL0515 when a body speaks of another scope than its address. */
 function checkScope(addressed: string, named: string): void {

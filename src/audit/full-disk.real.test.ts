@@ -2,8 +2,8 @@
 // A disk that is full: what has to be logged first is refused, notes wait, and nothing of the chain breaks. Needs root.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSmallDisk } from "#lab/disk.ts";
 import { isKind } from "#base/errors.ts";
+import { createSmallDisk } from "#lab/disk.ts";
 import { auditErrors } from "./errors.ts";
 import { makeEntry, makePlace } from "./testing/open-test-log.ts";
 

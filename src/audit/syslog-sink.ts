@@ -2,8 +2,8 @@
 // Lines as messages of syslog (RFC 5424), facility "log audit": by UDP one a datagram (RFC 5426), by TCP with their length
 // before them (RFC 6587).
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
-import { isIPv6, connect, type Socket } from "node:net";
 import { lookup } from "node:dns/promises";
+import { isIPv6, connect, type Socket } from "node:net";
 import { decodeLine } from "./line.ts";
 import type { AuditSink } from "./sink.ts";
 

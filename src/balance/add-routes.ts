@@ -2,8 +2,8 @@
 // A packet has to have a way before it meets any rule. A container without a default route gets one to the services'
 // addresses: to itself, where the rules turn it.
 import { spawn } from "node:child_process";
-import { FairleadError } from "#base/errors.ts";
 import { isIpv4, parseBlock } from "#base/addresses.ts";
+import { FairleadError } from "#base/errors.ts";
 import { netfilterErrors } from "#netfilter/errors.ts";
 
 const PATIENCE_MS = 10_000;

@@ -2,8 +2,8 @@
 // Service addresses as a table of nftables in each namespace from which they are called.
 import { readFile } from "node:fs/promises";
 import { FairleadError, isKind } from "#base/errors.ts";
-import { netfilterErrors } from "#netfilter/errors.ts";
 import type { NetfilterOptions } from "#netfilter/ask-rules.ts";
+import { netfilterErrors } from "#netfilter/errors.ts";
 import type { Netfilter } from "#netfilter/netfilter.ts";
 import { addRoutes } from "./add-routes.ts";
 import type { BalanceChange, BalanceOutcome, Balancer, BalanceSpace } from "./balancer.ts";

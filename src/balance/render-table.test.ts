@@ -2,8 +2,8 @@
 // Whatever stood before, the changes make exactly what the whole table would be, in an order that the kernel takes.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { chooseAddress } from "./choose-address.ts";
 import type { BalanceSpace } from "./balancer.ts";
+import { chooseAddress } from "./choose-address.ts";
 import { chooseSticky, planTable, type BalanceTable } from "./plan-table.ts";
 import { renderChanges, renderTable } from "./render-table.ts";
 

@@ -9,8 +9,8 @@ import type { ServiceIntent } from "#model/intent.ts";
 import { isManaged, isUnfinished, type ReconcileInput } from "./pass.ts";
 import { makePlan } from "./plan.ts";
 import { planReconcile } from "./reconcile.ts";
-import { anyOpenInput } from "./testing/open-world.ts";
 import { buildMemory, NOW_MS, SCOPE } from "./testing/builders.ts";
+import { anyOpenInput } from "./testing/open-world.ts";
 import { runWorld, type Fate } from "./testing/world.ts";
 
 const RUNS = { numRuns: 250, endOnFailure: true, includeErrorInReport: true };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { normalizeReference } from "./naming.ts";
-import { planReconcile } from "./reconcile.ts";
 import { OWN_LABELS } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
+import { normalizeReference } from "./naming.ts";
 import type { Hold } from "./pass.ts";
+import { planReconcile } from "./reconcile.ts";
 import {
   buildDependency,
   buildFacts,

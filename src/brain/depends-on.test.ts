@@ -2,8 +2,8 @@
 // Who waits for whom, for how many replicas of it, and whether waiting can help.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Dependency, ServiceIntent } from "#model/intent.ts";
 import type { InstanceFact } from "#model/facts.ts";
+import type { Dependency, ServiceIntent } from "#model/intent.ts";
 import type { Hold } from "./pass.ts";
 import { planReconcile } from "./reconcile.ts";
 import {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong with one instance, and whether its owner wants it back.
-import type { Facts, InstanceFact } from "#model/facts.ts";
+import { formatDuration } from "#base/duration.ts";
 import type { Trigger } from "#model/decision.ts";
+import type { Facts, InstanceFact } from "#model/facts.ts";
 import type { RestartIntent, ServiceIntent } from "#model/intent.ts";
 import type { ServiceMemory } from "#model/memory.ts";
-import { formatDuration } from "#base/duration.ts";
 
 /** An engine that stops gives its containers 15 s; one that starts needs a moment to say what ended. */
 const ENGINE_STOP_MS = 15_000;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ladder: restart, then recreate, then quarantine with an alert; bounded by a budget in a sliding window, so that a
 // service that cannot live costs little and one that recovers is tried again when the window has moved on.
+import { formatDuration } from "#base/duration.ts";
 import type { PlannedAction } from "#model/action.ts";
-import type { InstanceFact } from "#model/facts.ts";
 import type { Rule, Trigger } from "#model/decision.ts";
+import type { InstanceFact } from "#model/facts.ts";
 import type { ServiceIntent } from "#model/intent.ts";
 import { EMPTY_SLOT_MEMORY, type ServiceMemory, type SlotMemory } from "#model/memory.ts";
-import { formatDuration } from "#base/duration.ts";
 import { computeBackoff } from "./backoff.ts";
 import { findBlock, isBlockFinal } from "./dependencies.ts";
 import { GOOD_RUN_MS, type Diagnosis } from "./diagnosis.ts";

@@ -6,8 +6,8 @@ import type { ServiceIntent } from "#model/intent.ts";
 import type { ServiceMemory } from "#model/memory.ts";
 import { noteImages } from "./image-change.ts";
 import { makePlan } from "./plan.ts";
-import { rememberAction } from "./remember.ts";
 import { planReconcile } from "./reconcile.ts";
+import { rememberAction } from "./remember.ts";
 import {
   buildFacts,
   buildInput,

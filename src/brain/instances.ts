@@ -8,10 +8,10 @@ import { findImageId } from "./image-change.ts";
 import { planKeep } from "./keep.ts";
 import { createPace, createSharedPace } from "./pace.ts";
 import { findPauseEnd, isManaged, isOwn, type Pass } from "./pass.ts";
+import { removeInstance } from "./remove-instance.ts";
 import { chooseWanted, splitSlot, type SlotParts } from "./rollout.ts";
 import { actOn, type ServicePass } from "./service-pass.ts";
 import { holdsSlot, listSlots } from "./slots.ts";
-import { removeInstance } from "./remove-instance.ts";
 
 /** A found container is taken over as it is: its configuration counts as the wanted one from now on. */
 function planAdopt(own: ServicePass, slot: number, instance: InstanceFact): void {

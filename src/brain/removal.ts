@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `down`: everything that Fairlead made for a scope goes, dependants first; what it only found stays.
 import type { Reconciliation } from "#model/action.ts";
-import { OWN_LABELS } from "#model/facts.ts";
 import type { Rule, Trigger } from "#model/decision.ts";
+import { OWN_LABELS } from "#model/facts.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import { listDependencies } from "./dependencies.ts";
 import type { Ground } from "./ground.ts";

@@ -6,8 +6,8 @@ import { OWN_LABELS, type Facts, type InstanceFact } from "#model/facts.ts";
 import type { Intent, ServiceIntent, SharedNamespace } from "#model/intent.ts";
 import type { ScopeMemory } from "#model/memory.ts";
 import { createDraft, type Draft } from "./draft.ts";
-import { nameInstance, normalizeReference } from "./naming.ts";
 import { resolveShared } from "./namespaces.ts";
+import { nameInstance, normalizeReference } from "./naming.ts";
 import type { ReconcileInput } from "./pass.ts";
 import { rememberAction } from "./remember.ts";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Completion from the command table, so that it cannot fall behind. Names come from `fairlead complete`, a local file.
-import type { Argument, Command } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
+import type { Argument, Command } from "./command.ts";
 import { type Flag, type FlagValue, withCommonFlags } from "./flags.ts";
 
 const shown = COMMANDS.filter((command) => command.hidden !== true);

@@ -3,8 +3,8 @@
 import type { API_VERSION } from "@fairlead/protocol/views.ts";
 import { applyFilters } from "./filters.ts";
 import { formatCount } from "./format.ts";
-import { createStyle, type Style } from "./style.ts";
 import { keepColours, makePrintable } from "./printable.ts";
+import { createStyle, type Style } from "./style.ts";
 import { type Column, renderTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 

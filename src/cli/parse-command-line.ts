@@ -3,8 +3,8 @@
 import { Argument, Command as Commander, CommanderError, Option } from "commander";
 import { FairleadError } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
-import type { Command } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
+import type { Command } from "./command.ts";
 import { cliErrors } from "./errors.ts";
 import { checkFlagValue } from "./flag-values.ts";
 import { type Flag, withCommonFlags } from "./flags.ts";

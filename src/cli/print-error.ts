@@ -2,8 +2,8 @@
 // Errors in the one form: code, facts, cause, command; the same facts as JSON.
 import type { FairleadError, Location } from "#base/errors.ts";
 import { VERSION_OF_API } from "./output.ts";
-import type { Style } from "./style.ts";
 import { makePrintable } from "./printable.ts";
+import type { Style } from "./style.ts";
 
 /** A place, as the schemas of the API have it. */
 export interface Place {

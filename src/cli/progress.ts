@@ -5,8 +5,8 @@ import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
 import { formatCount, formatWhere } from "./format.ts";
 import type { Output } from "./output.ts";
-import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
 import { makePrintable } from "./printable.ts";
+import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
 
 export interface Progress {
   showScope(view: ScopeView): void;

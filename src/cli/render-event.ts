@@ -2,8 +2,8 @@
 import type { NodeEvent } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
 import { formatTime, formatWhere } from "./format.ts";
-import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
 import { makePrintable } from "./printable.ts";
+import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
 
 function tellNode(node: string | undefined): string {
   return node === undefined ? "" : ` on ${node}`;

@@ -2,8 +2,8 @@
 import type { ActionKind, Plan, PlannedStep } from "@fairlead/protocol/decision.ts";
 import { formatCount } from "./format.ts";
 import { formatLocation } from "./print-error.ts";
-import type { Style, Tone } from "./style.ts";
 import { makePrintable, measureWidth } from "./printable.ts";
+import type { Style, Tone } from "./style.ts";
 
 const SIGNS: readonly (readonly [RegExp, string, Tone])[] = [
   [/\.(create|pull|build|start)$/, "+", "good"],

@@ -4,8 +4,8 @@ import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ServiceView, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { formatDuration } from "#base/duration.ts";
 import { formatCount, formatTime } from "./format.ts";
-import { makePrintable } from "./printable.ts";
 import { formatLocation, renderFacts } from "./print-error.ts";
+import { makePrintable } from "./printable.ts";
 import { type Style, toneOfOutcome, toneOfService } from "./style.ts";
 
 function describeRule(rule: Decision["rule"]): string {

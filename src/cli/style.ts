@@ -2,7 +2,6 @@
 // State is a word and a shape too, never colour alone.
 import type { DecisionOutcome } from "@fairlead/protocol/decision.ts";
 import type { ServiceState } from "@fairlead/protocol/views.ts";
-
 import { makePrintable } from "./printable.ts";
 
 export type Tone = "good" | "warn" | "bad" | "dim" | "bold" | "plain";

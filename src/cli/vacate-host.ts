@@ -6,13 +6,13 @@ import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Context } from "./context.ts";
-import { vacateErrors } from "./vacate-errors.ts";
 import { formatCount } from "./format.ts";
 import { prepareLeaving, tryToTell, type Leaving } from "./leave-fleet.ts";
 import { loadNodeSettings } from "./load-node-settings.ts";
 import { reloadNode } from "./reload-node.ts";
 import { readReason } from "./send-action.ts";
 import { refuseFixed } from "./settings-edit.ts";
+import { vacateErrors } from "./vacate-errors.ts";
 
 /** This host as one of a fleet. */
 export interface FleetSeat {

@@ -4,10 +4,10 @@ import type { Location } from "#base/errors.ts";
 import { composeErrors } from "./errors.ts";
 import { refuse } from "./findings.ts";
 import type { Environment } from "./interpolate-tree.ts";
-import type { Place } from "./read-documents.ts";
 import { mergeTrees } from "./merge-trees.ts";
 import { parseEnvFile } from "./parse-env-file.ts";
 import { parentPath } from "./path-text.ts";
+import type { Place } from "./read-documents.ts";
 import { readInput, type Run } from "./run.ts";
 import { project } from "./schema/project.ts";
 import {

@@ -3,8 +3,8 @@
 import type { ErrorKind, Location } from "#base/errors.ts";
 import { findNearest } from "#base/nearest.ts";
 import { composeErrors } from "./errors.ts";
-import type { Findings } from "./findings.ts";
 import { findCircle } from "./find-circle.ts";
+import type { Findings } from "./findings.ts";
 import { child, type MapNode, textOf, type Tree } from "./tree.ts";
 
 /** Names of services left out because none of their profiles is active, with those profiles. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { Intent as IntentSchema, PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
 import fc from "fast-check";
 import { stringify } from "yaml";
 import type { Intent, ServiceIntent } from "#model/intent.ts";
-import { Intent as IntentSchema, PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
 import { compileIntent } from "./compile-intent.ts";
 import { loadText } from "./testing/load-text.ts";
 

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compose files → effective project. Pure but for the reading, which comes in as a FileSource.
 import type { Location } from "#base/errors.ts";
-import {
-  addDefaults,
-  addImpliedDependencies,
-  lookUpArguments,
-  readServiceFiles,
-} from "./settle-services.ts";
 import { applyLabels } from "./apply-labels.ts";
 import { checkProject } from "./check-project.ts";
 import { composeErrors } from "./errors.ts";
@@ -23,6 +17,12 @@ import { readInput, readNamed, type Run } from "./run.ts";
 import { project as projectShape } from "./schema/project.ts";
 import { selectProfiles } from "./select-profiles.ts";
 import { settleResources } from "./settle-resources.ts";
+import {
+  addDefaults,
+  addImpliedDependencies,
+  lookUpArguments,
+  readServiceFiles,
+} from "./settle-services.ts";
 import type { FileSource } from "./source.ts";
 import { child, type Entry, map, type MapNode, textOf, withEntry, withoutEntries } from "./tree.ts";
 

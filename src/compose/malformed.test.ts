@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Diagnostic } from "#model/intent.ts";
 import { ComposeFailure } from "./findings.ts";
 import { loadText } from "./testing/load-text.ts";
 import { readMalformed } from "./testing/malformed.ts";
-import type { Diagnostic } from "#model/intent.ts";
 
 async function collect(
   run: () => Promise<{ readonly diagnostics: readonly Diagnostic[] }>,

@@ -3,8 +3,8 @@
 import { FairleadError, type Location } from "#base/errors.ts";
 import { composeErrors } from "./errors.ts";
 import { refuse } from "./findings.ts";
-import { interpolate } from "./interpolate.ts";
 import type { Environment } from "./interpolate-tree.ts";
+import { interpolate } from "./interpolate.ts";
 
 /** One line of such a file. */
 export interface EnvFileEntry {

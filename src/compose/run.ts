@@ -3,8 +3,8 @@
 import type { Location } from "#base/errors.ts";
 import { composeErrors } from "./errors.ts";
 import { type Findings, refuse } from "./findings.ts";
-import { isInside, normalisePath, parentPath } from "./path-text.ts";
 import { FILE_SIZE_MAX_BYTES } from "./parse-tree.ts";
+import { isInside, normalisePath, parentPath } from "./path-text.ts";
 import type { FileSource } from "./source.ts";
 
 /** One loading. */

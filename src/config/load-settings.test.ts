@@ -4,8 +4,8 @@ import { describe, test } from "node:test";
 import { FairleadError } from "#base/errors.ts";
 import { type LoadOptions, loadSettings } from "./load-settings.ts";
 import { renderConfigReference } from "./render-reference.ts";
-import { listSettingPaths, nameVariable } from "./setting-paths.ts";
 import { SETTING_NOTES } from "./setting-notes.ts";
+import { listSettingPaths, nameVariable } from "./setting-paths.ts";
 import { readNodeDevices, readNodeLabels } from "./settings.ts";
 
 function load(changes: Partial<LoadOptions> = {}, yaml?: string) {

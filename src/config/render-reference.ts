@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from "zod";
 import { loadSettings } from "./load-settings.ts";
-import { listSettingPaths, nameVariable } from "./setting-paths.ts";
 import { SETTING_NOTES } from "./setting-notes.ts";
+import { listSettingPaths, nameVariable } from "./setting-paths.ts";
 import { SettingsSchema } from "./settings.ts";
 
 function findSchema(path: string): z.ZodType | undefined {

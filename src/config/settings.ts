@@ -2,8 +2,8 @@
 // The one schema of a node's settings. Types, checks, defaults and docs/reference/config.md follow from it.
 import { parsePolicy } from "@fairlead/routing/parse-policy.ts";
 import { z } from "zod";
-import { parseDuration } from "#base/duration.ts";
 import { parseAddress, parseBlock } from "#base/addresses.ts";
+import { parseDuration } from "#base/duration.ts";
 import { parseSize } from "#base/size.ts";
 import { explainStoreEndpoints, parseStoreEndpoints } from "./store-endpoints.ts";
 

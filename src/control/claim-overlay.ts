@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a host needs of the fleet before its engine can make a network that spans hosts: the network's identifier and
 // addresses, the same for all, and a range of them that it alone gives away. Pure; who writes it down does so in turn.
-import { FairleadError } from "#base/errors.ts";
 import { formatBlock, overlaps, parseBlock, type Block } from "#base/addresses.ts";
+import { FairleadError } from "#base/errors.ts";
 import { findFreeBlock, findFreeVni } from "#network/allocate.ts";
 import { controlErrors } from "./errors.ts";
 import { refuseClash, type HostNetwork } from "./host-networks.ts";

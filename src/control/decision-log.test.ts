@@ -2,10 +2,10 @@
 // Decisions while the store takes no writes: answered all the same, written in order afterwards, and counted when lost.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { silentLogger } from "#base/logger.ts";
 import type { PlannedAction } from "#model/action.ts";
 import { createFullStore } from "#store/testing/create-full-store.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
-import { silentLogger } from "#base/logger.ts";
 import { createDecisionLog } from "./decision-log.ts";
 
 const CONTEXT = { scope: "shop", actor: "automatic" };

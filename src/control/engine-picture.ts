@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the engine holds, as it was last read: all at once by a list, one by one in between.
-import { FairleadError } from "#base/errors.ts";
 import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import { normalizeReference } from "#brain/naming.ts";
 import type { EngineReader, ImageFact } from "#engine/engine.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The node's picture of its engine: filled by one full list, kept by events, repaired by listing again. Events are
 // hints: each makes the container they name be read anew, so a lost or doubled event changes nothing.
-import { FairleadError } from "#base/errors.ts";
 import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import type { EngineEvent, EngineReader } from "#engine/engine.ts";
 import type { Facts, InstanceFact } from "#model/facts.ts";

@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { createLinkedParts, linkParts } from "@fairlead/fabric/testing/link-hubs.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { buildInstance } from "#brain/testing/builders.ts";
-import { createManualClock } from "#store/testing/manual-clock.ts";
 import type { Facts, InstanceFact } from "#model/facts.ts";
+import { createManualClock } from "#store/testing/manual-clock.ts";
 import type { BoardChange } from "./facts-board.ts";
 import { createFarewells } from "./farewells.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What people may ask of the fleet through any of its nodes.
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
-import type { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
 import type { NodeAction, NodeFarewell, NodeRecord } from "@fairlead/protocol/node.ts";
+import type { CreatedToken, TokenRequest, TokenView } from "@fairlead/protocol/tokens.ts";
 import type { AskedBy } from "./topologies.ts";
 
 /**

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks that a host has besides those that span hosts: where one of these had the same addresses, packets for it would
 // go astray there. Pure.
-import { FairleadError } from "#base/errors.ts";
 import { formatBlock, overlaps, type Block } from "#base/addresses.ts";
+import { FairleadError } from "#base/errors.ts";
 import { controlErrors } from "./errors.ts";
 import { parseBlocks, type OverlayPicture } from "./overlay-entries.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node writes of itself about networks that span hosts: claims, in turn with other nodes, and where its instances are.
 import { isDeepStrictEqual } from "node:util";
-import { FairleadError } from "#base/errors.ts";
 import { overlaps } from "#base/addresses.ts";
+import { FairleadError } from "#base/errors.ts";
 import type { OverlayEndpoint } from "#network/overlay.ts";
 import type { Store, StoreOperation } from "#store/store.ts";
 import { planClaim, type OverlayClaim, type OverlayRequest } from "./claim-overlay.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Logs of many containers as one: what there is, merged by time, and then what comes, over restarts and new containers.
 // Nothing is gathered: each container's log waits at the engine until its reader has room.
-import { FairleadError } from "#base/errors.ts";
 import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
 import { createAsyncQueue } from "#base/queue.ts";
 import type { EngineReader, LogLine, LogOptions } from "#engine/engine.ts";
 import type { InstanceFact } from "#model/facts.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps what DNS answers in line with what is there: services with their healthy instances, agents with their addresses.
 import { awaitAbort } from "#base/await-abort.ts";
-import type { Logger } from "#base/logger.ts";
 import { FairleadError } from "#base/errors.ts";
+import type { Logger } from "#base/logger.ts";
 import { listZoneServices } from "#discovery/dns/list-zone-services.ts";
 import type { Zone, ZonePort, ZoneService } from "#discovery/dns/zone.ts";
 import type { Fabric } from "#fabric/fabric.ts";

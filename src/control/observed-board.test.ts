@@ -4,9 +4,9 @@ import { describe, test } from "node:test";
 import { LinkMeter } from "@fairlead/fabric/link-tally.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { createTrafficLedger } from "@fairlead/fabric/traffic-ledger.ts";
+import { recordOf, SCOPE } from "@fairlead/protocol/testing/record-of.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
 import { createObservedBoard } from "./observed-board.ts";
-import { recordOf, SCOPE } from "@fairlead/protocol/testing/record-of.ts";
 
 const MINUTE_MS = 60_000;
 

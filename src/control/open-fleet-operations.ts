@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { renderJoinToken } from "@fairlead/protocol/join-token.ts";
 import { MARKS_OF, type NodeAction, type NodeFarewell } from "@fairlead/protocol/node.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { TOKEN_TTL_MS, TOKEN_USES } from "@fairlead/protocol/tokens.ts";
-import { renderJoinToken } from "@fairlead/protocol/join-token.ts";
 import type { Clock, Random } from "#base/clock.ts";
 import { formatDuration } from "#base/duration.ts";
 import { FairleadError } from "#base/errors.ts";

@@ -8,29 +8,29 @@ import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
 import { OWN_LABELS, type NetworkFact } from "#model/facts.ts";
 import type { NetworkIntent } from "#model/intent.ts";
-import type { Overlay, OverlayAttachment, OverlayChange } from "#network/overlay.ts";
 import { chooseNetworkMtu, familyOf } from "#network/measure-path.ts";
+import type { Overlay, OverlayAttachment, OverlayChange } from "#network/overlay.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
 import type { Store } from "#store/store.ts";
 import type { OverlayClaim } from "./claim-overlay.ts";
-import { answerDoorbell, createDoorbell } from "./doorbell.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { describeOverlayTurn } from "./describe-overlay-change.ts";
+import { answerDoorbell, createDoorbell } from "./doorbell.ts";
 import { controlErrors } from "./errors.ts";
 import type { FactsBoard } from "./facts-board.ts";
 import type { HostNetwork } from "./host-networks.ts";
-import type { Paths } from "./paths.ts";
 import { writeClaim } from "./keep-overlay-entries.ts";
 import { createOverlayPicture, judgeEndpoints, OVERLAY_PREFIX } from "./overlay-entries.ts";
-import { createReleaser } from "./release-overlays.ts";
-import type { AskedBy } from "./topologies.ts";
-import { createOverlayTeller, listPathMtus } from "./tell-overlays.ts";
-import { askRotation } from "./tunnels.ts";
-import { createProtection, type ProtectionOptions } from "./protect-overlays.ts";
 import { createOverlayReach, type OverlayReach } from "./overlay-reach.ts";
+import type { Paths } from "./paths.ts";
+import { createProtection, type ProtectionOptions } from "./protect-overlays.ts";
+import { createReleaser } from "./release-overlays.ts";
 import type { Shortcuts } from "./shortcuts.ts";
 import { findTightPath, showOverlay } from "./show-overlay.ts";
+import { createOverlayTeller, listPathMtus } from "./tell-overlays.ts";
+import type { AskedBy } from "./topologies.ts";
 import { readEncrypted, translateNetwork } from "./translate-network.ts";
+import { askRotation } from "./tunnels.ts";
 
 export interface OverlaysOptions {
   /** This node: its id, and the address at which other hosts reach it. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PlacementView } from "@fairlead/protocol/placement.ts";
-import type { NodeView } from "@fairlead/protocol/node.ts";
 import { PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
+import type { NodeView } from "@fairlead/protocol/node.ts";
+import { PlacementView } from "@fairlead/protocol/placement.ts";
 import { FairleadError } from "#base/errors.ts";
 import { buildFacts, buildInstance, buildIntent, buildService } from "#brain/testing/builders.ts";
 import { buildNode, buildScope } from "#brain/testing/fleet.ts";

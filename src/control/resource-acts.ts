@@ -5,8 +5,8 @@ import type { NetworkIntent } from "#model/intent.ts";
 import { need, type Act, type ActResult } from "./act.ts";
 import { makeResourceLabels } from "./create-request.ts";
 import type { FactsBoard } from "./facts-board.ts";
-import { isMadeElsewhere, prepareSwarmNetwork } from "./swarm-network.ts";
 import type { ImageExchange } from "./images/image-exchange.ts";
+import { isMadeElsewhere, prepareSwarmNetwork } from "./swarm-network.ts";
 
 export interface ResourceActsOptions {
   readonly engine: Engine;

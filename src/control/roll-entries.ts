@@ -5,8 +5,8 @@ import type { NodeMarks } from "@fairlead/protocol/node.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Entry, Store, StoreOperation } from "#store/store.ts";
 import { controlErrors } from "./errors.ts";
-import { readShared } from "./read-shared.ts";
 import { parseOnce } from "./parse-once.ts";
+import { readShared } from "./read-shared.ts";
 
 /** Before all that a roll watches; other things of the fleet stand beside it. */
 export const ROLL = "roll/";

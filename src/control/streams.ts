@@ -2,8 +2,8 @@
 // Operations that go on: logs, usage, events.
 import type { InstanceFact } from "#model/facts.ts";
 import { createMaskCache } from "./hide.ts";
-import { failLookup } from "./lookup.ts";
 import { createLogStreams } from "./log-streams.ts";
+import { failLookup } from "./lookup.ts";
 import type { OperationsOptions } from "./operations-options.ts";
 import type { LogRequest, Operations } from "./operations.ts";
 import { readUsage } from "./usage-stream.ts";

@@ -4,10 +4,10 @@
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
+import { computeBackoff } from "#brain/backoff.ts";
 import { planObserved } from "#brain/observe.ts";
 import type { Hold } from "#brain/pass.ts";
 import { planReap } from "#brain/reap.ts";
-import { computeBackoff } from "#brain/backoff.ts";
 import type { EngineEvent } from "#engine/engine.ts";
 import type { PlannedAction } from "#model/action.ts";
 import { makeEmptyIntent } from "#model/empty-intent.ts";

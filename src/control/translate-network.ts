@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network that spans hosts as the engine of one host is to make it: a plain bridge with this host's range.
+import { formatAddress, parseBlock } from "#base/addresses.ts";
 import { OWN_LABELS } from "#model/facts.ts";
 import type { NetworkIntent } from "#model/intent.ts";
-import { formatAddress, parseBlock } from "#base/addresses.ts";
 import { nameBridge } from "#network/plan-overlay.ts";
 import type { OverlayClaim } from "./claim-overlay.ts";
 

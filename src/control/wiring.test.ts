@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createTrafficLedger } from "@fairlead/fabric/traffic-ledger.ts";
+import { recordOf, SCOPE } from "@fairlead/protocol/testing/record-of.ts";
 import { TopologyDeclaration } from "@fairlead/protocol/topology.ts";
 import { FairleadError } from "#base/errors.ts";
 import { silentLogger } from "#base/logger.ts";
@@ -16,7 +17,6 @@ import { computeRoutes } from "./compute-routes.ts";
 import { createDecisionLog } from "./decision-log.ts";
 import { loadTopologies } from "./kept-topologies.ts";
 import { createObservedBoard } from "./observed-board.ts";
-import { recordOf, SCOPE } from "@fairlead/protocol/testing/record-of.ts";
 import { createWiring } from "./wiring.ts";
 
 const REJOIN_MS = 10_000;

@@ -5,8 +5,8 @@ import { imageRules } from "./testing/image-rules.ts";
 import { instanceRules } from "./testing/instance-rules.ts";
 import { logRules } from "./testing/log-rules.ts";
 import { resourceRules } from "./testing/resource-rules.ts";
-import { watchRules } from "./testing/watch-rules.ts";
 import type { EngineFixture } from "./testing/rule.ts";
+import { watchRules } from "./testing/watch-rules.ts";
 
 /** Declares the tests. They share one engine, which `get` hands over once it runs, and leave nothing on it. */
 export function engineConformance(name: string, get: () => EngineFixture): void {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The face of the engine room. Reading and writing are two interfaces, so that a dry run holds an object
 // that has no way to write, and every write names the decision it belongs to.
-import type { ContainerConfig, NetworkIntent, VolumeIntent } from "#model/intent.ts";
 import type { InstanceFact, NetworkFact, VolumeFact } from "#model/facts.ts";
+import type { ContainerConfig, NetworkIntent, VolumeIntent } from "#model/intent.ts";
 
 export interface CallOptions {
   readonly signal?: AbortSignal;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The face of the fabric room: agents of this node, and where they join.
-import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type { WorkloadSource } from "@fairlead/fabric/grpc/workload-api.ts";
-import type { AgentFilter, Registry } from "@fairlead/fabric/registry.ts";
+import type { LogStats } from "@fairlead/fabric/log/message-log.ts";
 import type { NodeLinks } from "@fairlead/fabric/node-links.ts";
+import type { AgentFilter, Registry } from "@fairlead/fabric/registry.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { TrafficLedger } from "@fairlead/fabric/traffic-ledger.ts";
+import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import type {
   ActOnContainerRequest,
   ContainerView,
   ListContainersRequest,
 } from "@fairlead/protocol/fabric.ts";
-import type { LogStats } from "@fairlead/fabric/log/message-log.ts";
 
 /** A socket that one container alone has, so that who dials it is known. */
 export interface FabricPlace {

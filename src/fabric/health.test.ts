@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { test } from "node:test";
-import { Client, credentials } from "@grpc/grpc-js";
 import { join } from "@fairlead/sdk";
+import { Client, credentials } from "@grpc/grpc-js";
 import { openTestFabric } from "./testing/open-test-fabric.ts";
 
 test("gRPC health of a node: it serves until it leaves, and whoever watches is told", async () => {

@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { recordWrites } from "#lab/record-writes.ts";
-import { createReplay, visitPoints, writeImage } from "#lab/replay-writes.ts";
 import { openLog } from "@fairlead/fabric/log/open.ts";
 import { GROUP, realClock } from "@fairlead/fabric/log/testing/crash-child.ts";
+import { recordWrites } from "#lab/record-writes.ts";
+import { createReplay, visitPoints, writeImage } from "#lab/replay-writes.ts";
 
 const POINTS = Number(process.env["FAIRLEAD_POINTS"] ?? 30);
 const MESSAGES = Number(process.env["FAIRLEAD_LOGGED"] ?? 10);

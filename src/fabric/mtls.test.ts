@@ -7,11 +7,11 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { after, before, test } from "node:test";
-import { contract, join, rpc, type Agent } from "@fairlead/sdk";
 import { formatSerial } from "@fairlead/fabric/grpc/der.ts";
 import { dial, openSession } from "@fairlead/fabric/grpc/dial.ts";
 import { openTlsFiles, type TlsFiles } from "@fairlead/fabric/grpc/tls-files.ts";
 import { Link } from "@fairlead/fabric/link.ts";
+import { contract, join, rpc, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
 import { isKind } from "#base/errors.ts";
 import { issueCertificate, makeAuthority, type CertificateFiles } from "#lab/certificates.ts";

@@ -6,21 +6,21 @@ import { dirname, join } from "node:path";
 import type { AgentRights } from "@fairlead/fabric/agent-rights.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
-import { createWorkloadMethods } from "@fairlead/fabric/grpc/workload-api.ts";
+import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
 import {
   createRevokingSource,
   openTlsFiles,
   type RevokingSource,
   type TlsFiles,
 } from "@fairlead/fabric/grpc/tls-files.ts";
-import { listen, type Listener, type ListenOptions } from "@fairlead/fabric/grpc/listen.ts";
+import { createWorkloadMethods } from "@fairlead/fabric/grpc/workload-api.ts";
 import { createHub, type Hub } from "@fairlead/fabric/hub.ts";
 import { createFleetLog } from "@fairlead/fabric/kept/fleet-log.ts";
 import { createKeptDoor } from "@fairlead/fabric/kept/kept-door.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
+import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import type { MessageLog } from "@fairlead/fabric/log/message-log.ts";
 import { openLog } from "@fairlead/fabric/log/open.ts";
-import { createLogMethods } from "@fairlead/fabric/log-service.ts";
 import { NODE_METHOD } from "@fairlead/fabric/node-door.ts";
 import { createNodeLinks, type NodeLinks } from "@fairlead/fabric/node-links.ts";
 import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import fc from "fast-check";
 import { createDetector } from "./detector.ts";
-import { TIMING } from "./timing.ts";
 import { decodeMessage, encodeMessage, type Message } from "./messages.ts";
 import { startSimFleet, type SimFleet, type SimNode } from "./testing/sim-fleet.ts";
+import { TIMING } from "./timing.ts";
 
 const SEED = Number(process.env["FAIRLEAD_SIM_SEED"] ?? 1);
 const ROUNDS = Number(process.env["FAIRLEAD_SIM_ROUNDS"] ?? 40);

@@ -5,9 +5,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { CIRCLE_MAX, chooseCircle, createTurns } from "./circle.ts";
 import { createDetector } from "./detector.ts";
-import { TIMING } from "./timing.ts";
 import type { Message } from "./messages.ts";
 import { startSimFleet, type SimFleet } from "./testing/sim-fleet.ts";
+import { TIMING } from "./timing.ts";
 
 const NODES = 100;
 

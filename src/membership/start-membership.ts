@@ -10,11 +10,11 @@ import type { Logger } from "#base/logger.ts";
 import { createGate } from "#datagram/gate.ts";
 import { createSealer } from "#datagram/seal.ts";
 import { createDetector, TICK_MS, type Step } from "./detector.ts";
-import { TIMING } from "./timing.ts";
 import { membershipErrors } from "./errors.ts";
 import type { MemberChange, Membership, Peer } from "./membership.ts";
-import { createPathProber } from "./path-prober.ts";
 import { decodeMessage, encodeMessage, MEMBERSHIP, type Message } from "./messages.ts";
+import { createPathProber } from "./path-prober.ts";
+import { TIMING } from "./timing.ts";
 
 export interface MembershipOptions {
   /** This node, as the others know it. */

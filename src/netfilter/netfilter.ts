@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel's packet rules through Debian's `nft`: commands as text, what stands as JSON. No shell.
 import { FairleadError } from "#base/errors.ts";
-import { netfilterErrors } from "./errors.ts";
 import { askRules, type NetfilterOptions } from "./ask-rules.ts";
+import { netfilterErrors } from "./errors.ts";
 import type { RulesAnswer } from "./run-rules.ts";
 
 const LINE_MAX = 300;

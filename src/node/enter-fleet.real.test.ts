@@ -3,12 +3,14 @@
 // one node, with real datagrams on the loopback.
 import assert from "node:assert/strict";
 import { randomBytes, randomInt } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { NodeFarewell } from "@fairlead/protocol/node.ts";
 import { parseJoinToken } from "@fairlead/protocol/join-token.ts";
+import type { NodeFarewell } from "@fairlead/protocol/node.ts";
 import { FairleadError } from "#base/errors.ts";
 import { silentLogger } from "#base/logger.ts";
 import { loadSettings } from "#config/load-settings.ts";
@@ -16,8 +18,6 @@ import { createDecisionLog, type DecisionLog } from "#control/decision-log.ts";
 import type { FleetOperations } from "#control/fleet-operations.ts";
 import { openFleetOperations } from "#control/open-fleet-operations.ts";
 import { FAREWELLS, LIVE, NODES } from "#control/roll-entries.ts";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { createRoll, type Roll } from "#control/roll.ts";
 import { issueCertificate, makeAuthority } from "#lab/certificates.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";

@@ -10,8 +10,8 @@ import { FairleadError } from "#base/errors.ts";
 import { locateNodeFiles, findPlaces, makeNodeDirectories } from "#config/node-files.ts";
 import { controlErrors } from "#control/errors.ts";
 import type { Fleet } from "#control/fleet.ts";
-import { planTokenUse, type TokenProof } from "#control/join-tokens.ts";
 import { refuseClashes } from "#control/host-networks.ts";
+import { planTokenUse, type TokenProof } from "#control/join-tokens.ts";
 import { readClaims } from "#control/keep-overlay-entries.ts";
 import { askForKnock } from "#control/knocks.ts";
 import {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agents as lists show them: those who joined here, those whom linked nodes tell of, and those that are only seen.
-import type { AgentView } from "@fairlead/protocol/views.ts";
 import type { AgentFilter } from "@fairlead/fabric/registry.ts";
+import type { AgentView } from "@fairlead/protocol/views.ts";
 import type { Fabric } from "#fabric/fabric.ts";
 import type { RunningDiscovery } from "./start-discovery.ts";
 

@@ -2,8 +2,8 @@
 // Who answers why services stand where they stand, and which networks suit them; and who takes from the host what was made.
 import type { Clock } from "#base/clock.ts";
 import type { ServiceAddresses } from "#control/addresses/service-addresses.ts";
-import type { OverlayClearing } from "#control/clear-overlays.ts";
 import { createHostClearing, type HostClearing } from "#control/clear-host.ts";
+import type { OverlayClearing } from "#control/clear-overlays.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
 import { createNetworkDesk, type NetworkDesk } from "#control/network-desk.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operations of a node that belongs to a fleet: over all its nodes, and for those that ask this one.
-import type { Settings } from "#config/settings.ts";
 import type { AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
+import type { Settings } from "#config/settings.ts";
 import { createActHere } from "#control/across/act-here.ts";
 import { answerNodes } from "#control/across/answer-nodes.ts";
 import { createOtherNodes } from "#control/across/ask-nodes.ts";
@@ -14,8 +14,8 @@ import type { Operations } from "#control/operations.ts";
 import { createPeers, type Peers, type PeersOptions } from "#control/peers.ts";
 import type { Roll } from "#control/roll.ts";
 import type { Supervisor } from "#control/supervisor.ts";
-import { openGiven } from "./start-places.ts";
 import { noteRefusals } from "./note-refusals.ts";
+import { openGiven } from "./start-places.ts";
 
 export interface SpreadParts {
   readonly peers: Peers | undefined;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Multicast and seeds of a node, where a key is there: nothing is told or believed without one.
 import { readFile, stat } from "node:fs/promises";
-import { networkInterfaces } from "node:os";
 import { isIPv4 } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { DiscoveryWay } from "@fairlead/protocol/views.ts";
 import type { Clock, Random } from "#base/clock.ts";
@@ -14,8 +14,8 @@ import { joinMulticast } from "#discovery/multicast/join-multicast.ts";
 import { joinSeeds } from "#discovery/multicast/join-seeds.ts";
 import type { SeedPlace } from "#discovery/multicast/open-seed-carrier.ts";
 import type { MulticastDiscovery } from "#discovery/multicast/start-member.ts";
-import type { OpenedWay } from "./start-discovery-way.ts";
 import { readNodeId } from "./node-id.ts";
+import type { OpenedWay } from "./start-discovery-way.ts";
 
 interface DatagramParts {
   readonly clock: Clock;

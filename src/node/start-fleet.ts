@@ -2,11 +2,11 @@
 // The fleet that the settings name: its part of the store, and where this node is reached.
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
+import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { lookup } from "node:dns/promises";
-import { cpus, machine, platform, totalmem } from "node:os";
 import { isIPv6 } from "node:net";
+import { cpus, machine, platform, totalmem } from "node:os";
 import type { Clock, Random } from "#base/clock.ts";
 import type { Logger } from "#base/logger.ts";
 import { readNodeDevices, readNodeLabels, type Settings } from "#config/settings.ts";

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
-import { test } from "node:test";
 import { buffer, text } from "node:stream/consumers";
+import { test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { baseErrors, FairleadError } from "#base/errors.ts";
 import { issueCredential, makeKey } from "#identity/authority.ts";

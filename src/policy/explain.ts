@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why one may or may not talk to another: policy by policy, with the place in the file that says so. Reads policies as they
 // are, not the tables that they were compiled to.
-import type { NetworkPolicy, PolicyProtocol, PolicyRule, PolicyStep } from "#model/policy.ts";
 import { parseAddress } from "#base/addresses.ts";
 import { matchEgressNames } from "#model/egress-names.ts";
+import type { NetworkPolicy, PolicyProtocol, PolicyRule, PolicyStep } from "#model/policy.ts";
 import { cutBlock } from "./build-table.ts";
 import { resolvePorts } from "./port-sets.ts";
 import { matchLabels } from "./select.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { compileCluster } from "./testing/decide.ts";
 import { arbitraryPolicy } from "./testing/arbitrary-policies.ts";
+import { compileCluster } from "./testing/decide.ts";
 import { isAllowed, type Cluster, type Pod } from "./testing/oracle.ts";
 
 /** Random policies; each is asked about all pairs of its pods and strangers, on a few ports. */

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { leaseRules } from "./testing/lease-rules.ts";
 import { reopenRules } from "./testing/reopen-rules.ts";
+import type { Rule, StoreFixture } from "./testing/rule.ts";
 import { transactionRules } from "./testing/transaction-rules.ts";
 import { watchRules } from "./testing/watch-rules.ts";
-import type { Rule, StoreFixture } from "./testing/rule.ts";
 
 export interface ConformanceOptions {
   /** A fresh and empty store for each rule; disposed of by the suite. */

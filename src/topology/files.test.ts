@@ -2,11 +2,11 @@
 // What is written is read again, and what is wrong is refused with its place.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { AgentName } from "@fairlead/protocol/agent.ts";
+import type { TopologyGraph } from "@fairlead/protocol/topology.ts";
+import { TopologyDeclaration } from "@fairlead/protocol/topology.ts";
 import fc from "fast-check";
 import { FairleadError } from "#base/errors.ts";
-import type { TopologyGraph } from "@fairlead/protocol/topology.ts";
-import { AgentName } from "@fairlead/protocol/agent.ts";
-import { TopologyDeclaration } from "@fairlead/protocol/topology.ts";
 import { buildTopology } from "./build.ts";
 import { parseDot, renderDot } from "./dot.ts";
 import { declareLayout } from "./layout.ts";

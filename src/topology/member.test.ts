@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
 import { TopologyDeclaration, TopologyGraph } from "@fairlead/protocol/topology.ts";
+import fc from "fast-check";
 import { buildTopology } from "./build.ts";
 import { estimateDistanceKm } from "./distance.ts";
 import { isSelected, selectMembers } from "./member.ts";

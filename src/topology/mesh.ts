@@ -8,8 +8,8 @@
 // where x–y is a link, x a stranger of a and y a stranger of b, it is replaced by a–x and b–y (b may be a): the degrees
 // of x and y stay. Such a link exists whenever n ≥ k + 2 and the others have k links: a lacks one, so it has n − k or
 // more strangers, b likewise, and each x has at most n − 2 − k strangers besides a. So only n·k odd leaves one short.
-import { LinkSet } from "./links.ts";
 import { findCuts, groupMembers } from "./cuts.ts";
+import { LinkSet } from "./links.ts";
 import { compareNames } from "./member.ts";
 import { mixText } from "./mix.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A graph as it is kept over a restart: names once, links as places among them.
-import { z } from "zod";
 import { AgentName, Locality } from "@fairlead/protocol/agent.ts";
 import { TopologyGraph, type TopologyLink } from "@fairlead/protocol/topology.ts";
+import { z } from "zod";
 import type { Member } from "./member.ts";
 
 /** Links above which a graph is not kept: about 4 MB. */

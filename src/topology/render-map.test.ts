@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
 import type { ObservedLink, ObservedLinks } from "@fairlead/protocol/topology.ts";
+import fc from "fast-check";
 import { buildTopology } from "./build.ts";
-import { compareDrift } from "./drift.ts";
 import { parseDot, renderDot } from "./dot.ts";
+import { compareDrift } from "./drift.ts";
 import { graphObserved, renderMap, renderObserved } from "./render-map.ts";
 import {
   arbitraryMembers,

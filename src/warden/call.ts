@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One request of an agent, and what its handler works with.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { pipeline } from "node:stream/promises";
 import type { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { FairleadError } from "#base/errors.ts";
 import type { DockerLimits } from "#model/docker-limits.ts";
-import { isOwned, namePrefix } from "./owner.ts";
 import { wardenErrors } from "./errors.ts";
+import { isOwned, namePrefix } from "./owner.ts";
 import { parseBody, readBytes } from "./parse-body.ts";
 import type { Target } from "./parse-target.ts";
 import type { Answer, Upstream } from "./upstream.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whose a container is stands in a label that only this room writes. The agent's names are names within its own: `tool` is
 // `shop.researcher.tool` to the engine, so that no agent takes another's name, or one that others resolve.
-import { COMPOSE_LABELS, OWN_LABELS } from "#model/facts.ts";
 import type { DockerLimits } from "#model/docker-limits.ts";
+import { COMPOSE_LABELS, OWN_LABELS } from "#model/facts.ts";
 import type { DockerOwner } from "./warden.ts";
 
 /** Labels that belong to Fairlead and Compose; no agent writes them. */

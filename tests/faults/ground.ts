@@ -2,10 +2,10 @@
 // A fleet with three services that a client calls, on which faults are let loose: what stays, what starts elsewhere on
 // suspicion, and one that must never run twice.
 import type { NodeView } from "@fairlead/protocol/node.ts";
+import { createSmallDisk, type SmallDisk } from "#lab/disk.ts";
 import { awaitAlive, readScope, startFleet, type LabFleet } from "#lab/fleet.ts";
 import type { HostNode } from "#lab/host-node.ts";
 import type { LabHost } from "#lab/hosts.ts";
-import { createSmallDisk, type SmallDisk } from "#lab/disk.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import type { OtherBuild } from "./other-build.ts";
 import { DNS_PORT, startClient, type Client } from "./start-client.ts";

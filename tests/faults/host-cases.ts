@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What befalls hosts: lost, rebooted without a network, up and down, an engine that ends or hangs.
 import { setTimeout as sleep } from "node:timers/promises";
-import { until } from "#lab/rig.ts";
 import type { HostNode } from "#lab/host-node.ts";
+import { until } from "#lab/rig.ts";
 import { summarize } from "./call.ts";
 import { atMost, tell, within, type Figure } from "./figure.ts";
 import { awaitSight, nowMs, WANTED, type Ground } from "./ground.ts";

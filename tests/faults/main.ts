@@ -2,13 +2,13 @@
 // `npm run faults -- [NAME…] [--hosts N] [--rate R]`: faults on a fleet of real engines, with a client that calls every service all
 // the time. Ends with 1 when something did not hold.
 import { parseArgs } from "node:util";
-import { ensurePackages, TEST_NEEDS } from "../../scripts/setup.ts";
 import { describeUnknown, readWhole, runScript } from "../../scripts/run-script.ts";
-import { renderTable } from "./render-table.ts";
-import { renderOutcome, runCase, type FaultCase, type Outcome } from "./run-case.ts";
+import { ensurePackages, TEST_NEEDS } from "../../scripts/setup.ts";
 import { CASES } from "./cases.ts";
 import { openGround } from "./ground.ts";
 import { openOtherBuild } from "./other-build.ts";
+import { renderTable } from "./render-table.ts";
+import { renderOutcome, runCase, type FaultCase, type Outcome } from "./run-case.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 

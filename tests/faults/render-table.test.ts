@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { renderTable } from "./render-table.ts";
 import { atMost, tell, within } from "./figure.ts";
+import { renderTable } from "./render-table.ts";
 import type { Outcome } from "./run-case.ts";
 
 const outcome: Outcome = {

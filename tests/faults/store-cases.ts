@@ -2,8 +2,8 @@
 // What befalls the fleet's store: each member killed in turn, all of it away and then empty.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeView } from "@fairlead/protocol/node.ts";
-import { until } from "#lab/rig.ts";
 import { awaitAlive } from "#lab/fleet.ts";
+import { until } from "#lab/rig.ts";
 import { atMost, within } from "./figure.ts";
 import { nowMs, STEADY, type Ground } from "./ground.ts";
 import { judgeUnnoticed } from "./host-cases.ts";

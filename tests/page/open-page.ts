@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
+import { SignInLink } from "@fairlead/protocol/routes.ts";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { build } from "vite";
-import { SignInLink } from "@fairlead/protocol/routes.ts";
 import { startApi, type TestApi } from "#api/testing/start-api.ts";
 
 const CHROMIUM = "/usr/bin/chromium";

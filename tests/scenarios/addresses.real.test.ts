@@ -6,14 +6,14 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ServiceView } from "@fairlead/protocol/views.ts";
-import type { InstanceFact } from "#model/facts.ts";
 import { startHosts } from "#lab/hosts.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
+import type { InstanceFact } from "#model/facts.ts";
 import { openHostPlaces, type HostPlace } from "./host-places.ts";
 import { askByUdp, serveUdp } from "./udp-beside.ts";
 

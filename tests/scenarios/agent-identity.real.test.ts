@@ -9,10 +9,10 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import { openIdentity } from "@fairlead/sdk";
+import { issueCredential, makeAuthority, makeKey } from "#identity/authority.ts";
 import { bundleProgram } from "#lab/bundle.ts";
 import { importNode } from "#lab/images.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
-import { issueCredential, makeAuthority, makeKey } from "#identity/authority.ts";
 
 const PROGRAM = fileURLToPath(new URL("programs/identity-agent.ts", import.meta.url));
 const PATIENCE_MS = 60_000;

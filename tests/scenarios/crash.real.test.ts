@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { IMAGE, until } from "#lab/rig.ts";
-import { createSeededRandom } from "#store/testing/seeded-random.ts";
-import type { Intent } from "#model/intent.ts";
-import type { InstanceFact } from "#model/facts.ts";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
+import { IMAGE, until } from "#lab/rig.ts";
+import type { InstanceFact } from "#model/facts.ts";
+import type { Intent } from "#model/intent.ts";
+import { createSeededRandom } from "#store/testing/seeded-random.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 const CRASHES = Number(process.env["FAIRLEAD_CRASHES"] ?? 8);

@@ -5,8 +5,8 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { IMAGE, until } from "#lab/rig.ts";
 import type { Plan } from "@fairlead/protocol/decision.ts";
+import { IMAGE, until } from "#lab/rig.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 const FILE = `name: dry\nservices:\n  web:\n    image: ${IMAGE}\n    stop_grace_period: 0s\n    deploy: { replicas: 2, update_config: { monitor: 100ms } }\n`;

@@ -6,9 +6,9 @@ import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { FlowView } from "@fairlead/protocol/flows.ts";
-import type { InstanceFact } from "#model/facts.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { runProgram } from "#lab/run-program.ts";
+import type { InstanceFact } from "#model/facts.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 const BRIDGE = "172.30.9.1";

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { IMAGE, until } from "#lab/rig.ts";
 import type { NodeStatus } from "@fairlead/protocol/views.ts";
+import { IMAGE, until } from "#lab/rig.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 /** How long the engine hangs; 30 for the row. */

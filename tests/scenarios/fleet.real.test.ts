@@ -9,10 +9,10 @@ import { after, before, test } from "node:test";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import type { ScopeView } from "@fairlead/protocol/views.ts";
-import type { InstanceFact } from "#model/facts.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
 import { awaitOffers } from "#lab/fleet.ts";
 import { openRig, until, type Rig } from "#lab/rig.ts";
+import type { InstanceFact } from "#model/facts.ts";
 import { fleetSettings } from "./fleet-process.ts";
 
 const PATIENCE_MS = 30_000;

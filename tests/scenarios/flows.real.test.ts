@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { FlowEffect, FlowView } from "@fairlead/protocol/flows.ts";
-import type { InstanceFact } from "#model/facts.ts";
 import { IMAGE, until } from "#lab/rig.ts";
 import { runProgram } from "#lab/run-program.ts";
+import type { InstanceFact } from "#model/facts.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 const LISTEN = 'command: ["nc", "-ll", "-p", "5432", "-e", "cat"]';

@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import type { NodeStatus } from "@fairlead/protocol/views.ts";
 import { createSmallDisk, type SmallDisk } from "#lab/disk.ts";
 import { IMAGE, until } from "#lab/rig.ts";
-import type { NodeStatus } from "@fairlead/protocol/views.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 const FILE = `name: full\nservices:\n  app:\n    image: ${IMAGE}\n    stop_grace_period: 0s\n`;

@@ -2,8 +2,8 @@
 // Whatever happens to a container, it comes back as its owner wants it, once, and the decision says why.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { IMAGE, until } from "#lab/rig.ts";
 import type { Decision } from "@fairlead/protocol/decision.ts";
+import { IMAGE, until } from "#lab/rig.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, it } from "node:test";
-import { IMAGE, until } from "#lab/rig.ts";
 import type { NodeStatus } from "@fairlead/protocol/views.ts";
+import { IMAGE, until } from "#lab/rig.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 /** How often the engine is killed. */

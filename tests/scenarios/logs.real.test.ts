@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, describe, it } from "node:test";
-import { IMAGE, until } from "#lab/rig.ts";
 import type { LogLine } from "@fairlead/protocol/routes.ts";
+import { IMAGE, until } from "#lab/rig.ts";
 import { openScenario, type Scenario } from "./scenario.ts";
 
 /** Each run has the next number, which outlives the container, says five things and fails. */

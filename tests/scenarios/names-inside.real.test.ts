@@ -5,10 +5,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { after, before, test } from "node:test";
 import { z } from "zod";
-import type { InstanceFact } from "#model/facts.ts";
 import { callEngine } from "#lab/call-engine.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { runProgram } from "#lab/run-program.ts";
+import type { InstanceFact } from "#model/facts.ts";
 
 /** Of the engine's own bridge, where containers of all networks reach the host. */
 const BRIDGE = "172.30.7.1";

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // DNS of a real node: what it answers follows the containers.
 import assert from "node:assert/strict";
+import { Resolver } from "node:dns/promises";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { after, before, test } from "node:test";
-import { Resolver } from "node:dns/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { InstanceFact } from "#model/facts.ts";
 import { IMAGE, openRig, type Rig } from "#lab/rig.ts";
+import type { InstanceFact } from "#model/facts.ts";
 
 const SERVER = "127.0.0.1:15353";
 const WEB = "web.shop.fairlead.internal";

@@ -7,11 +7,6 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { linkLackingPath } from "#lab/lacking-path.ts";
-import { startPackets, type Probe } from "#lab/packets.ts";
-import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
-import { runInNamespace, runProgram } from "#lab/run-program.ts";
-import { parsePolicies } from "#policy/parse-policies.ts";
 import {
   ethernet,
   fragment,
@@ -24,6 +19,11 @@ import {
   vlan,
   type Link,
 } from "#lab/frames.ts";
+import { linkLackingPath } from "#lab/lacking-path.ts";
+import { startPackets, type Probe } from "#lab/packets.ts";
+import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
+import { runInNamespace, runProgram } from "#lab/run-program.ts";
+import { parsePolicies } from "#policy/parse-policies.ts";
 
 const NETWORK = "callers";
 const PATIENCE_MS = 20_000;

@@ -5,13 +5,13 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
+import { advertise, arp, ethernet, fragment, icmp6, udp4, udp6, vlan } from "#lab/frames.ts";
 import { startPackets } from "#lab/packets.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
 import { sendAs } from "#lab/send-as.ts";
 import { arbitraryPolicy } from "#policy/testing/arbitrary-policies.ts";
 import type { Cluster, ManifestRule } from "#policy/testing/oracle.ts";
-import { advertise, arp, ethernet, fragment, icmp6, udp4, udp6, vlan } from "#lab/frames.ts";
 import {
   createDeclarer,
   expectOf,

@@ -9,8 +9,8 @@ import { openPlainHosts, type LabHosts, type PlainHost } from "#lab/hosts.ts";
 import { startPackets, type Probe } from "#lab/packets.ts";
 import { IMAGE, openRig, until, type Rig } from "#lab/rig.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
-import { createDeclarer, SERVED } from "./policy-worlds.ts";
 import type { Cluster } from "#policy/testing/oracle.ts";
+import { createDeclarer, SERVED } from "./policy-worlds.ts";
 
 const TABLE = new URL("testdata/moby-network-cases.csv", import.meta.url);
 /** What shows the cases that are no way to a container. */

@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { createLimiter } from "#base/limiter.ts";
+import type { Packets, Probe } from "#lab/packets.ts";
+import { until } from "#lab/rig.ts";
 import { parsePolicies, type PolicyFile } from "#policy/parse-policies.ts";
 import { isAllowed, type Cluster, type Manifest, type Pod } from "#policy/testing/oracle.ts";
 import { readRecipes, type Recipe } from "#policy/testing/recipes.ts";
-import type { Packets, Probe } from "#lab/packets.ts";
-import { until } from "#lab/rig.ts";
 
 const PATIENCE_MS = 30_000;
 /** So many are made at once. */

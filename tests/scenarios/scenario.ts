@@ -4,9 +4,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Decision } from "@fairlead/protocol/decision.ts";
 import type { ScopeView, ServiceView } from "@fairlead/protocol/views.ts";
-import type { InstanceFact } from "#model/facts.ts";
 import { openRig, until, type CliResult, type Rig, type RigOptions } from "#lab/rig.ts";
 import { createSocketProxy, type SocketProxy } from "#lab/socket-proxy.ts";
+import type { InstanceFact } from "#model/facts.ts";
 
 export interface Scenario extends AsyncDisposable {
   readonly rig: Rig;

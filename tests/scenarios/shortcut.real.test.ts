@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import type { GateOrder, Guard, Guest } from "#guard/guard.ts";
 import { openGuard } from "#guard/open.ts";
 import { createNamespace } from "#lab/engine.ts";
+import { udp4, vlan, ethernet } from "#lab/frames.ts";
 import { openLedger, type Ledger } from "#lab/ledger.ts";
 import { startPackets, type Packets, type Probe } from "#lab/packets.ts";
 import { runInNamespace, runProgram } from "#lab/run-program.ts";
@@ -15,7 +16,6 @@ import { createNetfilter, type Netfilter } from "#netfilter/netfilter.ts";
 import { openOverlay } from "#network/open.ts";
 import type { Overlay } from "#network/overlay.ts";
 import { nameBridge, nameDevice } from "#network/plan-overlay.ts";
-import { udp4, vlan, ethernet } from "#lab/frames.ts";
 
 const VNI = 0x10_0000;
 const BRIDGE = nameBridge(VNI);

@@ -3,12 +3,12 @@
 // The tests are short; FAIRLEAD_STRAIN_MS=30000 is what the figures are measured with.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { join, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
-import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
 import { monotonicMs, WorkerProcess } from "../../bench/worker-process.ts";
 
 const PROGRAM = fileURLToPath(new URL("programs/strain-worker.ts", import.meta.url));

@@ -10,8 +10,8 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { importNode } from "#lab/images.ts";
 import type { Decision } from "@fairlead/protocol/decision.ts";
+import { importNode } from "#lab/images.ts";
 import { openRig, type Rig } from "#lab/rig.ts";
 
 const CLIENT = fileURLToPath(new URL("programs/traffic-client.ts", import.meta.url));

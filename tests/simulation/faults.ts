@@ -2,8 +2,8 @@
 // What befalls the simulated fleet: one fault a step, by chance.
 import type { NodeAction } from "@fairlead/protocol/node.ts";
 import type { Life } from "./life.ts";
-import { STORE } from "./sim-network.ts";
 import type { SimHost } from "./sim-host.ts";
+import { STORE } from "./sim-network.ts";
 import type { World } from "./world.ts";
 
 const ACTIONS: readonly NodeAction[] = ["cordon", "drain", "uncordon"];

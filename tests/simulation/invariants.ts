@@ -2,8 +2,8 @@
 // What holds in every simulated history.
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { placeServices } from "#brain/placement/place-services.ts";
-import { buildRequest, offerOf } from "./offers.ts";
 import { listDoubles, listMisplaced, listUndecided } from "./fleet-rules.ts";
+import { buildRequest, offerOf } from "./offers.ts";
 import type { SimHost } from "./sim-host.ts";
 import type { World } from "./world.ts";
 

@@ -3,9 +3,9 @@
 import type { Random } from "#base/clock.ts";
 import { decodeHeader } from "#datagram/envelope.ts";
 import { createDetector, TICK_MS, type Step } from "#membership/detector.ts";
-import { TIMING } from "#membership/timing.ts";
 import type { MemberChange, Membership } from "#membership/membership.ts";
 import { decodeMessage, encodeMessage, MEMBERSHIP } from "#membership/messages.ts";
+import { TIMING } from "#membership/timing.ts";
 import type { Life } from "./life.ts";
 import type { SimNetwork } from "./sim-network.ts";
 

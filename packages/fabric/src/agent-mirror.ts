@@ -5,8 +5,8 @@ import { AgentRecord, type AgentChange } from "@fairlead/protocol/agent.ts";
 import type { Conversation } from "./conversation.ts";
 import { decodeJson } from "./json.ts";
 import type { Link } from "./link.ts";
-import { nodeOpen } from "./node-open.ts";
 import { NODE_METHOD } from "./node-door.ts";
+import { nodeOpen } from "./node-open.ts";
 import type { Registry } from "./registry.ts";
 
 export interface AgentMirrorOptions {

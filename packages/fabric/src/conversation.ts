@@ -2,8 +2,8 @@
 // One conversation of a link: items in both directions, each direction with a credit of bytes. Calls, streams, messages and
 // relays are all conversations.
 import { codeOfNumber, FabricError, numberOfCode } from "./errors.ts";
-import { checkHeaders } from "./headers.ts";
 import { KIND, makeFrame, OK, type Frame, type Headers, type Open, type Status } from "./frame.ts";
+import { checkHeaders } from "./headers.ts";
 
 /** What an item costs beyond its bytes, so that empty ones are bounded too. */
 export const ITEM_COST = 64;

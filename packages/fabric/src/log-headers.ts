@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { checkHeaders } from "./headers.ts";
 import { FabricError } from "./errors.ts";
 import type { Headers } from "./frame.ts";
+import { checkHeaders } from "./headers.ts";
 
 /** Headers of an item of the log that are not the publisher's own. */
 export const HEADER = {

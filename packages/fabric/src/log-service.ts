@@ -9,9 +9,9 @@ import { FabricError } from "./errors.ts";
 import type { Headers, Hello } from "./frame.ts";
 import type { HubMethod } from "./hub.ts";
 import { encodeJson, parseJson } from "./json.ts";
+import { checkKept, HEADER } from "./log-headers.ts";
 import type { Group, KeptMessage, MessageLog } from "./log/message-log.ts";
 import { settleKept } from "./log/settle-kept.ts";
-import { checkKept, HEADER } from "./log-headers.ts";
 import { Outlet } from "./outlet.ts";
 
 export interface LogServiceOptions {

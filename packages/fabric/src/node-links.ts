@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The links of a node to the others of its fleet, at most one that is used to each: over it calls of agents are relayed, and
 // each tells who joined it and what else the others are to know. Who connects to whom, and by which way, is not decided here.
-import type { Conversation } from "./conversation.ts";
 import { createAgentMirror, type AgentMirror } from "./agent-mirror.ts";
+import type { Conversation } from "./conversation.ts";
 import { FabricError } from "./errors.ts";
 import { decodeJson, encodeJson } from "./json.ts";
 import { Link } from "./link.ts";

@@ -11,8 +11,8 @@ import {
 } from "./breaker.ts";
 import { Slot, type Endpoint, type Query, type Strategy } from "./endpoint.ts";
 import { explainPool, ChoiceLog, type Explanation } from "./explain.ts";
-import { latencyOf, observeLatency } from "./latency.ts";
 import { LatencyHistory } from "./latency-history.ts";
+import { latencyOf, observeLatency } from "./latency.ts";
 import { makeStrategy } from "./make-strategy.ts";
 import { ejectOutliers, mayEject, WINDOW_MS } from "./outliers.ts";
 import type { Policy } from "./policy.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be said to an agent's methods, and what they give back.
 import type { FabricError } from "@fairlead/fabric/errors.ts";
-import type { LinkOptions } from "@fairlead/fabric/link.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
+import type { LinkOptions } from "@fairlead/fabric/link.ts";
 import type { AgentRecord, Locality } from "@fairlead/protocol/agent.ts";
 import type { Duration } from "./duration.ts";
 import type { Log } from "./log.ts";

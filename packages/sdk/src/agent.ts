@@ -9,8 +9,6 @@ import type { AgentChange } from "@fairlead/protocol/agent.ts";
 import type { FindRequest, JoinRequest } from "@fairlead/protocol/fabric.ts";
 import { FACE_TAG } from "@fairlead/protocol/names.ts";
 import { rankPlace } from "@fairlead/routing/distance.ts";
-import { answerRoute, ROUTE } from "./answer-route.ts";
-import { Calling, type CallOptions } from "./calling.ts";
 import type {
   AgentEnd,
   AgentOptions,
@@ -24,13 +22,15 @@ import type {
   Subscribed,
   SubscribeOptions,
 } from "./agent-options.ts";
+import { answerRoute, ROUTE } from "./answer-route.ts";
+import { Calling, type CallOptions } from "./calling.ts";
 import { checkRoute, type RouteExplanation } from "./choosing.ts";
 import { createClient, type Client } from "./client.ts";
 import { Consumers } from "./consuming.ts";
 import type { Contract, Methods } from "./contract.ts";
 import { Credentials } from "./credentials.ts";
-import { toMs, type Duration } from "./duration.ts";
 import { describeAgent } from "./describe-agent.ts";
+import { toMs, type Duration } from "./duration.ts";
 import { EMIT, Emitting } from "./emitting.ts";
 import { Engine } from "./engine.ts";
 import type { Environment, Listening } from "./environment.ts";

@@ -2,9 +2,9 @@
 // Calls and streams from this agent: route, ask, and try elsewhere when that is safe.
 import { DRAINING, FabricError } from "@fairlead/fabric/errors.ts";
 import type { Headers, Open } from "@fairlead/fabric/frame.ts";
-import { toMs, type Duration } from "./duration.ts";
-import { RetryBudget } from "@fairlead/routing/retry-budget.ts";
 import { POLICY_DEFAULT } from "@fairlead/routing/policy.ts";
+import { RetryBudget } from "@fairlead/routing/retry-budget.ts";
+import { toMs, type Duration } from "./duration.ts";
 import { callOnce, streamOnce } from "./exchange.ts";
 import type { Route, Router, RouteOutcome, Target } from "./router.ts";
 import { injectTrace } from "./tracing.ts";

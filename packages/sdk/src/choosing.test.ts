@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { POLICY_DEFAULT } from "@fairlead/routing/policy.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { recordOf } from "@fairlead/protocol/testing/record-of.ts";
+import { POLICY_DEFAULT } from "@fairlead/routing/policy.ts";
 import { Choosing, choosePolicy } from "./choosing.ts";
 
 function makeRecord(id: string, joinedAtMs: number, tags: Record<string, string>): AgentRecord {

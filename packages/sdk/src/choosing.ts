@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // How instances of one target are chosen: the policy that holds for it, and what this agent has seen of them.
 import { FabricError } from "@fairlead/fabric/errors.ts";
+import type { AgentRecord, Locality } from "@fairlead/protocol/agent.ts";
 import { Balancer } from "@fairlead/routing/balancer.ts";
 import type { Endpoint } from "@fairlead/routing/endpoint.ts";
 import type { Explanation } from "@fairlead/routing/explain.ts";
 import { parsePolicy, writePolicy } from "@fairlead/routing/parse-policy.ts";
 import { POLICY_DEFAULT, type Policy } from "@fairlead/routing/policy.ts";
 import { RetryBudget } from "@fairlead/routing/retry-budget.ts";
-import type { AgentRecord, Locality } from "@fairlead/protocol/agent.ts";
 
 /** Tags of a record with which a service says how calls to it are routed, and the share of an instance. */
 export const ROUTE_TAG = "fairlead.route";

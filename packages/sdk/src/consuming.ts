@@ -7,6 +7,7 @@ import type { Headers } from "@fairlead/fabric/frame.ts";
 import { encodeJson, parseJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { HEADER } from "@fairlead/fabric/log-headers.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import type { SubscribeRequest } from "@fairlead/protocol/fabric.ts";
 import type { ConsumeOptions, ConsumingEnd } from "./agent-options.ts";
 import { toMs } from "./duration.ts";
@@ -14,7 +15,6 @@ import { ItemSender } from "./exchange.ts";
 import { handleKept, type Handling } from "./handle-kept.ts";
 import type { MessageHandler } from "./messages.ts";
 import { SUBSCRIBE_ANSWER } from "./node-answers.ts";
-import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import { checkPattern } from "./receiving.ts";
 
 export interface ConsumerOptions {

@@ -4,11 +4,11 @@ import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
 import type { LinkMeter } from "@fairlead/fabric/link-tally.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
 import { findSubjectFault } from "@fairlead/protocol/subjects.ts";
 import { ItemSender } from "./exchange.ts";
 import { Hearers, type Hearer } from "./hearers.ts";
-import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import type { Route, Router } from "./router.ts";
 
 /** The method of a conversation that carries messages of one subject. */

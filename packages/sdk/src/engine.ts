@@ -3,6 +3,7 @@
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import type {
   ActOnContainerRequest,
   ContainerView,
@@ -11,7 +12,6 @@ import type {
 } from "@fairlead/protocol/fabric.ts";
 import { toMs, type Duration } from "./duration.ts";
 import { callOnce } from "./exchange.ts";
-import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 const TIMEOUT_MS = 30_000;
 

@@ -2,13 +2,13 @@
 // What holds for every fabric: direct, relayed through the node, in memory. Each is run through the same rules.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { z } from "zod";
-import type { Agent } from "./agent.ts";
-import type { AgentOptions } from "./agent-options.ts";
-import { contract, rpc, stream } from "./contract.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { RouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
+import { z } from "zod";
+import type { AgentOptions } from "./agent-options.ts";
+import type { Agent } from "./agent.ts";
+import { contract, rpc, stream } from "./contract.ts";
 
 export interface FabricUnderTest extends AsyncDisposable {
   join(options: AgentOptions): Promise<Agent>;

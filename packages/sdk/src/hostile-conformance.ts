@@ -6,11 +6,11 @@ import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Status } from "@fairlead/fabric/frame.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import { SUBSCRIPTIONS_MAX } from "@fairlead/protocol/names.ts";
 import type { Agent } from "./agent.ts";
 import type { FabricUnderTest } from "./fabric-conformance.ts";
 import { joinAs, linkAs, RECORD } from "./linked-by-hand.ts";
-import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 const MIB = 1024 * 1024;
 const SUBJECTS = 10_000;

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import type { Open } from "@fairlead/fabric/frame.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import { createSigner } from "@fairlead/fabric/signer.ts";
 import { issueTicket, proveCaller, showTicket, vouchForCaller } from "@fairlead/fabric/ticket.ts";
 import type { AgentRecord } from "@fairlead/protocol/agent.ts";
@@ -14,7 +15,6 @@ import { contract, rpc } from "./contract.ts";
 import { callOnce } from "./exchange.ts";
 import type { FabricUnderTest } from "./fabric-conformance.ts";
 import { joinAs, linkAs, RECORD } from "./linked-by-hand.ts";
-import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 const vault = contract("vault", "1.0.0", { open: rpc({ in: z.object({}), out: z.string() }) });
 

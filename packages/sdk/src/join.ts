@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { AGENT_NAME } from "@fairlead/protocol/names.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import { Agent } from "./agent.ts";
 import { openTlsFiles, type TlsFiles, type TlsSource } from "@fairlead/fabric/grpc/tls-files.ts";
+import { AGENT_NAME } from "@fairlead/protocol/names.ts";
 import type { AgentOptions } from "./agent-options.ts";
+import { Agent } from "./agent.ts";
 import { findNode } from "./find-node.ts";
 import { createGrpcEnvironment } from "./grpc-environment.ts";
 import { openIdentity } from "./node-identity.ts";

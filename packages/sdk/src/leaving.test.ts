@@ -2,11 +2,11 @@
 // How an agent's time in the fabric ends without its asking, and what gRPC's health protocol says meanwhile.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Client, credentials } from "@grpc/grpc-js";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { createRouteBoard } from "@fairlead/fabric/route-board.ts";
 import { createLinkedParts, linkParts } from "@fairlead/fabric/testing/link-hubs.ts";
 import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
+import { Client, credentials } from "@grpc/grpc-js";
 import { z } from "zod";
 import { contract, rpc } from "./contract.ts";
 import { join } from "./join.ts";

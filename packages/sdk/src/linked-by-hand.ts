@@ -3,10 +3,10 @@
 import { toError } from "@fairlead/fabric/conversation.ts";
 import { decodeJson, encodeJson } from "@fairlead/fabric/json.ts";
 import { Link, type LinkOptions } from "@fairlead/fabric/link.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import type { JoinAnswer, JoinRequest } from "@fairlead/protocol/fabric.ts";
 import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
 import type { FabricUnderTest } from "./fabric-conformance.ts";
-import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 /** What a hand-written agent says of itself. */
 export const RECORD: JoinRequest = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { decodeJson } from "@fairlead/fabric/json.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
+import { decodeJson } from "@fairlead/fabric/json.ts";
 import type { Caller } from "./credentials.ts";
 
 /** A message as its handler sees it. */

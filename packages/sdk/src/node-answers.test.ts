@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Parser } from "@fairlead/fabric/json.ts";
 import { AgentRecord } from "@fairlead/protocol/agent.ts";
 import { JoinAnswer, Routes } from "@fairlead/protocol/fabric.ts";
 import { recordOf } from "@fairlead/protocol/testing/record-of.ts";
-import type { Parser } from "@fairlead/fabric/json.ts";
 import { JOIN_ANSWER, RECORD, ROUTES } from "./node-answers.ts";
 
 const record = recordOf("planner", { addresses: ["10.0.0.5:7000"], skills: ["planning"] });

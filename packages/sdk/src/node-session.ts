@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's side of its node: joined for as long as both live, and again, with growing pauses, when the link broke.
-import { nodeOpen } from "@fairlead/fabric/node-open.ts";
-import { FabricError } from "@fairlead/fabric/errors.ts";
 import { toError, type Conversation } from "@fairlead/fabric/conversation.ts";
+import { FabricError } from "@fairlead/fabric/errors.ts";
 import { decodeJson, encodeJson, parseJson } from "@fairlead/fabric/json.ts";
 import { Link, type Identity } from "@fairlead/fabric/link.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
 import type { AgentChange } from "@fairlead/protocol/agent.ts";
 import type { JoinAnswer, JoinRequest, Routes } from "@fairlead/protocol/fabric.ts";

@@ -8,12 +8,12 @@ import { sizeHeaders } from "@fairlead/fabric/headers.ts";
 import { parseJson } from "@fairlead/fabric/json.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import { checkKept, HEADER } from "@fairlead/fabric/log-headers.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import type { Receipt } from "@fairlead/protocol/fabric.ts";
 import { findSubjectFault } from "@fairlead/protocol/subjects.ts";
 import { toMs, type Duration } from "./duration.ts";
 import { ItemSender } from "./exchange.ts";
 import { RECEIPT } from "./node-answers.ts";
-import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 export interface PublishOptions {
   /** The same word within two minutes is kept once; a random one by default. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tells the node what this agent sends past it, so that declared links can be compared with those in use: soon after
 // something was sent, and nothing while nothing is.
-import type { Link } from "@fairlead/fabric/link.ts";
 import { encodeJson } from "@fairlead/fabric/json.ts";
 import { LinkTally } from "@fairlead/fabric/link-tally.ts";
+import type { Link } from "@fairlead/fabric/link.ts";
+import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import type { LinkReport } from "@fairlead/protocol/fabric.ts";
 import { REPORTED_LINKS_MAX } from "@fairlead/protocol/names.ts";
-import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 
 /** What is sent in this time makes one report. */
 const PAUSE_MS = 2_000;

@@ -2,16 +2,16 @@
 // Which instance answers, and over which link. What the node's registry says is mirrored here, so that choosing asks nobody.
 import { refuseLink } from "@fairlead/fabric/check-link.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import type { Link } from "@fairlead/fabric/link.ts";
 import type { Headers } from "@fairlead/fabric/frame.ts";
 import { LinkMeter, type LinkTally } from "@fairlead/fabric/link-tally.ts";
+import type { Link } from "@fairlead/fabric/link.ts";
 import type { Registry } from "@fairlead/fabric/registry.ts";
-import type { CallOutcome } from "@fairlead/routing/balancer.ts";
-import type { RetryBudget } from "@fairlead/routing/retry-budget.ts";
 import type { AgentRecord, Locality } from "@fairlead/protocol/agent.ts";
 import type { Routes } from "@fairlead/protocol/fabric.ts";
 import { FACE_TAG, isAgentId } from "@fairlead/protocol/names.ts";
 import type { LinkView } from "@fairlead/protocol/route-answer.ts";
+import type { CallOutcome } from "@fairlead/routing/balancer.ts";
+import type { RetryBudget } from "@fairlead/routing/retry-budget.ts";
 import { Choosing, type RouteExplanation } from "./choosing.ts";
 import type { Peers } from "./peers.ts";
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fabric in one process, for tests of agents: no node, no network, the same behaviour.
 import { setTimeout } from "node:timers/promises";
-import { createHub } from "@fairlead/fabric/hub.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
-import { openLog } from "@fairlead/fabric/log/open.ts";
-import type { LogClock } from "@fairlead/fabric/log/message-log.ts";
+import { createHub } from "@fairlead/fabric/hub.ts";
 import { createLogMethods } from "@fairlead/fabric/log-service.ts";
+import type { LogClock } from "@fairlead/fabric/log/message-log.ts";
+import { openLog } from "@fairlead/fabric/log/open.ts";
 import { createMemoryTransports } from "@fairlead/fabric/memory-transport.ts";
 import { createRegistry } from "@fairlead/fabric/registry.ts";
 import { createRouteBoard, type RouteBoard } from "@fairlead/fabric/route-board.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
-import { Agent } from "./agent.ts";
 import type { AgentOptions } from "./agent-options.ts";
+import { Agent } from "./agent.ts";
 import type { Environment } from "./environment.ts";
 
 export interface TestFabric extends AsyncDisposable {

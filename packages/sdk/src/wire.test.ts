@@ -3,6 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
+import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
+import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
 import {
   Client,
   credentials,
@@ -11,9 +14,6 @@ import {
   type GrpcObject,
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
-import { createHealthMethods } from "@fairlead/fabric/grpc/health.ts";
-import { openHub } from "@fairlead/fabric/testing/open-hub.ts";
-import { JOINING } from "@fairlead/protocol/testing/record-of.ts";
 import { z } from "zod";
 import { contract, rpc } from "./contract.ts";
 import { join } from "./join.ts";

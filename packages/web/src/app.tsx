@@ -5,10 +5,10 @@ import { DecisionsView } from "./decisions-view.tsx";
 import { HostsView } from "./hosts-view.tsx";
 import type { Live } from "./live.ts";
 import { NowView } from "./now-view.tsx";
+import { PoliciesView } from "./policies-view.tsx";
 import { parseHash, useHash, type Route } from "./route.ts";
 import { ServicesView } from "./services-view.tsx";
 import { SignIn } from "./sign-in.tsx";
-import { PoliciesView } from "./policies-view.tsx";
 import type { PageState } from "./state.ts";
 
 const VIEWS = [

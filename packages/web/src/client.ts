@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page's way to the node: fetch on its own origin, with the cookie that the browser keeps.
 import type { Decision, Plan } from "@fairlead/protocol/decision.ts";
-import type { ActionRequest } from "@fairlead/protocol/requests.ts";
 import type { EffectRequest, EffectView, FlowList } from "@fairlead/protocol/flows.ts";
+import type { ActionRequest } from "@fairlead/protocol/requests.ts";
 import type {
   AgentList,
   DecisionList,

@@ -6,8 +6,8 @@ import { readDecision, readDecisions } from "./client.ts";
 import { DecisionCard } from "./decision-card.tsx";
 import { countOf, formatDay } from "./format.ts";
 import { replaceQuery, type Route } from "./route.ts";
-import { TextFilter } from "./text-filter.tsx";
 import { mergeDecisions, type PageState } from "./state.ts";
+import { TextFilter } from "./text-filter.tsx";
 
 const PAGE = 200;
 

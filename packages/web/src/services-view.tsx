@@ -5,11 +5,11 @@ import type { ReactNode } from "react";
 import { countOf, formatPort } from "./format.ts";
 import type { Live } from "./live.ts";
 import { replaceQuery, writeHash, type Route } from "./route.ts";
-import { TableHead } from "./table-head.tsx";
-import { TextFilter } from "./text-filter.tsx";
 import { ServiceDrawer } from "./service-drawer.tsx";
 import { isQuiet, StateMark } from "./state-mark.tsx";
 import { isSeen, type PageState } from "./state.ts";
+import { TableHead } from "./table-head.tsx";
+import { TextFilter } from "./text-filter.tsx";
 
 function matches(service: ServiceView, query: URLSearchParams): boolean {
   if (query.get("only") === "restless" && isQuiet(service.state)) return false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Topologies } from "#control/topologies.ts";
 import { FairleadError, baseErrors } from "#base/errors.ts";
+import type { Topologies } from "#control/topologies.ts";
 import { createPlan } from "./fake-data.ts";
 
 /** No scope has a topology, and none can be declared, only planned. What is asked for is told to `note`. */

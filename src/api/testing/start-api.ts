@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // An API on a real unix socket and a real port, over fake operations, for tests.
-import type { NodeView } from "@fairlead/protocol/node.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { request as sendRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Role } from "@fairlead/protocol/access.ts";
+import type { NodeView } from "@fairlead/protocol/node.ts";
+import { createApi, type Api } from "#api/create-api.ts";
+import { API_LIMITS, type ApiLimits } from "#api/settings.ts";
 import { silentAudit, type AuditLog } from "#audit/audit.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Logger, LogFields } from "#base/logger.ts";
-import { createApi, type Api } from "#api/create-api.ts";
-import { API_LIMITS, type ApiLimits } from "#api/settings.ts";
 import { createFakeAccess } from "./fake-access.ts";
 import { createFakeFleet } from "./fake-fleet.ts";
+import { createFakeOperations, type FakeOperations } from "./fake-operations.ts";
 import { createFakePolicies } from "./fake-policies.ts";
 import { createFakeRights } from "./fake-rights.ts";
 import { createFakeTopologies } from "./fake-topologies.ts";
-import { createFakeOperations, type FakeOperations } from "./fake-operations.ts";
 
 export const TOKEN = "canary-token-3f9a1c77d2e84b06a5";
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
 import type { Assignment, ScopeReport } from "@fairlead/protocol/assignment.ts";
 import { PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
+import fc from "fast-check";
 import { buildIntent, buildService, SCOPE } from "#brain/testing/builders.ts";
 import { buildNode, buildReport, buildScope, type NodeParts } from "#brain/testing/fleet.ts";
 import type { Intent } from "#model/intent.ts";

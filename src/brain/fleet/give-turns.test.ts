@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
 import type { Rolling, ScopeReport, Turns } from "@fairlead/protocol/assignment.ts";
+import fc from "fast-check";
 import { planReconcile } from "#brain/reconcile.ts";
 import {
   buildInput,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ServiceIntent, VolumeIntent } from "#model/intent.ts";
 import { PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
 import { buildService } from "#brain/testing/builders.ts";
+import type { ServiceIntent, VolumeIntent } from "#model/intent.ts";
 import { buildPlaceRequest, listLocalData } from "./build-request.ts";
 
 const build = (

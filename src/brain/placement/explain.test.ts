@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseConstraint } from "#model/constraint.ts";
 import { buildOffer, buildRequest } from "#brain/testing/offers.ts";
+import { parseConstraint } from "#model/constraint.ts";
 import { explainPlacement } from "./explain.ts";
 
 const GIB = 2 ** 30;

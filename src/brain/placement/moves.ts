@@ -4,8 +4,8 @@
 import { COUNT_WEIGHT, listSpreadKeys } from "./field.ts";
 import type { Demand, Ground } from "./ground.ts";
 import type { NodeOffer, PlaceRequest } from "./offer.ts";
-import { placeOnGround, type Placed } from "./place-services.ts";
 import { orderRequests } from "./order.ts";
+import { placeOnGround, type Placed } from "./place-services.ts";
 
 /** One instance goes from a node to another, given by their ids. */
 export interface Move {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { isAllowed, parseConstraint, type Constraint } from "#model/constraint.ts";
 import { buildOffer, buildRequest } from "#brain/testing/offers.ts";
+import { isAllowed, parseConstraint, type Constraint } from "#model/constraint.ts";
 import type { NodeOffer, PlaceRequest } from "./offer.ts";
 import { placeServices } from "./place-services.ts";
 

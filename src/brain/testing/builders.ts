@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Facts and intents for tests: everything has a plain default, a test names what it is about.
+import { HEAL_DEFAULT } from "@fairlead/protocol/heal-default.ts";
+import { PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
 import type { ReconcileInput } from "#brain/pass.ts";
 import type { NodeTraits } from "#model/constraint.ts";
 import { OWN_LABELS, type Facts, type InstanceFact } from "#model/facts.ts";
 import type { Dependency, Intent, NetworkIntent, ServiceIntent } from "#model/intent.ts";
 import { EMPTY_SERVICE_MEMORY, type ServiceMemory } from "#model/memory.ts";
-import { HEAL_DEFAULT } from "@fairlead/protocol/heal-default.ts";
-import { PLACEMENT_DEFAULT } from "@fairlead/protocol/intent.ts";
 
 /** Now, in every test that does not say otherwise: milliseconds since 1970. */
 export const NOW_MS = 1_800_000_000_000;

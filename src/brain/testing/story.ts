@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stories in text: commands build a world and run the loop in it, the output is what was decided and why.
 import { parseDuration } from "#base/duration.ts";
+import type { ReconcileInput } from "#brain/pass.ts";
 import { makePlan } from "#brain/plan.ts";
 import { planReap } from "#brain/reap.ts";
 import { planReconcile } from "#brain/reconcile.ts";
 import { planRemoval } from "#brain/removal.ts";
 import { makeRequest } from "#brain/request.ts";
-import type { ReconcileInput } from "#brain/pass.ts";
 import { applyActions } from "#brain/simulate.ts";
 import type { PlannedAction, Reconciliation } from "#model/action.ts";
 import { OWN_LABELS, type InstanceFact } from "#model/facts.ts";

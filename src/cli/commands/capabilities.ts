@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { COMMANDS } from "#cli/command-table.ts";
 import type { Context } from "#cli/context.ts";
+import { readErrorTable } from "#cli/error-table.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { COMMON_FLAGS, type Flag } from "#cli/flags.ts";
 import { VERSION_OF_API } from "#cli/output.ts";
-import { readErrorTable } from "#cli/error-table.ts";
 
 function describeFlag(flag: Flag) {
   return {

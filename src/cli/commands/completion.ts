@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Context } from "#cli/context.ts";
-import { EXIT } from "#cli/exit-codes.ts";
-import { renderBash, renderFish, renderZsh } from "#cli/completion-scripts.ts";
 import { FairleadError } from "#base/errors.ts";
+import { renderBash, renderFish, renderZsh } from "#cli/completion-scripts.ts";
+import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
+import { EXIT } from "#cli/exit-codes.ts";
 
 const SHELLS: Readonly<Record<string, () => string>> = {
   bash: renderBash,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { compileIntent } from "#compose/compile-intent.ts";
-import type { LoadResult } from "#compose/project.ts";
-import { renderProject } from "#compose/render-project.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { loadComposeProject, printWarnings } from "#cli/load-intent.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { wrapItems } from "#cli/output.ts";
+import { compileIntent } from "#compose/compile-intent.ts";
+import type { LoadResult } from "#compose/project.ts";
+import { renderProject } from "#compose/render-project.ts";
 
 /** `fairlead config show`: the settings that a node started here would have. */
 async function showSettings(context: Context): Promise<number> {

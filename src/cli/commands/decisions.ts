@@ -6,8 +6,8 @@ import { EXIT } from "#cli/exit-codes.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatTime } from "#cli/format.ts";
 import type { ListView } from "#cli/output.ts";
-import type { Column } from "#cli/table.ts";
 import { toneOfOutcome } from "#cli/style.ts";
+import type { Column } from "#cli/table.ts";
 
 /** Who decided, once it can be another node. */
 const NODE: Column<Decision> = { key: "node", title: "NODE", value: (item) => item.node ?? "" };

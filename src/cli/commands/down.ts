@@ -6,8 +6,8 @@ import { EXIT } from "#cli/exit-codes.ts";
 import { findProjectScope, isGuessedScope } from "#cli/find-scope.ts";
 import { finishWait } from "#cli/finish-wait.ts";
 import { followScope, watchScope } from "#cli/follow-scope.ts";
-import { readReason } from "#cli/send-action.ts";
 import { formatCount } from "#cli/format.ts";
+import { readReason } from "#cli/send-action.ts";
 import { showPlan } from "#cli/show-plan.ts";
 import { readWaitFlags } from "#cli/wait-flags.ts";
 

@@ -4,8 +4,8 @@ import { findNearest } from "#base/nearest.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
-import { listQuickTopics, listSlowTopics, type Topic } from "#cli/explain-topics.ts";
 import { explainNetworks } from "#cli/explain-networks.ts";
+import { listQuickTopics, listSlowTopics, type Topic } from "#cli/explain-topics.ts";
 import { wrapItems } from "#cli/output.ts";
 import { renderFacts } from "#cli/print-error.ts";
 

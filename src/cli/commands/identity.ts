@@ -2,10 +2,10 @@
 import type { IdentityState, IdentityView } from "@fairlead/protocol/identity.ts";
 import { formatDuration } from "#base/duration.ts";
 import { FairleadError } from "#base/errors.ts";
+import type { Query } from "#cli/api-client.ts";
 import { formatLeft, NODE_LEFT_MS, toneOfEnd } from "#cli/certificate-end.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
-import type { Query } from "#cli/api-client.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import type { ListView } from "#cli/output.ts";
 import { readReason } from "#cli/send-action.ts";

@@ -2,16 +2,16 @@
 import { rmSync } from "node:fs";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import { FairleadError } from "#base/errors.ts";
-import { findPlaces, locateNodeFiles } from "#config/node-files.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
+import { formatCount } from "#cli/format.ts";
 import { prepareLeaving, tryToTell } from "#cli/leave-fleet.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { reloadNode } from "#cli/reload-node.ts";
 import { refuseFixed } from "#cli/settings-edit.ts";
-import { formatCount } from "#cli/format.ts";
 import { describeElsewhere, listHere } from "#cli/vacate-host.ts";
+import { findPlaces, locateNodeFiles } from "#config/node-files.ts";
 
 async function findOwn({ api }: Context): Promise<NodeView | undefined> {
   const { items } = await api.list<NodeView>("nodes");

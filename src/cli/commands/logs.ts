@@ -3,9 +3,9 @@ import type { LogLine } from "@fairlead/protocol/routes.ts";
 import type { InstanceView } from "@fairlead/protocol/views.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
-import type { Style } from "#cli/style.ts";
 import { cleanLogLine } from "#cli/printable.ts";
 import { resolveScope } from "#cli/resolve-scope.ts";
+import type { Style } from "#cli/style.ts";
 
 const COLORS = [36, 33, 32, 35, 34, 31];
 

@@ -3,8 +3,8 @@
 import { mapHosts, type HostMap } from "@fairlead/protocol/host-map.ts";
 import type { NetworkView, PathView } from "@fairlead/protocol/network.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
-import type { AgentView, ScopeView } from "@fairlead/protocol/views.ts";
 import type { ObservedLinks, TopologyView } from "@fairlead/protocol/topology.ts";
+import type { AgentView, ScopeView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";

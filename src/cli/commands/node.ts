@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { FairleadError } from "#base/errors.ts";
-import type { LoadedSettings } from "#config/load-settings.ts";
 import type { Context } from "#cli/context.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { stopNode } from "#cli/stop-node.ts";
+import type { LoadedSettings } from "#config/load-settings.ts";
 
 function readFlags(context: Context): Record<string, string> {
   const pairs = context.parsed.list("set").map((text): [string, string] => {

@@ -8,13 +8,13 @@ import { EXIT } from "#cli/exit-codes.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatCount } from "#cli/format.ts";
 import type { Envelope, ListView } from "#cli/output.ts";
-import { makePrintable } from "#cli/printable.ts";
-import { readReason } from "#cli/send-action.ts";
-import { renderPolicy } from "#cli/render-policy.ts";
 import { readPolicyFile } from "#cli/policy/read-policy-file.ts";
 import { suggest } from "#cli/policy/suggest.ts";
 import { test } from "#cli/policy/test.ts";
 import { tryOut } from "#cli/policy/try.ts";
+import { makePrintable } from "#cli/printable.ts";
+import { renderPolicy } from "#cli/render-policy.ts";
+import { readReason } from "#cli/send-action.ts";
 
 const MODES = ["off", "watch", "enforce"] as const;
 const TONES = { off: "dim", watch: "warn", enforce: "good" } as const;

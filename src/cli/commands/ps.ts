@@ -6,13 +6,13 @@ import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatAge, formatPorts } from "#cli/format.ts";
+import { listInScope } from "#cli/list-in-scope.ts";
 import { keepNames } from "#cli/name-cache.ts";
 import type { ListView } from "#cli/output.ts";
-import type { Column } from "#cli/table.ts";
-import { toneOfInstance } from "#cli/style.ts";
 import { makePrintable } from "#cli/printable.ts";
 import { printServiceWarnings } from "#cli/service-warnings.ts";
-import { listInScope } from "#cli/list-in-scope.ts";
+import { toneOfInstance } from "#cli/style.ts";
+import type { Column } from "#cli/table.ts";
 import { showOrWatch } from "#cli/watch.ts";
 
 const tone = (item: InstanceView) => toneOfInstance(item.state, item.health, item.exitCode);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ServiceView } from "@fairlead/protocol/views.ts";
 import type { Context } from "#cli/context.ts";
-import type { Column } from "#cli/table.ts";
 import { findScope } from "#cli/find-scope.ts";
 import { formatPorts } from "#cli/format.ts";
+import { listInScope } from "#cli/list-in-scope.ts";
 import { keepNames } from "#cli/name-cache.ts";
 import type { ListView } from "#cli/output.ts";
 import { formatLocation } from "#cli/print-error.ts";
-import { toneOfService } from "#cli/style.ts";
 import { printServiceWarnings } from "#cli/service-warnings.ts";
-import { listInScope } from "#cli/list-in-scope.ts";
+import { toneOfService } from "#cli/style.ts";
+import type { Column } from "#cli/table.ts";
 import { showOrWatch } from "#cli/watch.ts";
 
 /** The address of a service that has one, behind which its instances are. */

@@ -3,19 +3,19 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } f
 import { hostname, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { FairleadError } from "#base/errors.ts";
-import type { LoadedSettings } from "#config/load-settings.ts";
 import type { Context } from "#cli/context.ts";
+import { runProgram } from "#cli/doctor/run-program.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
 import { formatCount } from "#cli/format.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
 import { FORMS } from "#cli/output.ts";
-import { runProgram } from "#cli/doctor/run-program.ts";
 import { collect } from "#cli/support/collect.ts";
 import { createHostMask } from "#cli/support/hide-secrets.ts";
 import { HOST_PARTS } from "#cli/support/host-parts.ts";
 import { NODE_PARTS } from "#cli/support/node-parts.ts";
 import type { Collected } from "#cli/support/part.ts";
+import type { LoadedSettings } from "#config/load-settings.ts";
 
 const DECISIONS = 500;
 const DECISIONS_MAX = 1_000;

@@ -4,7 +4,6 @@ import type { Plan } from "@fairlead/protocol/decision.ts";
 import type { HostCleared } from "@fairlead/protocol/node.ts";
 import type { NodeStatus, ScopeView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
-import { findPlaces, type NodePlaces } from "#config/node-files.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors, doctorErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";
@@ -18,6 +17,7 @@ import { listOwnVolumes, tellKept, type OwnVolume } from "#cli/own-volumes.ts";
 import { readReason } from "#cli/send-action.ts";
 import { stopNode } from "#cli/stop-node.ts";
 import { findSeat, listHere, vacateHost, type FleetSeat } from "#cli/vacate-host.ts";
+import { findPlaces, type NodePlaces } from "#config/node-files.ts";
 
 const TIMEOUT_DEFAULT_MS = 120_000;
 

@@ -3,10 +3,10 @@
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import type { NodeStatus, ServiceView } from "@fairlead/protocol/views.ts";
 import { FairleadError } from "#base/errors.ts";
-import { defaultStateDir } from "#config/default-paths.ts";
-import type { Settings } from "#config/settings.ts";
 import type { Context } from "#cli/context.ts";
 import { loadNodeSettings } from "#cli/load-node-settings.ts";
+import { defaultStateDir } from "#config/default-paths.ts";
+import type { Settings } from "#config/settings.ts";
 import { askEngine } from "./ask-engine.ts";
 import { CERTIFICATE_CHECK } from "./certificate-check.ts";
 import type { Check, Evidence, Finding } from "./check.ts";

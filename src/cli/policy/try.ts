@@ -2,8 +2,8 @@
 // `fairlead policy try FILE`: what policies would change for what is seen. Nothing is declared, and nothing is dropped.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EffectRequest, EffectView, FlowEffect } from "@fairlead/protocol/flows.ts";
-import { FairleadError } from "#base/errors.ts";
 import { formatDuration } from "#base/duration.ts";
+import { FairleadError } from "#base/errors.ts";
 import type { Context } from "#cli/context.ts";
 import { cliErrors } from "#cli/errors.ts";
 import { EXIT } from "#cli/exit-codes.ts";

@@ -11,9 +11,9 @@ import {
   hideVariable,
   isSecretField,
 } from "#base/secrets.ts";
+import type { World } from "#cli/context.ts";
 import { locateNodeFiles, findPlaces } from "#config/node-files.ts";
 import type { Settings } from "#config/settings.ts";
-import type { World } from "#cli/context.ts";
 
 /** Names of variables whose value is looked for in everything. */
 const SECRET_VARIABLE = /pass|pwd|secret|token|key|cred|auth|private|salt|cookie|session|cert|dsn/i;

@@ -14,11 +14,11 @@ import {
 import { availableParallelism, freemem, loadavg, release, totalmem, uptime } from "node:os";
 import { join } from "node:path";
 import { FairleadError } from "#base/errors.ts";
-import { findPlaces, locateNodeFiles } from "#config/node-files.ts";
-import { cliErrors } from "#cli/errors.ts";
 import { askEngine } from "#cli/doctor/ask-engine.ts";
 import { CHECKS, examine } from "#cli/doctor/examine.ts";
 import { runProgram } from "#cli/doctor/run-program.ts";
+import { cliErrors } from "#cli/errors.ts";
+import { findPlaces, locateNodeFiles } from "#config/node-files.ts";
 import { LOG_BYTES } from "./limits.ts";
 import type { Ground, Part } from "./part.ts";
 

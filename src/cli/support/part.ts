@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LoadedSettings } from "#config/load-settings.ts";
 import type { Context } from "#cli/context.ts";
+import type { LoadedSettings } from "#config/load-settings.ts";
 
 /** What parts are made from. */
 export interface Ground {

@@ -15,6 +15,7 @@ import {
 } from "#compose/shape.ts";
 import { map, scalar, textOf, type Tree } from "#compose/tree.ts";
 import { build, hooks } from "./build.ts";
+import { deploy, gpus } from "./deploy.ts";
 import {
   command,
   driverOptions,
@@ -32,7 +33,6 @@ import {
   wholeSize,
   words,
 } from "./forms.ts";
-import { deploy, gpus } from "./deploy.ts";
 import { volumes } from "./mounts.ts";
 import { ports } from "./ports.ts";
 import { develop, MODELS_UNSUPPORTED } from "./resources.ts";

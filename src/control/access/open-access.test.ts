@@ -2,8 +2,8 @@
 // Users over a store: what of a token is kept, how long it is good, and what a restart knows.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createDecisionLog } from "#control/decision-log.ts";
 import type { Logger } from "#base/logger.ts";
+import { createDecisionLog } from "#control/decision-log.ts";
 import { settle } from "#control/testing/overlay-node.ts";
 import { createStoreDoor } from "#control/testing/store-door.ts";
 import { openStore } from "#store/open.ts";

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node's share of what is asked of services that stand on several.
 import type { ActionRequest } from "@fairlead/protocol/requests.ts";
-import type { Plan } from "#model/decision.ts";
 import type { Caller, Operations } from "#control/operations.ts";
 import type { Supervisor } from "#control/supervisor.ts";
+import type { Plan } from "#model/decision.ts";
 
 /** Acts on what this node has of the services that are named; undefined when that is nothing. */
 export type ActHere = (

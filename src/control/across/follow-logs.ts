@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Logs of all nodes as they are written. A node that was cut off is read on from where it was.
-import { LogLine } from "@fairlead/protocol/routes.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
+import { LogLine } from "@fairlead/protocol/routes.ts";
 import { createAsyncQueue } from "#base/queue.ts";
 import type { Caller, LogEntry, LogRequest } from "#control/operations.ts";
 import { isUnknownThere } from "./ask-nodes.ts";

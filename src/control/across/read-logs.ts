@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { LogLine } from "@fairlead/protocol/routes.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
+import { LogLine } from "@fairlead/protocol/routes.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Caller, LogEntry, LogRequest } from "#control/operations.ts";
 import { isUnknownThere, tellWhy } from "./ask-nodes.ts";

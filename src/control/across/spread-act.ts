@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Restart, pause and resume where the instances are.
 import { Plan } from "@fairlead/protocol/decision.ts";
-import type { ActionRequest } from "@fairlead/protocol/requests.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
+import type { ActionRequest } from "@fairlead/protocol/requests.ts";
 import { hashValue } from "#base/canonical-json.ts";
 import { FairleadError } from "#base/errors.ts";
 import { controlErrors } from "#control/errors.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { NodeEvent } from "@fairlead/protocol/views.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
+import { NodeEvent } from "@fairlead/protocol/views.ts";
 import { createAsyncQueue } from "#base/queue.ts";
 import type { Caller } from "#control/operations.ts";
 import { attendAll, RETRY_MS } from "./attend-all.ts";

@@ -3,9 +3,9 @@
 // fleet's store is known here anyway, so only the rest is asked of the others.
 import { Decision } from "@fairlead/protocol/decision.ts";
 import { IdentityView } from "@fairlead/protocol/identity.ts";
-import { Alert, WhyAnswer } from "@fairlead/protocol/views.ts";
-import { QueueView } from "@fairlead/protocol/routes.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
+import { QueueView } from "@fairlead/protocol/routes.ts";
+import { Alert, WhyAnswer } from "@fairlead/protocol/views.ts";
 import { z } from "zod";
 import { FairleadError, isKind } from "#base/errors.ts";
 import { controlErrors } from "#control/errors.ts";
@@ -14,9 +14,9 @@ import type { Answer, Caller, DecisionFilter, Operations } from "#control/operat
 import type { Parts } from "./ask-nodes.ts";
 import type { Question } from "./questions.ts";
 import { spreadAct } from "./spread-act.ts";
-import { spreadRevoke } from "./spread-revoke.ts";
 import { spreadFlows } from "./spread-flows.ts";
 import { stamp, type SpreadOptions } from "./spread-options.ts";
+import { spreadRevoke } from "./spread-revoke.ts";
 import { spreadStreams } from "./spread-streams.ts";
 
 const WHY_DECISIONS = 10;

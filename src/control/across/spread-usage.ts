@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What instances of all nodes use. This node's readings set the pace; those of others are the newest there are.
-import { UsageReading } from "@fairlead/protocol/routes.ts";
 import type { NodeView } from "@fairlead/protocol/node.ts";
+import { UsageReading } from "@fairlead/protocol/routes.ts";
 import type { Caller, UsageAnswer, UsageEntry } from "#control/operations.ts";
 import { describeMissing, isUnknownThere, tellWhy } from "./ask-nodes.ts";
 import { attendAll, RETRY_MS } from "./attend-all.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // From where services are called on this host, and which instances each caller reaches. Pure.
 import type { InstanceView } from "@fairlead/protocol/views.ts";
-import { isIpv4, isIpv6 } from "#base/addresses.ts";
 import type { BalancedService, BalanceSpace, BalanceTarget } from "#balance/balancer.ts";
+import { isIpv4, isIpv6 } from "#base/addresses.ts";
 import type { FleetPicture } from "#brain/fleet/picture.ts";
 import { createWideCheck } from "#control/wide-networks.ts";
 import type { Facts, InstanceFact } from "#model/facts.ts";

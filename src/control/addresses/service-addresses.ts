@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Service addresses: gives each service that asks for one its address, and makes this host's kernel balance it over the
 // instances that are well. While store or engine are away, what stands in the kernel stays.
+import type { Balancer, BalanceOutcome } from "#balance/balancer.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
-import type { Balancer, BalanceOutcome } from "#balance/balancer.ts";
 import type { FleetPicture } from "#brain/fleet/picture.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import type { FactsBoard } from "#control/facts-board.ts";

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ScopeReport } from "@fairlead/protocol/assignment.ts";
+import type { FleetScope } from "#brain/fleet/picture.ts";
 import { buildIntent, buildService, SCOPE } from "#brain/testing/builders.ts";
 import { buildNode, buildReport, buildScope, type NodeParts } from "#brain/testing/fleet.ts";
-import type { FleetScope } from "#brain/fleet/picture.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
-import { createFleetDesk } from "./fleet-desk.ts";
 import type { FleetBoard } from "./fleet-board.ts";
+import { createFleetDesk } from "./fleet-desk.ts";
 import type { PictureReader } from "./read-picture.ts";
 
 const intent = buildIntent([buildService({ name: "web", replicas: 2 })]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leading a fleet on a real etcd, whose clock is not ours.
-import { setTimeout as sleep } from "node:timers/promises";
 import { after } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { leadershipRules } from "#control/testing/leadership-rules.ts";
 import { startEtcd, type EtcdCluster } from "#lab/etcd.ts";
 import { openStore } from "#store/open.ts";

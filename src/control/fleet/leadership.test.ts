@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NodeView } from "@fairlead/protocol/node.ts";
 import fc from "fast-check";
-import type { LeadershipOptions } from "./leadership.ts";
 import {
   leadershipRules,
   startCandidate,
@@ -11,6 +10,7 @@ import {
 } from "#control/testing/leadership-rules.ts";
 import { openStore } from "#store/open.ts";
 import { createManualClock } from "#store/testing/manual-clock.ts";
+import type { LeadershipOptions } from "./leadership.ts";
 
 const SESSION_MS = 10_000;
 const STEP_MS = 500;

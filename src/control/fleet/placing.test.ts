@@ -3,8 +3,8 @@
 // are missing: what a node would run is what it has put into its own store.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { NodeState, NodeView } from "@fairlead/protocol/node.ts";
+import fc from "fast-check";
 import { silentLogger } from "#base/logger.ts";
 import { buildIntent, buildService, SCOPE } from "#brain/testing/builders.ts";
 import { buildNode, buildReport } from "#brain/testing/fleet.ts";

@@ -12,13 +12,13 @@ import {
   type Reassignment,
 } from "#brain/fleet/assign-scopes.ts";
 import { describeMoves } from "#brain/fleet/describe-moves.ts";
-import { isRestoring, type FleetPicture, type FleetScope } from "#brain/fleet/picture.ts";
 import { giveTurns, isTurnDue, type TurnsChange } from "#brain/fleet/give-turns.ts";
+import { isRestoring, type FleetPicture, type FleetScope } from "#brain/fleet/picture.ts";
 import { rebalance, STEADY_MS } from "#brain/fleet/rebalance.ts";
-import type { Decision } from "#model/decision.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import { createDoorbell } from "#control/doorbell.ts";
 import type { Roll } from "#control/roll.ts";
+import type { Decision } from "#model/decision.ts";
 import type { StoreOperation } from "#store/store.ts";
 import { touches, type FleetBoard } from "./fleet-board.ts";
 import type { RoomHold } from "./held-room.ts";

@@ -3,9 +3,9 @@
 import { X509Certificate } from "node:crypto";
 import type { IdentityView } from "@fairlead/protocol/identity.ts";
 import { FairleadError } from "#base/errors.ts";
-import { identityErrors } from "#identity/errors.ts";
 import type { Fleet } from "#control/fleet.ts";
 import { NODE_CERTIFICATES, readFleetKey } from "#control/roll-entries.ts";
+import { identityErrors } from "#identity/errors.ts";
 import type { Store } from "#store/store.ts";
 import {
   AUTHORITIES,

@@ -6,8 +6,8 @@ import { X509Certificate } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import type { Logger } from "#base/logger.ts";
-import type { Fleet } from "#control/fleet.ts";
 import { controlErrors } from "#control/errors.ts";
+import type { Fleet } from "#control/fleet.ts";
 import { NODE_CERTIFICATES, NODES, readFleetKey } from "#control/roll-entries.ts";
 import {
   CREDENTIAL_TTL_MS,
@@ -31,8 +31,8 @@ import {
   type KnownAuthority,
 } from "./authorities.ts";
 import type { GivenAuthority } from "./given-authority.ts";
-import { createKnownNodes, type NodeCertificate } from "./known-nodes.ts";
 import { createIssuer, type Issuer, type Signing } from "./issuer.ts";
+import { createKnownNodes, type NodeCertificate } from "./known-nodes.ts";
 
 export interface IdentityOptions {
   readonly fleet: Fleet;

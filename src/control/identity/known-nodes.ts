@@ -2,9 +2,9 @@
 // The certificates of a fleet's nodes as this node knows them.
 import { z } from "zod";
 import type { Clock } from "#base/clock.ts";
+import { readShared } from "#control/read-shared.ts";
 import { NODE_CERTIFICATES } from "#control/roll-entries.ts";
 import type { StoreChange } from "#store/store.ts";
-import { readShared } from "#control/read-shared.ts";
 
 /** A node's certificate as all nodes know it. */
 export const NodeCertificate = z.strictObject({

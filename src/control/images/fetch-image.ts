@@ -6,9 +6,9 @@ import type { Clock } from "#base/clock.ts";
 import { formatDuration } from "#base/duration.ts";
 import { FairleadError } from "#base/errors.ts";
 import { formatSize } from "#base/size.ts";
+import { controlErrors } from "#control/errors.ts";
 import type { Engine } from "#engine/engine.ts";
 import type { Peering } from "#peering/peering.ts";
-import { controlErrors } from "#control/errors.ts";
 import { findGivers, type Giver, type WantedImage } from "./find-givers.ts";
 import { receiveImage } from "./receive-image.ts";
 

@@ -5,9 +5,9 @@ import { createHash } from "node:crypto";
 import { awaitAbort } from "#base/await-abort.ts";
 import { baseErrors, FairleadError } from "#base/errors.ts";
 import { createLimiter, type Limiter } from "#base/limiter.ts";
+import { controlErrors } from "#control/errors.ts";
 import type { EngineReader } from "#engine/engine.ts";
 import type { PeerHandler, Peering } from "#peering/peering.ts";
-import { controlErrors } from "#control/errors.ts";
 import { describeImage, FIND_PATH, GIVE_PATH } from "./given-image.ts";
 
 /** What is needed of an engine. */

@@ -5,15 +5,15 @@ import { awaitAbort } from "#base/await-abort.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
 import { createLimiter } from "#base/limiter.ts";
-import type { Engine } from "#engine/engine.ts";
-import type { NodeTraits } from "#model/constraint.ts";
-import type { Peering } from "#peering/peering.ts";
 import { controlErrors } from "#control/errors.ts";
 import type { Peers } from "#control/peers.ts";
 import type { Roll } from "#control/roll.ts";
+import type { Engine } from "#engine/engine.ts";
+import type { NodeTraits } from "#model/constraint.ts";
+import type { Peering } from "#peering/peering.ts";
 import { fetchImage, type FetchOptions } from "./fetch-image.ts";
-import { describePlatform } from "./given-image.ts";
 import { giveImages } from "./give-images.ts";
+import { describePlatform } from "./given-image.ts";
 
 export interface ImageExchangeOptions {
   readonly peers: Peers;

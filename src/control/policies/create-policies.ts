@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loop that enforces network policy: what is declared and who there is become tables, and the guard installs them.
 // While the store does not answer, what was last known stays in force.
-import type { PolicyMode, PolicyView, NetworkPolicy } from "#model/policy.ts";
 import type { Clock } from "#base/clock.ts";
 import { FairleadError } from "#base/errors.ts";
-import { describePolicyChange } from "./describe-policy-turn.ts";
 import type { DecisionLog } from "#control/decision-log.ts";
 import { createDoorbell } from "#control/doorbell.ts";
 import type { Shortcuts } from "#control/shortcuts.ts";
@@ -13,6 +11,7 @@ import { createWideCheck } from "#control/wide-networks.ts";
 import type { Guard } from "#guard/guard.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Intent } from "#model/intent.ts";
+import type { PolicyMode, PolicyView, NetworkPolicy } from "#model/policy.ts";
 import {
   createPolicyCompiler,
   findTable,
@@ -22,15 +21,16 @@ import type { PolicyWorld } from "#policy/world.ts";
 import type { Store } from "#store/store.ts";
 import { createWorldBuilder, isGuardable, listOnHost, listReachable } from "./build-world.ts";
 import { answerCan } from "./can.ts";
+import { describePolicyChange } from "./describe-policy-turn.ts";
 import { judgeEffect, readEffect } from "./effect.ts";
-import { listHeldNetworks } from "./held-networks.ts";
-import { createLabelReader } from "./label-reader.ts";
 import { createEnforcer, type Look } from "./enforcer.ts";
 import { createFlowWatch } from "./flow-watch.ts";
 import type { PolicyBoard } from "./foresee-starts.ts";
+import { listHeldNetworks } from "./held-networks.ts";
+import { createLabelReader } from "./label-reader.ts";
 import { createNameDesk, type Asker, type NameDesk } from "./name-desk.ts";
-import type { Policies } from "./policies.ts";
 import { HEARD_MS } from "./owner-watch.ts";
+import type { Policies } from "./policies.ts";
 import { listUnread, namesOf, removePolicy, tellUnread, writeRequest } from "./policy-book.ts";
 import type { PolicyShelf } from "./policy-shelf.ts";
 import { viewPolicies } from "./view-policies.ts";

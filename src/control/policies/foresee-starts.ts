@@ -3,8 +3,8 @@
 // instance's program, and it inspects nothing that it is starting. What policies come to is made meanwhile, so that an instance
 // whose rules are in can talk from its first moment on. Whatever is not foreseen is seen when the engine tells of the start.
 import type { Clock } from "#base/clock.ts";
-import type { EngineEvent, EngineReader } from "#engine/engine.ts";
 import type { FactsBoard } from "#control/facts-board.ts";
+import type { EngineEvent, EngineReader } from "#engine/engine.ts";
 import type { Guard } from "#guard/guard.ts";
 import type { Facts, InstanceFact } from "#model/facts.ts";
 

@@ -3,8 +3,8 @@
 //
 //   policy-at/NODE/INSTANCE     kept without a lease, since a host that is cut off goes on
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
 import { PolicyProtocol } from "@fairlead/protocol/policy.ts";
+import { z } from "zod";
 import type { PolicyInstance } from "#policy/world.ts";
 import type { StoreOperation } from "#store/store.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others may ask of the loop that enforces network policy.
+import type { AskedBy } from "#control/topologies.ts";
 import type { EffectRequest, EffectView, FlowQuery, FlowView } from "#model/flows.ts";
 import type { CanAnswer, CanRequest, PolicyRequest, PolicyView } from "#model/policy.ts";
-import type { AskedBy } from "#control/topologies.ts";
 
 /** Who was seen talking to whom, where instances have rules or their scope is watched. */
 export interface Flows {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { setImmediate as turn } from "node:timers/promises";
 import { describe, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { createManualClock } from "#store/testing/manual-clock.ts";
 import { createHostWatch } from "./watch-host.ts";
 

@@ -5,16 +5,16 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "#base/clock.ts";
 import { silentLogger } from "#base/logger.ts";
 import { buildFacts, buildInstance } from "#brain/testing/builders.ts";
+import { createDecisionLog } from "#control/decision-log.ts";
+import { createOverlays, type OverlaysOptions } from "#control/overlays.ts";
+import { createShortcuts } from "#control/shortcuts.ts";
 import type { Facts, InstanceFact, NetworkFact } from "#model/facts.ts";
 import type { NetworkIntent } from "#model/intent.ts";
 import { createMemoryHost } from "#network/drivers/memory/driver.ts";
-import { createShortcuts } from "#control/shortcuts.ts";
-import type { Store } from "#store/store.ts";
-import { createManualClock } from "#store/testing/manual-clock.ts";
-import { createDecisionLog } from "#control/decision-log.ts";
 import { createMemoryTunnel } from "#network/drivers/memory/tunnel.ts";
 import type { TunnelKey, TunnelKeys } from "#network/tunnel-keys.ts";
-import { createOverlays, type OverlaysOptions } from "#control/overlays.ts";
+import type { Store } from "#store/store.ts";
+import { createManualClock } from "#store/testing/manual-clock.ts";
 
 export const NETWORK: NetworkIntent = {
   key: "default",

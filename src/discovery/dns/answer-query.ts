@@ -2,9 +2,6 @@
 // Query bytes and a zone to an answer, to a question for upstream, or to silence. No I/O; never throws.
 import type { Query } from "./read-query.ts";
 import { readQuery } from "./read-query.ts";
-import type { AnswerParts, AnswerRecord } from "./write-answer.ts";
-import { writeAnswer, writeRefusal } from "./write-answer.ts";
-import type { Rdata, ZoneNode, ZoneView } from "./zone.ts";
 import {
   CLASS_IN,
   FLAG,
@@ -15,6 +12,9 @@ import {
   UDP_BYTES,
   UDP_BYTES_MAX,
 } from "./wire.ts";
+import type { AnswerParts, AnswerRecord } from "./write-answer.ts";
+import { writeAnswer, writeRefusal } from "./write-answer.ts";
+import type { Rdata, ZoneNode, ZoneView } from "./zone.ts";
 
 export interface AnswerContext {
   readonly zone: ZoneView;

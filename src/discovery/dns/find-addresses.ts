@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { skipName } from "./read-query.ts";
 import type { AnsweredAddress } from "./askers.ts";
+import { skipName } from "./read-query.ts";
 import { HEADER_BYTES, TYPE } from "./wire.ts";
 
 const RECORD_BYTES = 10;

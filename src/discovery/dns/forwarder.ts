@@ -7,8 +7,8 @@ import type { Clock } from "#base/clock.ts";
 import { exchangeTcp, exchangeUdp, type Endpoint } from "./exchange.ts";
 import { findAddresses } from "./find-addresses.ts";
 import type { Query } from "./read-query.ts";
-import { writeAnswer } from "./write-answer.ts";
 import { FLAG, HEADER_BYTES, RCODE } from "./wire.ts";
+import { writeAnswer } from "./write-answer.ts";
 
 export interface ForwarderOptions {
   readonly upstreams: readonly Endpoint[];

@@ -9,10 +9,12 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
+import { DATAGRAM_BYTES_MAX, decodeHeader } from "#datagram/envelope.ts";
+import { createGate, type Gate } from "#datagram/gate.ts";
+import { createSealer } from "#datagram/seal.ts";
 import { waitFor } from "#discovery/discovery-conformance.ts";
 import { buildRecord } from "#discovery/testing/build-record.ts";
 import { chooseGroup, joinLoopback, SECRET } from "#discovery/testing/join-loopback.ts";
-import { DATAGRAM_BYTES_MAX, decodeHeader } from "#datagram/envelope.ts";
 import {
   decodeMessage,
   DISCOVERY,
@@ -20,9 +22,7 @@ import {
   type Message,
   PART_BYTES_MAX,
 } from "./datagram.ts";
-import { createGate, type Gate } from "#datagram/gate.ts";
 import type { MulticastDiscovery } from "./start-member.ts";
-import { createSealer } from "#datagram/seal.ts";
 
 /** How long the share of a core is measured; what the test asks is over as soon as the honest one is heard. */
 const FLOOD_MS = Number(process.env["FAIRLEAD_FLOOD_MS"] ?? 0);

@@ -4,13 +4,13 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { describe, test } from "node:test";
 import { silentLogger } from "#base/logger.ts";
+import { createSealer } from "#datagram/seal.ts";
 import { discoveryConformance, waitFor } from "#discovery/discovery-conformance.ts";
 import { buildRecord } from "#discovery/testing/build-record.ts";
 import { SECRET } from "#discovery/testing/join-loopback.ts";
 import { createTestClock } from "#discovery/testing/test-clock.ts";
 import { DISCOVERY, encodeDatagram } from "./datagram.ts";
 import { joinSeeds } from "./join-seeds.ts";
-import { createSealer } from "#datagram/seal.ts";
 import type { MulticastDiscovery } from "./start-member.ts";
 
 /** A free port, as the others are told of it before it is opened. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { buildRecord } from "#discovery/testing/build-record.ts";
 import { checkOptions, type MulticastOptions } from "./multicast-options.ts";
 import { createOwnRecords } from "./own-records.ts";
-import { buildRecord } from "#discovery/testing/build-record.ts";
 
 const GOOD: MulticastOptions = { sender: "host", secret: Buffer.alloc(16, 1) };
 

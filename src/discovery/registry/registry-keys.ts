@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the registry lies in the store, and in what form. Members are those who announce; each has one lease.
-import { z } from "zod";
 import { AgentRecord } from "@fairlead/protocol/agent.ts";
+import { z } from "zod";
 
 /** Everything of the registry is below this. */
 export const REGISTRY_PREFIX = "discovery/";

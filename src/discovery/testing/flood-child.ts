@@ -3,8 +3,8 @@
 // FAIRLEAD_FLOOD_ROUND says. Prints how many a second it sent. Arguments: group, port.
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { DISCOVERY, encodeDatagram } from "#discovery/multicast/datagram.ts";
 import { createSealer } from "#datagram/seal.ts";
+import { DISCOVERY, encodeDatagram } from "#discovery/multicast/datagram.ts";
 
 /** In one go. With 200 the kernel drops most of what honest ones send to a process that has to wait for a core. */
 const ROUND = Number(process.env["FAIRLEAD_FLOOD_ROUND"] ?? 40);

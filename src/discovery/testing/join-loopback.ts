@@ -2,8 +2,8 @@
 // Members of a group on the loopback interface: real datagrams, and nobody outside hears them.
 import { silentLogger } from "#base/logger.ts";
 import { joinMulticast } from "#discovery/multicast/join-multicast.ts";
-import type { MulticastDiscovery } from "#discovery/multicast/start-member.ts";
 import type { MulticastOptions } from "#discovery/multicast/multicast-options.ts";
+import type { MulticastDiscovery } from "#discovery/multicast/start-member.ts";
 import { createTestClock } from "./test-clock.ts";
 
 export const SECRET: Uint8Array = Buffer.from("a secret of the tests, long enough");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { buffer } from "node:stream/consumers";
+import { packImage, packTexts, toStream } from "./image-tar.ts";
 import type { EngineFixture, Rule } from "./rule.ts";
 import { BY, isSlug, toRequest, withContainer } from "./rule.ts";
-import { packImage, packTexts, toStream } from "./image-tar.ts";
 
 async function hasTag({ engine }: EngineFixture, tag: string): Promise<boolean> {
   return (await engine.listImages()).some((image) => image.tags.includes(tag));

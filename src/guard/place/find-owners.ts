@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whose ports on bridges are whose: the other ends of instances' devices, by their numbers on the host. And what a gate is made of,
 // whatever program makes it.
-import { FairleadError } from "#base/errors.ts";
 import { formatAddress } from "#base/addresses.ts";
+import { FairleadError } from "#base/errors.ts";
 import type { Guest } from "#guard/guard.ts";
 import { createIpRunner } from "#netfilter/run-ip.ts";
 import { openNamespace } from "./open-namespace.ts";

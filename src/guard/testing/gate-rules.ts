@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { arp, icmp6, udp4, udp6 } from "#lab/frames.ts";
 import { until } from "#lab/rig.ts";
-import { allow, toWard, type Rule } from "./rule.ts";
 import { asGuest, findWrong, makeOrder } from "./ground.ts";
+import { allow, toWard, type Rule } from "./rule.ts";
 
 const PATIENCE_MS = 10_000;
 

@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseAddress } from "#base/addresses.ts";
-import { lookUp } from "#policy/look-up.ts";
-import type { AddressRange, DirectionTable } from "#policy/verdict-table.ts";
 import { until } from "#lab/rig.ts";
 import { sendAs } from "#lab/send-as.ts";
-import { allow, toWard, type Rule } from "./rule.ts";
+import { lookUp } from "#policy/look-up.ts";
+import type { AddressRange, DirectionTable } from "#policy/verdict-table.ts";
 import { findWrong } from "./ground.ts";
+import { allow, toWard, type Rule } from "./rule.ts";
 
 /** What is denied is given so long to arrive all the same, ms. */
 const QUIET_MS = 300;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fleet of detectors in virtual time, over a network that delays, loses and parts; nodes may pause. Seeded.
 import { createDetector, TICK_MS, type Detector, type Step } from "#membership/detector.ts";
-import { TIMING } from "#membership/timing.ts";
 import type { MemberChange, MemberState } from "#membership/membership.ts";
 import { decodeMessage, encodeMessage } from "#membership/messages.ts";
+import { TIMING } from "#membership/timing.ts";
 
 interface Event {
   readonly atMs: number;

@@ -4,9 +4,9 @@
 // `refused n` for each that was not.
 import { writeSync } from "node:fs";
 import { openStore } from "#store/open.ts";
-import { systemClock } from "./system-clock.ts";
 import { KEYS } from "./crash-child.ts";
 import { put } from "./rule.ts";
+import { systemClock } from "./system-clock.ts";
 
 async function writeSteps(directory: string, count: number): Promise<void> {
   for (let n = 0; n < 2 * count;) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { baseErrors, isKind } from "#base/errors.ts";
-import { assertLater, listKeys, put, remove } from "./rule.ts";
 import type { Revision } from "#store/store.ts";
+import { assertLater, listKeys, put, remove } from "./rule.ts";
 import type { Rule } from "./rule.ts";
 
 function isInvalid(thrown: unknown): boolean {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import fc from "fast-check";
 import { TopologyDeclaration } from "@fairlead/protocol/topology.ts";
+import fc from "fast-check";
 import type { Member } from "#topology/member.ts";
 
 /** A member without any locality. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls by the fabric's own gRPC: what dialling is made of, with messages in place of batches.
 import type { ClientHttp2Session, IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
+import { constants } from "node:http2";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { beginCall, watchEnd, type CallEnd } from "@fairlead/fabric/grpc/client-call.ts";
 import { Deframer } from "@fairlead/fabric/grpc/deframer.ts";
 import { frameMessage, unpackMessage } from "@fairlead/fabric/grpc/gzip.ts";
-import { constants } from "node:http2";
 import type { Message, Method } from "./messages.ts";
 
 const MESSAGE_BYTES_MAX = 4_194_304;

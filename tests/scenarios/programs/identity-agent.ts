@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // An agent that talks by the certificate that its node gives; and, with an argument, a thief who tries what he has stolen.
 import { readFileSync } from "node:fs";
-import { contract, FabricError, join, openIdentity, rpc, type Agent } from "@fairlead/sdk";
 import { dial, openSession } from "@fairlead/fabric/grpc/dial.ts";
 import { Link } from "@fairlead/fabric/link.ts";
+import { contract, FabricError, join, openIdentity, rpc, type Agent } from "@fairlead/sdk";
 import { z } from "zod";
 
 const echo = contract("echo", "1.0.0", {

@@ -8,15 +8,15 @@ import {
   TLSSocket,
   type PeerCertificate,
 } from "node:tls";
-import { readSpiffeId } from "@fairlead/protocol/spiffe.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
+import { readSpiffeId } from "@fairlead/protocol/spiffe.ts";
 import { isLocalAddress } from "./address.ts";
 import { beginCall, watchEnd } from "./client-call.ts";
 import { createGrpcTransport } from "./grpc-transport.ts";
 import { judgePeer } from "./judge-peer.ts";
-import type { TlsMaterial, TlsSource } from "./tls-files.ts";
 import { SETTINGS, watchSession } from "./session-options.ts";
+import type { TlsMaterial, TlsSource } from "./tls-files.ts";
 
 const LINK_PATH = "/fairlead.fabric.v1.Fabric/Link";
 

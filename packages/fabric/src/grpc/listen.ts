@@ -11,16 +11,16 @@ import {
 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
-import { readSpiffeId } from "@fairlead/protocol/spiffe.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import type { Transport } from "@fairlead/fabric/transport.ts";
+import { readSpiffeId } from "@fairlead/protocol/spiffe.ts";
 import { isLocalAddress } from "./address.ts";
-import { judgePeer } from "./judge-peer.ts";
-import { createGrpcTransport } from "./grpc-transport.ts";
 import { writeGrpcStatus } from "./grpc-status.ts";
+import { createGrpcTransport } from "./grpc-transport.ts";
+import { judgePeer } from "./judge-peer.ts";
 import type { GrpcMethod } from "./server-call.ts";
-import type { TlsSource } from "./tls-files.ts";
 import { SETTINGS, watchSession } from "./session-options.ts";
+import type { TlsSource } from "./tls-files.ts";
 
 const LINK_PATH = "/fairlead.fabric.v1.Fabric/Link";
 /** So long a connection may take to send what was written, and to end what is on it, when nobody listens any more. */

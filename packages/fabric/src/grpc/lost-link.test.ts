@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A peer that dies is a loss, which may be tried again; not a call that somebody gave up.
 import assert from "node:assert/strict";
-import { connect, createServer, type Socket } from "node:net";
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";

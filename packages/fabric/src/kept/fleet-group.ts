@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A handle on a group whose messages several nodes keep: this one, and those that are linked. A message stays where it was
 // published; the subscriber's node asks for as many as it has hands free, and says there what became of each.
-import type { Settlement } from "@fairlead/protocol/fabric.ts";
 import type { Link } from "@fairlead/fabric/link.ts";
 import type {
   Group,
@@ -9,6 +8,7 @@ import type {
   KeptMessage,
   LogClock,
 } from "@fairlead/fabric/log/message-log.ts";
+import type { Settlement } from "@fairlead/protocol/fabric.ts";
 import { RemoteGroup } from "./remote-group.ts";
 import { TOKEN_MIN, type TokenBook } from "./token-book.ts";
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What nodes say to each other about messages that one of them keeps and a subscriber of the other is to have.
-import { Settlement } from "@fairlead/protocol/fabric.ts";
-import { z } from "zod";
 import type { Headers } from "@fairlead/fabric/frame.ts";
 import { HEADER } from "@fairlead/fabric/log-headers.ts";
 import type { KeptMessage } from "@fairlead/fabric/log/message-log.ts";
+import { Settlement } from "@fairlead/protocol/fabric.ts";
+import { z } from "zod";
 
 const sequence = z.number().int();
 

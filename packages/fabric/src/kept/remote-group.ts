@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // A handle on a group of messages that another node keeps.
-import type { Settlement } from "@fairlead/protocol/fabric.ts";
 import type { Conversation } from "@fairlead/fabric/conversation.ts";
 import { FabricError } from "@fairlead/fabric/errors.ts";
 import { encodeJson, parseJson } from "@fairlead/fabric/json.ts";
@@ -10,6 +9,7 @@ import type { KeptMessage } from "@fairlead/fabric/log/message-log.ts";
 import { NODE_METHOD } from "@fairlead/fabric/node-door.ts";
 import { nodeOpen } from "@fairlead/fabric/node-open.ts";
 import { Outlet } from "@fairlead/fabric/outlet.ts";
+import type { Settlement } from "@fairlead/protocol/fabric.ts";
 import { KeptSay, readKept, type KeptAsk, type KeptRequest } from "./kept-wire.ts";
 
 export interface RemoteGroupListener {

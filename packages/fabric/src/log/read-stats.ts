@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DatabaseSync } from "node:sqlite";
-import type { GroupStats, LogStats } from "./message-log.ts";
 import type { IdleGroups } from "./idle-groups.ts";
+import type { GroupStats, LogStats } from "./message-log.ts";
 import { STATE } from "./schema.ts";
 
 /** Counts what waits; reads every pending row, so call it for people, not in a loop. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // For tests: hubs of two nodes of a fleet, linked.
+import type { HubOptions } from "@fairlead/fabric/hub.ts";
+import type { Link } from "@fairlead/fabric/link.ts";
 import { createMemoryTransports } from "@fairlead/fabric/memory-transport.ts";
 import type { NodeMethod } from "@fairlead/fabric/node-door.ts";
 import { createNodeLinks, type NodeLinks } from "@fairlead/fabric/node-links.ts";
 import { createRegistry, type Registry } from "@fairlead/fabric/registry.ts";
-import type { HubOptions } from "@fairlead/fabric/hub.ts";
-import type { Link } from "@fairlead/fabric/link.ts";
 
 /** What a hub is made of that has links to others. */
 export interface LinkedParts {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { convertRefusal } from "./convert-error.ts";
 import { chooseVersion } from "./connection.ts";
+import { convertRefusal } from "./convert-error.ts";
 
 const REFUSALS: readonly (readonly [number, string, string, string])[] = [
   [404, "No such image: a:latest", "/containers/create", "image-missing"],

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making a container whole. The engine's create takes one network and no files: the rest are calls of their own, and
 // whoever makes them may be killed between any two.
-import { OWN_LABELS } from "#model/facts.ts";
 import type { CreateRequest, FileEntry, WriteOptions } from "#engine/engine.ts";
+import { OWN_LABELS } from "#model/facts.ts";
 import type { Connection } from "./connection.ts";
 import { packFiles } from "./tar.ts";
 import { at, parts, START_MS } from "./write-parts.ts";

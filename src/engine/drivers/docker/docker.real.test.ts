@@ -4,16 +4,16 @@ import assert from "node:assert/strict";
 import { join, dirname } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
+import type { Clock } from "#base/clock.ts";
+import { FairleadError } from "#base/errors.ts";
+import { engineConformance } from "#engine/engine-conformance.ts";
+import type { CreateRequest, Engine, EngineSignal } from "#engine/engine.ts";
+import { openEngineReader } from "#engine/open-reader.ts";
+import { openEngine } from "#engine/open.ts";
 import { startEngine, type LabEngine } from "#lab/engine.ts";
 import { importBusybox } from "#lab/images.ts";
 import { createSocketProxy } from "#lab/socket-proxy.ts";
-import { FairleadError } from "#base/errors.ts";
-import type { Clock } from "#base/clock.ts";
-import type { CreateRequest, Engine, EngineSignal } from "#engine/engine.ts";
-import { engineConformance } from "#engine/engine-conformance.ts";
 import { OWN_LABELS } from "#model/facts.ts";
-import { openEngine } from "#engine/open.ts";
-import { openEngineReader } from "#engine/open-reader.ts";
 
 const clock: Clock = {
   nowMs: () => Date.now(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { addAbortSignal } from "node:stream";
-import type { ExecResult, WriteOptions } from "#engine/engine.ts";
 import { FairleadError } from "#base/errors.ts";
+import type { ExecResult, WriteOptions } from "#engine/engine.ts";
 import { engineErrors } from "#engine/errors.ts";
 import type { Connection } from "./connection.ts";
 import { demultiplex } from "./frames.ts";

@@ -16,9 +16,9 @@ import { engineErrors } from "#engine/errors.ts";
 import type { InstanceFact } from "#model/facts.ts";
 import type { Connection } from "./connection.ts";
 import { parseTime, toInstance, type ContainerDocument } from "./documents.ts";
-import { toPreview, type ListedDocument, type NetworkDocument } from "./preview.ts";
 import { readEngineStart, watchEvents } from "./events.ts";
 import { demultiplex, splitLines } from "./frames.ts";
+import { toPreview, type ListedDocument, type NetworkDocument } from "./preview.ts";
 import { toStats, type StatsDocument } from "./stats.ts";
 
 /** Inspections at once when everything is listed. */

@@ -8,14 +8,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FairleadError } from "#base/errors.ts";
+import { engineConformance } from "#engine/engine-conformance.ts";
+import type { Engine } from "#engine/engine.ts";
+import { openEngine } from "#engine/open.ts";
 import { issueCertificate, makeAuthority, type CertificateFiles } from "#lab/certificates.ts";
 import { startEngine, type LabEngine } from "#lab/engine.ts";
 import { importBusybox } from "#lab/images.ts";
 import { connectFrom } from "#lab/reach.ts";
-import { engineConformance } from "#engine/engine-conformance.ts";
-import type { Engine } from "#engine/engine.ts";
-import { openEngine } from "#engine/open.ts";
-import { FairleadError } from "#base/errors.ts";
 
 const PORT = 2376;
 const IMAGE = "busybox:lab";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import type { Arrival } from "#guard/guard.ts";
 import { guardConformance } from "#guard/guard-conformance.ts";
+import type { Arrival } from "#guard/guard.ts";
 import { asGuest, makeOrder } from "#guard/testing/ground.ts";
 import { until } from "#lab/rig.ts";
 import { createNetfilter } from "#netfilter/netfilter.ts";

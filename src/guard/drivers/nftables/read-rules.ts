@@ -2,9 +2,9 @@
 // What stands in a namespace, read back from nft and asked as the kernel would: with its maps and sets, not with what we
 // wanted them to be.
 import { parseAddress } from "#base/addresses.ts";
+import type { Installed, Pin, Question, Sight } from "#guard/guard.ts";
 import type { NetfilterOptions } from "#netfilter/ask-rules.ts";
 import type { Netfilter, NftFamily, NftObject } from "#netfilter/netfilter.ts";
-import type { Installed, Pin, Question, Sight } from "#guard/guard.ts";
 import {
   isCount,
   listSightSets,

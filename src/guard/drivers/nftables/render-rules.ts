@@ -3,8 +3,8 @@
 // comes back is judged by the table that let the call go, with source and destination exchanged. A connection that may go on carries
 // a mark in the connection tracker that stands for just these rules, so that each is judged once; other rules have another mark, so
 // that a change cuts what it forbids at once, and nothing has to be looked for in the tracker.
-import type { DirectionTable } from "#policy/verdict-table.ts";
 import type { Pin, Ward } from "#guard/guard.ts";
+import type { DirectionTable } from "#policy/verdict-table.ts";
 import {
   listSightSets,
   listTables,

@@ -2,8 +2,8 @@
 // Finds who may pass the bridges by, and keeps the table by which they do.
 import { FairleadError } from "#base/errors.ts";
 import type { GateResult, Guest, Shortcut } from "#guard/guard.ts";
-import type { Netfilter } from "#netfilter/netfilter.ts";
 import type { Link } from "#guard/place/read-links.ts";
+import type { Netfilter } from "#netfilter/netfilter.ts";
 import { fingerprint } from "./read-rules.ts";
 import {
   frameShortcuts,

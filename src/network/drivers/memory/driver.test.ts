@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { nameDevice } from "#network/plan-overlay.ts";
 import { overlayConformance } from "#network/overlay-conformance.ts";
+import { nameDevice } from "#network/plan-overlay.ts";
 import { createMemoryHost } from "./driver.ts";
 
 overlayConformance("memory", () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract on the kernel's own devices, in a network namespace of the lab for each rule.
-import { openLedger } from "#lab/ledger.ts";
 import { createNamespace } from "#lab/engine.ts";
+import { openLedger } from "#lab/ledger.ts";
 import { runInNamespace } from "#lab/run-program.ts";
 import { overlayConformance } from "#network/overlay-conformance.ts";
 import type { OverlayEntry } from "#network/overlay.ts";

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel has, from iproute2's JSON: devices with their mark, their forwarding and neighbour entries.
 import { z } from "zod";
+import type { IpRunner } from "#netfilter/run-ip.ts";
 import type { OverlayEntry, OverlayFact } from "#network/overlay.ts";
 import { describeWay, nameDevice, normalizeAddress } from "#network/plan-overlay.ts";
-import type { IpRunner } from "#netfilter/run-ip.ts";
 
 /** The mark of a device: this and the network's name, as its alias. */
 export const MARK = "fairlead:";

@@ -3,10 +3,10 @@
 // find their way into the device by a rule for what was bound to it, so that hosts keep their addresses and all else its way.
 import { FairleadError, isKind } from "#base/errors.ts";
 import { netfilterErrors } from "#netfilter/errors.ts";
+import { createIpRunner, type Ended } from "#netfilter/run-ip.ts";
 import { networkErrors } from "#network/errors.ts";
 import { normalizeAddress } from "#network/plan-overlay.ts";
 import { formatEndpoint, planTunnel } from "#network/plan-tunnel.ts";
-import { createIpRunner, type Ended } from "#netfilter/run-ip.ts";
 import type { Tunnel, TunnelChange, TunnelPeer, TunnelSpec, TunnelTurn } from "#network/tunnel.ts";
 import { readTunnel, TUNNEL_MARK, TUNNEL_QUEUE, TUNNEL_TABLE } from "./read-tunnel.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The device that encrypts, as iproute2 and `wg` show it.
 import { z } from "zod";
-import { normalizeAddress } from "#network/plan-overlay.ts";
 import type { IpRunner } from "#netfilter/run-ip.ts";
+import { normalizeAddress } from "#network/plan-overlay.ts";
 import type { TunnelFact, TunnelPeerFact } from "#network/tunnel.ts";
 
 /** The routing table, and the rule that leads to it, of what is sent through the device; nothing else looks there. */

@@ -24,9 +24,9 @@ import { locateFiles } from "./files.ts";
 import { openDatabase } from "./open-database.ts";
 import type { Durability, OpenDatabase } from "./open-database.ts";
 import { createReader } from "./reader.ts";
+import { shrinkFile } from "./shrink-file.ts";
 import { createWriter } from "./writer.ts";
 import type { Writer } from "./writer.ts";
-import { shrinkFile } from "./shrink-file.ts";
 
 export interface SqliteStoreOptions {
   /** Directory of its own for the store's files; created with mode 0700 when missing. */

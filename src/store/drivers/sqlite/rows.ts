@@ -2,8 +2,8 @@
 // The tables and their checksums. Each row carries a CRC-32 of all its columns, and the one row of `head` carries the
 // XOR and the number of all rows: a changed, lost or doubled row is found when the database is opened, a changed one
 // also whenever it is read.
-import { crc32 } from "node:zlib";
 import type { SQLOutputValue } from "node:sqlite";
+import { crc32 } from "node:zlib";
 import { createCorrupt } from "./convert-error.ts";
 
 /** Raised when a table changes; a database with a higher one is refused. */
