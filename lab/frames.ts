@@ -23,6 +23,7 @@ const ARP = 0x0806;
 const ICMP = 1;
 const TCP = 6;
 const UDP = 17;
+const GRE = 47;
 const SCTP = 132;
 const ICMP6 = 58;
 const CALLER_PORT = 40_000;
@@ -95,6 +96,26 @@ const udp = ({ port, payload }: Datagram): Buffer =>
 /** A datagram by IPv4, without a checksum of its own. */
 export function udp4(link: Link, datagram: Datagram): Buffer {
   return ethernet(link, IPV4, ipv4(datagram.from, datagram.to, udp(datagram)));
+}
+
+/** A datagram by IPv4 with a record of its route, which routers fill in: an option before its ports. */
+export function routed4(link: Link, datagram: Datagram): Buffer {
+  const option = Buffer.from([7, 7, 4, 0, 0, 0, 0, 0]);
+  const packet = ipv4(datagram.from, datagram.to, Buffer.concat([option, udp(datagram)]));
+  packet.writeUInt8(0x40 | ((IPV4_BYTES + option.length) / 4), 0);
+  packet.writeUInt16BE(0, 10);
+  packet.writeUInt16BE(checksum(packet.subarray(0, IPV4_BYTES + option.length)), 10);
+  return ethernet(link, IPV4, packet);
+}
+
+/** The packet of a frame in another one, by GRE. */
+export function gre4(
+  link: Link,
+  { from, to }: Pick<Datagram, "from" | "to">,
+  inner: Buffer,
+): Buffer {
+  const body = Buffer.concat([word(0), word(IPV4), inner.subarray(ETHERNET_BYTES)]);
+  return ethernet(link, IPV4, ipv4(from, to, body, 0, GRE));
 }
 
 /** A segment of TCP by IPv4 with these flags, of no connection. */

@@ -10,14 +10,16 @@ import { after, before, test } from "node:test";
 import {
   ethernet,
   fragment,
+  gre4,
   icmp4,
   icmp6,
+  routed4,
   sctp4,
   tcp4,
+  type Link,
   udp4,
   udp6,
   vlan,
-  type Link,
 } from "#lab/frames.ts";
 import { linkLackingPath } from "#lab/lacking-path.ts";
 import { startPackets, type Probe } from "#lab/packets.ts";
@@ -241,6 +243,8 @@ function listFrames(
     ],
     "in two parts": fragment(udp4(link, long)),
     "the second part alone": fragment(udp4(link, long)).slice(1),
+    "with an IP option before its ports": [routed4(link, v4)],
+    "in a tunnel of GRE": [gre4(link, v4, udp4(link, v4))],
     "in a VLAN": [ethernet(link, 0x8100, vlan(udp4(link, v4)))],
   };
 }

@@ -25,6 +25,9 @@ const [HOST_V6, REMOTE_V6] = ["fd00:95::1", "fd00:95::2"];
 const WEB = { v4: "10.92.0.80", v6: "fd00:92::80" };
 const GATEWAY = "10.92.0.1";
 
+/** Without the engine's proxy ports lead elsewhere than is written down here; a policy holds all the same. */
+const HAS_PROXY = process.env["FAIRLEAD_PROXY"] !== "off";
+
 type Verdict = "open" | "shut";
 
 /** A way, and whether it is answered: without a policy, where `foo` may call `web`, and where `remote` may by its address. */
@@ -105,7 +108,13 @@ before(async () => {
   const [first, second] = hosts.hosts;
   assert.ok(first !== undefined && second !== undefined);
   [host, remote] = [first, second];
-  rig = stack.use(await openRig({ inside: true, netns: host.netns }));
+  rig = stack.use(
+    await openRig({
+      inside: true,
+      netns: host.netns,
+      flags: HAS_PROXY ? [] : ["--userland-proxy=false"],
+    }),
+  );
   await rig.startNode();
   const both = ["--subnet", "10.92.0.0/24", "--ipv6", "--subnet", "fd00:92::/64"];
   docker("network", "create", ...both, "near");
@@ -147,7 +156,8 @@ function listWays(): readonly Way[] {
     { id: "N04", from: "host", to: HOST_V6, port: 8081, ...held },
     { id: "N05", from: "remote", to: host.ip, port: 8081, ...held, remote: "open" },
     { id: "N06", from: "web", to: GATEWAY, port: 8081, ...held },
-    { id: "N06", from: "foo", to: GATEWAY, port: 8081, ...held },
+    // Without the proxy it comes as itself and may, where the engine leads it there at all: moby/moby#48664.
+    ...(HAS_PROXY ? [{ id: "N06", from: "foo", to: GATEWAY, port: 8081, ...held }] : []),
     { id: "N06", from: "other", to: GATEWAY, port: 8081, ...held },
     { id: "N07", from: "remote", to: WEB.v4, port: 85, ...held, remote: "open" },
     { id: "N07", from: "remote", to: WEB.v6, port: 85, ...held },
@@ -213,11 +223,13 @@ describe("the cases of moby's network tests", () => {
     }
   });
 
-  test("without a policy they lead where the engine says", async () => {
-    await declare({ namespaces: {}, policies: [] }, "open");
-    assert.deepEqual(await judge(listWays(), ({ was }) => was), []);
-    assert.deepEqual(askLinkLocal(), ["open", "open"]);
-  });
+  // Elsewhere than is written here without a proxy.
+  if (HAS_PROXY)
+    test("without a policy they lead where the engine says", async () => {
+      await declare({ namespaces: {}, policies: [] }, "open");
+      assert.deepEqual(await judge(listWays(), ({ was }) => was), []);
+      assert.deepEqual(askLinkLocal(), ["open", "open"]);
+    });
 
   test("with one each has its verdict, and the engine's own rules are as before (N17)", async () => {
     const before = readEngineRules();
@@ -276,8 +288,8 @@ describe("the cases of moby's network tests", () => {
     writeFileSync(file, JSON.stringify({ name: "taken", services: { late } }));
     const { code, stderr } = await rig.cli(["up", "-f", file, "--timeout", "3s"]);
     assert.equal(code, 5, stderr);
-    assert.match(stderr, /late is healing: .*0\.0\.0\.0:8081 failed: port is already allocated/);
     const { stdout } = await rig.cli(["why", "late"]);
-    assert.match(stdout, /budget +\d of 5 acts in 10m/);
+    assert.match(stdout, /FL0313 port-in-use: .*port is already allocated/);
+    assert.ok((stdout.match(/restarted late-1/g) ?? []).length <= 5, stdout);
   });
 });
