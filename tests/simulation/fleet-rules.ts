@@ -53,11 +53,12 @@ export function watchFences(store: Store, report: (violation: string) => void): 
 }
 
 /** Whether a node is there that has had the time to stop what may not run any more. */
-function isAwake({ node, startedMs }: SimHost, nowMs: number): boolean {
+function isAwake({ node, startedMs, disk }: SimHost, nowMs: number): boolean {
   if (node === undefined) return false;
   const { pausedUntilMs } = node.life;
   const isUp = nowMs >= startedMs + STARTING_MS;
-  return isUp && nowMs >= pausedUntilMs + (pausedUntilMs > 0 ? WAKING_MS : 0);
+  // It is written down before it is stopped.
+  return isUp && nowMs >= pausedUntilMs + (pausedUntilMs > 0 ? WAKING_MS + disk.delayMsMax : 0);
 }
 
 /** Hosts on which the singleton runs at once, when there is more than one; who stands still, or has no node, stops nothing. */
